@@ -1,0 +1,21 @@
+/** What a reader may see: one tenant, and of it everything or only some clients' entries. */
+export interface Scope {
+  readonly tenantId: string;
+  /** null: the whole tenant. A list: only entries of these clients; entries without a client are not among them. */
+  readonly clients: readonly string[] | null;
+}
+
+/** Who writes. A module vouches for what it says; a person's identity is taken from the credential and the connection. */
+export type Author =
+  | { readonly kind: 'module'; /** Its name, or `*` for a gateway that writes for several. */ readonly module: string; readonly ip: string | null; readonly agent: string | null }
+  | {
+      readonly kind: 'person';
+      readonly id: string;
+      readonly email: string | null;
+      readonly name: string | null;
+      readonly tenantId: string;
+      /** Clients an entry may name; null: any. */
+      readonly clients: readonly string[] | null;
+      readonly ip: string | null;
+      readonly agent: string | null;
+    };

@@ -1,0 +1,78 @@
+/** Every code that may stand in `extensions.code` or choose a REST status. docs/errors.md lists them, held by a test. */
+export const ERROR_STATUS = {
+  BAD_USER_INPUT: 422,
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  CONFLICT: 409,
+  TOO_MANY_REQUESTS: 429,
+  OVERLOADED: 503,
+  UNAVAILABLE: 503,
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_STATUS;
+
+/** One fault of a request, in the shape of REST's 422 answers. */
+export interface Fault {
+  /** A stable word for the kind of fault, for example `missing`, `string_too_long`, `value_error`. */
+  type: string;
+  /** Where: query, path, header or body, then the field (and an index in a list). */
+  loc: (string | number)[];
+  msg: string;
+  input?: unknown;
+}
+
+export interface ErrorDetails {
+  /** What GraphQL shows in `extensions` beside the code, for example position and length in a query line. */
+  extensions?: Record<string, unknown>;
+  /** Every fault of the request where there may be several. */
+  faults?: Fault[];
+  /** Seconds after which a retry makes sense; becomes Retry-After. */
+  retryAfter?: number;
+}
+
+/**
+ * A deliberate error: its code and message may cross the wire. Anything else that is thrown is logged with an id
+ * and answered with that id alone.
+ */
+export class ReelError extends Error {
+  readonly code: ErrorCode;
+  readonly extensions: Record<string, unknown>;
+  readonly faults: Fault[];
+  readonly retryAfter: number | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message);
+    this.name = 'ReelError';
+    this.code = code;
+    this.extensions = details.extensions ?? {};
+    this.faults = details.faults ?? [];
+    this.retryAfter = details.retryAfter;
+  }
+
+  get status(): number {
+    return ERROR_STATUS[this.code];
+  }
+}
+
+/** `field` is the input's name as GraphQL spells it; REST's wire maps it. */
+export const badInput = (field: string, expected: string, came: unknown): ReelError => {
+  const msg = `${field}: expected ${expected}, got ${clip(came)}`;
+  return new ReelError('BAD_USER_INPUT', msg, {
+    faults: [{ type: 'value_error', loc: [field], msg, input: came }],
+  });
+};
+export const unauthenticated = () => new ReelError('UNAUTHENTICATED', 'Not authenticated');
+export const forbidden = (message: string) => new ReelError('FORBIDDEN', message);
+export const conflict = (message: string) => new ReelError('CONFLICT', message);
+export const tooManyRequests = (message: string, retryAfter: number) =>
+  new ReelError('TOO_MANY_REQUESTS', message, { retryAfter });
+export const overloaded = () =>
+  new ReelError('OVERLOADED', 'Too many entries are waiting to be written; try again shortly', { retryAfter: 1 });
+export const unavailable = (message: string) => new ReelError('UNAVAILABLE', message, { retryAfter: 2 });
+
+/** What came, as JSON, cut at 200 characters: no message may repeat more of an input. */
+export function clip(came: unknown): string {
+  const text = typeof came === 'string' ? JSON.stringify(came) : (JSON.stringify(came) ?? String(came));
+  return text.length > 200 ? `${text.slice(0, 199)}…` : text;
+}
