@@ -1,0 +1,37 @@
+import { MikroORM } from '@mikro-orm/postgresql';
+import { ConfigError } from '../config.js';
+import { databaseOptions, MIGRATIONS } from './options.js';
+import { ensureRuntimeRole } from './roles.js';
+
+/** Months of partitions made ahead of the present one. */
+const MONTHS_AHEAD = 12;
+/** Any constant will do: all that migrate one database must name the same. */
+const MIGRATION_LOCK = 7_237_533;
+
+/**
+ * Brings the database up to date as its owner, makes the months ahead, and gives the runtime role of `runtimeUrl` what
+ * the server needs. Safe to run twice and from two places at once: an advisory lock lets one go first.
+ */
+export async function migrate(ownerUrl: string, runtimeUrl: string): Promise<{ applied: string[] }> {
+  const orm = await MikroORM.init(databaseOptions(ownerUrl, { max: 2 }));
+  try {
+    return await orm.em.getConnection().transactional(async (trx) => {
+      const execute = (sql: string) => orm.em.getConnection().execute(sql, [], 'all', trx);
+      await execute(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
+      const applied = await orm.migrator.up({ transaction: trx });
+      await execute(
+        `select reel_ensure_month(now() + make_interval(months => ahead)) from generate_series(0, ${MONTHS_AHEAD}) ahead`,
+      );
+      await ensureRuntimeRole(execute, ownerUrl, runtimeUrl);
+      return { applied: applied.map((migration) => migration.name) };
+    });
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError(`REEL_MIGRATE_URL: expected a PostgreSQL that can be migrated: ${(error as Error).message.split('\n')[0]}`, { cause: error });
+  } finally {
+    await orm.close(true);
+  }
+}
+
+/** Names of the migrations that the code knows, oldest first. */
+export const MIGRATION_NAMES = MIGRATIONS.map((migration) => migration.name);

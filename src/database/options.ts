@@ -1,0 +1,49 @@
+import { defineConfig, type Options } from '@mikro-orm/postgresql';
+import { Migrator } from '@mikro-orm/migrations';
+import { LogEntry } from '../log/log-entry.entity.js';
+import { Migration20261124000000_trail } from './migrations/Migration20261124000000_trail.js';
+
+/** Every migration, oldest first. Named here, not found in a folder, so that a bundle or package has them all. */
+export const MIGRATIONS = [{ name: 'Migration20261124000000_trail', class: Migration20261124000000_trail }];
+
+export interface PoolBounds {
+  /** Connections at the most, for each of reading and writing. */
+  max: number;
+}
+
+/** MikroORM's options for Reel's tables on one database; sessions speak UTC, so that instants are read as stored. */
+export function databaseOptions(url: string, pool: PoolBounds): Options {
+  const { clientUrl, schema } = splitUrl(url);
+  return defineConfig({
+    clientUrl,
+    ...(schema ? { schema } : {}),
+    entities: [LogEntry],
+    extensions: [Migrator],
+    pool: { min: 0, max: pool.max, idleTimeoutMillis: 30_000 },
+    driverOptions: {
+      connectionTimeoutMillis: 10_000,
+      application_name: 'reel',
+      options: '-c timezone=UTC -c datestyle=ISO -c jit=off',
+    },
+    // Reads have connections of their own, so that slow ones never keep a write waiting.
+    replicas: [{ name: 'reading' }],
+    migrations: {
+      tableName: 'reel_migrations',
+      migrationsList: MIGRATIONS,
+      snapshot: false,
+      disableForeignKeys: false,
+      transactional: true,
+      allOrNothing: true,
+    },
+    discovery: { warnWhenNoEntities: false },
+    logger: () => {},
+  });
+}
+
+/** Kept apart for addresses whose `schema` parameter is MikroORM's and unknown to the driver. */
+function splitUrl(url: string): { clientUrl: string; schema: string | null } {
+  const parsed = new URL(url);
+  const schema = parsed.searchParams.get('schema');
+  parsed.searchParams.delete('schema');
+  return { clientUrl: parsed.toString(), schema };
+}
