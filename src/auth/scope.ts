@@ -7,7 +7,12 @@ export interface Scope {
 
 /** Who writes. A module vouches for what it says; a person's identity is taken from the credential and the connection. */
 export type Author =
-  | { readonly kind: 'module'; /** Its name, or `*` for a gateway that writes for several. */ readonly module: string; readonly ip: string | null; readonly agent: string | null }
+  | {
+      readonly kind: 'module' /** Its name, or `*` for a gateway that writes for several. */;
+      readonly module: string;
+      readonly ip: string | null;
+      readonly agent: string | null;
+    }
   | {
       readonly kind: 'person';
       readonly id: string;

@@ -1,0 +1,164 @@
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { forbidden, ReelError, tooManyRequests, unauthenticated } from '../errors.js';
+import { EXPORT, VIEW } from './actions.js';
+import type { Caller } from './caller.js';
+import type { ModuleCredential, PersonCredential } from './credential.js';
+import type { Grant, MentorScope } from './grant.js';
+import type { Asker, MentorPort } from './mentor.js';
+import type { Author, Scope } from './scope.js';
+
+export interface AuthorizerSettings {
+  readonly browserLogging: boolean;
+  readonly browserEntriesPerMinute: number;
+}
+
+/** How a person stands in the tenant of the call. */
+interface Place {
+  readonly person: PersonCredential;
+  readonly tenantId: string;
+  readonly grants: readonly Grant[];
+  readonly member: boolean;
+}
+
+/** Says what a caller may do. Every check may be made again at any time: it looks at the credential's end and asks Mentor anew. */
+export class Authorizer {
+  readonly #mentor: MentorPort;
+  readonly #settings: AuthorizerSettings;
+  readonly #entries: RateLimiterMemory;
+  readonly #now: () => number;
+
+  constructor(mentor: MentorPort, settings: AuthorizerSettings, now: () => number = Date.now) {
+    this.#mentor = mentor;
+    this.#settings = settings;
+    this.#now = now;
+    this.#entries = new RateLimiterMemory({ points: settings.browserEntriesPerMinute, duration: 60 });
+  }
+
+  /**
+   * What a person may see by an action that counts in `scopes`. Without CLIENT among them, X-Client-Id means nothing.
+   * Errors: UNAUTHENTICATED, FORBIDDEN (names the action), BAD_USER_INPUT (tenant not named), UNAVAILABLE (Mentor).
+   */
+  async require(caller: Caller, action: string, scopes: readonly MentorScope[]): Promise<Scope> {
+    const person = this.#person(caller, () => missing(action, scopes));
+    const { tenantId, grants } = await this.#place(caller, person, () => missing(action, scopes));
+    const counting = grants.filter((grant) => grant.action === action && scopes.includes(grant.scope));
+    const named = scopes.includes('CLIENT') ? caller.clientId : null;
+    if (counting.some((grant) => grant.scope === 'ACCOUNT'))
+      return { tenantId, clients: named === null ? null : [named] };
+    const clients = clientsOf(counting);
+    if (named === null ? clients.length === 0 : !clients.includes(named)) throw missing(action, scopes);
+    return { tenantId, clients: named === null ? clients : [named] };
+  }
+
+  /** What the caller may view beside something else; null where that is nothing, as for a module. Errors: as `require`, but FORBIDDEN. */
+  async viewScope(caller: Caller): Promise<Scope | null> {
+    try {
+      return await this.require(caller, VIEW, ['ACCOUNT', 'CLIENT']);
+    } catch (error) {
+      if (error instanceof ReelError && error.code === 'FORBIDDEN') return null;
+      throw error;
+    }
+  }
+
+  /**
+   * The one client an export is for: X-Client-Id, else `namedClient` (REST's filter.client_id), else the only one
+   * granted. Errors: as `require`; BAD_USER_INPUT where several are granted and none is named.
+   */
+  async exportScope(caller: Caller, namedClient?: string | null): Promise<Scope> {
+    const clientId = caller.clientId ?? namedClient?.toLowerCase() ?? null;
+    const scope = await this.require({ ...caller, clientId }, EXPORT, ['CLIENT']);
+    if (scope.clients?.length !== 1)
+      throw headerFault('X-Client-Id', 'a client, since exports are granted for several of them', 'missing');
+    return scope;
+  }
+
+  /**
+   * Who writes with createLog; called once for each entry, since it counts a person's entries a minute.
+   * Errors: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT (tenant not named), TOO_MANY_REQUESTS, UNAVAILABLE (Mentor).
+   */
+  async author(caller: Caller): Promise<Author> {
+    const credential = this.authenticated(caller);
+    if (credential.kind === 'module') return moduleAuthor(caller, credential);
+    if (!this.#settings.browserLogging) throw forbidden('People may not report entries here');
+    const stranger = () => forbidden('You do not belong to this tenant');
+    const { person, tenantId, grants, member } = await this.#place(caller, credential, stranger);
+    await this.#countEntry(person);
+    const { id, email, name } = person;
+    const whole = member || grants.some((grant) => grant.scope === 'ACCOUNT');
+    const clients = whole ? null : clientsOf(grants);
+    return { kind: 'person', id, email, name, tenantId, clients, ip: caller.ip, agent: caller.agent };
+  }
+
+  /** A module's credential. Errors: UNAUTHENTICATED, FORBIDDEN for a person. */
+  internal(caller: Caller): Author & { kind: 'module' } {
+    const credential = this.authenticated(caller);
+    if (credential.kind !== 'module') throw forbidden("This needs a module's service credential");
+    return moduleAuthor(caller, credential);
+  }
+
+  /** Any credential that is valid still. Errors: UNAUTHENTICATED. */
+  authenticated(caller: Caller): ModuleCredential | PersonCredential {
+    const { credential } = caller;
+    if (credential === null || credential.expiresAt <= this.#now()) throw unauthenticated();
+    return credential;
+  }
+
+  #person(caller: Caller, refusal: () => ReelError): PersonCredential {
+    const credential = this.authenticated(caller);
+    if (credential.kind !== 'person') throw refusal();
+    return credential;
+  }
+
+  /** A tenant that does not exist and one that the person does not belong to are answered alike, by `stranger`. */
+  async #place(caller: Caller, person: PersonCredential, stranger: () => ReelError): Promise<Place> {
+    const tenantId = caller.tenantId ?? this.#onlyTenant(person, stranger);
+    const asker: Asker = { person, authorization: caller.authorization ?? `Bearer ${person.token}` };
+    const { grants, member } = await this.#mentor.standing(asker, tenantId);
+    if (!member && grants.length === 0) throw stranger();
+    return { person, tenantId, grants, member };
+  }
+
+  #onlyTenant(person: PersonCredential, stranger: () => ReelError): string {
+    const tenants = this.#mentor.tenants(person);
+    if (tenants === null) throw headerFault('X-Tenant-Id', 'a tenant', 'missing');
+    const [only, ...others] = tenants;
+    if (only === undefined) throw stranger();
+    if (others.length > 0)
+      throw headerFault('X-Tenant-Id', 'a tenant, since you belong to several of them', 'missing');
+    return only;
+  }
+
+  async #countEntry(person: PersonCredential): Promise<void> {
+    try {
+      await this.#entries.consume(person.id);
+    } catch (full) {
+      if (!(full instanceof RateLimiterRes)) throw full;
+      throw tooManyRequests(
+        `At most ${this.#settings.browserEntriesPerMinute} entries a minute for each person`,
+        Math.max(1, Math.ceil(full.msBeforeNext / 1000)),
+      );
+    }
+  }
+}
+
+const clientsOf = (grants: readonly Grant[]): string[] =>
+  [
+    ...new Set(grants.flatMap(({ scope, clientId }) => (scope === 'CLIENT' && clientId ? [clientId] : []))),
+  ].sort();
+
+const moduleAuthor = ({ ip, agent }: Caller, { module }: ModuleCredential): Author & { kind: 'module' } => ({
+  kind: 'module',
+  module,
+  ip,
+  agent,
+});
+
+const missing = (action: string, scopes: readonly MentorScope[]): ReelError =>
+  new ReelError('FORBIDDEN', `Missing action ${action} (${scopes.join(' or ')})`, { extensions: { action } });
+
+function headerFault(header: string, expected: string, came: 'missing'): ReelError {
+  const msg = `${header}: expected ${expected}, got nothing`;
+  return new ReelError('BAD_USER_INPUT', msg, {
+    faults: [{ type: came, loc: ['header', header], msg, input: null }],
+  });
+}

@@ -1,0 +1,17 @@
+import type { Credential } from './credential.js';
+
+/** Who calls, from where, for which tenant. `src/request.ts` makes it of an HTTP request. */
+export interface Caller {
+  readonly credential: Credential | null;
+  /** X-Tenant-Id; null where it is absent or the caller is no person. */
+  readonly tenantId: string | null;
+  /** X-Client-Id; null where it is absent or the caller is no person. */
+  readonly clientId: string | null;
+  /** null where the connection has none, as over a socket file or once it is closed. */
+  readonly ip: string | null;
+  /** At most 1,000 characters. */
+  readonly agent: string | null;
+  readonly requestId: string;
+  /** The Authorization header as it came. */
+  readonly authorization: string | null;
+}

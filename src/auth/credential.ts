@@ -1,0 +1,80 @@
+import type { JWTPayload } from 'jose';
+import { z } from 'zod';
+import { unauthenticated } from '../errors.js';
+import { type Grant, grantShape, uuid } from './grant.js';
+
+/** A module's credential; `module` is its name, or `*` for a gateway that writes for several. */
+export interface ModuleCredential {
+  readonly kind: 'module';
+  readonly module: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** A person's credential. `grants` and `tenants` are what the token itself claims. */
+export interface PersonCredential {
+  readonly kind: 'person';
+  readonly id: string;
+  readonly email: string | null;
+  readonly name: string | null;
+  readonly grants: readonly Grant[];
+  /** Plain membership. */
+  readonly tenants: readonly string[];
+  readonly token: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+export type Credential = ModuleCredential | PersonCredential;
+
+const isPlainText = (text: string): boolean => text.isWellFormed() && !/\p{Cc}/u.test(text);
+
+/** What cannot be stored with an entry later is refused here. */
+const claimText = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine(isPlainText)
+    .nullish()
+    .transform((text) => text || null);
+
+/**
+ * One grant or tenant of a wrong shape opens nothing and is left out, since tokens carry other modules' grants as
+ * well; a list that is no list is a broken token.
+ */
+const wellFormed = <T>(shape: z.ZodType<T>) =>
+  z
+    .array(z.unknown())
+    .nullish()
+    .transform((items) =>
+      (items ?? []).flatMap((item) => {
+        const read = shape.safeParse(item);
+        return read.success ? [read.data] : [];
+      }),
+    );
+
+const personClaims = z.object({
+  sub: uuid,
+  email: claimText(320),
+  name: claimText(255),
+  grants: wellFormed(grantShape),
+  tenants: wellFormed(uuid),
+  exp: z.number(),
+});
+
+const moduleClaims = z.object({ module: z.string().min(1).max(100).refine(isPlainText), exp: z.number() });
+
+/** A person's verified claims. Errors: UNAUTHENTICATED where one has a wrong form. */
+export function personOf(claims: JWTPayload, token: string): PersonCredential {
+  const read = personClaims.safeParse(claims);
+  if (!read.success) throw unauthenticated();
+  const { sub, email, name, grants, tenants, exp } = read.data;
+  return { kind: 'person', id: sub, email, name, grants, tenants, token, expiresAt: exp * 1000 };
+}
+
+/** A module's verified claims. Errors: UNAUTHENTICATED where one has a wrong form. */
+export function moduleOf(claims: JWTPayload): ModuleCredential {
+  const read = moduleClaims.safeParse(claims);
+  if (!read.success) throw unauthenticated();
+  return { kind: 'module', module: read.data.module, expiresAt: read.data.exp * 1000 };
+}

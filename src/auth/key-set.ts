@@ -1,0 +1,27 @@
+import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose';
+import { z } from 'zod';
+import { readAnswer } from './answer.js';
+
+const TIMEOUT_MS = 2_000;
+const MAX_BYTES = 1024 * 1024;
+
+/** The key set did not answer, or with something that is none. */
+export class KeySetUnreachable extends Error {}
+
+const keySetShape = z.object({ keys: z.array(z.looseObject({})) });
+
+/** Keys of a JWKS (RFC 7517) at a URL: kept 10 minutes, asked again for an unknown key at most every 30 seconds. */
+export function keySet(url: string): JWTVerifyGetKey {
+  return createRemoteJWKSet(new URL(url), {
+    timeoutDuration: TIMEOUT_MS,
+    [customFetch]: async (address, init) => {
+      try {
+        const answer = await fetch(address, { ...init, redirect: 'error' });
+        if (answer.status !== 200) throw new Error(`expected status 200, got ${answer.status}`);
+        return Response.json(keySetShape.parse(JSON.parse(await readAnswer(answer, MAX_BYTES))));
+      } catch (cause) {
+        throw new KeySetUnreachable('no key set', { cause });
+      }
+    },
+  });
+}

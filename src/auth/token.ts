@@ -1,0 +1,120 @@
+import { createSecretKey } from 'node:crypto';
+import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose';
+import { unauthenticated, unavailable } from '../errors.js';
+import { type Credential, moduleOf, personOf } from './credential.js';
+import { type Grant, grantOnWire } from './grant.js';
+import { KeySetUnreachable, keySet } from './key-set.js';
+
+/** Where verifying keys come from; Config fits. With `jwksUrl`, `jwtSecret` is not used; without `serviceSecret`, no module is known. */
+export interface TokenKeys {
+  readonly jwtSecret: string | null;
+  readonly jwksUrl: string | null;
+  readonly serviceSecret: string | null;
+}
+
+/** Verifies a token. Errors: UNAUTHENTICATED; UNAVAILABLE where the key set cannot be had. */
+export type VerifyToken = (token: string) => Promise<Credential>;
+
+const LEEWAY_SECONDS = 60;
+
+/** What one kind of credential is verified with. The algorithms stand here, whatever a token's header says. */
+interface Key {
+  readonly get: JWTVerifyGetKey;
+  readonly algorithms: string[];
+  readonly read: (claims: JWTPayload, token: string) => Credential;
+}
+
+/** Which of the two kinds a token is, is told by the key that signed it, never by what it claims. */
+export function tokenVerifier(keys: TokenKeys, now: () => number = Date.now): VerifyToken {
+  const tried: Key[] = [];
+  if (keys.jwksUrl !== null)
+    tried.push({ get: keySet(keys.jwksUrl), algorithms: ['RS256', 'ES256', 'EdDSA'], read: personOf });
+  else if (keys.jwtSecret !== null)
+    tried.push({ get: secret(keys.jwtSecret), algorithms: ['HS256'], read: personOf });
+  if (keys.serviceSecret !== null)
+    tried.push({ get: secret(keys.serviceSecret), algorithms: ['HS256'], read: moduleOf });
+
+  return async (token) => {
+    for (const key of tried) {
+      const claims = await signedClaims(token, key, now());
+      if (claims !== null) return key.read(claims, token);
+    }
+    throw unauthenticated();
+  };
+}
+
+/** null where another key may have signed it. */
+async function signedClaims(token: string, key: Key, now: number): Promise<JWTPayload | null> {
+  let claims: JWTPayload;
+  try {
+    claims = await verify(token, key, now);
+  } catch (error) {
+    if (error instanceof errors.JWSSignatureVerificationFailed) return null;
+    if (error instanceof errors.JOSEAlgNotAllowed) return null;
+    if (error instanceof KeySetUnreachable)
+      throw unavailable('The keys of tokens cannot be had; try again shortly');
+    throw unauthenticated();
+  }
+  // jose's leeway would hold for exp too, which the contract does not give it, and jose does not look at iat.
+  if (claims.exp === undefined || claims.exp * 1000 <= now) throw unauthenticated();
+  if (claims.iat !== undefined && claims.iat > now / 1000 + LEEWAY_SECONDS) throw unauthenticated();
+  return claims;
+}
+
+async function verify(token: string, key: Key, now: number): Promise<JWTPayload> {
+  const options = {
+    algorithms: key.algorithms,
+    clockTolerance: LEEWAY_SECONDS,
+    currentDate: new Date(now),
+  };
+  try {
+    return (await jwtVerify(token, key.get, options)).payload;
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    for await (const candidate of error) {
+      try {
+        return (await jwtVerify(token, candidate, options)).payload;
+      } catch (fault) {
+        if (!(fault instanceof errors.JWSSignatureVerificationFailed)) throw fault;
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
+}
+
+function secret(text: string): JWTVerifyGetKey {
+  const key = createSecretKey(Buffer.from(text, 'utf8'));
+  return () => key;
+}
+
+/** What a made token says of a person. */
+export interface PersonToken {
+  readonly id: string;
+  readonly email: string;
+  readonly name?: string;
+  readonly grants?: readonly Grant[];
+  /** Plain membership. */
+  readonly tenants?: readonly string[];
+  /** Life; 8 hours where nothing is said. */
+  readonly minutes?: number;
+}
+
+/** A person's token as Guardian would issue it; for development and tests. */
+export function issuePersonToken(jwtSecret: string, who: PersonToken): Promise<string> {
+  const { id, grants, minutes, ...claims } = who;
+  return sign(jwtSecret, { ...claims, sub: id, grants: grants?.map(grantOnWire) }, minutes);
+}
+
+/** A module's service credential; for development and tests. */
+export function issueModuleToken(serviceSecret: string, module: string, minutes?: number): Promise<string> {
+  return sign(serviceSecret, { module }, minutes);
+}
+
+function sign(text: string, claims: JWTPayload, minutes = 8 * 60): Promise<string> {
+  const issuedAt = Math.floor(Date.now() / 1000);
+  return new SignJWT(claims)
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setIssuedAt(issuedAt)
+    .setExpirationTime(issuedAt + minutes * 60)
+    .sign(createSecretKey(Buffer.from(text, 'utf8')));
+}
