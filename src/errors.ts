@@ -55,6 +55,11 @@ export class ReelError extends Error {
   }
 }
 
+/** Why a start, or a command, could not be done: one line for a person, that names what to mend. */
+export class StartError extends Error {
+  override readonly name: string = 'StartError';
+}
+
 /** `field` is the input's name as GraphQL spells it; REST's wire maps it. */
 export const badInput = (field: string, expected: string, came: unknown): ReelError => {
   const msg = `${field}: expected ${expected}, got ${clip(came)}`;

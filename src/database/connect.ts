@@ -9,16 +9,28 @@ import {
   type RawBuilder,
 } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
-import { ConfigError } from '../config.js';
-import { ReelError, unavailable } from '../errors.js';
+import { ReelError, StartError, unavailable } from '../errors.js';
 import { databaseOptions } from './options.js';
 import { MIGRATION_NAMES } from './migrate.js';
 import { excessOfRole } from './roles.js';
 
 export type Row = Record<string, unknown>;
 
+/** A statement: an `sql` fragment, or text with its parameters ready. */
+export type Statement = RawBuilder<unknown> | CompiledQuery;
+
 /** Runs one statement in the transaction that it was given for. */
-export type Run = <R extends Row = Row>(statement: RawBuilder<unknown>) => Promise<R[]>;
+export type Run = <R extends Row = Row>(statement: Statement) => Promise<R[]>;
+
+/** Something whose transactions read one tenant: Reel's own connections, or a host's EntityManager. */
+export interface ReadDatabase {
+  read<T>(tenantId: string, work: (run: Run) => Promise<T>): Promise<T>;
+}
+
+/** Something whose transactions write rows of some tenants. */
+export interface WriteDatabase {
+  write<T>(tenantIds: readonly string[], work: (run: Run) => Promise<T>): Promise<T>;
+}
 
 /** Turns `sql` fragments into text and parameters; never connected to anything. */
 const compiler = new Kysely<unknown>({
@@ -30,27 +42,28 @@ const compiler = new Kysely<unknown>({
   },
 });
 
-export const compile = (statement: RawBuilder<unknown>): CompiledQuery => statement.compile(compiler);
+export const compile = (statement: Statement): CompiledQuery =>
+  'compile' in statement ? statement.compile(compiler) : statement;
 
 /**
  * Reel's own connections, taken from MikroORM's pools. Every transaction says first whose rows it is about, which is
  * what row-level security goes by; nothing is read or written outside of one.
  */
-export class Database {
+export class Database implements ReadDatabase, WriteDatabase {
   private constructor(
     readonly orm: MikroORM,
     private readonly reading: Pool,
     private readonly writing: Pool,
   ) {}
 
-  /** Connects as the runtime role. Errors: ConfigError where there is no database, it is not migrated, or the role may do too much. */
+  /** Connects as the runtime role. Errors: StartError where there is no database, it is not migrated, or the role may do too much. */
   static async connect(url: string, connections = 10): Promise<Database> {
     let orm: MikroORM;
     try {
       orm = await MikroORM.init(databaseOptions(url, { max: connections }));
       await orm.em.getConnection('read').execute('select 1');
     } catch (error) {
-      throw new ConfigError(`REEL_DATABASE_URL: expected a PostgreSQL that answers at ${placeOf(url)}: ${oneLine(error)}`, { cause: error });
+      throw new StartError(`REEL_DATABASE_URL: expected a PostgreSQL that answers at ${placeOf(url)}: ${oneLine(error)}`, { cause: error });
     }
     const [reading, writing] = [await poolOf(orm, 'read'), await poolOf(orm, 'write')];
     const database = new Database(orm, reading, writing);
@@ -66,9 +79,9 @@ export class Database {
   private async checkRole(url: string): Promise<void> {
     const execute = (sql: string) => this.orm.em.getConnection().execute<Row[]>(sql);
     const excess = await excessOfRole(execute);
-    if (excess) throw new ConfigError(`REEL_DATABASE_URL: expected a role under row-level security that can only add, got ${excess}`);
+    if (excess) throw new StartError(`REEL_DATABASE_URL: expected a role under row-level security that can only add, got ${excess}`);
     if (!(await this.isMigrated()))
-      throw new ConfigError(`REEL_DATABASE_URL: expected a migrated database at ${placeOf(url)} (run: reel migrate)`);
+      throw new StartError(`REEL_DATABASE_URL: expected a migrated database at ${placeOf(url)} (run: reel migrate)`);
   }
 
   /** Whether every migration that this code knows has been applied and the role may see so. */
@@ -85,7 +98,7 @@ export class Database {
 
   /** A read-only transaction over one tenant's rows, in one snapshot. */
   read<T>(tenantId: string, work: (run: Run) => Promise<T>): Promise<T> {
-    return this.transact(this.reading, `begin isolation level repeatable read read only; set local reel.tenant_id = '${tenantId}'`, work);
+    return this.transact(this.reading, `begin isolation level repeatable read read only; ${readingAs(tenantId)}`, work);
   }
 
   /** A transaction that writes rows of these tenants. */
@@ -95,11 +108,11 @@ export class Database {
 
   /** A transaction of the sequencer: reads and writes one tenant. */
   seal<T>(tenantId: string, work: (run: Run) => Promise<T>): Promise<T> {
-    return this.transact(this.writing, `begin; set local reel.tenant_id = '${tenantId}'; ${writingAs([tenantId])}`, work);
+    return this.transact(this.writing, `begin; ${readingAs(tenantId)}; ${writingAs([tenantId])}`, work);
   }
 
   /** One statement outside any tenant; row-level security shows it no tenant's rows. */
-  async system<R extends Row = Row>(statement: RawBuilder<unknown>): Promise<R[]> {
+  async system<R extends Row = Row>(statement: Statement): Promise<R[]> {
     const { sql, parameters } = compile(statement);
     return (await guard(() => this.writing.query(sql, [...parameters]))).rows as R[];
   }
@@ -129,10 +142,12 @@ export class Database {
   }
 }
 
+export const readingAs = (tenantId: string) => `set local reel.tenant_id = '${tenantId}'`;
+
 /** Names the tenants of a transaction that writes; the ids are checked UUIDs, since SET takes no parameters. */
 export const writingAs = (tenantIds: readonly string[]) => `set local reel.tenant_ids = '${tenantIds.join(',')}'`;
 
-const runOn = (client: PoolClient): Run => async <R extends Row>(statement: RawBuilder<unknown>) => {
+const runOn = (client: PoolClient): Run => async <R extends Row>(statement: Statement) => {
   const { sql, parameters } = compile(statement);
   return (await client.query(sql, [...parameters])).rows as R[];
 };

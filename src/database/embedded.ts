@@ -6,7 +6,7 @@ import { arch, platform } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { ConfigError } from '../config.js';
+import { StartError } from '../errors.js';
 import { isRunning } from './lock.js';
 
 const run = promisify(execFile);
@@ -18,6 +18,8 @@ export interface EmbeddedUrls {
 }
 
 export interface EmbeddedDatabase extends EmbeddedUrls {
+  /** For making databases beside Reel's own, as the tests do. */
+  superuserUrl: string;
   /** Ends every connection and shuts the database down; resolves when its process is gone. */
   stop(): Promise<void>;
 }
@@ -66,10 +68,14 @@ export async function embeddedUrls(dataDir: string): Promise<EmbeddedUrls | null
   return passwords && port !== null ? urlsOf(port, passwords) : null;
 }
 
-function urlsOf(port: number, passwords: Passwords): EmbeddedUrls {
+function urlsOf(port: number, passwords: Passwords): EmbeddedUrls & { superuserUrl: string } {
   const url = (role: string, password: string) =>
     `postgresql://${role}:${password}@127.0.0.1:${port}/${DATABASE}`;
-  return { ownerUrl: url('reel_owner', passwords.owner), runtimeUrl: url('reel', passwords.runtime) };
+  return {
+    superuserUrl: url('postgres', passwords.superuser),
+    ownerUrl: url('reel_owner', passwords.owner),
+    runtimeUrl: url('reel', passwords.runtime),
+  };
 }
 
 interface Programs {
@@ -85,7 +91,7 @@ async function findPrograms(): Promise<Programs> {
     await Promise.all([programs.initdb, programs.pg_ctl, programs.postgres].map((file) => chmod(file, 0o755)));
     return programs;
   } catch {
-    throw new ConfigError(
+    throw new StartError(
       `REEL_DATABASE_URL: expected the address of a PostgreSQL, got nothing, and ${name} (the embedded one) is not installed`,
     );
   }
@@ -101,7 +107,7 @@ async function databaseAccount(): Promise<Account> {
   if (process.getuid?.() !== 0) return {};
   const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
   const user = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
-  if (!user) throw new ConfigError('REEL_DATABASE_URL: expected an address, since root cannot run the embedded PostgreSQL without a user postgres or nobody');
+  if (!user) throw new StartError('REEL_DATABASE_URL: expected an address, since root cannot run the embedded PostgreSQL without a user postgres or nobody');
   return { uid: Number(user[2]), gid: Number(user[3]) };
 }
 
@@ -128,7 +134,7 @@ async function initialise(cluster: string, initdb: string, account: Account): Pr
     const options = ['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--username=postgres'];
     await run(initdb, ['-D', data, `--pwfile=${passwordFile}`, ...options], { ...account, cwd: '/' });
   } catch (error) {
-    throw new ConfigError(`REEL_DATA_DIR: expected a folder where PostgreSQL can make its files, got ${cluster}: ${firstLine(error)}`);
+    throw new StartError(`REEL_DATA_DIR: expected a folder where PostgreSQL can make its files, got ${cluster}: ${firstLine(error)}`);
   } finally {
     await rm(passwordFile, { force: true });
   }
@@ -156,7 +162,7 @@ async function launch(cluster: string, pgCtl: string, port: number, account: Acc
       cwd: '/',
     });
   } catch (error) {
-    throw new ConfigError(`the embedded PostgreSQL did not start: ${firstLine(error)} (see ${log})`);
+    throw new StartError(`the embedded PostgreSQL did not start: ${firstLine(error)} (see ${log})`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConfigError } from '../config.js';
+import { StartError } from '../errors.js';
 
 /**
  * Claims the data directory for this process, so that two servers never run one embedded database. A claim whose
@@ -17,10 +17,10 @@ export async function lockDataDir(dataDir: string): Promise<() => Promise<void>>
       return () => rm(file, { force: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 3)
-        throw new ConfigError(`REEL_DATA_DIR: expected a folder that can be written, got ${dataDir}: ${(error as Error).message}`);
+        throw new StartError(`REEL_DATA_DIR: expected a folder that can be written, got ${dataDir}: ${(error as Error).message}`);
       const holder = Number(await readFile(file, 'utf8').catch(() => ''));
       if (holder > 0 && holder !== process.pid && (await isRunning(holder, 'node')))
-        throw new ConfigError(`REEL_DATA_DIR: expected a folder that no other Reel uses, got ${dataDir}, in use by process ${holder}`);
+        throw new StartError(`REEL_DATA_DIR: expected a folder that no other Reel uses, got ${dataDir}, in use by process ${holder}`);
       await rm(file, { force: true });
     }
   }

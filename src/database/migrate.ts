@@ -1,5 +1,5 @@
 import { MikroORM } from '@mikro-orm/postgresql';
-import { ConfigError } from '../config.js';
+import { StartError } from '../errors.js';
 import { databaseOptions, MIGRATIONS } from './options.js';
 import { ensureRuntimeRole } from './roles.js';
 
@@ -26,8 +26,8 @@ export async function migrate(ownerUrl: string, runtimeUrl: string): Promise<{ a
       return { applied: applied.map((migration) => migration.name) };
     });
   } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    throw new ConfigError(`REEL_MIGRATE_URL: expected a PostgreSQL that can be migrated: ${(error as Error).message.split('\n')[0]}`, { cause: error });
+    if (error instanceof StartError) throw error;
+    throw new StartError(`REEL_MIGRATE_URL: expected a PostgreSQL that can be migrated: ${(error as Error).message.split('\n')[0]}`, { cause: error });
   } finally {
     await orm.close(true);
   }

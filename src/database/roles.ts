@@ -1,4 +1,4 @@
-import { ConfigError } from '../config.js';
+import { StartError } from '../errors.js';
 
 type Execute = (sql: string) => Promise<Record<string, unknown>[]>;
 
@@ -19,7 +19,7 @@ export async function ensureRuntimeRole(execute: Execute, ownerUrl: string, runt
   const { username, password } = new URL(runtimeUrl);
   const role = decodeURIComponent(username);
   if (role === owner)
-    throw new ConfigError(`REEL_DATABASE_URL: expected a role of its own for the server, got ${role}, the owner of the tables`);
+    throw new StartError(`REEL_DATABASE_URL: expected a role of its own for the server, got ${role}, the owner of the tables`);
   const [found] = await execute(
     `select rolsuper, rolbypassrls from pg_roles where rolname = ${literal(role)}`,
   );
@@ -27,11 +27,11 @@ export async function ensureRuntimeRole(execute: Execute, ownerUrl: string, runt
     try {
       await execute(`create role ${identifier(role)} login password ${literal(decodeURIComponent(password))}`);
     } catch (error) {
-      throw new ConfigError(`REEL_DATABASE_URL: expected a role that exists or may be created, got ${role}: ${(error as Error).message}`);
+      throw new StartError(`REEL_DATABASE_URL: expected a role that exists or may be created, got ${role}: ${(error as Error).message}`);
     }
   } else {
     const excess = found.rolsuper ? 'a superuser' : found.rolbypassrls ? 'allowed to bypass row-level security' : null;
-    if (excess) throw new ConfigError(`REEL_DATABASE_URL: expected a role under row-level security, got ${role}, which is ${excess}`);
+    if (excess) throw new StartError(`REEL_DATABASE_URL: expected a role under row-level security, got ${role}, which is ${excess}`);
   }
   const [{ schema }] = (await execute('select current_schema() as schema')) as [{ schema: string }];
   await execute(`grant usage on schema ${identifier(schema)} to ${identifier(role)}`);

@@ -34,7 +34,7 @@ function tables(): string[] {
       resource_type text collate "C",
       resource_id text collate "C",
       data jsonb,
-      data_text text collate "C",
+      search_text text collate "C",
       ip_address inet,
       user_agent text collate "C",
       request_id uuid,

@@ -1,0 +1,49 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import type { Run } from '../database/connect.js';
+import { HostDatabase } from '../database/host.js';
+import type { PreparedEntry } from './prepare.js';
+import { LogReader } from './reader.js';
+import { ReelService } from './reel.service.js';
+import { Writer, WRITER_BOUNDS, type WriterDatabase } from './writer.js';
+
+/** One group commit for all calls over the same connections. */
+const writers = new WeakMap<object, Writer>();
+
+/**
+ * Reel over a host's EntityManager. In a transaction of it, log() writes there: the action and its entry stand or fall
+ * together. Outside of one, calls go through a group commit on the host's connections and are answered after it.
+ */
+export function getReelService(em: EntityManager): ReelService {
+  const writer = {
+    write: (entries: readonly PreparedEntry[]) =>
+      em.isInTransaction()
+        ? // One batch at a time: its statements and the tenants they are for share the one transaction.
+          new Writer(databaseOf(em), undefined, { ...WRITER_BOUNDS, batches: 1 }).write(entries)
+        : sharedWriter(em).write(entries),
+  };
+  return new ReelService(writer, new LogReader(new HostDatabase(em)));
+}
+
+function sharedWriter(em: EntityManager): Writer {
+  const connection = em.getConnection('write');
+  const present = writers.get(connection);
+  if (present) return present;
+  const writer = new Writer(databaseOf(em.fork()));
+  writers.set(connection, writer);
+  return writer;
+}
+
+function databaseOf(em: EntityManager): WriterDatabase {
+  const database = new HostDatabase(em);
+  const reader = new LogReader(database);
+  return {
+    write: (tenantIds: readonly string[], work: (run: Run) => Promise<never>) => database.write(tenantIds, work),
+    find: (tenantId: string, id: string) => reader.get({ tenantId, clients: null }, id),
+    // Inside the host's transaction a new partition would be locked until it ends; `reel migrate` and the server make months ahead.
+    ensureMonth: async (createdAt: string) => {
+      if (!em.isInTransaction())
+        await database.write([], (run) => run(sql`select reel_ensure_month(${createdAt}::timestamptz)`));
+    },
+  } as WriterDatabase;
+}

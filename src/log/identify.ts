@@ -1,0 +1,33 @@
+import { randomBytes } from 'node:crypto';
+import { v7 } from 'uuid';
+
+/** An entry's id and the instant that it names. */
+export interface Identity {
+  id: string;
+  /** `2026-01-05T10:00:00.123456Z`. */
+  createdAt: string;
+}
+
+/**
+ * Gives out strictly growing instants, one microsecond apart at the least, and UUIDv7s that follow them (RFC 9562,
+ * sections 5.7 and 6.2, method 3: the microsecond stands in the bits after the milliseconds). A clock that is set back
+ * is waited out: time then goes on from where it was.
+ */
+export class Identifier {
+  private last = 0;
+
+  constructor(private readonly clock: () => number = () => Date.now()) {}
+
+  next(): Identity {
+    this.last = Math.max(this.last + 1, this.clock() * 1000);
+    const milliseconds = Math.floor(this.last / 1000);
+    const microsecond = this.last % 1000;
+    // uuid's 32 bits of `seq` are the 12 of rand_a and the 20 after the variant: ten for the microsecond, the rest random.
+    const random = randomBytes(16);
+    const seq = ((microsecond << 22) | (random.readUInt32BE(0) & 0x3fffff)) >>> 0;
+    return {
+      id: v7({ msecs: milliseconds, seq, random }),
+      createdAt: `${new Date(milliseconds).toISOString().slice(0, 23)}${String(microsecond).padStart(3, '0')}Z`,
+    };
+  }
+}

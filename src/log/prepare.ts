@@ -1,0 +1,94 @@
+import type { Salts } from '../seal/leaf.js';
+import { sealLeaf } from '../seal/leaf.js';
+import type { CheckedEntry } from './check-entry.js';
+import { foldEmail } from './filter.js';
+import type { Identity } from './identify.js';
+import { type LogEntry, ORIGINS, SEVERITIES } from './log-entry.entity.js';
+import { searchText } from './search-text.js';
+
+/** Columns of reel_log_entries in the order of PreparedEntry.values. */
+export const ENTRY_COLUMNS = [
+  'tenant_id',
+  'id',
+  'module',
+  'action',
+  'severity',
+  'origin',
+  'actor_id',
+  'actor_email',
+  'actor_email_folded',
+  'actor_name',
+  'on_behalf_of_id',
+  'client_id',
+  'resource_type',
+  'resource_id',
+  'data',
+  'search_text',
+  'ip_address',
+  'user_agent',
+  'request_id',
+  'occurred_at',
+  'created_at',
+  'identity_salt',
+  'data_salt',
+  'identity_digest',
+  'data_digest',
+] as const;
+
+/** An entry with everything that will be stored of it, made at the door so that a batch only has to send it. */
+export interface PreparedEntry {
+  /** As it will be answered; its sequence comes later. */
+  entry: LogEntry;
+  values: unknown[];
+  leafHash: Buffer;
+  /** Rough size in memory, for the bound of the queue. */
+  bytes: number;
+  key: { writer: string; idempotencyKey: string; contentHash: Buffer } | null;
+}
+
+export function prepareEntry(checked: CheckedEntry, identity: Identity, salts?: Salts): PreparedEntry {
+  const { dataText, idempotencyKey, writer, contentHash, ...fields } = checked;
+  const entry = {
+    ...fields,
+    id: identity.id,
+    createdAt: identity.createdAt,
+    occurredAt: checked.occurredAt ?? identity.createdAt,
+    sequence: null,
+    erasedAt: null,
+  } as LogEntry;
+  const leaf = sealLeaf(entry, salts);
+  return {
+    entry,
+    values: [
+      entry.tenantId,
+      entry.id,
+      entry.module,
+      entry.action,
+      SEVERITIES.indexOf(entry.severity),
+      ORIGINS.indexOf(entry.origin),
+      entry.actorId,
+      entry.actorEmail,
+      entry.actorEmail && foldEmail(entry.actorEmail),
+      entry.actorName,
+      entry.onBehalfOfId,
+      entry.clientId,
+      entry.resourceType,
+      entry.resourceId,
+      dataText,
+      searchText(entry.data),
+      entry.ipAddress,
+      entry.userAgent,
+      entry.requestId,
+      entry.occurredAt,
+      entry.createdAt,
+      leaf.identitySalt,
+      leaf.dataSalt,
+      leaf.identityDigest,
+      leaf.dataDigest,
+    ],
+    leafHash: leaf.leafHash,
+    bytes: 2_000 + 4 * (dataText?.length ?? 0),
+    key:
+      idempotencyKey !== null && contentHash !== null ? { writer, idempotencyKey, contentHash } : null,
+  };
+}

@@ -1,0 +1,140 @@
+import { CompiledQuery, sql } from 'kysely';
+import type { Database, Run } from '../database/connect.js';
+import { addCounts } from './count-entries.js';
+
+/** Entries of one sequencing transaction. */
+const BATCH = 2_000;
+/** A wake-up is acted on after this long, so that several commits share one transaction. */
+const GATHER_MS = 50;
+/** How often the inbox is looked at for entries of other processes and of callers' own transactions. */
+const POLL_MS = 300;
+/** First key of the advisory locks that make one sequencer a tenant; the second is the tenant's hash. */
+const LOCK_CLASS = 7_237_534;
+
+export interface Sealed {
+  tenantId: string;
+  /** Places given, both inclusive. */
+  first: number;
+  last: number;
+}
+
+/**
+ * Takes what has been committed and gives each tenant's entries their place 1, 2, 3…, without gaps. An entry stands in
+ * the inbox exactly from when it became visible, so no place is ever kept for one that is still to come.
+ */
+export class Sequencer {
+  private timer: NodeJS.Timeout | null = null;
+  private round: Promise<void> | null = null;
+  private stopped = false;
+
+  constructor(
+    private readonly database: Database,
+    private readonly onSealed: (sealed: Sealed) => void = () => {},
+    private readonly onFault: (error: unknown) => void = () => {},
+  ) {}
+
+  start(): void {
+    this.schedule(0);
+  }
+
+  /** Says that entries were committed; they have their places shortly after. */
+  wake(): void {
+    if (!this.round) this.schedule(GATHER_MS);
+  }
+
+  /** Finishes the transaction under way and takes no more. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    if (this.timer) clearTimeout(this.timer);
+    await this.round;
+  }
+
+  /** Resolves when every entry of the tenant that was visible at the call has its place; answers the last place given. */
+  async catchUp(tenantId: string): Promise<number> {
+    for (;;) {
+      const taken = await this.sequence(tenantId, true);
+      if (taken !== null && taken < BATCH) break;
+    }
+    const [row] = await this.database.read(tenantId, (run) => lastPlace(run, tenantId));
+    return Number(row?.last ?? 0);
+  }
+
+  private nextAt = Number.POSITIVE_INFINITY;
+
+  private schedule(delay: number): void {
+    const at = Date.now() + delay;
+    if (this.stopped || (this.timer && this.nextAt <= at)) return;
+    if (this.timer) clearTimeout(this.timer);
+    this.nextAt = at;
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      this.round = this.goRound()
+        .catch(this.onFault)
+        .finally(() => {
+          this.round = null;
+          this.schedule(POLL_MS);
+        });
+    }, delay);
+  }
+
+  /** Every tenant that waits, in turn, a batch each, until none has more than it had time for. */
+  private async goRound(): Promise<void> {
+    let waiting = await this.waitingTenants();
+    while (waiting.length > 0 && !this.stopped) {
+      const more: string[] = [];
+      for (const tenantId of waiting) {
+        if (this.stopped) return;
+        if ((await this.sequence(tenantId, false)) === BATCH) more.push(tenantId);
+      }
+      waiting = more;
+    }
+  }
+
+  private async waitingTenants(): Promise<string[]> {
+    const rows = await this.database.system<{ tenant_id: string }>(sql`select tenant_id from reel_waiting_tenants(1000) tenant_id`);
+    return rows.map((row) => row.tenant_id);
+  }
+
+  /** Places at most a batch of a tenant's entries; answers how many, or null where another sequencer is at it. */
+  private async sequence(tenantId: string, wait: boolean): Promise<number | null> {
+    const sealed = await this.database.seal(tenantId, async (run) => {
+      if (!(await this.lock(run, tenantId, wait))) return null;
+      const waiting = await run<{ entry_id: string; leaf_hash: Buffer }>(
+        sql`select entry_id, leaf_hash from reel_log_inbox where tenant_id = ${tenantId}::uuid order by entry_id limit ${BATCH}`,
+      );
+      if (waiting.length === 0) return { tenantId, first: 1, last: 0 };
+      const ids = waiting.map((row) => row.entry_id);
+      const [row] = await lastPlace(run, tenantId);
+      const last = Number(row?.last ?? 0);
+      await run(insertPlaces(tenantId, last, waiting));
+      await addCounts(run, tenantId, ids);
+      await run(sql`delete from reel_log_inbox where tenant_id = ${tenantId}::uuid and entry_id = any (${ids}::uuid[])`);
+      return { tenantId, first: last + 1, last: last + ids.length };
+    });
+    if (sealed === null) return null;
+    const count = sealed.last - sealed.first + 1;
+    if (count > 0) this.onSealed(sealed);
+    return count;
+  }
+
+  private async lock(run: Run, tenantId: string, wait: boolean): Promise<boolean> {
+    const key = sql`${LOCK_CLASS}::integer, hashtext(${tenantId})`;
+    if (wait) {
+      await run(sql`select pg_advisory_xact_lock(${key})`);
+      return true;
+    }
+    const [row] = await run<{ locked: boolean }>(sql`select pg_try_advisory_xact_lock(${key}) as locked`);
+    return row?.locked ?? false;
+  }
+}
+
+const lastPlace = (run: Run, tenantId: string) =>
+  run<{ last: string | null }>(sql`select max(seq) as last from reel_log_sequence where tenant_id = ${tenantId}::uuid`);
+
+function insertPlaces(tenantId: string, last: number, waiting: readonly { entry_id: string; leaf_hash: Buffer }[]): CompiledQuery {
+  const rows = waiting.map((_, index) => `($1,$${3 * index + 2},$${3 * index + 3},$${3 * index + 4})`);
+  return CompiledQuery.raw(
+    `insert into reel_log_sequence (tenant_id, seq, entry_id, leaf_hash) values ${rows.join(',')}`,
+    [tenantId, ...waiting.flatMap((row, index) => [last + index + 1, row.entry_id, row.leaf_hash])],
+  );
+}

@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  resolve: {
+    // vitest would load graphql twice, as ESM and as CommonJS, whose types do not know each other.
+    alias: { graphql: 'graphql/index.js' },
+  },
+  test: {
+    include: ['tests/**/*.test.ts'],
+    globalSetup: ['tests/setup-postgres.ts'],
+    // Off UTC by half an hour too, so that whatever leans on the machine's zone shows.
+    env: { TZ: 'Asia/Kolkata' },
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+});
