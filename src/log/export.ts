@@ -1,0 +1,160 @@
+import { Readable } from 'node:stream';
+import type { Scope } from '../auth/scope.js';
+import { badInput, ReelError } from '../errors.js';
+import { EXPORT_FORMATS, type ExportColumn } from './export-format.js';
+import { ExportLinks, type ExportTicket } from './export-link.js';
+import { type ExportLogsInput, LogExportFormat, type LogFilter } from './inputs.js';
+import type { LogEntry } from './log-entry.entity.js';
+import { readQueryLine } from './query-filter.js';
+import { parseQueryLine, printQueryLine } from './query-line.js';
+
+/** A prepared export, as GraphQL and REST answer it. */
+export interface LogExport {
+  /** Path on this server that streams the file to whoever holds the link, until expiresAt. */
+  downloadUrl: string;
+  filename: string;
+  recordCount: number;
+  /** `2026-01-05T10:00:00.000000Z`. */
+  expiresAt: string;
+}
+
+export interface ExportFile {
+  filename: string;
+  contentType: string;
+  /** Text in UTF-8; ends in an error where it cannot be whole. Nothing is read before it is, nor after it is destroyed. */
+  stream: Readable;
+}
+
+/** Entries by their place in the tenant's sealed order, from 1 to `upTo`. */
+export interface SealedReader {
+  countSequenced(scope: Scope, filter: LogFilter, upTo: number): Promise<number>;
+  /** In sealed order, batch by batch; reads on only when asked for the next one. */
+  streamSequenced(
+    scope: Scope,
+    filter: LogFilter,
+    upTo: number,
+    batchSize: number,
+  ): AsyncIterable<LogEntry[]>;
+}
+
+export interface ExportParts {
+  reader: SealedReader;
+  /** Waits until everything acknowledged so far has its place in the tenant's order; answers the last place (0: none). */
+  catchUp(tenantId: string): Promise<number>;
+  /** In the order of the file; `data` among them is left out unless it is asked for. */
+  columns: readonly ExportColumn[];
+  /** That links are signed with, at least 32 bytes; the same for all servers. */
+  secret: string;
+  linkMinutes: number;
+  /** 0: no limit. */
+  maxRecords: number;
+  clock?: () => number;
+}
+
+const BATCH = 1000;
+/** Of entries with data, which may be of 64 KiB each. */
+const BATCH_WITH_DATA = 200;
+
+/** Exports as links that carry the whole request: the file is read from the database while it is sent. */
+export class ExportService {
+  private readonly links: ExportLinks;
+  private readonly clock: () => number;
+
+  constructor(private readonly parts: ExportParts) {
+    this.clock = parts.clock ?? Date.now;
+    this.links = new ExportLinks(parts.secret, this.clock);
+  }
+
+  /**
+   * Every entry acknowledged before the call is in it. Errors: BAD_USER_INPUT for includeProofs, a faulty filter, or
+   * more entries than one export may have.
+   */
+  async prepare(scope: Scope, input: ExportLogsInput): Promise<LogExport> {
+    const format = input.format ?? LogExportFormat.CSV;
+    if (input.includeProofs) refuseProofs(format);
+    const now = this.clock();
+    const filter = settle(input.filter ?? {}, new Date(now));
+    const upTo = await this.parts.catchUp(scope.tenantId);
+    const recordCount = await this.parts.reader.countSequenced(scope, filter, upTo);
+    const { maxRecords, linkMinutes } = this.parts;
+    if (maxRecords > 0 && recordCount > maxRecords)
+      throw badInput('filter', `one that at most ${maxRecords} entries match`, recordCount);
+    const filename = `logs_${stamp(now)}.${EXPORT_FORMATS[format].extension}`;
+    const expiresAt = now + linkMinutes * 60_000;
+    const includeData = input.includeData ?? false;
+    const ticket: ExportTicket = {
+      scope,
+      filter,
+      format,
+      includeData,
+      upTo,
+      recordCount,
+      filename,
+      expiresAt,
+    };
+    const downloadUrl = await this.links.write(ticket);
+    return {
+      downloadUrl,
+      filename,
+      recordCount,
+      expiresAt: new Date(expiresAt).toISOString().replace('Z', '000Z'),
+    };
+  }
+
+  /** Errors: FORBIDDEN for a link that is not valid (any more). */
+  async open(filename: string, token: string): Promise<ExportFile> {
+    const ticket = await this.links.read(filename, token);
+    const { contentType } = EXPORT_FORMATS[ticket.format];
+    return { filename, contentType, stream: Readable.from(this.pieces(ticket)) };
+  }
+
+  /** The head comes with the first rows, so that a database which does not answer is told before anything is sent. */
+  private async *pieces(ticket: ExportTicket): AsyncGenerator<string> {
+    const { scope, filter, includeData, upTo, recordCount } = ticket;
+    const format = EXPORT_FORMATS[ticket.format];
+    const columns = this.parts.columns.filter(({ field }) => includeData || field !== 'data');
+    const batch = includeData ? BATCH_WITH_DATA : BATCH;
+    let pending = format.head(columns);
+    let count = 0;
+    for await (const entries of this.parts.reader.streamSequenced(scope, filter, upTo, batch)) {
+      if (entries.length === 0) continue;
+      const rows = format.rows(entries, columns, count === 0);
+      count += entries.length;
+      if (count > recordCount) break;
+      yield pending + rows;
+      pending = '';
+    }
+    // Entries may have been cleaned up since. A file that is cut off is seen to be; one that is merely short is not.
+    if (count !== recordCount) throw new Error(`an export of ${recordCount} entries found ${count}`);
+    const end = pending + format.tail(count);
+    if (end !== '') yield end;
+  }
+}
+
+function refuseProofs(format: LogExportFormat): never {
+  if (format !== LogExportFormat.NDJSON)
+    throw badInput('includeProofs', 'false with any format but NDJSON', true);
+  throw new ReelError(
+    'BAD_USER_INPUT',
+    'includeProofs: expected false, since proofs are not made yet, got true',
+  );
+}
+
+/** The same filter without times that are relative to now, since the link may be fetched much later. */
+function settle(filter: LogFilter, now: Date): LogFilter {
+  if (!filter.query) return filter;
+  readQueryLine(filter.query, now);
+  const { filter: said, relative } = parseQueryLine(filter.query, now);
+  if (Object.keys(relative).length === 0) return filter;
+  const [startDate] = [filter.startDate, said.since]
+    .filter((at) => at != null)
+    .sort()
+    .reverse();
+  const [endDate] = [filter.endDate, said.until].filter((at) => at != null).sort();
+  const query = printQueryLine({ filter: { ...said, since: null, until: null }, relative: {} });
+  return { ...filter, query, startDate, endDate };
+}
+
+/** `20260105_100000`, in UTC. */
+const stamp = (at: number): string =>
+  new Date(at).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '_');

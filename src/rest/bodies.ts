@@ -1,0 +1,98 @@
+import type { FastifyRequest } from 'fastify';
+import type { Author } from '../auth/scope.js';
+import { type Fault, ReelError } from '../errors.js';
+import { checkInput } from '../log/check-entry.js';
+import { type CreateLogInput, type ExportLogsInput, LogExportFormat } from '../log/inputs.js';
+import { parseJson } from '../log/json.js';
+import { Fields, isObject, show } from './fields.js';
+import { readFilterFields } from './list-query.js';
+import { camel } from './wire.js';
+
+/** The body as a JSON object; every fault of it is kept, and null answered. */
+export function readBody(request: FastifyRequest, faults: Fault[]): Record<string, unknown> | null {
+  const fault = (type: string, msg: string, input?: unknown) => {
+    faults.push({ type, loc: ['body'], msg, input: show(input) });
+    return null;
+  };
+  const bytes = request.body;
+  if (!(bytes instanceof Buffer) || bytes.length === 0) return fault('missing', 'Field required');
+  let body: unknown;
+  try {
+    body = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    if (error instanceof ReelError) return fault('value_error', error.message);
+    return fault('json_invalid', 'JSON decode error', bytes.toString('utf8', 0, 200));
+  }
+  return isObject(body) ? body : fault('model_attributes_type', 'Input should be a valid dictionary', body);
+}
+
+/** What a create body may say; everything else in it is ignored. */
+const CREATE_FIELDS = [
+  'module',
+  'action',
+  'severity',
+  'resource_type',
+  'resource_id',
+  'data',
+  'actor_id',
+  'actor_email',
+  'actor_name',
+  'tenant_id',
+  'client_id',
+  'ip_address',
+  'user_agent',
+  'request_id',
+] as const;
+/** A person's are taken from the credential and the connection; what the body says of them is ignored. */
+const NOT_A_PERSONS: ReadonlySet<string> = new Set(['actor_email', 'actor_name', 'ip_address', 'user_agent']);
+
+/** The entry that the request reports. What stands in its fields is the trade's to check, so they may hold anything. */
+export function readCreateInput(
+  request: FastifyRequest,
+  author: Author | null,
+  faults: Fault[],
+): CreateLogInput {
+  const body = readBody(request, faults) ?? {};
+  const input: Record<string, unknown> = {};
+  for (const name of CREATE_FIELDS) {
+    if (author?.kind !== 'module' && NOT_A_PERSONS.has(name)) continue;
+    if (Object.hasOwn(body, name)) input[camel(name)] = body[name];
+  }
+  const key = request.headers['idempotency-key'];
+  if (key !== undefined) input.idempotencyKey = String(key);
+  return input as unknown as CreateLogInput;
+}
+
+const NOBODY: Author = { kind: 'module', module: '*', ip: null, agent: null };
+const NOWHERE = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * The faults of an input that is refused already for others, so that all are answered at once. Of a caller who cannot
+ * be told for a faulty header, author is null: then nothing is said of whose the entry may be.
+ */
+export function inputFaults(input: CreateLogInput, author: Author | null, faults: Fault[]): Fault[] {
+  try {
+    checkInput(author ? input : { ...input, tenantId: input.tenantId ?? NOWHERE }, author ?? NOBODY);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ReelError) || error.code !== 'BAD_USER_INPUT') throw error;
+    // Where the body could not be read, nothing is known of its fields.
+    const unread = faults.some(({ loc }) => loc[0] === 'body');
+    return error.faults.filter(({ loc }) => !unread || loc[0] === 'idempotencyKey');
+  }
+}
+
+const FORMATS = { csv: LogExportFormat.CSV, json: LogExportFormat.JSON, ndjson: LogExportFormat.NDJSON };
+
+export function readExportInput(request: FastifyRequest, faults: Fault[]): ExportLogsInput {
+  const body = readBody(request, faults) ?? {};
+  const fields = new Fields(body, ['body'], faults);
+  const format = fields.oneOf('format', Object.keys(FORMATS) as (keyof typeof FORMATS)[]);
+  const input: ExportLogsInput = {
+    format: FORMATS[format ?? 'csv'],
+    includeData: fields.boolean('include_data') ?? false,
+    includeProofs: false,
+    filter: readFilterFields(new Fields(fields.object('filter') ?? {}, ['body', 'filter'], faults)),
+  };
+  return input;
+}

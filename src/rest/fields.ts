@@ -1,0 +1,118 @@
+import type { Fault } from '../errors.js';
+import { isStorable, parseInstant, parseUuid } from '../log/values.js';
+
+/** The text and JSON fields of one place of a request, read one by one; every fault is kept, none is thrown. */
+export class Fields {
+  /** `faults` is shared by all places of the request; null and empty text count as not given. */
+  constructor(
+    private readonly values: Readonly<Record<string, unknown>>,
+    private readonly place: readonly string[],
+    private readonly faults: Fault[],
+  ) {}
+
+  private given(name: string): unknown {
+    const value = Object.hasOwn(this.values, name) ? this.values[name] : undefined;
+    return value === null || value === '' ? undefined : value;
+  }
+
+  private fault(name: string, type: string, msg: string): undefined {
+    this.faults.push({ type, loc: [...this.place, name], msg, input: show(this.values[name]) });
+    return undefined;
+  }
+
+  /** Text of at most `max` characters. */
+  text(name: string, max: number): string | undefined {
+    const value = this.given(name);
+    if (value === undefined) return undefined;
+    if (typeof value !== 'string') return this.fault(name, 'string_type', 'Input should be a valid string');
+    if (value.length > max && [...value].length > max)
+      return this.fault(name, 'string_too_long', `String should have at most ${max} characters`);
+    if (!isStorable(value))
+      return this.fault(name, 'value_error', 'Input should have no NUL and no lone surrogate');
+    return value;
+  }
+
+  /** Answered in lower case. */
+  uuid(name: string): string | undefined {
+    const value = this.given(name);
+    if (value === undefined) return undefined;
+    if (typeof value !== 'string') return this.fault(name, 'uuid_type', 'UUID input should be a string');
+    return parseUuid(value) ?? this.fault(name, 'uuid_parsing', 'Input should be a valid UUID');
+  }
+
+  oneOf<T extends string>(name: string, allowed: readonly T[]): T | undefined {
+    const value = this.given(name);
+    if (value === undefined) return undefined;
+    const found = allowed.find((each) => each === value);
+    if (found !== undefined) return found;
+    const quoted = allowed.map((each) => `'${each}'`);
+    return this.fault(name, 'enum', `Input should be ${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`);
+  }
+
+  /** RFC 3339; without an offset it is UTC, a bare date is its midnight UTC. Answered in the wire's own form. */
+  instant(name: string): string | undefined {
+    const value = this.given(name);
+    if (value === undefined) return undefined;
+    if (typeof value !== 'string')
+      return this.fault(name, 'datetime_type', 'Input should be a valid datetime');
+    const whole = /^\d{4}-\d{2}-\d{2}$/.test(value) ? `${value}T00:00:00` : value;
+    return (
+      parseInstant(whole) ??
+      parseInstant(`${whole}Z`) ??
+      this.fault(name, 'datetime_parsing', 'Input should be a valid datetime: RFC 3339, or a bare date')
+    );
+  }
+
+  /** A decimal integer from `least` to `most`, as text of a query. */
+  integer(name: string, least: number, most: number): number | undefined {
+    const value = this.given(name);
+    if (value === undefined) return undefined;
+    if (typeof value !== 'string' || !/^\s*[+-]?\d+\s*$/.test(value))
+      return this.fault(
+        name,
+        'int_parsing',
+        'Input should be a valid integer, unable to parse string as an integer',
+      );
+    const number = Number(value);
+    if (number < least)
+      return this.fault(name, 'greater_than_equal', `Input should be greater than or equal to ${least}`);
+    if (number > most)
+      return this.fault(name, 'less_than_equal', `Input should be less than or equal to ${most}`);
+    return number;
+  }
+
+  boolean(name: string): boolean | undefined {
+    const value = this.given(name);
+    if (value === undefined || typeof value === 'boolean') return value;
+    return this.fault(name, 'bool_type', 'Input should be a valid boolean');
+  }
+
+  object(name: string): Record<string, unknown> | undefined {
+    const value = this.given(name);
+    if (value === undefined) return undefined;
+    return isObject(value) ? value : this.fault(name, 'dict_type', 'Input should be a valid dictionary');
+  }
+}
+
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What came, as a fault shows it: itself where that is short, else the beginning of its text. */
+export function show(came: unknown): unknown {
+  if (came === undefined) return null;
+  if (typeof came === 'string') return cut(came);
+  if (typeof came !== 'object' || came === null) return came;
+  const text = compact(came);
+  return text.length > 200 ? cut(text) : came;
+}
+
+const cut = (text: string): string => (text.length > 200 ? `${text.slice(0, 199).toWellFormed()}…` : text);
+
+function compact(value: object): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    // Nested so deeply that it cannot be written again.
+    return `${'['.repeat(200)}…`;
+  }
+}

@@ -1,0 +1,48 @@
+import type { FastifyRequest } from 'fastify';
+import type { Fault } from '../errors.js';
+import { MAX_SEARCH, MAX_TEXT } from '../log/filter.js';
+import type { LogFilter } from '../log/inputs.js';
+import { SEVERITIES } from '../log/log-entry.entity.js';
+import { Fields } from './fields.js';
+
+/** The parameters of a request's address: of one that comes twice the last counts, as it did in the first edition. */
+export function queryOf(request: FastifyRequest): Record<string, string> {
+  const { url } = request;
+  const start = url.indexOf('?');
+  return start < 0 ? {} : Object.fromEntries(new URLSearchParams(url.slice(start + 1)));
+}
+
+/** The filter under its REST names, as it stands in the list's address and in an export's body. */
+export function readFilterFields(fields: Fields): LogFilter {
+  const filter: LogFilter = {};
+  const one = <T>(value: T | undefined): T[] | undefined => (value === undefined ? undefined : [value]);
+  filter.modules = one(fields.text('module', MAX_TEXT));
+  filter.actions = one(fields.text('action', MAX_TEXT));
+  filter.severities = one(fields.oneOf('severity', SEVERITIES));
+  filter.minSeverity = fields.oneOf('min_severity', SEVERITIES);
+  filter.actorIds = one(fields.uuid('actor_id'));
+  filter.clientId = fields.uuid('client_id');
+  filter.startDate = fields.instant('start_date');
+  filter.endDate = fields.instant('end_date');
+  filter.search = fields.text('search', MAX_SEARCH);
+  filter.resourceType = fields.text('resource_type', MAX_TEXT);
+  filter.resourceId = fields.text('resource_id', MAX_TEXT);
+  filter.requestId = fields.uuid('request_id');
+  return filter;
+}
+
+/** Where a page past this is asked for, no list is long enough to reach it. */
+export const LAST_PAGE = 2 ** 31 - 1;
+
+export function readListQuery(
+  request: FastifyRequest,
+  sizes: { defaultPageSize: number; maxPageSize: number },
+  faults: Fault[],
+): { filter: LogFilter; page: number; pageSize: number } {
+  const fields = new Fields(queryOf(request), ['query'], faults);
+  return {
+    page: fields.integer('page', 1, Number.MAX_SAFE_INTEGER) ?? 1,
+    pageSize: fields.integer('page_size', 1, sizes.maxPageSize) ?? sizes.defaultPageSize,
+    filter: readFilterFields(fields),
+  };
+}

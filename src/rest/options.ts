@@ -1,0 +1,37 @@
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
+import type { Authorizer } from '../auth/authorize.js';
+import type { Caller } from '../auth/caller.js';
+import type { Scope } from '../auth/scope.js';
+import type { Config } from '../config.js';
+import type { ExportService } from '../log/export.js';
+import type { LogFilter } from '../log/inputs.js';
+import type { ReelService } from '../log/reel.service.js';
+
+interface KeyCount {
+  key: string | null;
+  count: number;
+}
+
+export interface LogStatistics {
+  totalEntries: number;
+  entriesBySeverity: readonly KeyCount[];
+  entriesByModule: readonly KeyCount[];
+  entriesToday: number;
+  entriesThisWeek: number;
+}
+
+export interface StatisticsReader {
+  stats(scope: Scope, filter: LogFilter | null, timeZone: string): Promise<LogStatistics>;
+}
+
+/** What the REST room needs of the house. */
+export interface RestOptions {
+  reel: Pick<ReelService, 'create' | 'list' | 'count' | 'get'>;
+  stats: StatisticsReader;
+  exports: Pick<ExportService, 'prepare' | 'open'>;
+  authorizer: Pick<Authorizer, 'require' | 'author' | 'exportScope'>;
+  /** Errors: UNAUTHENTICATED for a bad token, before BAD_USER_INPUT (loc header) for a bad tenant or client header. */
+  readCaller: (request: FastifyRequest) => Caller | Promise<Caller>;
+  config: Pick<Config, 'defaultPageSize' | 'maxPageSize'>;
+  log: Pick<FastifyBaseLogger, 'error'>;
+}

@@ -1,0 +1,109 @@
+import { errorCodes, type FastifyInstance } from 'fastify';
+import type { Author, Scope } from '../auth/scope.js';
+import { type Fault, ReelError } from '../errors.js';
+import { parseUuid } from '../log/values.js';
+import { answerError, MAX_BODY_BYTES, notAnId, refused } from './answers.js';
+import { inputFaults, readCreateInput, readExportInput } from './bodies.js';
+import { Door, type Passage } from './door.js';
+import { LAST_PAGE, queryOf, readListQuery } from './list-query.js';
+import type { RestOptions } from './options.js';
+import { entryToWire, exportToWire, listToWire, statsToWire } from './wire.js';
+
+export const REST_PREFIX = '/api/v1/reel';
+
+const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json\s*(?:;|$)/i;
+
+/**
+ * The REST room, a Fastify plug-in to be registered with `{ prefix: REST_PREFIX, ... }`. What is looked at, in this order:
+ * credential (401), method (405), permission (403), size and type of the body (413, 415), everything else at once (422).
+ */
+export async function restRoutes(app: FastifyInstance, options: RestOptions): Promise<void> {
+  const { reel, stats, exports, authorizer, config } = options;
+  const door = new Door(app.prefix, options.readCaller);
+
+  app.setErrorHandler((error, request, reply) => answerError(options.log, error, request, reply));
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ detail: 'Not Found' }));
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (request, body, done) => {
+    const type = request.headers['content-type'];
+    if (type === undefined || JSON_TYPE.test(type)) done(null, body);
+    else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff');
+    return door.admit(request, reply);
+  });
+
+  const mayView = door.guard((caller) => authorizer.require(caller, 'reel.logs.view', ['ACCOUNT', 'CLIENT']));
+  const mayWrite = door.guard((caller) => authorizer.author(caller));
+  const mayExport = door.guard((caller) => authorizer.exportScope(caller));
+
+  app.get('/logs', { onRequest: mayView, exposeHeadRoute: true }, async (request) => {
+    const visit = door.visit<Scope>(request);
+    const faults: Fault[] = [];
+    const { filter, page, pageSize } = readListQuery(request, config, faults);
+    const scope = passed(visit, faults);
+    const [total, entries] = await Promise.all([
+      reel.count(scope, filter, true),
+      page > LAST_PAGE
+        ? []
+        : reel.list(scope, filter, { first: pageSize, page }).then((found) => found.entries),
+    ]);
+    return listToWire(entries, total.value, page, pageSize);
+  });
+
+  app.get('/logs/stats', { onRequest: mayView, exposeHeadRoute: true }, async (request) =>
+    statsToWire(await stats.stats(passed(door.visit<Scope>(request), []), null, 'UTC')),
+  );
+
+  app.get<{ Params: { id: string } }>('/logs/:id', { onRequest: mayView, exposeHeadRoute: true }, async (request) => {
+    const faults: Fault[] = [];
+    const id = parseUuid(request.params.id);
+    if (id === null) faults.push(notAnId(request.params.id));
+    const scope = passed(door.visit<Scope>(request), faults);
+    const entry = id && (await reel.get(scope, id));
+    if (!entry) throw new ReelError('NOT_FOUND', 'Log entry not found');
+    return entryToWire(entry);
+  });
+
+  app.post('/logs', { onRequest: mayWrite }, async (request, reply) => {
+    const visit = door.visit<Author>(request);
+    const faults: Fault[] = [];
+    const input = readCreateInput(request, visit.passed, faults);
+    // Where nothing is at fault so far, the service finds the faults of the fields itself.
+    if (visit.passed === null || faults.length > 0)
+      throw refused([...visit.faults, ...faults, ...inputFaults(input, visit.passed, faults)]);
+    return reply.code(201).send(entryToWire(await reel.create(visit.passed, input)));
+  });
+
+  app.post('/logs/export', { onRequest: mayExport }, async (request) => {
+    const visit = door.visit<Scope>(request);
+    const faults: Fault[] = [];
+    const input = readExportInput(request, faults);
+    const named = input.filter?.clientId;
+    // The body may name the client that no header does.
+    const passage =
+      visit.caller?.clientId === null && named
+        ? await door.ask(visit.caller, (caller) => authorizer.exportScope(caller, named))
+        : visit;
+    return exportToWire(await exports.prepare(passed(passage, faults), input));
+  });
+
+  // Not the HEAD that Fastify derives from GET: it would read the whole export to the end.
+  app.route<{ Params: { filename: string } }>({
+    method: ['GET', 'HEAD'],
+    url: '/exports/:filename',
+    exposeHeadRoute: false,
+    handler: async (request, reply) => {
+      const file = await exports.open(request.params.filename, queryOf(request).token ?? '');
+      reply.header('Content-Disposition', `attachment; filename="${file.filename}"`).type(file.contentType);
+      return request.method === 'HEAD' ? reply.send() : reply.send(file.stream);
+    },
+  });
+}
+
+/** What the caller was let in for, once nothing of the request is at fault. */
+function passed<T>(visit: Passage<T>, faults: Fault[]): T {
+  if (faults.length > 0 || visit.passed === null) throw refused([...visit.faults, ...faults]);
+  return visit.passed;
+}
