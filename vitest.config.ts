@@ -10,6 +10,7 @@ export default defineConfig({
     globalSetup: ['tests/setup-postgres.ts'],
     // Off UTC by half an hour too, so that whatever leans on the machine's zone shows.
     env: { TZ: 'Asia/Kolkata' },
+    reporters: ['default', './tests/reporter.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

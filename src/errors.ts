@@ -81,3 +81,10 @@ export function clip(came: unknown): string {
   const text = typeof came === 'string' ? JSON.stringify(came) : (JSON.stringify(came) ?? String(came));
   return text.length > 200 ? `${text.slice(0, 199)}…` : text;
 }
+
+/** What went wrong as one line for a person at a terminal; a fault that was not foreseen keeps its stack. */
+export function oneLineFault(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const foreseen = error instanceof StartError || error.name === 'ConfigError' || 'code' in error;
+  return foreseen ? (error.message.split('\n')[0] ?? error.name) : (error.stack ?? error.message);
+}

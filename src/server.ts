@@ -1,0 +1,149 @@
+import { hkdfSync } from 'node:crypto';
+import cors from '@fastify/cors';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { sql } from 'kysely';
+import { pino } from 'pino';
+import { Authorizer } from './auth/authorize.js';
+import { mentorPort } from './auth/mentor.js';
+import { tokenVerifier } from './auth/token.js';
+import type { Config } from './config.js';
+import { Database } from './database/connect.js';
+import { StartError } from './errors.js';
+import { graphqlRoutes } from './graphql/routes.js';
+import { createMetrics, health } from './health.js';
+import { ExportService } from './log/export.js';
+import { maskToken } from './log/export-link.js';
+import { parseJson } from './log/json.js';
+import { LogReader } from './log/reader.js';
+import { ReelService } from './log/reel.service.js';
+import { StatsService } from './log/stats.js';
+import { Writer } from './log/writer.js';
+import { pages } from './pages.js';
+import { readCaller, trustedProxies } from './request.js';
+import { REST_PREFIX, restRoutes } from './rest/routes.js';
+import { EXPORT_COLUMNS } from './rest/wire.js';
+import { Sequencer } from './seal/sequencer.js';
+
+export interface ReelServer {
+  /** Where it listens, for example http://127.0.0.1:4000. */
+  url: string;
+  /** Finishes what is being written and answered, takes no more, and lets go of everything. */
+  close(): Promise<void>;
+}
+
+/** Silence for this long, or a request that takes longer to arrive, ends a connection. */
+const QUIET_MS = 30_000;
+/** An export link carries its whole request. */
+const MAX_HEADER_BYTES = 64 * 1024;
+
+/** Builds a whole server and starts it. Errors: StartError or ConfigError of one line. */
+export async function createReelServer(config: Config): Promise<ReelServer> {
+  const log = pino({
+    level: config.env === 'production' ? 'info' : 'warn',
+    serializers: {
+      req: (request: { method: string; url: string; id: string }) => ({ id: request.id, method: request.method, url: maskToken(request.url) }),
+    },
+  });
+  const reel = await composeReel(config, log);
+  const app = Fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    keepAliveTimeout: QUIET_MS,
+    requestTimeout: QUIET_MS,
+    connectionTimeout: QUIET_MS,
+    http: { connectionsCheckingInterval: 5_000, headersTimeout: QUIET_MS, maxHeaderSize: MAX_HEADER_BYTES },
+    routerOptions: { maxParamLength: 1_000 },
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+  });
+  const close = async () => {
+    await app.close();
+    await reel.close();
+  };
+  try {
+    await app.register(reel.router);
+    await app.register(pages, { playground: config.playground });
+    await app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    await close();
+    throw startFault(error, config);
+  }
+  const address = app.server.address();
+  const port = typeof address === 'object' && address ? address.port : config.port;
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  return { url: `http://${host}:${port}`, close };
+}
+
+export interface Reel {
+  /** A Fastify plug-in with /graphql, the REST paths, health and metrics. */
+  router: (app: FastifyInstance) => Promise<void>;
+  service: ReelService;
+  close(): Promise<void>;
+}
+
+/** Everything but the HTTP server: connections, writer, sequencer, services, and the routes over them. */
+export async function composeReel(config: Config, log: FastifyBaseLogger): Promise<Reel> {
+  if (config.databaseUrl === null) throw new StartError('REEL_DATABASE_URL: expected the address of a PostgreSQL, got nothing');
+  const database = await Database.connect(config.databaseUrl);
+  const metrics = createMetrics();
+  const reader = new LogReader(database, config.defaultPageSize);
+  const sequencer = new Sequencer(
+    database,
+    () => {},
+    (error) => log.error({ err: error }, 'the sequencer could not go on; it tries again'),
+  );
+  const writer = new Writer(
+    {
+      write: (tenantIds, work) => database.write(tenantIds, work),
+      find: (tenantId, id) => reader.get({ tenantId, clients: null }, id),
+      ensureMonth: async (createdAt) => void (await database.system(sql`select reel_ensure_month(${createdAt}::timestamptz)`)),
+    },
+    (_tenantIds, entries) => {
+      metrics.entriesWritten.inc(entries);
+      sequencer.wake();
+    },
+  );
+  const service = new ReelService(writer, reader);
+  const stats = new StatsService(database);
+  const exports = new ExportService({
+    reader,
+    catchUp: (tenantId) => sequencer.catchUp(tenantId),
+    columns: EXPORT_COLUMNS,
+    secret: linkSecret(config),
+    linkMinutes: config.exportLinkMinutes,
+    maxRecords: config.maxExportRecords,
+  });
+  const authorizer = new Authorizer(mentorPort(config), config);
+  const door = { verify: tokenVerifier(config), trusts: trustedProxies(config.trustProxy) };
+  sequencer.start();
+
+  return {
+    service,
+    router: async (app) => {
+      if (config.allowedOrigins.length > 0)
+        await app.register(cors, { origin: [...config.allowedOrigins], methods: ['GET', 'POST'], exposedHeaders: ['Retry-After', 'Content-Disposition'] });
+      await app.register(health, { metrics: config.metrics ? metrics : null, ready: () => database.isMigrated() });
+      await app.register(graphqlRoutes, { reel: service, stats, exports, authorizer, config, log, parseJson, readCaller: (request) => readCaller(request.raw, door) });
+      await app.register(restRoutes, { prefix: REST_PREFIX, reel: service, stats, exports, authorizer, config, log, readCaller: (request) => readCaller(request.raw, door) });
+    },
+    close: async () => {
+      await writer.close();
+      await sequencer.stop();
+      await database.close();
+    },
+  };
+}
+
+/** Export links are signed under a key of their own, derived (RFC 5869) from a secret that all servers of an installation share. */
+function linkSecret(config: Config): string {
+  const shared = config.serviceSecret ?? config.jwtSecret ?? '';
+  return Buffer.from(hkdfSync('sha256', shared, '', 'reel export link', 32)).toString('base64url');
+}
+
+function startFault(error: unknown, config: Config): unknown {
+  const { code } = error as { code?: string };
+  const place = `${config.host}:${config.port}`;
+  if (code === 'EADDRINUSE') return new StartError(`REEL_PORT: expected a free port, got ${config.port}, which another program listens on`);
+  if (code === 'EACCES') return new StartError(`REEL_PORT: expected a port that may be listened on, got ${place}`);
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return new StartError(`REEL_HOST: expected an address of this machine, got ${config.host}`);
+  return error;
+}

@@ -1,0 +1,40 @@
+import { REEL_ACTIONS } from './auth/actions.js';
+import { issueModuleToken, issuePersonToken } from './auth/token.js';
+import type { Config } from './config.js';
+
+/** Who the ready-made tokens of development are: made-up ids that stay the same, so that links go on working. */
+const SAMPLE = {
+  tenantId: '0196f2f0-0000-7000-8000-00000000a001',
+  clientId: '0196f2f0-0000-7000-8000-00000000c001',
+  personId: '0196f2f0-0000-7000-8000-00000000b001',
+  email: 'ana@example.com',
+  name: 'Ana Souza',
+};
+
+/** What a person sees when the server is ready: its address and, in development, tokens and links to begin with. */
+export async function welcome(url: string, config: Config): Promise<string> {
+  const lines = [`Reel listens on ${url}`];
+  if (config.env === 'development' && config.jwtSecret && config.serviceSecret) {
+    const { tenantId, clientId, personId, email, name } = SAMPLE;
+    const grants = REEL_ACTIONS.flatMap((action) =>
+      action.scopes.map((scope) => ({ action: action.code, scope, tenantId, clientId: scope === 'CLIENT' ? clientId : null })),
+    );
+    const person = await issuePersonToken(config.jwtSecret, { id: personId, email, name, grants, tenants: [tenantId] });
+    const module = await issueModuleToken(config.serviceSecret, '*');
+    lines.push(
+      '',
+      `Viewer:      ${url}/#token=${person}`,
+      ...(config.playground ? [`Playground:  ${url}/playground#token=${person}`] : []),
+      '',
+      `Tenant:      ${tenantId}`,
+      `Client:      ${clientId}`,
+      `A person's token (may view and export, 12 hours):`,
+      person,
+      `A module's token (may write for any module):`,
+      module,
+      '',
+      'More: npm run -s reel -- token --help',
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
