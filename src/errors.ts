@@ -78,8 +78,17 @@ export const unavailable = (message: string) => new ReelError('UNAVAILABLE', mes
 
 /** What came, as JSON, cut at 200 characters: no message may repeat more of an input. */
 export function clip(came: unknown): string {
-  const text = typeof came === 'string' ? JSON.stringify(came) : (JSON.stringify(came) ?? String(came));
+  const text = written(came);
   return text.length > 200 ? `${text.slice(0, 199)}…` : text;
+}
+
+function written(came: unknown): string {
+  try {
+    return JSON.stringify(came) ?? String(came);
+  } catch {
+    // Cyclic, a bigint, or nested more deeply than JSON.stringify goes.
+    return typeof came === 'object' ? 'what cannot be written as JSON' : String(came);
+  }
 }
 
 /** What went wrong as one line for a person at a terminal; a fault that was not foreseen keeps its stack. */

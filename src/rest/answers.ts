@@ -15,7 +15,7 @@ export const notAnId = (came: string): Fault => ({
   type: 'uuid_parsing',
   loc: ['path', 'id'],
   msg: 'Input should be a valid UUID',
-  input: came,
+  input: show(came),
 });
 
 /** What Fastify itself refuses, in this wire's words; its own may repeat what came. */

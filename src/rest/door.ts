@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../auth/caller.js';
 import { type Fault, ReelError, unauthenticated } from '../errors.js';
-import { notAnId, refused } from './answers.js';
 import type { RestOptions } from './options.js';
 
 /** Every path of this wire and what it answers to; of two that fit the first is meant. */
@@ -46,13 +45,12 @@ export class Door {
         .header('Location', path.replace(/\/+$/, '') + query)
         .send();
     }
-    const place = this.placeOf(path) ?? this.placeOf(request.routeOptions.url ?? '');
+    const below = path.slice(this.prefix.length);
+    const place = PLACES.find((each) => each.path.test(below));
     if (place === undefined) throw new ReelError('NOT_FOUND', 'Not Found');
     if (!place.open) this.visits.set(request, await this.receive(request));
     if (!place.methods.includes(request.method))
       return reply.code(405).header('Allow', place.methods.join(', ')).send({ detail: 'Method Not Allowed' });
-    // The router takes no parameter of more than 100 characters, which is no id and no file name either.
-    if (request.is404) throw place.open ? new ReelError('NOT_FOUND', 'Not Found') : refused([notAnId(path)]);
     return undefined;
   }
 
@@ -89,12 +87,6 @@ export class Door {
     } catch (error) {
       return { caller: null, passed: null, faults: faultsOf(error) };
     }
-  }
-
-  private placeOf(url: string) {
-    if (!url.startsWith(`${this.prefix}/`)) return undefined;
-    const below = url.slice(this.prefix.length);
-    return PLACES.find(({ path }) => path.test(below));
   }
 }
 

@@ -13,6 +13,10 @@ export const REST_PREFIX = '/api/v1/reel';
 
 const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json\s*(?:;|$)/i;
 
+interface Rest {
+  Params: { '*': string };
+}
+
 /**
  * The REST room, a Fastify plug-in to be registered with `{ prefix: REST_PREFIX, ... }`. What is looked at, in this order:
  * credential (401), method (405), permission (403), size and type of the body (413, 415), everything else at once (422).
@@ -56,10 +60,12 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     statsToWire(await stats.stats(passed(door.visit<Scope>(request), []), null, 'UTC')),
   );
 
-  app.get<{ Params: { id: string } }>('/logs/:id', { onRequest: mayView, exposeHeadRoute: true }, async (request) => {
+  // Wildcards, since the router answers a parameter of more than 100 characters itself; the door has seen that no / is in it.
+  app.get<Rest>('/logs/*', { onRequest: mayView, exposeHeadRoute: true }, async (request) => {
     const faults: Fault[] = [];
-    const id = parseUuid(request.params.id);
-    if (id === null) faults.push(notAnId(request.params.id));
+    const text = request.params['*'];
+    const id = parseUuid(text);
+    if (id === null) faults.push(notAnId(text));
     const scope = passed(door.visit<Scope>(request), faults);
     const entry = id && (await reel.get(scope, id));
     if (!entry) throw new ReelError('NOT_FOUND', 'Log entry not found');
@@ -90,12 +96,12 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   });
 
   // Not the HEAD that Fastify derives from GET: it would read the whole export to the end.
-  app.route<{ Params: { filename: string } }>({
+  app.route<Rest>({
     method: ['GET', 'HEAD'],
-    url: '/exports/:filename',
+    url: '/exports/*',
     exposeHeadRoute: false,
     handler: async (request, reply) => {
-      const file = await exports.open(request.params.filename, queryOf(request).token ?? '');
+      const file = await exports.open(request.params['*'], queryOf(request).token ?? '');
       reply.header('Content-Disposition', `attachment; filename="${file.filename}"`).type(file.contentType);
       return request.method === 'HEAD' ? reply.send() : reply.send(file.stream);
     },
