@@ -1,0 +1,9 @@
+/** The public face of Reel for modules that embed it. */
+export { type ActionRegistry, REEL_ACTIONS, type ReelAction, registerReelActions } from './auth/actions.js';
+export { type Config, readConfig } from './config.js';
+export { migrate } from './database/migrate.js';
+export { ReelError } from './errors.js';
+export { getReelService } from './log/embed.js';
+export { LogEntry, LogOrigin, LogSeverity } from './log/log-entry.entity.js';
+export { type LogInput, ReelService } from './log/reel.service.js';
+export { createReelServer, type ReelServer, router } from './server.js';
