@@ -1,0 +1,71 @@
+import { connected, resolved, run } from './connection.js';
+import { ReelError } from './error.js';
+import {
+  CreateLogDocument,
+  ExportLogsDocument,
+  LogDocument,
+  LogStatsDocument,
+  LogsDocument,
+} from './generated.js';
+import { fromStatus, toReelError } from './refusal.js';
+import {
+  fromEntry,
+  fromExport,
+  fromPage,
+  fromStats,
+  type LogEntry,
+  type LogEntryCreate,
+  type LogEntryList,
+  type LogExportRequest,
+  type LogExportResponse,
+  type LogQueryParams,
+  type LogStats,
+  toExport,
+  toInput,
+  toPage,
+} from './wire.js';
+
+/** A page of the entries that match, newest first, with their exact total. Rejects with ReelError. */
+export async function fetchLogs(params: LogQueryParams = {}, signal?: AbortSignal): Promise<LogEntryList> {
+  const asked = toPage(params);
+  return fromPage(await run(LogsDocument, asked, signal), asked.page, asked.first);
+}
+
+/** One entry. Rejects with ReelError, code NOT_FOUND where there is none. */
+export async function fetchLog(id: string, signal?: AbortSignal): Promise<LogEntry> {
+  const { log } = await run(LogDocument, { id, details: false }, signal);
+  if (!log) throw new ReelError('NOT_FOUND', 'Log entry not found');
+  return fromEntry(log);
+}
+
+/** Counts of all entries the caller may view. Rejects with ReelError. */
+export async function fetchLogStats(signal?: AbortSignal): Promise<LogStats> {
+  return fromStats(await run(LogStatsDocument, {}, signal));
+}
+
+/** Prepares an export and answers its link. Rejects with ReelError. */
+export async function exportLogs(
+  request: LogExportRequest = {},
+  signal?: AbortSignal,
+): Promise<LogExportResponse> {
+  return fromExport((await run(ExportLogsDocument, { input: toExport(request) }, signal)).exportLogs);
+}
+
+/** Stores one entry; resolves once it is on disk. Rejects with ReelError. */
+export async function createLog(entry: LogEntryCreate, signal?: AbortSignal): Promise<LogEntry> {
+  return fromEntry((await run(CreateLogDocument, { input: toInput(entry) }, signal)).createLog);
+}
+
+/**
+ * The file behind an export's download_url, resolved against the GraphQL endpoint's origin. The link is its own
+ * credential, so no other is sent. Rejects with ReelError.
+ */
+export async function downloadLogExport(url: string, signal?: AbortSignal): Promise<Blob> {
+  try {
+    const response = await fetch(resolved(url, connected().endpoint), { signal: signal ?? null });
+    if (response.ok) return await response.blob();
+    throw fromStatus(response.status, await response.json().catch(() => null));
+  } catch (cause) {
+    throw toReelError(cause, signal);
+  }
+}

@@ -1,0 +1,180 @@
+/** Internal type. DO NOT USE DIRECTLY. */
+type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+/** Internal type. DO NOT USE DIRECTLY. */
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+/** EXACT: every match counted. AT_LEAST: counting stopped at the cap; at least this many match. */
+export type CountPrecision =
+  | 'AT_LEAST'
+  | 'EXACT';
+
+export type CreateLogInput = {
+  /** 1 to 255 characters, no control characters. */
+  action: string;
+  actorEmail?: string | null | undefined;
+  /** These four, modules only: a person's identity is taken from the credential, and any of them that differs from it is BAD_USER_INPUT. At most 320 and 255 characters. */
+  actorId?: string | null | undefined;
+  actorName?: string | null | undefined;
+  clientId?: string | null | undefined;
+  /** At most 65,536 bytes as compact JSON in UTF-8, 32 levels deep (the object itself is the first). */
+  data?: Record<string, unknown> | null | undefined;
+  /** 1 to 200 characters, unique within tenant and writer (the module or the person). The same key with the same content (as canonical JSON after defaults) is stored once and answered with the first entry, as long as that entry is kept; with other content: CONFLICT. Twice in one createLogs is one entry, answered twice. */
+  idempotencyKey?: string | null | undefined;
+  /** Modules only; otherwise taken from the connection. */
+  ipAddress?: string | null | undefined;
+  /** 1 to 100 characters, no control characters; `reel` is Reel's own. */
+  module: string;
+  occurredAt?: string | null | undefined;
+  onBehalfOfId?: string | null | undefined;
+  requestId?: string | null | undefined;
+  /** At most 255 characters; a UUID is kept in lower case. */
+  resourceId?: string | null | undefined;
+  /** At most 100 characters. */
+  resourceType?: string | null | undefined;
+  severity?: LogSeverity;
+  /** Modules only, and there required; a person's tenant is taken from the call, and another one is BAD_USER_INPUT. */
+  tenantId?: string | null | undefined;
+  /** Modules only; otherwise taken from the request. At most 1,000 characters; a longer one from the request is cut. */
+  userAgent?: string | null | undefined;
+};
+
+export type ExportLogsInput = {
+  filter?: LogFilter | null | undefined;
+  format?: LogExportFormat;
+  includeData?: boolean;
+  /** NDJSON only: each line carries what is needed to check it offline. */
+  includeProofs?: boolean;
+};
+
+export type LogExportFormat =
+  | 'CSV'
+  | 'JSON'
+  | 'NDJSON';
+
+/** All conditions must hold; a list means any of, an empty list is no condition. Text is compared exactly, except where it says otherwise. */
+export type LogFilter = {
+  /** A trailing .* means everything below: users.* matches users.create. */
+  actions?: Array<string> | null | undefined;
+  /** Case does not matter. */
+  actorEmail?: string | null | undefined;
+  actorIds?: Array<string> | null | undefined;
+  clientId?: string | null | undefined;
+  /** At or before, as the REST filter has always had it. */
+  endDate?: string | null | undefined;
+  /** An address or a CIDR block. */
+  ipAddress?: string | null | undefined;
+  /** This severity or graver. */
+  minSeverity?: LogSeverity | null | undefined;
+  modules?: Array<string> | null | undefined;
+  notActions?: Array<string> | null | undefined;
+  notModules?: Array<string> | null | undefined;
+  origin?: LogOrigin | null | undefined;
+  /** The query line, for example: module:guardian severity>=ERROR -action:users.login actor:ana@example.com "free text". */
+  query?: string | null | undefined;
+  requestId?: string | null | undefined;
+  resourceId?: string | null | undefined;
+  resourceType?: string | null | undefined;
+  /** At most 255 characters, found in any key or any text, number or boolean of the data payload, each taken as written (no JSON escapes), in any case by Unicode's lower case; % and _ mean themselves. */
+  search?: string | null | undefined;
+  severities?: Array<LogSeverity> | null | undefined;
+  /** At or after. */
+  startDate?: string | null | undefined;
+};
+
+/** Ties are broken by id, so every order is total. */
+export type LogOrder =
+  | 'NEWEST_FIRST'
+  | 'OLDEST_FIRST';
+
+/** How an entry came in: written by a module, or reported by a signed-in person's browser. */
+export type LogOrigin =
+  | 'BROWSER'
+  | 'MODULE';
+
+export type LogSeverity =
+  | 'CRITICAL'
+  | 'DEBUG'
+  | 'ERROR'
+  | 'INFO'
+  | 'WARNING';
+
+export type StatsInterval =
+  | 'DAY'
+  | 'HOUR'
+  | 'MONTH'
+  | 'WEEK';
+
+export type EntryFieldsFragment = { id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null };
+
+export type LogsQueryVariables = Exact<{
+  filter?: LogFilter | null | undefined;
+  orderBy?: LogOrder;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+  page?: number | null | undefined;
+  count?: boolean;
+  exact?: boolean;
+}>;
+
+
+export type LogsQuery = { logs: { nodes: Array<{ id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null }, totalCount?: { value: number, precision: CountPrecision } } };
+
+export type LogQueryVariables = Exact<{
+  id: string;
+  details?: boolean;
+}>;
+
+
+export type LogQuery = { log: { erasedAt?: string | null, id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null, changes?: Array<{ path: string, before: string | null, after: string | null }>, related?: Array<{ id: string, module: string, action: string, severity: LogSeverity, createdAt: string }> } | null };
+
+export type LogStatsQueryVariables = Exact<{
+  filter?: LogFilter | null | undefined;
+  timeZone?: string;
+  interval?: StatsInterval;
+  timeline?: boolean;
+  facets?: boolean;
+}>;
+
+
+export type LogStatsQuery = { logStats: { totalEntries: number, entriesToday: number, entriesThisWeek: number, entriesBySeverity: Array<{ key: string | null, count: number }>, entriesByModule: Array<{ key: string | null, count: number }>, timeline?: Array<{ start: string, end: string, count: number, bySeverity: Array<{ key: string | null, count: number }> }>, modules?: Array<{ key: string | null, count: number }>, actions?: Array<{ key: string | null, count: number }>, severities?: Array<{ key: string | null, count: number }>, actors?: Array<{ key: string | null, count: number }> } };
+
+export type CreateLogMutationVariables = Exact<{
+  input: CreateLogInput;
+}>;
+
+
+export type CreateLogMutation = { createLog: { id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null } };
+
+export type ExportLogsMutationVariables = Exact<{
+  input: ExportLogsInput;
+}>;
+
+
+export type ExportLogsMutation = { exportLogs: { downloadUrl: string, filename: string, recordCount: number, expiresAt: string } };
+
+export type LogAddedSubscriptionVariables = Exact<{
+  filter?: LogFilter | null | undefined;
+  after?: number | null | undefined;
+}>;
+
+
+export type LogAddedSubscription = { logAdded: { id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null } };
+
+/** An operation's text; the type says what it answers and asks. */
+
+export type Operation<Result, Variables> = string & { __apiType?: (variables: Variables) => Result };
+
+const EntryFields = `fragment EntryFields on LogEntry{id module action severity resourceType resourceId data actorId actorEmail actorName tenantId clientId ipAddress userAgent requestId createdAt origin occurredAt sequence onBehalfOfId}`;
+
+export const LogsDocument: Operation<LogsQuery, LogsQueryVariables> = `query Logs($filter:LogFilter$orderBy:LogOrder!=NEWEST_FIRST$first:Int$after:String$last:Int$before:String$page:Int$count:Boolean!=false$exact:Boolean!=false){logs(filter:$filter orderBy:$orderBy first:$first after:$after last:$last before:$before page:$page){nodes{...EntryFields}pageInfo{hasNextPage hasPreviousPage startCursor endCursor}totalCount(exact:$exact)@include(if:$count){value precision}}}${EntryFields}`;
+
+export const LogDocument: Operation<LogQuery, LogQueryVariables> = `query Log($id:UUID!$details:Boolean!=true){log(id:$id){...EntryFields erasedAt@include(if:$details)changes@include(if:$details){path before after}related@include(if:$details){id module action severity createdAt}}}${EntryFields}`;
+
+export const LogStatsDocument: Operation<LogStatsQuery, LogStatsQueryVariables> = `query LogStats($filter:LogFilter$timeZone:String!="UTC"$interval:StatsInterval!=DAY$timeline:Boolean!=false$facets:Boolean!=false){logStats(filter:$filter timeZone:$timeZone){totalEntries entriesBySeverity{key count}entriesByModule{key count}entriesToday entriesThisWeek timeline(interval:$interval)@include(if:$timeline){start end count bySeverity{key count}}modules:facet(field:MODULE)@include(if:$facets){key count}actions:facet(field:ACTION)@include(if:$facets){key count}severities:facet(field:SEVERITY)@include(if:$facets){key count}actors:facet(field:ACTOR)@include(if:$facets){key count}}}`;
+
+export const CreateLogDocument: Operation<CreateLogMutation, CreateLogMutationVariables> = `mutation CreateLog($input:CreateLogInput!){createLog(input:$input){...EntryFields}}${EntryFields}`;
+
+export const ExportLogsDocument: Operation<ExportLogsMutation, ExportLogsMutationVariables> = `mutation ExportLogs($input:ExportLogsInput!){exportLogs(input:$input){downloadUrl filename recordCount expiresAt}}`;
+
+export const LogAddedDocument: Operation<LogAddedSubscription, LogAddedSubscriptionVariables> = `subscription LogAdded($filter:LogFilter$after:Count){logAdded(filter:$filter after:$after){...EntryFields}}${EntryFields}`;

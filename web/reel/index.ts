@@ -1,0 +1,51 @@
+/** The audit trail for host applications. `app.use(createReel({ client }))` first; then everything here works. */
+export { createLog, downloadLogExport, exportLogs, fetchLog, fetchLogStats, fetchLogs } from './api.js';
+export { createReel, type EvokeClient, type ReelOptions } from './connection.js';
+export { ReelError, type ReelErrorCode, type ReelFault } from './error.js';
+export type {
+  CreateLogInput,
+  CreateLogMutation,
+  CreateLogMutationVariables,
+  EntryFieldsFragment,
+  ExportLogsInput,
+  ExportLogsMutation,
+  ExportLogsMutationVariables,
+  LogAddedSubscription,
+  LogAddedSubscriptionVariables,
+  LogFilter as LogFilterInput,
+  LogOrder,
+  LogOrigin,
+  LogQuery,
+  LogQueryVariables,
+  LogSeverity,
+  LogStatsQuery,
+  LogStatsQueryVariables,
+  LogsQuery,
+  LogsQueryVariables,
+  StatsInterval,
+} from './generated.js';
+export { loadReelMessages } from './load-messages.js';
+export { type ReelLocale, type ReelMessages, reelMessages } from './messages.js';
+export {
+  useCreateLogMutation,
+  useExportLogsMutation,
+  useLogAddedSubscription,
+  useLogQuery,
+  useLogStatsQuery,
+  useLogsQuery,
+} from './queries.js';
+export { useReelStore } from './reel.store.js';
+export { type ReelTailState, type UseReelTailOptions, type UseReelTailReturn, useReelTail } from './tail.js';
+export { type UseReelOptions, type UseReelReturn, useReel } from './useReel.js';
+export type {
+  LogEntry,
+  LogEntryCreate,
+  LogEntryList,
+  LogExportFormat,
+  LogExportRequest,
+  LogExportResponse,
+  LogFilter,
+  LogQueryParams,
+  LogStats,
+  PaginationParams,
+} from './wire.js';

@@ -1,0 +1,91 @@
+import { ReelError, type ReelErrorCode, type ReelFault } from './error.js';
+import { fromLocation } from './wire.js';
+
+/** What may come back over GraphQL. */
+export interface GraphQLAnswer {
+  data?: unknown;
+  errors?: readonly { message: string; extensions?: Record<string, unknown> }[];
+}
+
+const CODES: Record<number, ReelErrorCode> = {
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
+  404: 'NOT_FOUND',
+  409: 'CONFLICT',
+  429: 'TOO_MANY_REQUESTS',
+};
+
+const faultsOf = (list: unknown): ReelFault[] =>
+  Array.isArray(list) ? list.map(({ loc, msg }: ReelFault) => ({ loc: fromLocation(loc ?? []), msg })) : [];
+
+/** GraphQL errors as one: the first's code and message, the faults of all. */
+export function fromErrors(errors: NonNullable<GraphQLAnswer['errors']>): ReelError {
+  const { message = '', extensions = {} } = errors[0] ?? {};
+  return new ReelError(
+    (extensions.code as ReelErrorCode) ?? 'INTERNAL_SERVER_ERROR',
+    message,
+    errors.flatMap((error) => faultsOf(error.extensions?.faults)),
+    extensions,
+  );
+}
+
+/** An HTTP status, or a websocket's close code less 4,000, with the body or the words that came with it. */
+export function fromStatus(status: number, body?: unknown): ReelError {
+  if (isAnswer(body) && body.errors?.length) return fromErrors(body.errors);
+  const detail = (body as { detail?: unknown } | null | undefined)?.detail ?? body;
+  const faults = faultsOf(detail);
+  return new ReelError(
+    CODES[status] ??
+      (/408|499|[23]../.test(`${status}`)
+        ? 'NETWORK'
+        : status < 500
+          ? 'BAD_USER_INPUT'
+          : status > 501
+            ? 'UNAVAILABLE'
+            : 'INTERNAL_SERVER_ERROR'),
+    faults.map(({ msg }) => msg).join('; ') ||
+      (typeof detail === 'string' && detail.slice(0, 300)) ||
+      `Expected an answer of Reel, got status ${status}`,
+    faults,
+  );
+}
+
+const isAnswer = (body: unknown): body is GraphQLAnswer =>
+  typeof body === 'object' && body !== null && ('data' in body || 'errors' in body);
+
+/** What GraphQL answered, errors among it; throws where the body is no such answer. */
+export function answerIn(body: unknown, status = 200): GraphQLAnswer {
+  if (isAnswer(body)) return body;
+  throw fromStatus(status, body);
+}
+
+/** The rejections of fetch, of Apollo, of an axios-like client and of graphql-ws, as far as their shapes say something. */
+interface Rejection {
+  name?: string;
+  message?: string;
+  graphQLErrors?: GraphQLAnswer['errors'];
+  networkError?: unknown;
+  statusCode?: number;
+  result?: unknown;
+  code?: unknown;
+  reason?: string;
+}
+
+/** Whatever was thrown or closed with, as a ReelError. */
+export function toReelError(cause: unknown, signal?: AbortSignal): ReelError {
+  const seen = (cause ?? {}) as Rejection;
+  if (signal?.aborted || /^(Abort|Canceled)Error$/.test(seen.name ?? ''))
+    return new ReelError('ABORTED', 'Aborted');
+  if (cause instanceof ReelError) return cause;
+  if (Array.isArray(cause)) return fromErrors(cause);
+  if (seen.graphQLErrors?.length) return fromErrors(seen.graphQLErrors);
+  if (seen.networkError) return toReelError(seen.networkError);
+  if (seen.statusCode) return fromStatus(seen.statusCode, seen.result);
+  // Apollo's websocket link keeps the close code in its message only.
+  const closed = Number(seen.code ?? /with event (\d+)/.exec(seen.message ?? '')?.[1]);
+  if (closed >= 4400) return fromStatus(closed - 4000, seen.reason);
+  return new ReelError(
+    'NETWORK',
+    `Expected an answer of Reel, got none: ${seen.message || seen.reason || 'cut off'}`,
+  );
+}

@@ -1,0 +1,154 @@
+import { storeToRefs } from 'pinia';
+import { type ComputedRef, computed, getCurrentScope, onScopeDispose, type Ref, ref } from 'vue';
+import { createLog } from './api.js';
+import type { LogSeverity } from './generated.js';
+import { until, useReelStore } from './reel.store.js';
+import {
+  dateRange,
+  type LogEntry,
+  type LogEntryCreate,
+  type LogExportFormat,
+  type LogExportResponse,
+  type LogFilter,
+  type LogStats,
+} from './wire.js';
+
+export interface UseReelOptions {
+  /** Loads the list at once, with initialFilter and pageSize already applied. */
+  autoLoad?: boolean;
+  autoLoadStats?: boolean;
+  initialFilter?: LogFilter;
+  /** 1 to 100; 50 where nobody says otherwise. */
+  pageSize?: number;
+}
+
+type Data = Record<string, unknown>;
+type Report = (module: string, action: string, data?: Data) => Promise<LogEntry | null>;
+
+export interface UseReelReturn {
+  logs: ComputedRef<LogEntry[]>;
+  currentLog: ComputedRef<LogEntry | null>;
+  totalLogs: ComputedRef<number>;
+  currentPage: ComputedRef<number>;
+  pageSize: ComputedRef<number>;
+  totalPages: ComputedRef<number>;
+  filter: ComputedRef<LogFilter>;
+  stats: ComputedRef<LogStats | null>;
+  isLoading: ComputedRef<boolean>;
+  isLoadingStats: ComputedRef<boolean>;
+  isExporting: ComputedRef<boolean>;
+  error: ComputedRef<string | null>;
+  hasLogs: ComputedRef<boolean>;
+  hasMorePages: ComputedRef<boolean>;
+  hasPreviousPage: ComputedRef<boolean>;
+  activeFiltersCount: ComputedRef<number>;
+  hasActiveFilters: ComputedRef<boolean>;
+  /** These reject with ReelError where the server refuses, with error set. */
+  loadLogs(resetPage?: boolean): Promise<void>;
+  loadStats(): Promise<void>;
+  refresh(): Promise<void>;
+  setFilter(filter: LogFilter): Promise<void>;
+  updateFilter<K extends keyof LogFilter>(key: K, value: LogFilter[K]): Promise<void>;
+  clearFilters(): Promise<void>;
+  filterByModule(module: string): Promise<void>;
+  filterBySeverity(severity: LogSeverity): Promise<void>;
+  filterByDateRange(start: string, end: string): Promise<void>;
+  nextPage(): Promise<void>;
+  previousPage(): Promise<void>;
+  goToPage(page: number): Promise<void>;
+  /** Undefined where it failed, with error set. */
+  loadLog(id: string): Promise<LogEntry | undefined>;
+  /** Of the entries that match the filter; null where it failed, with error set. */
+  exportLogs(format?: LogExportFormat, includeData?: boolean): Promise<LogExportResponse | null>;
+  /** Reports an action. Null where it failed, with logErrorMessage set: it never breaks the page it happened on. */
+  log(entry: LogEntryCreate): Promise<LogEntry | null>;
+  logInfo: Report;
+  logWarning: Report;
+  logError: Report;
+  isLogging: Readonly<Ref<boolean>>;
+  logErrorMessage: Readonly<Ref<string | null>>;
+}
+
+type Shown = {
+  [K in keyof UseReelReturn as UseReelReturn[K] extends ComputedRef ? K : never]: UseReelReturn[K];
+};
+type Action =
+  | 'loadLogs'
+  | 'loadStats'
+  | 'refresh'
+  | 'setFilter'
+  | 'updateFilter'
+  | 'clearFilters'
+  | 'nextPage'
+  | 'previousPage'
+  | 'goToPage';
+
+/** The store for one component. Unmounting it aborts the loads it began, never a log(). */
+export function useReel(options: UseReelOptions = {}): UseReelReturn {
+  const store = useReelStore();
+  const gone = new AbortController();
+  if (getCurrentScope()) onScopeDispose(() => gone.abort());
+
+  const shown = Object.fromEntries(
+    Object.entries(storeToRefs(store)).map(([name, source]) => [name, computed(() => source.value)]),
+  ) as Shown;
+  const action = <K extends Action>(name: K) =>
+    ((...given: never[]) => {
+      const act: (...given: never[]) => Promise<void> = store[name];
+      return until(gone.signal, () => act(...given));
+    }) as UseReelReturn[K];
+
+  const reporting = ref(0);
+  const logErrorMessage = ref<string | null>(null);
+
+  async function log(entry: LogEntryCreate): Promise<LogEntry | null> {
+    reporting.value++;
+    logErrorMessage.value = null;
+    try {
+      return await createLog(entry);
+    } catch (cause) {
+      logErrorMessage.value = (cause as Error).message;
+      return null;
+    } finally {
+      reporting.value--;
+    }
+  }
+  const reported =
+    (severity: LogSeverity): Report =>
+    (module, action, data) =>
+      log({ module, action, severity, data });
+
+  const loadLogs = action('loadLogs');
+  const loadStats = action('loadStats');
+  const setFilter = action('setFilter');
+  const updateFilter = action('updateFilter');
+
+  if (options.initialFilter) store.filter = { ...options.initialFilter };
+  if (options.pageSize) store.pageSize = options.pageSize;
+  if (options.autoLoad) loadLogs(true).catch(() => {});
+  if (options.autoLoadStats) loadStats().catch(() => {});
+
+  return {
+    ...shown,
+    loadLogs,
+    loadStats,
+    refresh: action('refresh'),
+    setFilter,
+    updateFilter,
+    clearFilters: action('clearFilters'),
+    filterByModule: (module) => updateFilter('module', module),
+    filterBySeverity: (severity) => updateFilter('severity', severity),
+    filterByDateRange: (start, end) => setFilter({ ...store.filter, ...dateRange(start, end) }),
+    nextPage: action('nextPage'),
+    previousPage: action('previousPage'),
+    goToPage: action('goToPage'),
+    loadLog: (id) => until(gone.signal, () => store.loadLog(id)).catch(() => undefined),
+    exportLogs: (format, includeData) => store.exportCurrentLogs(format, includeData).catch(() => null),
+    log,
+    logInfo: reported('INFO'),
+    logWarning: reported('WARNING'),
+    logError: reported('ERROR'),
+    isLogging: computed(() => reporting.value > 0),
+    logErrorMessage: computed(() => logErrorMessage.value),
+  };
+}
