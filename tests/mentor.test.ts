@@ -165,7 +165,13 @@ describe('Mentor over HTTP', () => {
     ['201', json({ grants: [] }, 201)],
     ['204', (response) => response.writeHead(204).end()],
     ['400', json({ grants: [] }, 400)],
-    ['a redirect', (response) => response.writeHead(302, { location: '/elsewhere' }).end()],
+    [
+      'a redirect to a good answer',
+      (response, request) =>
+        request.url === '/elsewhere'
+          ? json({ grants: [wire(T1)] })(response, request)
+          : response.writeHead(302, { location: '/elsewhere' }).end(),
+    ],
     ['no JSON', (response) => response.end('grants')],
     ['an empty body', (response) => response.end()],
     [

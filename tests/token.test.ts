@@ -1,7 +1,15 @@
 import { createSecretKey, randomUUID } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, exportSPKI, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
+import {
+  type CryptoKey,
+  exportJWK,
+  exportSPKI,
+  generateKeyPair,
+  type JWK,
+  type JWTPayload,
+  SignJWT,
+} from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { issueModuleToken, issuePersonToken, tokenVerifier } from '../src/auth/token.js';
 
@@ -287,7 +295,13 @@ describe('a key set', () => {
 
   test.each<[string, RequestListener]>([
     ['answers 500', (_, response) => response.writeHead(500).end()],
-    ['redirects', (_, response) => response.writeHead(302, { location: '/elsewhere' }).end()],
+    [
+      'redirects to a good one',
+      (request, response) =>
+        request.url === '/elsewhere'
+          ? response.end(JSON.stringify(set))
+          : response.writeHead(302, { location: '/elsewhere' }).end(),
+    ],
     ['answers no JSON', (_, response) => response.end('<html>')],
     ['answers no key set', (_, response) => response.end('{"keys":null}')],
     ['answers too much', (_, response) => response.end(`{"keys":[],"x":"${'x'.repeat(1_100_000)}"}`)],
