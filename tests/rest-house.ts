@@ -9,9 +9,10 @@ import { checkInput } from '../src/log/check-entry.js';
 import { ExportService, type SealedReader } from '../src/log/export.js';
 import { Identifier } from '../src/log/identify.js';
 import type { CreateLogInput, LogFilter, PageRequest } from '../src/log/inputs.js';
+import { CountPrecision } from '../src/log/log-count.js';
 import { type LogEntry, LogOrigin, LogSeverity } from '../src/log/log-entry.entity.js';
 import { readCaller } from '../src/request.js';
-import type { StatisticsReader } from '../src/rest/options.js';
+import type { RestOptions, StatisticsReader } from '../src/rest/options.js';
 import { REST_PREFIX, restRoutes } from '../src/rest/routes.js';
 import { EXPORT_COLUMNS } from '../src/rest/wire.js';
 
@@ -116,7 +117,7 @@ export class FakeReel {
   }
 
   async count(scope: Scope, filter: LogFilter | null | undefined) {
-    return { value: this.matching(scope, filter).length, precision: 'EXACT' as const };
+    return { value: this.matching(scope, filter).length, precision: CountPrecision.EXACT };
   }
 
   async get(scope: Scope, id: string): Promise<LogEntry | null> {
@@ -197,20 +198,28 @@ export async function openRestHouse(
     }),
   };
   const errors: unknown[] = [];
+  const app = await restApp({ reel, stats, exports }, errors, over.entriesPerMinute);
+  return { app, reel, sealed, exports, errors, now };
+}
+
+/** The REST room before any trail, with the doors of these tests. */
+export async function restApp(
+  trail: Pick<RestOptions, 'reel' | 'stats' | 'exports'>,
+  errors: unknown[],
+  entriesPerMinute = 600,
+): Promise<FastifyInstance> {
   const verify = tokenVerifier(SECRETS);
   const app = Fastify();
   await app.register(restRoutes, {
     prefix: REST_PREFIX,
-    reel,
-    stats,
-    exports,
+    ...trail,
     authorizer: new Authorizer(claimsMentor, {
       browserLogging: true,
-      browserEntriesPerMinute: over.entriesPerMinute ?? 600,
+      browserEntriesPerMinute: entriesPerMinute,
     }),
     readCaller: (request) => readCaller(request.raw, { verify, trusts: () => false }),
     config: { defaultPageSize: 50, maxPageSize: 100 },
     log: { error: (...said: unknown[]) => void errors.push(said) },
   });
-  return { app, reel, sealed, exports, errors, now };
+  return app;
 }
