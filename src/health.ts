@@ -1,0 +1,142 @@
+import type { FastifyInstance } from 'fastify';
+import fp from 'fastify-plugin';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/**
+ * What Reel counts about itself, in a registry of its own. Labels are route patterns, methods and statuses only: no
+ * tenant, person or secret ever stands in one.
+ */
+export interface Metrics {
+  registry: Registry;
+  /** Seconds from a request's arrival to the end of its answer. */
+  requestSeconds: Histogram<'method' | 'route' | 'status'>;
+  /** Entries stored. */
+  entriesWritten: Counter;
+  /** Entries of each batch that was committed; its count is the number of batches. */
+  batchEntries: Histogram;
+  /** Entries given their place in a tenant's order. */
+  entriesSequenced: Counter;
+  /** Names where to read what is looked up at each scrape; what is not named shows 0. */
+  watch(sources: MetricSources): void;
+}
+
+export interface MetricSources {
+  /** Entries that wait to be written or are on their way. */
+  writeQueueLength?: () => number;
+  /** How long the oldest committed entry has been waiting for its place; 0 where none waits. */
+  sequencerLagSeconds?: () => number | Promise<number>;
+}
+
+const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const BATCH_ENTRIES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  let sources: MetricSources = {};
+  new Gauge({
+    name: 'reel_write_queue_entries',
+    help: 'Entries that wait to be written or are on their way.',
+    registers,
+    collect() {
+      this.set(sources.writeQueueLength?.() ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'reel_sequencer_lag_seconds',
+    help: 'How long the oldest committed entry has been waiting for its place.',
+    registers,
+    async collect() {
+      this.set((await sources.sequencerLagSeconds?.()) ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'process_resident_memory_bytes',
+    help: 'Resident memory of the process.',
+    registers,
+    collect() {
+      this.set(process.memoryUsage.rss());
+    },
+  });
+  new Gauge({
+    name: 'process_start_time_seconds',
+    help: 'When the process started, in seconds since 1970.',
+    registers,
+  }).set(Math.round(Date.now() / 1000 - process.uptime()));
+  new Counter({
+    name: 'process_cpu_seconds_total',
+    help: "CPU time the process has used, its own and the system's for it.",
+    registers,
+    collect() {
+      const { user, system } = process.cpuUsage();
+      this.reset();
+      this.inc((user + system) / 1e6);
+    },
+  });
+  return {
+    registry,
+    requestSeconds: new Histogram({
+      name: 'reel_http_request_seconds',
+      help: "Seconds from a request's arrival to the end of its answer.",
+      labelNames: ['method', 'route', 'status'],
+      buckets: REQUEST_SECONDS,
+      registers,
+    }),
+    entriesWritten: new Counter({ name: 'reel_entries_written_total', help: 'Entries stored.', registers }),
+    batchEntries: new Histogram({
+      name: 'reel_write_batch_entries',
+      help: 'Entries of each batch that was committed.',
+      buckets: BATCH_ENTRIES,
+      registers,
+    }),
+    entriesSequenced: new Counter({
+      name: 'reel_entries_sequenced_total',
+      help: "Entries given their place in a tenant's order.",
+      registers,
+    }),
+    watch: (given) => {
+      sources = given;
+    },
+  };
+}
+
+export interface HealthOptions {
+  /** Whether the database is connected and migrated; a rejection counts as no. */
+  ready: () => Promise<boolean>;
+  /** Null: /metrics does not answer, and requests are not timed. */
+  metrics: Metrics | null;
+}
+
+/**
+ * /health/live, /health/ready (503 until ready) and, with metrics, /metrics. Times the requests of the routes that are
+ * registered after it in the same context or within.
+ */
+export const health = fp(
+  async (app: FastifyInstance, { ready, metrics }: HealthOptions) => {
+    if (metrics) timeRequests(app, metrics);
+    app.get('/health/live', async (_request, reply) => {
+      reply.header('Cache-Control', 'no-store');
+      return { status: 'ok' };
+    });
+    app.get('/health/ready', async (_request, reply) => {
+      const isReady = await ready().catch(() => false);
+      reply.code(isReady ? 200 : 503).header('Cache-Control', 'no-store');
+      return { status: isReady ? 'ok' : 'unavailable' };
+    });
+    if (metrics)
+      app.get('/metrics', async (_request, reply) => {
+        reply.header('Cache-Control', 'no-store').type(metrics.registry.contentType);
+        return metrics.registry.metrics();
+      });
+  },
+  { name: 'reel-health' },
+);
+
+function timeRequests(app: FastifyInstance, { requestSeconds }: Metrics): void {
+  app.addHook('onResponse', async (request, reply) => {
+    requestSeconds.observe(
+      { method: request.method, route: request.routeOptions.url ?? 'none', status: reply.statusCode },
+      reply.elapsedTime / 1000,
+    );
+  });
+}

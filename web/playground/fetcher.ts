@@ -1,0 +1,45 @@
+import type { GraphiQLProps } from 'graphiql';
+import { getOperationAST, OperationTypeNode } from 'graphql';
+import { createClient } from 'graphql-sse';
+import { credentials, currentSession } from './session.ts';
+
+export type Fetcher = GraphiQLProps['fetcher'];
+type Params = Parameters<Fetcher>[0];
+type Values = Record<string, unknown>;
+
+/** The endpoint beside this page: /graphql, or below the prefix that a host gave both. */
+const ENDPOINT = new URL('graphql', location.href).href;
+
+/** Queries and mutations by POST, subscriptions as server-sent events; both with who is signed in. */
+export const fetcher: Fetcher = (params, options) => {
+  const operation = options?.documentAST && getOperationAST(options.documentAST, params.operationName);
+  const headers = { ...credentials(currentSession()), ...options?.headers };
+  return operation?.operation === OperationTypeNode.SUBSCRIPTION
+    ? subscribe(params, headers)
+    : post(params, headers);
+};
+
+function subscribe(params: Params, headers: Record<string, string>) {
+  const { query, variables, operationName } = params;
+  return createClient({ url: ENDPOINT, headers, retryAttempts: 3 }).iterate<Values, Values>({
+    query,
+    ...(variables ? { variables: variables as Values } : {}),
+    ...(operationName ? { operationName } : {}),
+  });
+}
+
+async function post(params: Params, headers: Record<string, string>): Promise<object> {
+  const response = await fetch(ENDPOINT, {
+    method: 'POST',
+    headers: {
+      'Content-Type': 'application/json',
+      Accept: 'application/graphql-response+json, application/json',
+      ...headers,
+    },
+    body: JSON.stringify(params),
+    referrerPolicy: 'no-referrer',
+  });
+  const type = response.headers.get('Content-Type') ?? 'no content type';
+  if (/^application\/(graphql-response\+)?json\b/.test(type)) return (await response.json()) as object;
+  return { errors: [{ message: `Expected JSON from ${ENDPOINT}, got ${response.status} with ${type}` }] };
+}

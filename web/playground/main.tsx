@@ -1,0 +1,27 @@
+import './nonce.ts';
+import 'graphiql/setup-workers/vite';
+import '@graphiql/react/style.css';
+import '@graphiql/plugin-doc-explorer/style.css';
+import '@graphiql/plugin-history/style.css';
+import 'graphiql/graphiql.css';
+import './playground.css';
+import { GraphiQL } from 'graphiql';
+import { createRoot } from 'react-dom/client';
+import { fetcher } from './fetcher.ts';
+import { openSession } from './session.ts';
+import { SignedIn } from './signed-in.tsx';
+import { STARTERS } from './starters.ts';
+
+// First of all: the token leaves the address bar before anything is drawn or loaded.
+openSession();
+
+const root = document.getElementById('playground');
+if (!root) throw new Error('expected an element with the id playground, found none');
+
+createRoot(root).render(
+  <GraphiQL fetcher={fetcher} defaultTabs={STARTERS} defaultEditorToolsVisibility={true}>
+    <GraphiQL.Logo>
+      <SignedIn />
+    </GraphiQL.Logo>
+  </GraphiQL>,
+);

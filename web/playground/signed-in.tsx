@@ -1,0 +1,57 @@
+import { useEffect, useState } from 'react';
+import { closeSession, openSession, readBearer, type Session } from './session.ts';
+
+/** Says whether, as whom and in which tenant calls are signed; signs out. */
+export function SignedIn() {
+  const [session, setSession] = useState(openSession);
+  useEffect(() => {
+    const reopen = () => setSession(openSession());
+    addEventListener('hashchange', reopen);
+    return () => removeEventListener('hashchange', reopen);
+  }, []);
+  const signOut = () => {
+    closeSession();
+    setSession(null);
+  };
+  return (
+    <div className="reel-session" role="status">
+      {session ? (
+        <Who session={session} />
+      ) : (
+        <p>Not signed in: open the Playground link that npm start prints</p>
+      )}
+      {session && (
+        <button type="button" onClick={signOut}>
+          Sign out
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Who({ session }: { session: Session }) {
+  const bearer = readBearer(session.token);
+  const hasExpired = useHasPassed(bearer?.expiresAt ?? null);
+  if (hasExpired)
+    return <p className="reel-warning">Signed in, but the token has run out: open a new link</p>;
+  return (
+    <p title={session.tenant ? `Tenant ${session.tenant}` : undefined}>
+      Signed in as {bearer?.kind === 'module' ? 'module ' : ''}
+      <strong>{bearer?.name ?? 'the bearer of a token'}</strong>
+      {session.tenant && <> in {session.tenant.slice(0, 8)}…</>}
+    </p>
+  );
+}
+
+/** Longest delay that setTimeout keeps, in milliseconds. */
+const LONGEST_DELAY = 2 ** 31 - 1;
+
+function useHasPassed(instant: number | null): boolean {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    if (instant === null || instant <= now) return;
+    const timer = setTimeout(() => setNow(Date.now()), Math.min(instant - now, LONGEST_DELAY));
+    return () => clearTimeout(timer);
+  }, [instant, now]);
+  return instant !== null && instant <= now;
+}

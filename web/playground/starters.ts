@@ -1,0 +1,140 @@
+/** A query an analyst would start from; its operation's name is its tab's. */
+export interface Starter {
+  query: string;
+  /** JSON text. */
+  variables?: string;
+}
+
+const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+const json = (value: object) => JSON.stringify(value, null, 2);
+
+export const STARTERS: Starter[] = [
+  {
+    query: `# What went wrong lately, newest first. Control+Enter runs it.
+query NewestErrors {
+  logs(filter: { minSeverity: ERROR }, first: 20) {
+    totalCount {
+      value
+      precision
+    }
+    nodes {
+      createdAt
+      severity
+      module
+      action
+      actorEmail
+      resourceType
+      resourceId
+      data
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+`,
+  },
+  {
+    query: `# Who did what to one thing, from its beginning, and what changed each time.
+# Say which one in Variables below.
+query ResourceHistory($type: String!, $id: String!) {
+  logs(
+    filter: { resourceType: $type, resourceId: $id }
+    orderBy: OLDEST_FIRST
+    first: 50
+  ) {
+    nodes {
+      sequence
+      occurredAt
+      action
+      actorName
+      actorEmail
+      onBehalfOfId
+      changes {
+        path
+        before
+        after
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+`,
+    variables: json({ type: 'user', id: '42' }),
+  },
+  {
+    query: `# All that one person did in the last 24 hours, by the query line.
+# More of it: module:guardian severity>=WARNING -action:users.login "free text"
+query ActorsLastDay($query: String!) {
+  logs(filter: { query: $query }, first: 100) {
+    totalCount(exact: true) {
+      value
+    }
+    nodes {
+      createdAt
+      module
+      action
+      severity
+      resourceType
+      resourceId
+      ipAddress
+      requestId
+    }
+  }
+}
+`,
+    variables: json({ query: 'actor:ana@example.com since:-24h' }),
+  },
+  {
+    query: `# A week in figures: how much, how grave, by whom, day by day in your time zone.
+query WeekInFigures($query: String!, $timeZone: String!) {
+  logStats(filter: { query: $query }, timeZone: $timeZone) {
+    totalEntries
+    entriesToday
+    entriesThisWeek
+    entriesBySeverity {
+      key
+      count
+    }
+    timeline(interval: DAY) {
+      start
+      count
+      bySeverity {
+        key
+        count
+      }
+    }
+    actions: facet(field: ACTION, first: 5) {
+      key
+      count
+    }
+    actors: facet(field: ACTOR, first: 5) {
+      key
+      count
+    }
+  }
+}
+`,
+    variables: json({ query: 'since:-7d', timeZone: HERE }),
+  },
+  {
+    query: `# A file of everything from WARNING up. Open downloadUrl on this server to get it.
+# It takes reel.logs.export in one client; granted in several, name one in Headers: {"X-Client-Id": "…"}
+mutation ExportWarnings {
+  exportLogs(
+    input: { format: CSV, includeData: true, filter: { minSeverity: WARNING } }
+  ) {
+    recordCount
+    filename
+    downloadUrl
+    expiresAt
+  }
+}
+`,
+  },
+];
