@@ -25,10 +25,14 @@ function build(name: string, sources: string[], command: string[]): void {
   const inputs = [...sources, 'package-lock.json'].map((path) => join(root, path));
   if (existsSync(stamp) && statSync(stamp).mtimeMs > newest(inputs)) return;
   const started = Date.now();
-  const { status, stdout, stderr, error } = spawnSync(join(root, 'node_modules', '.bin', command[0]!), command.slice(1), {
-    cwd: root,
-    encoding: 'utf8',
-  });
+  const { status, stdout, stderr, error } = spawnSync(
+    join(root, 'node_modules', '.bin', command[0]!),
+    command.slice(1),
+    {
+      cwd: root,
+      encoding: 'utf8',
+    },
+  );
   if (status !== 0) {
     process.stderr.write(`${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}\n`);
     process.exit(1);
@@ -42,4 +46,8 @@ if (wanted !== 'pages') build('server', ['src', 'tsconfig.json'], ['tsc', '-p', 
 if (wanted !== 'server')
   for (const page of ['playground', 'stage'])
     if (existsSync(join(root, 'web', page, 'vite.config.ts')))
-      build(page, ['web'], ['vite', 'build', '--config', `web/${page}/vite.config.ts`, '--logLevel', 'error']);
+      build(
+        page,
+        ['web'],
+        ['vite', 'build', '--config', `web/${page}/vite.config.ts`, '--logLevel', 'error'],
+      );

@@ -41,7 +41,11 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
   const log = pino({
     level: config.env === 'production' ? 'info' : 'warn',
     serializers: {
-      req: (request: { method: string; url: string; id: string }) => ({ id: request.id, method: request.method, url: maskToken(request.url) }),
+      req: (request: { method: string; url: string; id: string }) => ({
+        id: request.id,
+        method: request.method,
+        url: maskToken(request.url),
+      }),
     },
   });
   const reel = await composeReel(config, log);
@@ -73,6 +77,16 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
   return { url: `http://${host}:${port}`, close };
 }
 
+/**
+ * Reel within a host's own Fastify: its paths, with everything behind them. Closed with the host. `config` as
+ * readConfig makes it; only its database, secrets and rules matter, not where Reel itself would listen.
+ */
+export async function router(app: FastifyInstance, options: { config: Config }): Promise<void> {
+  const reel = await composeReel(options.config, app.log);
+  app.addHook('onClose', () => reel.close());
+  await app.register(reel.router);
+}
+
 export interface Reel {
   /** A Fastify plug-in with /graphql, the REST paths, health and metrics. */
   router: (app: FastifyInstance) => Promise<void>;
@@ -82,7 +96,8 @@ export interface Reel {
 
 /** Everything but the HTTP server: connections, writer, sequencer, services, and the routes over them. */
 export async function composeReel(config: Config, log: FastifyBaseLogger): Promise<Reel> {
-  if (config.databaseUrl === null) throw new StartError('REEL_DATABASE_URL: expected the address of a PostgreSQL, got nothing');
+  if (config.databaseUrl === null)
+    throw new StartError('REEL_DATABASE_URL: expected the address of a PostgreSQL, got nothing');
   const database = await Database.connect(config.databaseUrl);
   const metrics = createMetrics();
   const reader = new LogReader(database, config.defaultPageSize);
@@ -95,7 +110,8 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     {
       write: (tenantIds, work) => database.write(tenantIds, work),
       find: (tenantId, id) => reader.get({ tenantId, clients: null }, id),
-      ensureMonth: async (createdAt) => void (await database.system(sql`select reel_ensure_month(${createdAt}::timestamptz)`)),
+      ensureMonth: async (createdAt) =>
+        void (await database.system(sql`select reel_ensure_month(${createdAt}::timestamptz)`)),
     },
     (_tenantIds, entries) => {
       metrics.entriesWritten.inc(entries);
@@ -120,10 +136,35 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     service,
     router: async (app) => {
       if (config.allowedOrigins.length > 0)
-        await app.register(cors, { origin: [...config.allowedOrigins], methods: ['GET', 'POST'], exposedHeaders: ['Retry-After', 'Content-Disposition'] });
-      await app.register(health, { metrics: config.metrics ? metrics : null, ready: () => database.isMigrated() });
-      await app.register(graphqlRoutes, { reel: service, stats, exports, authorizer, config, log, parseJson, readCaller: (request) => readCaller(request.raw, door) });
-      await app.register(restRoutes, { prefix: REST_PREFIX, reel: service, stats, exports, authorizer, config, log, readCaller: (request) => readCaller(request.raw, door) });
+        await app.register(cors, {
+          origin: [...config.allowedOrigins],
+          methods: ['GET', 'POST'],
+          exposedHeaders: ['Retry-After', 'Content-Disposition'],
+        });
+      await app.register(health, {
+        metrics: config.metrics ? metrics : null,
+        ready: () => database.isMigrated(),
+      });
+      await app.register(graphqlRoutes, {
+        reel: service,
+        stats,
+        exports,
+        authorizer,
+        config,
+        log,
+        parseJson,
+        readCaller: (request) => readCaller(request.raw, door),
+      });
+      await app.register(restRoutes, {
+        prefix: REST_PREFIX,
+        reel: service,
+        stats,
+        exports,
+        authorizer,
+        config,
+        log,
+        readCaller: (request) => readCaller(request.raw, door),
+      });
     },
     close: async () => {
       await writer.close();
@@ -142,8 +183,13 @@ function linkSecret(config: Config): string {
 function startFault(error: unknown, config: Config): unknown {
   const { code } = error as { code?: string };
   const place = `${config.host}:${config.port}`;
-  if (code === 'EADDRINUSE') return new StartError(`REEL_PORT: expected a free port, got ${config.port}, which another program listens on`);
-  if (code === 'EACCES') return new StartError(`REEL_PORT: expected a port that may be listened on, got ${place}`);
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return new StartError(`REEL_HOST: expected an address of this machine, got ${config.host}`);
+  if (code === 'EADDRINUSE')
+    return new StartError(
+      `REEL_PORT: expected a free port, got ${config.port}, which another program listens on`,
+    );
+  if (code === 'EACCES')
+    return new StartError(`REEL_PORT: expected a port that may be listened on, got ${place}`);
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return new StartError(`REEL_HOST: expected an address of this machine, got ${config.host}`);
   return error;
 }

@@ -17,9 +17,20 @@ export async function welcome(url: string, config: Config): Promise<string> {
   if (config.env === 'development' && config.jwtSecret && config.serviceSecret) {
     const { tenantId, clientId, personId, email, name } = SAMPLE;
     const grants = REEL_ACTIONS.flatMap((action) =>
-      action.scopes.map((scope) => ({ action: action.code, scope, tenantId, clientId: scope === 'CLIENT' ? clientId : null })),
+      action.scopes.map((scope) => ({
+        action: action.code,
+        scope,
+        tenantId,
+        clientId: scope === 'CLIENT' ? clientId : null,
+      })),
     );
-    const person = await issuePersonToken(config.jwtSecret, { id: personId, email, name, grants, tenants: [tenantId] });
+    const person = await issuePersonToken(config.jwtSecret, {
+      id: personId,
+      email,
+      name,
+      grants,
+      tenants: [tenantId],
+    });
     const module = await issueModuleToken(config.serviceSecret, '*');
     lines.push(
       '',

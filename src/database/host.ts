@@ -1,6 +1,14 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { CompiledQuery, type Transaction } from 'kysely';
-import { compile, type ReadDatabase, readingAs, type Row, type Run, type WriteDatabase, writingAs } from './connect.js';
+import {
+  compile,
+  type ReadDatabase,
+  type Row,
+  type Run,
+  readingAs,
+  type WriteDatabase,
+  writingAs,
+} from './connect.js';
 
 /**
  * Reel's tables through a host's EntityManager: in the transaction that it is in, otherwise in one of its own on the
@@ -25,6 +33,10 @@ export class HostDatabase implements ReadDatabase, WriteDatabase {
       await run(CompiledQuery.raw(opening));
       return work(run);
     };
-    return joined ? inside(joined) : this.em.getConnection('write').transactional((transaction) => inside(transaction as unknown as Transaction<unknown>));
+    return joined
+      ? inside(joined)
+      : this.em
+          .getConnection('write')
+          .transactional((transaction) => inside(transaction as unknown as Transaction<unknown>));
   }
 }

@@ -17,10 +17,14 @@ export async function lockDataDir(dataDir: string): Promise<() => Promise<void>>
       return () => rm(file, { force: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 3)
-        throw new StartError(`REEL_DATA_DIR: expected a folder that can be written, got ${dataDir}: ${(error as Error).message}`);
+        throw new StartError(
+          `REEL_DATA_DIR: expected a folder that can be written, got ${dataDir}: ${(error as Error).message}`,
+        );
       const holder = Number(await readFile(file, 'utf8').catch(() => ''));
       if (holder > 0 && holder !== process.pid && (await isRunning(holder, 'node')))
-        throw new StartError(`REEL_DATA_DIR: expected a folder that no other Reel uses, got ${dataDir}, in use by process ${holder}`);
+        throw new StartError(
+          `REEL_DATA_DIR: expected a folder that no other Reel uses, got ${dataDir}, in use by process ${holder}`,
+        );
       await rm(file, { force: true });
     }
   }

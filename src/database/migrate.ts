@@ -27,7 +27,10 @@ export async function migrate(ownerUrl: string, runtimeUrl: string): Promise<{ a
     });
   } catch (error) {
     if (error instanceof StartError) throw error;
-    throw new StartError(`REEL_MIGRATE_URL: expected a PostgreSQL that can be migrated: ${(error as Error).message.split('\n')[0]}`, { cause: error });
+    throw new StartError(
+      `REEL_MIGRATE_URL: expected a PostgreSQL that can be migrated: ${(error as Error).message.split('\n')[0]}`,
+      { cause: error },
+    );
   } finally {
     await orm.close(true);
   }

@@ -1,5 +1,5 @@
-import { defineConfig, type Options } from '@mikro-orm/postgresql';
 import { Migrator } from '@mikro-orm/migrations';
+import { defineConfig, type Options } from '@mikro-orm/postgresql';
 import { LogEntry } from '../log/log-entry.entity.js';
 import { Migration20261124000000_trail } from './migrations/Migration20261124000000_trail.js';
 

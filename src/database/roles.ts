@@ -14,24 +14,41 @@ const GRANTS: Record<string, string> = {
 };
 
 /** Makes the server's role where it is missing, refuses one that could do too much, and grants it what it needs and no more. */
-export async function ensureRuntimeRole(execute: Execute, ownerUrl: string, runtimeUrl: string): Promise<void> {
+export async function ensureRuntimeRole(
+  execute: Execute,
+  ownerUrl: string,
+  runtimeUrl: string,
+): Promise<void> {
   const owner = decodeURIComponent(new URL(ownerUrl).username);
   const { username, password } = new URL(runtimeUrl);
   const role = decodeURIComponent(username);
   if (role === owner)
-    throw new StartError(`REEL_DATABASE_URL: expected a role of its own for the server, got ${role}, the owner of the tables`);
+    throw new StartError(
+      `REEL_DATABASE_URL: expected a role of its own for the server, got ${role}, the owner of the tables`,
+    );
   const [found] = await execute(
     `select rolsuper, rolbypassrls from pg_roles where rolname = ${literal(role)}`,
   );
   if (!found) {
     try {
-      await execute(`create role ${identifier(role)} login password ${literal(decodeURIComponent(password))}`);
+      await execute(
+        `create role ${identifier(role)} login password ${literal(decodeURIComponent(password))}`,
+      );
     } catch (error) {
-      throw new StartError(`REEL_DATABASE_URL: expected a role that exists or may be created, got ${role}: ${(error as Error).message}`);
+      throw new StartError(
+        `REEL_DATABASE_URL: expected a role that exists or may be created, got ${role}: ${(error as Error).message}`,
+      );
     }
   } else {
-    const excess = found.rolsuper ? 'a superuser' : found.rolbypassrls ? 'allowed to bypass row-level security' : null;
-    if (excess) throw new StartError(`REEL_DATABASE_URL: expected a role under row-level security, got ${role}, which is ${excess}`);
+    const excess = found.rolsuper
+      ? 'a superuser'
+      : found.rolbypassrls
+        ? 'allowed to bypass row-level security'
+        : null;
+    if (excess)
+      throw new StartError(
+        `REEL_DATABASE_URL: expected a role under row-level security, got ${role}, which is ${excess}`,
+      );
   }
   const [{ schema }] = (await execute('select current_schema() as schema')) as [{ schema: string }];
   await execute(`grant usage on schema ${identifier(schema)} to ${identifier(role)}`);

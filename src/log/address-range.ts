@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { parseAddress } from './ip-address.js';
 
 /**
  * First and last address of an address or CIDR block, as PostgreSQL's inet reads them; null where the text is neither.
@@ -6,10 +7,10 @@ import ipaddr from 'ipaddr.js';
  */
 export function addressRange(text: string): { first: string; last: string } | null {
   const [address = '', prefix, ...more] = text.split('/');
-  if (more.length > 0 || address.includes('%')) return null;
-  if (!ipaddr.IPv4.isValidFourPartDecimal(address) && !ipaddr.IPv6.isValid(address)) return null;
-  const parsed = ipaddr.parse(address);
-  const bytes = parsed.toByteArray();
+  if (more.length > 0 || parseAddress(address) === null) return null;
+  // An IPv6 address in hexadecimal groups alone: ipaddr.js takes ::1.2.3.4 for the mapped ::ffff:1.2.3.4.
+  const plain = address.includes(':') ? new URL(`http://[${address}]`).hostname.slice(1, -1) : address;
+  const bytes = ipaddr.parse(plain).toByteArray();
   const width = bytes.length * 8;
   if (prefix !== undefined && !/^\d{1,3}$/.test(prefix)) return null;
   const bits = prefix === undefined ? width : Number(prefix);

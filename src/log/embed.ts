@@ -5,7 +5,7 @@ import { HostDatabase } from '../database/host.js';
 import type { PreparedEntry } from './prepare.js';
 import { LogReader } from './reader.js';
 import { ReelService } from './reel.service.js';
-import { Writer, WRITER_BOUNDS, type WriterDatabase } from './writer.js';
+import { WRITER_BOUNDS, Writer, type WriterDatabase } from './writer.js';
 
 /** One group commit for all calls over the same connections. */
 const writers = new WeakMap<object, Writer>();
@@ -38,7 +38,8 @@ function databaseOf(em: EntityManager): WriterDatabase {
   const database = new HostDatabase(em);
   const reader = new LogReader(database);
   return {
-    write: (tenantIds: readonly string[], work: (run: Run) => Promise<never>) => database.write(tenantIds, work),
+    write: (tenantIds: readonly string[], work: (run: Run) => Promise<never>) =>
+      database.write(tenantIds, work),
     find: (tenantId: string, id: string) => reader.get({ tenantId, clients: null }, id),
     // Inside the host's transaction a new partition would be locked until it ends; `reel migrate` and the server make months ahead.
     ensureMonth: async (createdAt: string) => {

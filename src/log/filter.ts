@@ -108,7 +108,11 @@ type Source = LogFilter & { searches?: string[] };
 function conditionsOf(source: Source): Condition[] {
   const found: Condition[] = [];
   const add = (field: FilterField, condition: RawBuilder<unknown>) => found.push({ field, sql: condition });
-  const list = <T>(name: keyof LogFilter, values: readonly T[] | null | undefined, use: (values: readonly T[]) => void) => {
+  const list = <T>(
+    name: keyof LogFilter,
+    values: readonly T[] | null | undefined,
+    use: (values: readonly T[]) => void,
+  ) => {
     if (!values || values.length === 0) return;
     if (values.length > MAX_LIST) throw badInput(name, `at most ${MAX_LIST} items`, `${values.length} items`);
     use(values);
@@ -116,21 +120,35 @@ function conditionsOf(source: Source): Condition[] {
   const text = (name: keyof LogFilter, value: string | null | undefined, use: (value: string) => void) => {
     if (value) use(checkText(name, value));
   };
-  const texts = (name: keyof LogFilter, values: string[] | null | undefined, use: (values: readonly string[]) => void) =>
-    list(name, values, (items) => use(items.map((item) => checkText(name, item))));
+  const texts = (
+    name: keyof LogFilter,
+    values: string[] | null | undefined,
+    use: (values: readonly string[]) => void,
+  ) => list(name, values, (items) => use(items.map((item) => checkText(name, item))));
 
   texts('modules', source.modules, (items) => add('module', anyOf('module', items, 'text')));
-  texts('notModules', source.notModules, (items) => add('module', sql`not ${anyOf('module', items, 'text')}`));
+  texts('notModules', source.notModules, (items) =>
+    add('module', sql`not ${anyOf('module', items, 'text')}`),
+  );
   texts('actions', source.actions, (items) => add('action', anyAction(items)));
   texts('notActions', source.notActions, (items) => add('action', sql`not ${anyAction(items)}`));
   list('severities', source.severities, (items) =>
-    add('severity', anyOf('severity', items.map((item) => SEVERITIES.indexOf(item)), 'smallint')),
+    add(
+      'severity',
+      anyOf(
+        'severity',
+        items.map((item) => SEVERITIES.indexOf(item)),
+        'smallint',
+      ),
+    ),
   );
   if (source.minSeverity)
     add('severity', sql`severity >= ${SEVERITIES.indexOf(source.minSeverity)}::smallint`);
   if (source.origin) add('origin', sql`origin = ${ORIGINS.indexOf(source.origin)}::smallint`);
   list('actorIds', source.actorIds, (items) => add('actor', anyOf('actor_id', items, 'uuid')));
-  text('actorEmail', source.actorEmail, (value) => add('actor', sql`actor_email_folded = ${foldEmail(value)}`));
+  text('actorEmail', source.actorEmail, (value) =>
+    add('actor', sql`actor_email_folded = ${foldEmail(value)}`),
+  );
   text('resourceType', source.resourceType, (value) => add('resourceType', sql`resource_type = ${value}`));
   text('resourceId', source.resourceId, (value) =>
     add('resourceId', sql`resource_id = ${parseUuid(value) ?? value}`),
@@ -144,7 +162,8 @@ function conditionsOf(source: Source): Condition[] {
   });
   for (const search of [source.search, ...(source.searches ?? [])]) {
     if (!search) continue;
-    if ([...search].length > MAX_SEARCH) throw badInput('search', `at most ${MAX_SEARCH} characters`, `${[...search].length} characters`);
+    if ([...search].length > MAX_SEARCH)
+      throw badInput('search', `at most ${MAX_SEARCH} characters`, `${[...search].length} characters`);
     if (!isStorable(search)) throw badInput('search', 'text without NUL and lone surrogates', search);
     add('search', sql`strpos(search_text, ${searchNeedle(search)}) > 0`);
   }
@@ -152,12 +171,17 @@ function conditionsOf(source: Source): Condition[] {
 }
 
 function checkText(name: keyof LogFilter, value: string): string {
-  if ([...value].length > MAX_TEXT) throw badInput(name, `at most ${MAX_TEXT} characters`, `${[...value].length} characters`);
+  if ([...value].length > MAX_TEXT)
+    throw badInput(name, `at most ${MAX_TEXT} characters`, `${[...value].length} characters`);
   if (!isStorable(value)) throw badInput(name, 'text without NUL and lone surrogates', value);
   return value;
 }
 
-function anyOf(column: string, values: readonly (string | number)[], type: 'text' | 'uuid' | 'smallint'): RawBuilder<boolean> {
+function anyOf(
+  column: string,
+  values: readonly (string | number)[],
+  type: 'text' | 'uuid' | 'smallint',
+): RawBuilder<boolean> {
   const name = sql.ref(column);
   if (values.length === 1) return sql<boolean>`(${name} = ${values[0]}::${sql.raw(type)})`;
   return sql<boolean>`(${name} = any (${values}::${sql.raw(type)}[]))`;
@@ -178,7 +202,7 @@ function anyAction(patterns: readonly string[]): RawBuilder<boolean> {
 /** E-mail addresses are compared, and stored a second time, in Unicode's lower case. */
 export const foldEmail = (email: string) => email.toLowerCase();
 
-const present = (instants: (string | null | undefined)[]) => instants.filter((at): at is string => Boolean(at)).sort();
+const present = (instants: (string | null | undefined)[]) =>
+  instants.filter((at): at is string => Boolean(at)).sort();
 const latest = (instants: (string | null | undefined)[]) => present(instants).at(-1) ?? null;
 const earliest = (instants: (string | null | undefined)[]) => present(instants)[0] ?? null;
-

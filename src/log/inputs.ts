@@ -6,7 +6,10 @@ export enum LogOrder {
   NEWEST_FIRST = 'NEWEST_FIRST',
   OLDEST_FIRST = 'OLDEST_FIRST',
 }
-registerEnumType(LogOrder, { name: 'LogOrder', description: 'Ties are broken by id, so every order is total.' });
+registerEnumType(LogOrder, {
+  name: 'LogOrder',
+  description: 'Ties are broken by id, so every order is total.',
+});
 
 export enum LogExportFormat {
   CSV = 'CSV',
@@ -23,7 +26,10 @@ export class LogFilter {
   @Field(() => DateTime, { nullable: true, description: 'At or after.' })
   startDate?: string | null;
 
-  @Field(() => DateTime, { nullable: true, description: 'At or before, as the REST filter has always had it.' })
+  @Field(() => DateTime, {
+    nullable: true,
+    description: 'At or before, as the REST filter has always had it.',
+  })
   endDate?: string | null;
 
   @Field(() => [String], { nullable: true })
@@ -126,12 +132,16 @@ export class CreateLogInput {
   @Field(() => String, { nullable: true, description: 'At most 100 characters.' })
   resourceType?: string | null;
 
-  @Field(() => String, { nullable: true, description: 'At most 255 characters; a UUID is kept in lower case.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'At most 255 characters; a UUID is kept in lower case.',
+  })
   resourceId?: string | null;
 
   @Field(() => JSONObject, {
     nullable: true,
-    description: 'At most 65,536 bytes as compact JSON in UTF-8, 32 levels deep (the object itself is the first).',
+    description:
+      'At most 65,536 bytes as compact JSON in UTF-8, 32 levels deep (the object itself is the first).',
   })
   data?: Record<string, unknown> | null;
 

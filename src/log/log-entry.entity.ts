@@ -117,7 +117,8 @@ export class LogEntry {
   @Property({ type: 'bigint', persist: false, nullable: true })
   @Field(() => Count, {
     nullable: true,
-    description: "Position in the tenant's sealed order, from 1 without gaps; null until sealed (about a second).",
+    description:
+      "Position in the tenant's sealed order, from 1 without gaps; null until sealed (about a second).",
   })
   sequence!: number | null;
 

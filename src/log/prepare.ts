@@ -88,7 +88,6 @@ export function prepareEntry(checked: CheckedEntry, identity: Identity, salts?: 
     ],
     leafHash: leaf.leafHash,
     bytes: 2_000 + 4 * (dataText?.length ?? 0),
-    key:
-      idempotencyKey !== null && contentHash !== null ? { writer, idempotencyKey, contentHash } : null,
+    key: idempotencyKey !== null && contentHash !== null ? { writer, idempotencyKey, contentHash } : null,
   };
 }

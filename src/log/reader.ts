@@ -4,6 +4,7 @@ import type { ReadDatabase, Row, Run } from '../database/connect.js';
 import { countEntries, locatePage } from './counts.js';
 import { type Criteria, every, readFilter, whereAll, whereMatches, whereWithin } from './filter.js';
 import { type LogFilter, LogOrder, type PageRequest } from './inputs.js';
+import type { LogCount } from './log-count.js';
 import { type LogEntry, ORIGINS, SEVERITIES } from './log-entry.entity.js';
 
 /** One page of the list, in the order asked for. */
@@ -37,7 +38,7 @@ export class LogReader {
   ) {}
 
   /** The request has been checked (checkPage): its bounds hold and its parts go together. */
-  list(scope: Scope, filter: LogFilter | null | undefined, request: PageRequest): Promise<LogPage> {
+  async list(scope: Scope, filter: LogFilter | null | undefined, request: PageRequest): Promise<LogPage> {
     const criteria = readFilter(scope, filter, new Date());
     const order = request.orderBy ?? LogOrder.NEWEST_FIRST;
     return this.database.read(scope.tenantId, (run) =>
@@ -47,26 +48,42 @@ export class LogReader {
     );
   }
 
-  private async byCursor(run: Run, criteria: Criteria, order: LogOrder, request: PageRequest): Promise<LogPage> {
+  private async byCursor(
+    run: Run,
+    criteria: Criteria,
+    order: LogOrder,
+    request: PageRequest,
+  ): Promise<LogPage> {
     const backwards = request.last != null || (request.first == null && request.before != null);
     const size = (backwards ? request.last : request.first) ?? this.defaultPageSize;
     const descending = (order === LogOrder.NEWEST_FIRST) !== backwards;
     const cursor = request.after ?? request.before ?? null;
     const towardsOlder = (order === LogOrder.NEWEST_FIRST) === (request.after != null);
-    const beyond = cursor === null ? [] : [towardsOlder ? sql`id < ${cursor}::uuid` : sql`id > ${cursor}::uuid`];
+    const beyond =
+      cursor === null ? [] : [towardsOlder ? sql`id < ${cursor}::uuid` : sql`id > ${cursor}::uuid`];
     const rows = await walk(run, every([whereAll(criteria), ...beyond]), descending, size + 1);
     const entries = rows.slice(0, size);
     const more = rows.length > size;
     if (backwards) entries.reverse();
     // What lies behind the cursor is looked up only there: the entry that the cursor names may be gone or not match.
     const behind =
-      cursor !== null && (await exists(run, every([whereAll(criteria), towardsOlder ? sql`id >= ${cursor}::uuid` : sql`id <= ${cursor}::uuid`])));
+      cursor !== null &&
+      (await exists(
+        run,
+        every([whereAll(criteria), towardsOlder ? sql`id >= ${cursor}::uuid` : sql`id <= ${cursor}::uuid`]),
+      ));
     return backwards
       ? { entries, hasPreviousPage: more, hasNextPage: behind }
       : { entries, hasNextPage: more, hasPreviousPage: behind };
   }
 
-  private async numbered(run: Run, criteria: Criteria, order: LogOrder, size: number, page: number): Promise<LogPage> {
+  private async numbered(
+    run: Run,
+    criteria: Criteria,
+    order: LogOrder,
+    size: number,
+    page: number,
+  ): Promise<LogPage> {
     const offset = (page - 1) * size;
     const start = await locatePage(run, criteria, offset, order);
     const where = every([whereAll(criteria), whereWithin(start.from ?? null, start.until ?? null)]);
@@ -74,7 +91,7 @@ export class LogReader {
     return { entries: rows.slice(0, size), hasNextPage: rows.length > size, hasPreviousPage: page > 1 };
   }
 
-  count(scope: Scope, filter: LogFilter | null | undefined, exact: boolean) {
+  async count(scope: Scope, filter: LogFilter | null | undefined, exact: boolean): Promise<LogCount> {
     const criteria = readFilter(scope, filter, new Date());
     return this.database.read(scope.tenantId, (run) => countEntries(run, criteria, exact));
   }
@@ -92,7 +109,11 @@ export class LogReader {
   }
 
   /** For each request id its entries, oldest first, at most `most` each: one statement, one index walk a request. */
-  async byRequests(scope: Scope, requestIds: readonly string[], most: number): Promise<Map<string, LogEntry[]>> {
+  async byRequests(
+    scope: Scope,
+    requestIds: readonly string[],
+    most: number,
+  ): Promise<Map<string, LogEntry[]>> {
     const criteria = readFilter(scope, null, new Date());
     const found = sql`
       select e.* from unnest(${requestIds}::uuid[]) wanted
@@ -119,7 +140,13 @@ export class LogReader {
   }
 
   /** Matching entries from place 1 to `upTo`, in sealed order, a stretch of the sequence at a time: memory is that of one batch. */
-  async *streamSequenced(scope: Scope, filter: LogFilter | null | undefined, upTo: number, batchSize = 1000, after = 0): AsyncGenerator<LogEntry[]> {
+  async *streamSequenced(
+    scope: Scope,
+    filter: LogFilter | null | undefined,
+    upTo: number,
+    batchSize = 1000,
+    after = 0,
+  ): AsyncGenerator<LogEntry[]> {
     const criteria = readFilter(scope, filter, new Date());
     for (let last = after; last < upTo; ) {
       const until = Math.min(last + batchSize, upTo);
@@ -138,7 +165,13 @@ export class LogReader {
   }
 }
 
-async function walk(run: Run, where: RawBuilder<boolean>, descending: boolean, limit: number, skip = 0): Promise<LogEntry[]> {
+async function walk(
+  run: Run,
+  where: RawBuilder<boolean>,
+  descending: boolean,
+  limit: number,
+  skip = 0,
+): Promise<LogEntry[]> {
   const order = descending ? NEWEST : OLDEST;
   const rows = sql`select ${COLUMNS} from reel_log_entries where ${where} order by ${order} limit ${limit} offset ${skip}`;
   return (await run(placed(rows, order))).map(toEntry);

@@ -1,11 +1,11 @@
 import type { Author, Scope } from '../auth/scope.js';
 import { badInput } from '../errors.js';
 import { checkInput, checkInputs, OWN_MODULE } from './check-entry.js';
+import type { LogCount } from './counts.js';
 import { Identifier } from './identify.js';
 import type { CreateLogInput, LogFilter, PageRequest } from './inputs.js';
 import type { LogEntry } from './log-entry.entity.js';
 import { prepareEntry } from './prepare.js';
-import type { LogCount } from './counts.js';
 import type { LogPage, LogReader } from './reader.js';
 import type { Writer } from './writer.js';
 
@@ -43,7 +43,9 @@ export class ReelService {
   async createMany(author: Author, inputs: readonly CreateLogInput[]): Promise<LogEntry[]> {
     if (inputs.length < 1 || inputs.length > MAX_ENTRIES)
       throw badInput('inputs', `1 to ${MAX_ENTRIES} entries`, `${inputs.length} entries`);
-    return this.writer.write(checkInputs(inputs, author).map((checked) => prepareEntry(checked, identifier.next())));
+    return this.writer.write(
+      checkInputs(inputs, author).map((checked) => prepareEntry(checked, identifier.next())),
+    );
   }
 
   /** Stores an entry of Reel's own: who exported, who looked, who erased. */

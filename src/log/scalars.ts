@@ -8,7 +8,11 @@ const refuse = (expected: string, came: unknown): GraphQLError =>
 /** Output passes through: the database's answer is already in the wire's form, and checking it again costs. */
 const passThrough = (value: unknown) => value;
 
-function textScalar(name: string, description: string, parse: (text: string) => string | null): GraphQLScalarType {
+function textScalar(
+  name: string,
+  description: string,
+  parse: (text: string) => string | null,
+): GraphQLScalarType {
   const read = (value: unknown): string => {
     const parsed = typeof value === 'string' ? parse(value) : null;
     if (parsed === null) throw refuse(description, value);
@@ -48,7 +52,8 @@ export const Count = new GraphQLScalarType<number, unknown>({
 });
 
 function jsonObject(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refuse('a JSON object', value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw refuse('a JSON object', value);
   return value as Record<string, unknown>;
 }
 

@@ -14,9 +14,19 @@ export async function storeEntries(run: Run, entries: readonly PreparedEntry[]):
   const claims = await claimKeys(run, entries);
   const fresh = entries.filter((entry) => !claims.has(entry));
   if (fresh.length > 0) {
-    await run(insertion('reel_log_entries', ENTRY_COLUMNS, fresh.map((each) => each.values)));
     await run(
-      insertion('reel_log_inbox', ['tenant_id', 'entry_id', 'leaf_hash'], fresh.map(({ entry, leafHash }) => [entry.tenantId, entry.id, leafHash])),
+      insertion(
+        'reel_log_entries',
+        ENTRY_COLUMNS,
+        fresh.map((each) => each.values),
+      ),
+    );
+    await run(
+      insertion(
+        'reel_log_inbox',
+        ['tenant_id', 'entry_id', 'leaf_hash'],
+        fresh.map(({ entry, leafHash }) => [entry.tenantId, entry.id, leafHash]),
+      ),
     );
   }
   return entries.map((entry) => claims.get(entry) ?? { stored: true });
@@ -46,9 +56,16 @@ async function claimKeys(run: Run, entries: readonly PreparedEntry[]): Promise<M
   // Always taken in one order, so that two batches with the same keys wait for each other and never in a circle.
   claims.sort((a, b) => (a.name < b.name ? -1 : 1));
   const columns = ['tenant_id', 'writer', 'idempotency_key', 'entry_id', 'content_hash'];
-  const statement = insertion('reel_log_keys', columns, claims.map((claim) => claim.row));
+  const statement = insertion(
+    'reel_log_keys',
+    columns,
+    claims.map((claim) => claim.row),
+  );
   const taken = await run<KeyRow>(
-    CompiledQuery.raw(`${statement.sql} on conflict do nothing returning tenant_id, writer, idempotency_key`, [...statement.parameters]),
+    CompiledQuery.raw(
+      `${statement.sql} on conflict do nothing returning tenant_id, writer, idempotency_key`,
+      [...statement.parameters],
+    ),
   );
   const won = new Set(taken.map((row) => nameOf(row.tenant_id, row.writer, row.idempotency_key)));
   const lost = claims.filter((claim) => !won.has(claim.name)).map((claim) => claim.row);
@@ -58,7 +75,10 @@ async function claimKeys(run: Run, entries: readonly PreparedEntry[]): Promise<M
       select k.* from unnest(${tenants}::uuid[], ${writers}::text[], ${keys}::text[]) wanted(tenant_id, writer, idempotency_key)
       join reel_log_keys k using (tenant_id, writer, idempotency_key)`);
     for (const row of rows)
-      holders.set(nameOf(row.tenant_id, row.writer, row.idempotency_key), { entryId: row.entry_id, contentHash: row.content_hash });
+      holders.set(nameOf(row.tenant_id, row.writer, row.idempotency_key), {
+        entryId: row.entry_id,
+        contentHash: row.content_hash,
+      });
   }
   const outcomes = new Map<PreparedEntry, Outcome>();
   for (const prepared of entries) {
@@ -70,7 +90,11 @@ async function claimKeys(run: Run, entries: readonly PreparedEntry[]): Promise<M
       prepared,
       holder.contentHash.equals(key.contentHash)
         ? { storedBefore: holder.entryId }
-        : { refused: conflict('idempotencyKey: expected a key that was not used before, or the same content under it, got other content') },
+        : {
+            refused: conflict(
+              'idempotencyKey: expected a key that was not used before, or the same content under it, got other content',
+            ),
+          },
     );
   }
   return outcomes;
@@ -86,8 +110,9 @@ function insertion(table: string, columns: readonly string[], rows: readonly unk
   const name = `${table} ${rows.length}`;
   let text = texts.get(name);
   if (!text) {
-    let place = 0;
-    const row = () => `(${columns.map(() => `$${(place += 1)}`).join(',')})`;
+    const width = columns.length;
+    const row = (_: unknown, at: number) =>
+      `(${columns.map((_column, index) => `$${at * width + index + 1}`).join(',')})`;
     text = `insert into ${table} (${columns.join(',')}) values ${rows.map(row).join(',')}`;
     if (rows.length <= 64) texts.set(name, text);
   }

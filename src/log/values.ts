@@ -18,7 +18,14 @@ const INSTANT =
 export function parseInstant(text: string): string | null {
   const match = INSTANT.exec(text);
   if (!match) return null;
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [number, number, number, number, number, number];
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   if (year < 1 || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 60) return null;
   if (day > new Date(Date.UTC(2000 + (year % 400), month, 0)).getUTCDate()) return null;
   const [sign, offsetHour, offsetMinute] = [match[9], Number(match[10] ?? 0), Number(match[11] ?? 0)];

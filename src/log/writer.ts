@@ -67,7 +67,8 @@ export class Writer {
   write(entries: readonly PreparedEntry[]): Promise<LogEntry[]> {
     const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
     if (this.closing) return Promise.reject(unavailable('Reel is shutting down'));
-    const full = this.entries + entries.length > this.bounds.queueEntries || this.bytes + bytes > this.bounds.queueBytes;
+    const full =
+      this.entries + entries.length > this.bounds.queueEntries || this.bytes + bytes > this.bounds.queueBytes;
     if (full && this.entries > 0) return Promise.reject(overloaded());
     this.entries += entries.length;
     this.bytes += bytes;
@@ -137,7 +138,8 @@ export class Writer {
         return stored;
       });
     } catch (error) {
-      if (attempt < 4 && AGAIN.has((error as { code?: string }).code ?? '')) return this.commit(units, attempt + 1);
+      if (attempt < 4 && AGAIN.has((error as { code?: string }).code ?? ''))
+        return this.commit(units, attempt + 1);
       throw error;
     }
     this.onWritten(tenants, outcomes.filter((outcome) => 'stored' in outcome).length);
@@ -157,7 +159,8 @@ export class Writer {
       if (!('storedBefore' in outcome)) continue;
       const id = outcome.storedBefore;
       const entry = own.get(id) ?? (await this.database.find(answers[index]!.tenantId, id));
-      if (!entry) throw unavailable('The entry stored under this idempotencyKey is being removed; try again shortly');
+      if (!entry)
+        throw unavailable('The entry stored under this idempotencyKey is being removed; try again shortly');
       answers[index] = entry;
     }
     return answers;

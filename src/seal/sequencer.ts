@@ -91,7 +91,9 @@ export class Sequencer {
   }
 
   private async waitingTenants(): Promise<string[]> {
-    const rows = await this.database.system<{ tenant_id: string }>(sql`select tenant_id from reel_waiting_tenants(1000) tenant_id`);
+    const rows = await this.database.system<{ tenant_id: string }>(
+      sql`select tenant_id from reel_waiting_tenants(1000) tenant_id`,
+    );
     return rows.map((row) => row.tenant_id);
   }
 
@@ -108,7 +110,9 @@ export class Sequencer {
       const last = Number(row?.last ?? 0);
       await run(insertPlaces(tenantId, last, waiting));
       await addCounts(run, tenantId, ids);
-      await run(sql`delete from reel_log_inbox where tenant_id = ${tenantId}::uuid and entry_id = any (${ids}::uuid[])`);
+      await run(
+        sql`delete from reel_log_inbox where tenant_id = ${tenantId}::uuid and entry_id = any (${ids}::uuid[])`,
+      );
       return { tenantId, first: last + 1, last: last + ids.length };
     });
     if (sealed === null) return null;
@@ -129,9 +133,15 @@ export class Sequencer {
 }
 
 const lastPlace = (run: Run, tenantId: string) =>
-  run<{ last: string | null }>(sql`select max(seq) as last from reel_log_sequence where tenant_id = ${tenantId}::uuid`);
+  run<{ last: string | null }>(
+    sql`select max(seq) as last from reel_log_sequence where tenant_id = ${tenantId}::uuid`,
+  );
 
-function insertPlaces(tenantId: string, last: number, waiting: readonly { entry_id: string; leaf_hash: Buffer }[]): CompiledQuery {
+function insertPlaces(
+  tenantId: string,
+  last: number,
+  waiting: readonly { entry_id: string; leaf_hash: Buffer }[],
+): CompiledQuery {
   const rows = waiting.map((_, index) => `($1,$${3 * index + 2},$${3 * index + 3},$${3 * index + 4})`);
   return CompiledQuery.raw(
     `insert into reel_log_sequence (tenant_id, seq, entry_id, leaf_hash) values ${rows.join(',')}`,
