@@ -273,4 +273,23 @@ describe('over a socket', () => {
     await vi.waitFor(() => expect(house.sealed.ended).toBe(true), { timeout: 10_000 });
     expect(house.sealed.batches).toBeLessThan(300);
   });
+
+  test('a socket is not closed for the silence of the database, but for that of the reader', async () => {
+    const quiet = await openRestHouse({ quietMs: 150 });
+    for (let sequence = 1; sequence <= 60_000; sequence++) quiet.reel.entries.push(anEntry({ sequence }));
+    const made = await quiet.exports.prepare(SCOPE, {});
+    await quiet.app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = quiet.app.server.address() as AddressInfo;
+    const few = await quiet.exports.prepare({ ...SCOPE, clients: [OTHER_CLIENT] }, {});
+    quiet.sealed.pauseMs = 10;
+    let text = '';
+    for await (const piece of (await open(port, few.downloadUrl)).answer) text += piece;
+    expect(text.split('\r\n')).toHaveLength(2);
+    quiet.sealed.pauseMs = 0;
+    quiet.sealed.ended = false;
+    const { answer } = await open(port, made.downloadUrl);
+    answer.pause().on('error', () => {});
+    await vi.waitFor(() => expect(quiet.sealed.ended).toBe(true), { timeout: 10_000 });
+    await quiet.app.close();
+  });
 });

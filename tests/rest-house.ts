@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { Authorizer } from '../src/auth/authorize.js';
 import type { Grant } from '../src/auth/grant.js';
@@ -134,6 +135,8 @@ export class FakeSealed implements SealedReader {
   batches = 0;
   ended = false;
   failsAfter = Number.POSITIVE_INFINITY;
+  /** Before each batch. */
+  pauseMs = 0;
   constructor(private readonly reel: FakeReel) {}
 
   async countSequenced(scope: Scope, filter: LogFilter, upTo: number): Promise<number> {
@@ -148,6 +151,7 @@ export class FakeSealed implements SealedReader {
   ): AsyncGenerator<LogEntry[]> {
     try {
       for (let after = 0; after < upTo; after += size) {
+        if (this.pauseMs > 0) await setTimeout(this.pauseMs);
         if (++this.batches > this.failsAfter) throw new Error('the database went away');
         yield this.reel
           .matching(scope, filter)
@@ -171,7 +175,7 @@ export interface RestHouse {
 
 /** The REST room with real doors (tokens, grants) before a fake trail. */
 export async function openRestHouse(
-  over: { maxRecords?: number; entriesPerMinute?: number } = {},
+  over: { maxRecords?: number; entriesPerMinute?: number; quietMs?: number } = {},
 ): Promise<RestHouse> {
   const reel = new FakeReel();
   const sealed = new FakeSealed(reel);
@@ -198,7 +202,7 @@ export async function openRestHouse(
     }),
   };
   const errors: unknown[] = [];
-  const app = await restApp({ reel, stats, exports }, errors, over.entriesPerMinute);
+  const app = await restApp({ reel, stats, exports }, errors, over.entriesPerMinute, over.quietMs);
   return { app, reel, sealed, exports, errors, now };
 }
 
@@ -207,9 +211,10 @@ export async function restApp(
   trail: Pick<RestOptions, 'reel' | 'stats' | 'exports'>,
   errors: unknown[],
   entriesPerMinute = 600,
+  quietMs = 0,
 ): Promise<FastifyInstance> {
   const verify = tokenVerifier(SECRETS);
-  const app = Fastify();
+  const app = Fastify({ connectionTimeout: quietMs });
   await app.register(restRoutes, {
     prefix: REST_PREFIX,
     ...trail,
