@@ -7,7 +7,7 @@ import { LogReader } from './reader.js';
 import { ReelService } from './reel.service.js';
 import { WRITER_BOUNDS, Writer, type WriterDatabase } from './writer.js';
 
-/** One group commit for all calls over the same connections. */
+/** One writer for all calls over the same connections, or within the same transaction. */
 const writers = new WeakMap<object, Writer>();
 
 /**
@@ -15,22 +15,20 @@ const writers = new WeakMap<object, Writer>();
  * together. Outside of one, calls go through a group commit on the host's connections and are answered after it.
  */
 export function getReelService(em: EntityManager): ReelService {
-  const writer = {
-    write: (entries: readonly PreparedEntry[]) =>
-      em.isInTransaction()
-        ? // One batch at a time: its statements and the tenants they are for share the one transaction.
-          new Writer(databaseOf(em), undefined, { ...WRITER_BOUNDS, batches: 1 }).write(entries)
-        : sharedWriter(em).write(entries),
-  };
+  const writer = { write: (entries: readonly PreparedEntry[]) => writerOf(em).write(entries) };
   return new ReelService(writer, new LogReader(new HostDatabase(em)));
 }
 
-function sharedWriter(em: EntityManager): Writer {
-  const connection = em.getConnection('write');
-  const present = writers.get(connection);
+function writerOf(em: EntityManager): Writer {
+  const transaction = em.getTransactionContext<object>();
+  const place = transaction ?? em.getConnection('write');
+  const present = writers.get(place);
   if (present) return present;
-  const writer = new Writer(databaseOf(em.fork()));
-  writers.set(connection, writer);
+  const writer = transaction
+    ? // One batch at a time: its statements and the tenants they are for share the one transaction.
+      new Writer(databaseOf(em), undefined, { ...WRITER_BOUNDS, batches: 1 })
+    : new Writer(databaseOf(em.fork()));
+  writers.set(place, writer);
   return writer;
 }
 
