@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import type { Caller } from './auth/caller.js';
 import type { VerifyToken } from './auth/token.js';
-import { clip, ReelError, unauthenticated } from './errors.js';
+import { clip, type Fault, ReelError, unauthenticated } from './errors.js';
 import { parseUuid } from './log/values.js';
 
 export type { Caller } from './auth/caller.js';
@@ -30,10 +30,16 @@ export async function readCaller(call: IncomingCall, door: Door): Promise<Caller
   const authorization = oneAuthorization(headerValues(call, 'authorization'));
   const credential = authorization === null ? null : await door.verify(bearerToken(authorization));
   const isPerson = credential?.kind === 'person';
+  const faults: Fault[] = [];
+  const [tenantId, clientId] = isPerson
+    ? [headerUuid(call, 'X-Tenant-Id', faults), headerUuid(call, 'X-Client-Id', faults)]
+    : [null, null];
+  if (faults.length > 0)
+    throw new ReelError('BAD_USER_INPUT', faults.map((fault) => fault.msg).join('; '), { faults });
   return {
     credential,
-    tenantId: isPerson ? headerUuid(call, 'X-Tenant-Id') : null,
-    clientId: isPerson ? headerUuid(call, 'X-Client-Id') : null,
+    tenantId,
+    clientId,
     ip: clientAddress(call, door.trusts),
     agent: agentOf(headerValues(call, 'user-agent')[0] ?? ''),
     requestId: headerValues(call, 'x-request-id').map(parseUuid).find(Boolean) ?? randomUUID(),
@@ -120,16 +126,15 @@ function bearerToken(authorization: string): string {
   return token;
 }
 
-function headerUuid(call: IncomingCall, header: string): string | null {
+function headerUuid(call: IncomingCall, header: string, faults: Fault[]): string | null {
   const values = headerValues(call, header.toLowerCase()).filter(Boolean);
   const ids = new Set(values.map(parseUuid));
   const [id = null] = ids;
   if (values.length === 0 || (ids.size === 1 && id !== null)) return id;
   const came = values.join(', ');
   const msg = `${header}: expected one UUID, got ${clip(came)}`;
-  throw new ReelError('BAD_USER_INPUT', msg, {
-    faults: [{ type: 'uuid_parsing', loc: ['header', header], msg, input: came }],
-  });
+  faults.push({ type: 'uuid_parsing', loc: ['header', header], msg, input: came });
+  return null;
 }
 
 function agentOf(header: string): string | null {

@@ -1,4 +1,3 @@
-import { hkdfSync } from 'node:crypto';
 import cors from '@fastify/cors';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { sql } from 'kysely';
@@ -34,7 +33,7 @@ export interface ReelServer {
 /** Silence for this long, or a request that takes longer to arrive, ends a connection. */
 const QUIET_MS = 30_000;
 /** An export link carries its whole request. */
-const MAX_HEADER_BYTES = 64 * 1024;
+const MAX_HEADER_BYTES = 128 * 1024;
 
 /** Builds a whole server and starts it. Errors: StartError or ConfigError of one line. */
 export async function createReelServer(config: Config): Promise<ReelServer> {
@@ -58,6 +57,8 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
     routerOptions: { maxParamLength: 1_000 },
     forceCloseConnections: 'idle',
     return503OnClosing: true,
+    // An address that cannot even be read is answered before any route, and without repeating it.
+    frameworkErrors: (_error, _request, reply) => void reply.code(400).send({ detail: 'Expected a well-formed address' }),
   });
   const close = async () => {
     await app.close();
@@ -124,7 +125,8 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     reader,
     catchUp: (tenantId) => sequencer.catchUp(tenantId),
     columns: EXPORT_COLUMNS,
-    secret: linkSecret(config),
+    // Links are signed under a key derived from what all servers of an installation share.
+    secret: config.serviceSecret ?? config.jwtSecret ?? '',
     linkMinutes: config.exportLinkMinutes,
     maxRecords: config.maxExportRecords,
   });
@@ -172,12 +174,6 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       await database.close();
     },
   };
-}
-
-/** Export links are signed under a key of their own, derived (RFC 5869) from a secret that all servers of an installation share. */
-function linkSecret(config: Config): string {
-  const shared = config.serviceSecret ?? config.jwtSecret ?? '';
-  return Buffer.from(hkdfSync('sha256', shared, '', 'reel export link', 32)).toString('base64url');
 }
 
 function startFault(error: unknown, config: Config): unknown {

@@ -41,8 +41,9 @@ export const DOORS: Record<string, readonly string[]> = {
   build: [],
   dev: [],
   'web/reel': [],
-  'web/stage': ['web/reel'],
-  'web/playground': ['web'],
+  'web/stage': ['web/reel', 'web/precompress.ts'],
+  'web/playground': ['web/precompress.ts'],
+  'web/precompress.ts': [],
 };
 
 /** Of some rooms only certain files may be known: log takes from auth only whose data may be seen and who writes, from seal only the leaf. */
@@ -63,7 +64,9 @@ export function passages(): Passage[] {
   const files = globSync(['src/**/*.ts', 'web/**/*.ts', 'web/**/*.vue'], { cwd: root });
   return files.flatMap((from) => {
     const text = readFileSync(join(root, from), 'utf8');
-    const imported = text.matchAll(/(?:^|\n)(?:import|export)\s(?:[^;'"]*?\sfrom\s)?['"](\.[^'"]+)['"]|\bimport\(\s*['"](\.[^'"]+)['"]/g);
+    const imported = text.matchAll(
+      /(?:^|\n)(?:import|export)\s(?:[^;'"]*?\sfrom\s)?['"](\.[^'"]+)['"]|\bimport\(\s*['"](\.[^'"]+)['"]/g,
+    );
     return [...imported].map(([, fixed, lazy]) => ({
       from,
       to: normalize(join(dirname(from), (fixed ?? lazy)!)).replace(/\.js$/, '.ts'),
@@ -82,10 +85,12 @@ export function faults(): string[] {
     if (!open || (narrow && !narrow.files.includes(to))) found.push(`${from} must not import ${to}`);
   }
   const reading = globSync('src/**/*.ts', { cwd: root }).filter(
-    (file) => !['src/config.ts', 'src/main.ts', 'src/cli/reel.ts', 'src/dev.ts', 'src/build.ts'].includes(file),
+    (file) =>
+      !['src/config.ts', 'src/main.ts', 'src/cli/reel.ts', 'src/dev.ts', 'src/build.ts'].includes(file),
   );
   for (const file of reading)
-    if (/process\.env\b/.test(readFileSync(join(root, file), 'utf8'))) found.push(`${file} must not read the environment`);
+    if (/process\.env\b/.test(readFileSync(join(root, file), 'utf8')))
+      found.push(`${file} must not read the environment`);
   return found;
 }
 
