@@ -169,7 +169,7 @@ export function matching(known: readonly Known[], scope: Scope, filter: LogFilte
         (!filter.startDate || entry.createdAt >= filter.startDate) &&
         (!filter.endDate || entry.createdAt <= filter.endDate) &&
         (!filter.modules || filter.modules.includes(entry.module)) &&
-        (!filter.notModules || !filter.notModules.includes(entry.module)) &&
+        !filter.notModules?.includes(entry.module) &&
         (!filter.severities || filter.severities.includes(entry.severity)) &&
         (!filter.minSeverity || grave(entry.severity) >= grave(filter.minSeverity)) &&
         (!filter.clientId || entry.clientId === filter.clientId) &&
