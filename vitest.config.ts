@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   resolve: {
     // vitest would load graphql twice, as ESM and as CommonJS, whose types do not know each other.
-    alias: { graphql: 'graphql/index.js' },
+    alias: { graphql: 'graphql/index.js', reel: new URL('src/index.ts', import.meta.url).pathname },
   },
   test: {
     include: ['tests/**/*.test.ts'],

@@ -1,5 +1,5 @@
 import cors from '@fastify/cors';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify';
 import { sql } from 'kysely';
 import { pino } from 'pino';
 import { Authorizer } from './auth/authorize.js';
@@ -58,7 +58,8 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     // An address that cannot even be read is answered before any route, and without repeating it.
-    frameworkErrors: (_error, _request, reply) => void reply.code(400).send({ detail: 'Expected a well-formed address' }),
+    frameworkErrors: (_error, _request, reply: FastifyReply) =>
+      void reply.code(400).send({ detail: 'Expected a well-formed address' }),
   });
   const close = async () => {
     await app.close();
