@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Database } from '../src/database/connect.js';
 import { countEntries, locatePage } from '../src/log/counts.js';
 import { every, readFilter, whereAll, whereWithin } from '../src/log/filter.js';
-import { LogOrder } from '../src/log/inputs.js';
+import { type LogFilter, LogOrder } from '../src/log/inputs.js';
 import { type Piece, splitTime } from '../src/log/pieces.js';
 import { createDatabase, type TestDatabase } from './postgres.js';
 import { filters, type Known, matching, NOW, plant, scopes } from './trail-oracle.js';
@@ -75,6 +75,19 @@ describe('countEntries', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  test('stops at 10,000 where entries are counted one by one and it need not be exact', async () => {
+    const scope = { tenantId: randomUUID(), clients: null };
+    const many = await plant(database, scope.tenantId, 10_001, 4_000, 9);
+    const last = many.map((entry) => entry.createdAt).sort()[9_999]!;
+    const filter = { notActions: ['none'] };
+    const count = (given: LogFilter, exact: boolean) =>
+      database.read(scope.tenantId, (run) => countEntries(run, readFilter(scope, given, NOW), exact));
+    expect(await count(filter, false)).toEqual({ value: 10_000, precision: 'AT_LEAST' });
+    expect(await count(filter, true)).toEqual({ value: 10_001, precision: 'EXACT' });
+    expect(await count({}, false)).toEqual({ value: 10_001, precision: 'EXACT' });
+    expect(await count({ ...filter, endDate: last }, false)).toEqual({ value: 10_000, precision: 'EXACT' });
   });
 
   test('is exact in years 0001 and 9999', async () => {
