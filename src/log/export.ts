@@ -5,18 +5,11 @@ import { EXPORT_FORMATS, type ExportColumn } from './export-format.js';
 import { ExportLinks, type ExportTicket } from './export-link.js';
 import { type ExportLogsInput, LogExportFormat, type LogFilter } from './inputs.js';
 import type { LogEntry } from './log-entry.entity.js';
+import type { LogExport } from './log-export.js';
 import { readQueryLine } from './query-filter.js';
 import { parseQueryLine, printQueryLine } from './query-line.js';
 
-/** A prepared export, as GraphQL and REST answer it. */
-export interface LogExport {
-  /** Path on this server that streams the file to whoever holds the link, until expiresAt. */
-  downloadUrl: string;
-  filename: string;
-  recordCount: number;
-  /** `2026-01-05T10:00:00.000000Z`. */
-  expiresAt: string;
-}
+export type { LogExport };
 
 export interface ExportFile {
   filename: string;

@@ -30,7 +30,7 @@ export const ORIGINS = Object.values(LogOrigin);
  * since a Date would lose the microseconds; severity and origin are stored as smallint and named when read.
  */
 @Entity({ tableName: 'reel_log_entries' })
-@ObjectType({ description: 'One entry of the audit trail. Entries never change.' })
+@ObjectType({ description: 'One entry of the audit trail. Entries never change.', simpleResolvers: true })
 export class LogEntry {
   @PrimaryKey({ type: 'uuid' })
   @Field(() => UUID)

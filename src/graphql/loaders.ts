@@ -1,0 +1,59 @@
+import DataLoader from 'dataloader';
+import type { Scope } from '../auth/scope.js';
+import type { LogEntry } from '../log/log-entry.entity.js';
+import { checkSize } from '../log/page.js';
+import type { Caller } from '../request.js';
+import type { InclusionProof } from '../seal/proof.types.js';
+import type { Services } from './context.js';
+
+/** Looks up what hangs on single entries, in one query for all entries of a level. Lives as long as one operation. */
+export class Loaders {
+  private scope: Promise<Scope | null> | null = null;
+  private readonly requests = new Map<number, DataLoader<string, LogEntry[]>>();
+  private proofs: DataLoader<string, InclusionProof | null> | null = null;
+
+  constructor(
+    private readonly caller: Caller,
+    private readonly services: Pick<Services, 'authorizer' | 'reel' | 'seal'>,
+  ) {}
+
+  /** Other entries of the same request that the caller may view, oldest first. Errors: BAD_USER_INPUT for `first`. */
+  async related(entry: LogEntry, first: number): Promise<LogEntry[]> {
+    checkSize('first', first);
+    const scope = entry.requestId === null ? null : await this.viewScope();
+    if (entry.requestId === null || scope === null) return [];
+    const found = await this.requestLoader(scope, first).load(entry.requestId);
+    return found.filter((other) => other.id !== entry.id).slice(0, first);
+  }
+
+  /** null until the entry is sealed, and where the caller may not view it. */
+  async proof(entry: LogEntry): Promise<InclusionProof | null> {
+    const scope = await this.viewScope();
+    if (scope === null || !reaches(scope, entry)) return null;
+    this.proofs ??= new DataLoader(async (ids) => {
+      const found = await this.services.seal.proofs(scope, ids);
+      return ids.map((id) => found.get(id) ?? null);
+    });
+    return this.proofs.load(entry.id);
+  }
+
+  private viewScope(): Promise<Scope | null> {
+    this.scope ??= this.services.authorizer.viewScope(this.caller);
+    return this.scope;
+  }
+
+  private requestLoader(scope: Scope, first: number): DataLoader<string, LogEntry[]> {
+    const present = this.requests.get(first);
+    if (present) return present;
+    const loader = new DataLoader<string, LogEntry[]>(async (ids) => {
+      const found = await this.services.reel.byRequest(scope, ids, first);
+      return ids.map((id) => found.get(id) ?? []);
+    });
+    this.requests.set(first, loader);
+    return loader;
+  }
+}
+
+const reaches = (scope: Scope, entry: LogEntry): boolean =>
+  scope.tenantId === entry.tenantId &&
+  (scope.clients === null || (entry.clientId !== null && scope.clients.includes(entry.clientId)));

@@ -1,0 +1,165 @@
+import {
+  Arg,
+  Args,
+  Ctx,
+  FieldResolver,
+  Int,
+  Mutation,
+  Query,
+  Resolver,
+  Root,
+  Subscription,
+} from 'type-graphql';
+import { EXPORT, VIEW } from '../auth/actions.js';
+import type { Author, Scope } from '../auth/scope.js';
+import { unavailable } from '../errors.js';
+import { changesOf, LogChange } from '../log/changes.js';
+import { CreateLogInput, ExportLogsInput, LogFilter } from '../log/inputs.js';
+import { LogConnection } from '../log/log-connection.js';
+import { LogCount } from '../log/log-count.js';
+import { LogEntry } from '../log/log-entry.entity.js';
+import { LogExport } from '../log/log-export.js';
+import { LogStats } from '../log/log-stats.js';
+import { checkPage } from '../log/page.js';
+import { Count, UUID } from '../log/scalars.js';
+import { InclusionProof } from '../seal/proof.types.js';
+import type { ReelContext } from './context.js';
+import { Authenticated, GrantedAuthor, GrantedScope, Internal, Mentor, scopeOf } from './directives.js';
+import { LogsArgs } from './logs-args.js';
+
+@Resolver(() => LogEntry)
+export class LogResolver {
+  @Query(() => LogConnection, {
+    description:
+      "The tenant's entries, in the order of their ids, whose time is createdAt. Pages by cursor (first/after, last/before) or by number (first with page, from 1). first and last: 1 to 100, else BAD_USER_INPUT, as are first with last, after with before, and page with a cursor or last; 50 where neither first nor last is given. A clientId outside the caller's scope matches nothing.",
+  })
+  @Mentor(VIEW, ['ACCOUNT', 'CLIENT'])
+  async logs(
+    @GrantedScope() scope: Scope,
+    @Args(() => LogsArgs) args: LogsArgs,
+    @Ctx() { services, pageSizes }: ReelContext,
+  ): Promise<LogConnection> {
+    const page = await services.reel.list(scope, args.filter, checkPage(args, pageSizes));
+    return new LogConnection(page, scope, args.filter);
+  }
+
+  @Query(() => LogEntry, {
+    nullable: true,
+    description: "One entry; null where it does not exist in the caller's tenant and scope.",
+  })
+  @Mentor(VIEW, ['ACCOUNT', 'CLIENT'])
+  log(
+    @GrantedScope() scope: Scope,
+    @Arg('id', () => UUID) id: string,
+    @Ctx() { services }: ReelContext,
+  ): Promise<LogEntry | null> {
+    return services.reel.get(scope, id);
+  }
+
+  @Query(() => LogStats)
+  @Mentor(VIEW, ['ACCOUNT', 'CLIENT'])
+  logStats(
+    @GrantedScope() scope: Scope,
+    @Arg('filter', () => LogFilter, { nullable: true }) filter: LogFilter | null,
+    @Arg('timeZone', () => String, { defaultValue: 'UTC' }) timeZone: string,
+    @Ctx() { services }: ReelContext,
+  ): Promise<LogStats> {
+    return services.stats.stats(scope, filter, timeZone);
+  }
+
+  @Mutation(() => LogEntry, { description: 'Stores one entry; answered only after it is on disk.' })
+  @Authenticated()
+  createLog(
+    @GrantedAuthor() author: Author,
+    @Arg('input', () => CreateLogInput) input: CreateLogInput,
+    @Ctx() { services }: ReelContext,
+  ): Promise<LogEntry> {
+    return services.reel.create(author, input);
+  }
+
+  @Mutation(() => [LogEntry], {
+    description: 'Stores 1 to 1,000 entries, all or none; a body over 16 MiB is 413.',
+  })
+  @Internal()
+  createLogs(
+    @GrantedAuthor() author: Author,
+    @Arg('inputs', () => [CreateLogInput]) inputs: CreateLogInput[],
+    @Ctx() { services }: ReelContext,
+  ): Promise<LogEntry[]> {
+    return services.reel.createMany(author, inputs);
+  }
+
+  @Mutation(() => LogExport, {
+    description:
+      "Prepares an export of the current client's entries and answers a link that streams it. As of now: every entry acknowledged before this call is in it (the sequencer is woken and waited for), in sealed order. Nothing is stored on the server. includeProofs with another format than NDJSON: BAD_USER_INPUT.",
+  })
+  @Mentor(EXPORT, ['CLIENT'])
+  async exportLogs(
+    @Arg('input', () => ExportLogsInput) input: ExportLogsInput,
+    @Ctx() { services, caller }: ReelContext,
+  ): Promise<LogExport> {
+    // What @mentor grants may be several clients; an export is one's.
+    return services.exports.prepare(await services.authorizer.exportScope(caller), input);
+  }
+
+  @Subscription(() => LogEntry, {
+    description:
+      'Entries as they are sealed, in order and without gaps. after: the last sequence already seen.',
+    subscribe: ({ args, context, info }) => {
+      const { services, caller } = context as ReelContext;
+      if (services.tail === null) throw unavailable('Nobody can subscribe here yet');
+      return services.tail.follow(caller, scopeOf(info), args.filter ?? null, args.after ?? null);
+    },
+  })
+  @Mentor(VIEW, ['ACCOUNT', 'CLIENT'])
+  logAdded(
+    @Root() entry: LogEntry,
+    @Arg('filter', () => LogFilter, { nullable: true }) _filter: LogFilter | null,
+    @Arg('after', () => Count, { nullable: true }) _after: number | null,
+  ): LogEntry {
+    return entry;
+  }
+
+  @FieldResolver(() => [LogChange], {
+    description:
+      'What changed, read from data.before and data.after: objects compared by key, arrays by index, what was added or removed as a whole is one change; in key order; at most 200.',
+  })
+  changes(@Root() entry: LogEntry): LogChange[] {
+    return changesOf(entry.data);
+  }
+
+  @FieldResolver(() => [LogEntry], {
+    description:
+      "Other entries with the same requestId that the caller may view, oldest first; first from 1 to 100. Empty for a caller who may view none, a module's credential among them.",
+  })
+  related(
+    @Root() entry: LogEntry,
+    @Arg('first', () => Int, { defaultValue: 20 }) first: number,
+    @Ctx() { loaders }: ReelContext,
+  ): Promise<LogEntry[]> {
+    return loaders.related(entry, first);
+  }
+
+  @FieldResolver(() => InclusionProof, {
+    nullable: true,
+    description:
+      'Proof that this entry is in the sealed log; null until sealed, and for a caller who may not view it.',
+  })
+  proof(@Root() entry: LogEntry, @Ctx() { loaders }: ReelContext): Promise<InclusionProof | null> {
+    return loaders.proof(entry);
+  }
+}
+
+@Resolver(() => LogConnection)
+export class LogConnectionResolver {
+  @FieldResolver(() => LogCount, {
+    description: 'Counted only when it is selected. Unless exact is asked for, counting may stop at a cap.',
+  })
+  totalCount(
+    @Root() { scope, filter }: LogConnection,
+    @Arg('exact', () => Boolean, { defaultValue: false }) exact: boolean,
+    @Ctx() { services }: ReelContext,
+  ): Promise<LogCount> {
+    return services.reel.count(scope, filter, exact);
+  }
+}

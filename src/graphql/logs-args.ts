@@ -1,0 +1,26 @@
+import { ArgsType, Field, Int } from 'type-graphql';
+import { LogFilter, LogOrder, type PageRequest } from '../log/inputs.js';
+
+@ArgsType()
+export class LogsArgs implements PageRequest {
+  @Field(() => LogFilter, { nullable: true })
+  filter?: LogFilter | null;
+
+  @Field(() => LogOrder, { defaultValue: LogOrder.NEWEST_FIRST })
+  orderBy!: LogOrder;
+
+  @Field(() => Int, { nullable: true })
+  first?: number | null;
+
+  @Field(() => String, { nullable: true })
+  after?: string | null;
+
+  @Field(() => Int, { nullable: true })
+  last?: number | null;
+
+  @Field(() => String, { nullable: true })
+  before?: string | null;
+
+  @Field(() => Int, { nullable: true })
+  page?: number | null;
+}

@@ -1,0 +1,120 @@
+import { fastifyApolloHandler } from '@as-integrations/fastify';
+import {
+  errorCodes,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import type { Config } from '../config.js';
+import { ReelError } from '../errors.js';
+import type { Caller } from '../request.js';
+import { UNSEALED } from '../seal/seal.service.js';
+import { answerType, refuseCall } from './answer.js';
+import { createApollo } from './apollo.js';
+import { createContext, type PageSizes, type Services } from './context.js';
+import { errorFormatter } from './format-error.js';
+import { buildReelSchema } from './schema.js';
+
+/** What the GraphQL room needs of the house. */
+export interface GraphqlOptions extends Omit<Services, 'seal' | 'tail'> {
+  /** Where none is given, nothing is sealed. */
+  seal?: Services['seal'];
+  /** Where none is given, nobody may subscribe. */
+  tail?: Services['tail'];
+  config: Pick<Config, 'env'> & PageSizes;
+  log: FastifyBaseLogger;
+  /** Errors: SyntaxError, BAD_USER_INPUT. */
+  parseJson: (text: string) => unknown;
+  /** Errors: UNAUTHENTICATED for a bad token, BAD_USER_INPUT for a bad tenant or client header. */
+  readCaller: (request: FastifyRequest) => Caller | Promise<Caller>;
+}
+
+export const GRAPHQL_PATH = '/graphql';
+export const MAX_BODY_BYTES = 16 * 1024 * 1024;
+const METHODS = ['GET', 'POST'];
+
+/** /graphql for queries and mutations, a Fastify plug-in. */
+export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): Promise<void> {
+  const { seal = UNSEALED, tail = null, config, log, parseJson, readCaller } = options;
+  const services: Services = { ...options, seal, tail };
+  const apollo = createApollo(buildReelSchema(), config, log);
+  await apollo.start();
+  app.addHook('onClose', () => apollo.stop());
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES },
+    async (_request: FastifyRequest, body: Buffer) =>
+      parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body)),
+  );
+  const format = errorFormatter({ log, hints: false });
+  app.setErrorHandler((error, _request, reply) => {
+    const [status, thrown] = httpFault(error);
+    return refuse(reply, status, format({ message: '' }, thrown));
+  });
+
+  app.route({
+    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    url: GRAPHQL_PATH,
+    exposeHeadRoute: false,
+    bodyLimit: MAX_BODY_BYTES,
+    onRequest: async (request, reply) => {
+      reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
+      if (!METHODS.includes(request.method))
+        return refuse(
+          reply.header('allow', METHODS.join(', ')),
+          405,
+          fault('Expected GET or POST', request.method),
+        );
+      // Before anything is done: Apollo looks at this only once it has its answer.
+      const { accept } = request.headers;
+      if (answerType(accept) === null)
+        return refuse(reply, 406, fault('Expected an Accept header that takes application/json', 'another'));
+      return undefined;
+    },
+    handler: fastifyApolloHandler(apollo, {
+      context: async (request: FastifyRequest) => {
+        try {
+          return createContext(await readCaller(request), services, config);
+        } catch (error) {
+          throw refuseCall(error);
+        }
+      },
+    }),
+  });
+}
+
+const fault = (expected: string, came: string) => ({
+  message: `${expected}, got ${came}`,
+  extensions: { code: 'BAD_USER_INPUT' },
+});
+
+const refuse = (reply: FastifyReply, status: number, error: object) =>
+  reply
+    .code(status)
+    .type('application/json; charset=utf-8')
+    .send(JSON.stringify({ errors: [error] }));
+
+/** What Fastify itself refuses, in Reel's words. */
+function httpFault(error: unknown): [status: number, thrown: unknown] {
+  if (error instanceof ReelError) return [400, error];
+  if (error instanceof SyntaxError || isUndecodable(error))
+    return [400, badRequest('a body of JSON text in UTF-8')];
+  if (error instanceof errorCodes.FST_ERR_CTP_BODY_TOO_LARGE)
+    return [413, badRequest(`a body of at most ${MAX_BODY_BYTES} bytes`)];
+  if (error instanceof errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE)
+    return [415, badRequest('a Content-Type of application/json')];
+  const { statusCode, code } = (error ?? {}) as { statusCode?: unknown; code?: unknown };
+  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500)
+    return [statusCode, badRequest('a well-formed HTTP request')];
+  // The Host header makes no address together with the path.
+  if (code === 'ERR_INVALID_URL') return [400, badRequest('a well-formed Host header')];
+  return [500, error];
+}
+
+const isUndecodable = (error: unknown): boolean =>
+  (error as { code?: unknown } | null)?.code === 'ERR_ENCODING_INVALID_ENCODED_DATA';
+
+const badRequest = (expected: string): ReelError => new ReelError('BAD_USER_INPUT', `Expected ${expected}`);
