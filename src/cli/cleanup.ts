@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import type { Config } from '../config.js';
+import { SETTINGS } from '../config.js';
+import { StartError } from '../errors.js';
+import { countRemovable, removeEntries } from '../log/retention.js';
+import { withOwner } from './database.js';
+import type { Frame } from './frame.js';
+import { integerOption, uuidOption } from './options.js';
+
+interface CleanupOptions {
+  days?: number;
+  tenant?: string;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+const DAY_MS = 86_400_000;
+
+export function cleanupCommand(program: Command, frame: Frame): void {
+  program
+    .command('cleanup')
+    .description('remove entries that are older than some days, as the owner (REEL_MIGRATE_URL)')
+    .option('--days <n>', 'age in days (default: REEL_RETENTION_DAYS)', integerOption(1, 36_500))
+    .option('--tenant <id>', 'only this tenant’s entries', uuidOption)
+    .option('--dry-run', 'only say how many it would remove')
+    .option('--json', 'answer as JSON, with a number for each tenant')
+    .action(async (options: CleanupOptions) => {
+      const config = frame.config();
+      const { dryRun = false } = options;
+      const before = new Date(Date.now() - daysOf(options, config) * DAY_MS);
+      const retention = {
+        before,
+        tenantId: options.tenant ?? null,
+        onRemoved: (sofar: number) => frame.progress(`${sofar} entries removed`),
+      };
+      const removed = await withOwner(config, (database) =>
+        dryRun ? countRemovable(database, retention) : removeEntries(database, retention),
+      ).finally(() => frame.progress(''));
+      const entries = [...removed.values()].reduce((sum, count) => sum + count, 0);
+      const tenants = [...removed].map(([tenantId, count]) => ({ tenantId, entries: count }));
+      frame.answer(
+        options,
+        { dryRun, before: before.toISOString(), entries, tenants },
+        `${dryRun ? 'would remove' : 'removed'} ${entries} entries created before ${before.toISOString()}`,
+      );
+    });
+}
+
+function daysOf({ days }: CleanupOptions, { retentionDays }: Config): number {
+  const given = days ?? retentionDays;
+  if (given > 0) return given;
+  throw new StartError(
+    `--days: expected a number of days, since ${SETTINGS.retentionDays.variable} is 0 (keep for ever), got nothing`,
+  );
+}

@@ -1,0 +1,110 @@
+import pg from 'pg';
+import type { Config } from '../config.js';
+import { compile, type Row, type Run } from '../database/connect.js';
+import { type EmbeddedUrls, embeddedUrls, startEmbedded } from '../database/embedded.js';
+import { lockDataDir } from '../database/lock.js';
+import { migrate } from '../database/migrate.js';
+import { StartError } from '../errors.js';
+import type { OwnerDatabase } from '../log/retention.js';
+
+/**
+ * Hands over the addresses that the settings name or, in development where they name none, those of the embedded
+ * PostgreSQL: the running one or, for the duration, one that is started here. Errors: StartError.
+ */
+export async function withBothRoles<T>(config: Config, work: (urls: EmbeddedUrls) => Promise<T>): Promise<T> {
+  const { migrateUrl, databaseUrl } = config;
+  if (migrateUrl === null && databaseUrl === null && config.env === 'development')
+    return withEmbedded(config, work);
+  if (migrateUrl === null) throw missingOwner();
+  if (databaseUrl === null)
+    throw new StartError("REEL_DATABASE_URL: expected the runtime role's connection, got nothing");
+  return work({ ownerUrl: migrateUrl, runtimeUrl: databaseUrl });
+}
+
+/** The runtime role's address. */
+export function withRuntimeRole<T>(config: Config, work: (runtimeUrl: string) => Promise<T>): Promise<T> {
+  if (config.databaseUrl !== null) return work(config.databaseUrl);
+  return withEmbedded(config, ({ runtimeUrl }) => work(runtimeUrl), migrateFirst);
+}
+
+/** A connection as the owner, who sees and may delete every tenant's rows. */
+export function withOwner<T>(config: Config, work: (database: OwnerDatabase) => Promise<T>): Promise<T> {
+  if (config.migrateUrl !== null) return connectOwner(config.migrateUrl, work);
+  if (config.databaseUrl !== null || config.env === 'production') throw missingOwner();
+  return withEmbedded(config, ({ ownerUrl }) => connectOwner(ownerUrl, work), migrateFirst);
+}
+
+const missingOwner = () => new StartError("REEL_MIGRATE_URL: expected the owner's connection, got nothing");
+
+const migrateFirst = ({ ownerUrl, runtimeUrl }: EmbeddedUrls) => migrate(ownerUrl, runtimeUrl);
+
+/** `prepare` is for a database that is started here; one that runs has been seen to by its server. */
+async function withEmbedded<T>(
+  config: Config,
+  work: (urls: EmbeddedUrls) => Promise<T>,
+  prepare: (urls: EmbeddedUrls) => Promise<unknown> = async () => {},
+): Promise<T> {
+  const running = await embeddedUrls(config.dataDir);
+  if (running) return work(running);
+  const unlock = await lockDataDir(config.dataDir);
+  try {
+    const database = await startEmbedded(config.dataDir);
+    let stopping: Promise<void> | null = null;
+    const stop = () => (stopping ??= database.stop());
+    const interrupt = () =>
+      void stop()
+        .then(unlock)
+        .finally(() => process.exit(130));
+    process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+    try {
+      await prepare(database);
+      return await work(database);
+    } finally {
+      await stop();
+      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    }
+  } finally {
+    await unlock();
+  }
+}
+
+async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => Promise<T>): Promise<T> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'reel',
+    connectionTimeoutMillis: 10_000,
+    options: '-c timezone=UTC -c datestyle=ISO -c jit=off',
+  });
+  // A connection that breaks while nothing is asked of it is told by the next statement.
+  client.on('error', () => {});
+  const run: Run = async <R extends Row>(statement: Parameters<Run>[0]) => {
+    const { sql, parameters } = compile(statement);
+    return (await client.query(sql, [...parameters])).rows as R[];
+  };
+  try {
+    await client.connect();
+  } catch (error) {
+    const place = new URL(url).host;
+    const why = (error as Error).message.split('\n')[0];
+    throw new StartError(`REEL_MIGRATE_URL: expected a PostgreSQL that answers at ${place}: ${why}`, {
+      cause: error,
+    });
+  }
+  try {
+    return await work({
+      transact: async (inside) => {
+        await client.query('begin');
+        try {
+          const result = await inside(run);
+          await client.query('commit');
+          return result;
+        } catch (error) {
+          await client.query('rollback').catch(() => {});
+          throw error;
+        }
+      },
+    });
+  } finally {
+    await client.end();
+  }
+}

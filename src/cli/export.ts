@@ -1,0 +1,122 @@
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { StartError } from '../errors.js';
+import type { LogExport } from '../log/export.js';
+import { LogExportFormat } from '../log/inputs.js';
+import { filterOf, filterOptions } from './filter-options.js';
+import { Finding, type Frame } from './frame.js';
+import { uuidOption } from './options.js';
+import { recordCount } from './record-count.js';
+import { askGraphql, fetchOrSay, placeOn, type RemoteOptions, remoteOf } from './remote.js';
+
+interface ExportOptions extends RemoteOptions {
+  format: LogExportFormat;
+  includeData?: boolean;
+  includeProofs?: boolean;
+  output?: string;
+  json?: boolean;
+}
+
+const EXPORT_LOGS = `mutation Export($input: ExportLogsInput!) {
+  exportLogs(input: $input) { downloadUrl filename recordCount expiresAt }
+}`;
+
+export function exportCommand(program: Command, frame: Frame): void {
+  const command = program
+    .command('export')
+    .description("write a client's entries from a server to stdout or a file")
+    .option('--url <url>', 'the server (default: REEL_URL)')
+    .option('--token <token>', "a person's token who may export (default: REEL_TOKEN)")
+    .option('--tenant <id>', 'tenant, for a person who belongs to several', uuidOption)
+    .option('--client <id>', 'client whose entries they are', uuidOption)
+    .addOption(
+      new Option('--format <format>', 'csv, json or ndjson')
+        .default(LogExportFormat.CSV)
+        .argParser(formatOption),
+    )
+    .option('--include-data', 'with the data payload')
+    .option('--include-proofs', 'with what is needed to check each entry offline; ndjson only')
+    .option('--output <file>', 'where to; it appears once it is whole (default: stdout)')
+    .option('--json', 'with --output: answer what was written as JSON');
+  filterOptions(command).action(async (options: ExportOptions) => {
+    frame.config();
+    if (options.json && options.output === undefined)
+      throw new StartError(
+        '--json: expected --output FILE beside it, since the export itself goes to stdout',
+      );
+    const remote = remoteOf(options, frame);
+    const { format, includeData = false, includeProofs = false } = options;
+    const input = { filter: filterOf({ ...options }), format, includeData, includeProofs };
+    const { exportLogs: ready } = await askGraphql<{ exportLogs: LogExport }>(remote, EXPORT_LOGS, { input });
+    await download(placeOn(remote, ready.downloadUrl), ready, options, frame);
+    const { output } = options;
+    if (output === undefined) frame.say(`${ready.recordCount} entries`);
+    else {
+      const { filename, recordCount: entries, expiresAt } = ready;
+      frame.answer(options, { output, entries, filename, expiresAt }, `${entries} entries in ${output}`);
+    }
+  });
+}
+
+/** The link stands for itself; the token stays here. Errors: Finding where fewer or more came than were announced. */
+async function download(
+  link: string,
+  ready: LogExport,
+  { format, output }: ExportOptions,
+  frame: Frame,
+): Promise<void> {
+  const response = await fetchOrSay(link);
+  if (!response.ok || !response.body)
+    throw new StartError(`expected the export at ${new URL(link).origin}, got HTTP ${response.status}`);
+  const count = recordCount(format);
+  let bytes = 0;
+  const counted = async function* (chunks: AsyncIterable<Uint8Array>) {
+    for await (const chunk of chunks) {
+      count.add(chunk);
+      bytes += chunk.length;
+      frame.progress(`${Math.round(bytes / 1024)} KiB`);
+      yield chunk;
+    }
+  };
+  const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+  const draft = output === undefined ? null : `${output}.part`;
+  try {
+    await pipeline(
+      body,
+      counted,
+      draft === null ? untilRead(process.stdout) : createWriteStream(draft),
+    ).catch((error) => {
+      if (draft !== null && (error as { path?: string }).path === draft)
+        throw new StartError(
+          `--output: expected a file that can be written, got ${output}: ${(error as Error).message}`,
+        );
+      throw new Finding(
+        `the export broke off after ${count.total() ?? 'less than a record'}: ${(error as Error).message}`,
+      );
+    });
+    frame.progress('');
+    const came = count.total();
+    if (came !== ready.recordCount)
+      throw new Finding(`expected ${ready.recordCount} entries, got ${came ?? 'a file that is not whole'}`);
+    if (draft !== null) await rename(draft, output!);
+  } finally {
+    if (draft !== null) await rm(draft, { force: true });
+  }
+}
+
+/** stdout, written to the end but not closed. */
+const untilRead =
+  (stdout: NodeJS.WriteStream) =>
+  async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+    for await (const chunk of chunks)
+      if (!stdout.write(chunk)) await new Promise((drained) => stdout.once('drain', drained));
+  };
+
+function formatOption(text: string): LogExportFormat {
+  const format = Object.values(LogExportFormat).find((each) => each === text.toUpperCase());
+  if (!format) throw new InvalidArgumentError(`Expected one of csv, json, ndjson.`);
+  return format;
+}

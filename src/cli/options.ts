@@ -1,0 +1,31 @@
+import { InvalidArgumentError } from 'commander';
+import { parseUuid } from '../log/values.js';
+
+/** Readers of options' values; what they throw commander shows beside the option's name, with exit code 2. */
+
+export function uuidOption(text: string): string {
+  const id = parseUuid(text);
+  if (id === null) throw new InvalidArgumentError('Expected a UUID.');
+  return id;
+}
+
+export const uuidsOption = (text: string, before: string[] = []): string[] => [...before, uuidOption(text)];
+
+export const textsOption = (text: string, before: string[] = []): string[] => [...before, text];
+
+export const integerOption =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= least && value <= most))
+      throw new InvalidArgumentError(`Expected an integer from ${least} to ${most}.`);
+    return value;
+  };
+
+export const textOption =
+  (most: number) =>
+  (text: string): string => {
+    if (text === '' || [...text].length > most || /\p{Cc}/u.test(text))
+      throw new InvalidArgumentError(`Expected 1 to ${most} characters, no control characters.`);
+    return text;
+  };

@@ -1,0 +1,101 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { v5 } from 'uuid';
+import { EXPORT, REEL_ACTIONS, VIEW } from '../auth/actions.js';
+import { type Grant, MENTOR_SCOPES, type MentorScope } from '../auth/grant.js';
+import { withDevelopmentSecrets } from '../auth/secrets.js';
+import { issuePersonToken } from '../auth/token.js';
+import type { Config } from '../config.js';
+import { StartError } from '../errors.js';
+import { integerOption, textOption, uuidOption, uuidsOption } from './options.js';
+
+export interface PersonOptions {
+  tenant: string;
+  client?: string[];
+  grant?: NamedGrant[];
+  member?: boolean;
+  email?: string;
+  name?: string;
+  id?: string;
+  minutes?: number;
+  json?: boolean;
+}
+
+interface NamedGrant {
+  action: string;
+  scope: MentorScope;
+}
+
+/** The person of development, as the server's own welcome has her. */
+const ANA = { id: '0196f2f0-0000-7000-8000-00000000b001', email: 'ana@example.com', name: 'Ana Souza' };
+/** The same e-mail address is the same person at every call. */
+const PEOPLE = '0196f2f0-0000-7000-8000-00000000b000';
+
+/** The options that say whose token it is and what it opens. */
+export const personOptions = (command: Command): Command =>
+  command
+    .requiredOption('--tenant <id>', 'tenant that the person belongs to', uuidOption)
+    .option('--client <id>', 'client that CLIENT grants are for; may be repeated', uuidsOption)
+    .addOption(
+      new Option(
+        '--grant <action:scope>',
+        `for example ${VIEW}:ACCOUNT; may be repeated (default: ${VIEW}:ACCOUNT, and with --client also ${VIEW}:CLIENT and ${EXPORT}:CLIENT)`,
+      ).argParser(grantOption),
+    )
+    .option('--member', 'plain membership of the tenant; alone, it is all the token holds')
+    .option('--email <address>', `(default: ${ANA.email})`, textOption(320))
+    .option('--name <name>', `(default: ${ANA.name}, where no --email is given)`, textOption(255))
+    .option('--id <id>', "the person's id (default: one that goes with the e-mail address)", uuidOption)
+    .option('--minutes <n>', 'life of the token (default: 480)', integerOption(1, 525_600))
+    .option('--json', 'answer as JSON');
+
+function grantOption(text: string, before: NamedGrant[] = []): NamedGrant[] {
+  const split = text.lastIndexOf(':');
+  const [action, scope] = [text.slice(0, Math.max(split, 0)), text.slice(split + 1).toUpperCase()];
+  if (action === '' || !MENTOR_SCOPES.includes(scope as MentorScope))
+    throw new InvalidArgumentError(
+      `Expected ACTION:SCOPE with one of the scopes ${MENTOR_SCOPES.join(', ')}.`,
+    );
+  return [...before, { action, scope: scope as MentorScope }];
+}
+
+/** A token as Guardian would issue it, signed with development's secret. Errors: StartError. */
+export async function personToken(
+  config: Config,
+  options: PersonOptions,
+  say: (line: string) => void,
+): Promise<string> {
+  const { jwtSecret, jwksUrl } = await withDevelopmentSecrets(config);
+  if (jwtSecret === null || jwksUrl !== null)
+    throw new StartError(
+      'REEL_JWKS_URL: expected none, since whoever holds its keys signs the tokens, got one',
+    );
+  const { tenant, minutes, member, email = ANA.email } = options;
+  const grants = grantsOf(options);
+  for (const { action } of grants)
+    if (action.startsWith('reel.') && !REEL_ACTIONS.some(({ code }) => code === action))
+      say(`reel: ${action} is no action of Reel's; it opens nothing`);
+  return issuePersonToken(jwtSecret, {
+    id: options.id ?? (email === ANA.email ? ANA.id : v5(email.toLowerCase(), PEOPLE)),
+    email,
+    name: options.name ?? (email === ANA.email ? ANA.name : undefined),
+    grants,
+    ...(member ? { tenants: [tenant] } : {}),
+    ...(minutes === undefined ? {} : { minutes }),
+  });
+}
+
+function grantsOf({ tenant, client = [], grant, member }: PersonOptions): Grant[] {
+  const named: NamedGrant[] = grant ?? (member ? [] : usualGrants(client.length > 0));
+  if (client.length === 0 && named.some(({ scope }) => scope === 'CLIENT'))
+    throw new StartError('--client: expected the client that a CLIENT grant is for, got nothing');
+  return named.flatMap(({ action, scope }): Grant[] =>
+    scope === 'ACCOUNT'
+      ? [{ action, scope, tenantId: tenant, clientId: null }]
+      : client.map((clientId) => ({ action, scope, tenantId: tenant, clientId })),
+  );
+}
+
+const usualGrants = (withClient: boolean): NamedGrant[] => [
+  { action: VIEW, scope: 'ACCOUNT' },
+  ...(withClient ? [VIEW, EXPORT].map((action): NamedGrant => ({ action, scope: 'CLIENT' })) : []),
+];

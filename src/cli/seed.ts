@@ -1,0 +1,138 @@
+import type { Command } from 'commander';
+import { sql } from 'kysely';
+import { Database } from '../database/connect.js';
+import { checkInput } from '../log/check-entry.js';
+import { type PreparedEntry, prepareEntry } from '../log/prepare.js';
+import { storeEntries } from '../log/store.js';
+import { Sequencer } from '../seal/sequencer.js';
+import { withRuntimeRole } from './database.js';
+import { Finding, type Frame, refuseProduction } from './frame.js';
+import { integerOption, textOption } from './options.js';
+import { type SamplePlan, type SampleTenant, sampleEntries, sampleTenants } from './sample-entries.js';
+
+interface SeedOptions {
+  entries: number;
+  tenants: number;
+  days: number;
+  seed: string;
+  json?: boolean;
+}
+
+const DAY_MS = 86_400_000;
+const BATCH = 1_000;
+/** Batches under way at once, each on a connection; more of them are slower. */
+const CONNECTIONS = 2;
+const UNIQUE_VIOLATION = '23505';
+
+export function seedCommand(program: Command, frame: Frame): void {
+  program
+    .command('seed')
+    .description(
+      'development only: lifelike entries in bulk, up to the last midnight UTC; the same seed gives the same entries all day',
+    )
+    .requiredOption('--entries <n>', 'in all tenants together', integerOption(1, 1_000_000_000))
+    .option('--tenants <n>', '', integerOption(1, 10_000), 1)
+    .option('--days <n>', 'how far back they reach', integerOption(1, 3_650), 30)
+    .option('--seed <text>', 'what they are made of', textOption(100), '1')
+    .option('--json', 'answer as JSON')
+    .action(async (options: SeedOptions, command: Command) => {
+      const config = frame.config();
+      refuseProduction(config, 'seed');
+      const { entries, tenants, days, seed } = options;
+      if (entries < tenants)
+        command.error(
+          `error: expected at least one entry a tenant, got --entries ${entries} for --tenants ${tenants}`,
+        );
+      const until = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+      const plan = { seed, tenants, entries, from: until - days * DAY_MS, until };
+      const seeded = await withRuntimeRole(config, (url) => seedDatabase(url, plan, frame.progress)).finally(
+        () => frame.progress(''),
+      );
+      frame.answer(
+        options,
+        seeded.map(({ id, clientIds, entries: count }) => ({ tenantId: id, clientIds, entries: count })),
+        seeded.map((tenant) => `${tenant.id} ${tenant.clientIds.join(',')} ${tenant.entries}`).join('\n'),
+      );
+    });
+}
+
+/** Stores a plan's entries, sealed and counted as any others. Errors: Finding where a tenant of it has entries already. */
+async function seedDatabase(
+  url: string,
+  plan: SamplePlan,
+  progress: (line: string) => void,
+): Promise<SampleTenant[]> {
+  const database = await Database.connect(url, CONNECTIONS + 1);
+  try {
+    const tenants = sampleTenants(plan);
+    for (const tenant of tenants) await refuseTwice(database, tenant, plan.seed);
+    for (let month = plan.from; month < plan.until + DAY_MS; month += 28 * DAY_MS)
+      await database.system(
+        sql`select reel_ensure_month(${new Date(Math.min(month, plan.until)).toISOString()}::timestamptz)`,
+      );
+    const sequencer = new Sequencer(database);
+    let sealing: Promise<unknown> = Promise.resolve();
+    let stored = 0;
+    for (const tenant of tenants) {
+      for await (const batch of store(database, plan, tenant)) {
+        stored += batch;
+        progress(`${stored} of ${plan.entries} entries stored`);
+      }
+      // The next tenant's entries are made while this one's get their places.
+      await sealing;
+      sealing = sequencer.catchUp(tenant.id);
+      sealing.catch(() => {});
+    }
+    progress(`${stored} entries stored, waiting for their places`);
+    await sealing;
+    return tenants;
+  } finally {
+    await database.close();
+  }
+}
+
+/** Places stay when entries are cleaned up, and an entry has one place only. */
+async function refuseTwice(database: Database, { id }: SampleTenant, seed: string): Promise<void> {
+  const found = await database.read(id, (run) =>
+    run(sql`
+      (select from reel_log_entries where tenant_id = ${id}::uuid limit 1) union all
+      (select from reel_log_sequence where tenant_id = ${id}::uuid limit 1)`),
+  );
+  if (found.length > 0) throw thereAlready(id, seed);
+}
+
+const thereAlready = (tenantId: string, seed: string) =>
+  new Finding(
+    `the entries of --seed ${seed} are there already: tenant ${tenantId} has or had some; another seed makes others`,
+  );
+
+/** Yields the size of each batch once it is on disk. */
+async function* store(database: Database, plan: SamplePlan, tenant: SampleTenant): AsyncGenerator<number> {
+  const underWay: Promise<number>[] = [];
+  const commit = async (batch: readonly PreparedEntry[]) => {
+    try {
+      await database.write([tenant.id], (run) => storeEntries(run, batch));
+    } catch (error) {
+      // Another one at the same time.
+      throw (error as { code?: string }).code === UNIQUE_VIOLATION
+        ? thereAlready(tenant.id, plan.seed)
+        : error;
+    }
+    return batch.length;
+  };
+  let batch: PreparedEntry[] = [];
+  const send = () => {
+    const sent = commit(batch);
+    sent.catch(() => {});
+    underWay.push(sent);
+    batch = [];
+  };
+  for (const { identity, author, input } of sampleEntries(plan, tenant)) {
+    batch.push(prepareEntry(checkInput(input, author), identity));
+    if (batch.length < BATCH) continue;
+    send();
+    if (underWay.length === CONNECTIONS) yield await underWay.shift()!;
+  }
+  if (batch.length > 0) send();
+  for (const sent of underWay) yield await sent;
+}

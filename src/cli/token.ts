@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { withDevelopmentSecrets } from '../auth/secrets.js';
+import { issueModuleToken } from '../auth/token.js';
+import { StartError } from '../errors.js';
+import { type Frame, refuseProduction } from './frame.js';
+import { integerOption, textOption } from './options.js';
+import { type PersonOptions, personOptions, personToken } from './person.js';
+
+export function tokenCommand(program: Command, frame: Frame): void {
+  const token = program.command('token').description('development only: print a signed token');
+
+  personOptions(token.command('person').description("a person's token, as Guardian would issue it")).action(
+    async (options: PersonOptions) => {
+      const config = frame.config();
+      refuseProduction(config, 'token');
+      const text = await personToken(config, options, frame.say);
+      frame.answer(options, { token: text }, text);
+    },
+  );
+
+  token
+    .command('module')
+    .description("a module's service credential")
+    .argument('<name>', "the module's name, or * for a gateway that writes for several", textOption(100))
+    .option('--minutes <n>', 'life of the token (default: 480)', integerOption(1, 525_600))
+    .option('--json', 'answer as JSON')
+    .action(async (name: string, options: { minutes?: number; json?: boolean }) => {
+      const config = frame.config();
+      refuseProduction(config, 'token');
+      const { serviceSecret } = await withDevelopmentSecrets(config);
+      if (serviceSecret === null) throw new StartError('REEL_SERVICE_SECRET: expected a secret, got nothing');
+      const text = await issueModuleToken(serviceSecret, name, options.minutes);
+      frame.answer(options, { token: text }, text);
+    });
+}

@@ -1,0 +1,209 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Row, Run } from '../database/connect.js';
+import { idFloor } from './filter.js';
+
+/** Transactions of the tables' owner, whom row-level security lets see and delete every tenant's rows. */
+export interface OwnerDatabase {
+  transact<T>(work: (run: Run) => Promise<T>): Promise<T>;
+}
+
+export interface Retention {
+  /** Entries created before this instant go. */
+  before: Date;
+  /** null: every tenant's. */
+  tenantId: string | null;
+  /** Entries of one transaction. */
+  batch?: number;
+  /** Told after each transaction how many are gone so far. */
+  onRemoved?: (sofar: number) => void;
+}
+
+/** How many entries of each tenant, by tenant id; none that has nothing. */
+export type Removed = Map<string, number>;
+
+const BATCH = 5_000;
+/** Any constant will do: with it one cleanup's transactions follow another's. */
+const CLEANUP_LOCK = 7_237_535;
+
+/**
+ * Entries that stay, however old: those that wait in the inbox, whose place and count are still to come. The one place
+ * for what keeps an entry.
+ */
+const stays = (entry: RawBuilder<unknown>) => sql<boolean>`
+  exists (select from reel_log_inbox i where i.tenant_id = ${entry}.tenant_id and i.entry_id = ${entry}.id)`;
+
+/** How many `removeEntries` would remove now. */
+export async function countRemovable(
+  database: OwnerDatabase,
+  { before, tenantId }: Retention,
+): Promise<Removed> {
+  const rows = await database.transact((run) =>
+    run<{ tenant_id: string; n: string }>(sql`
+      select tenant_id, count(*) as n from reel_log_entries e
+      where id < ${idFloor(before.toISOString())}::uuid and (${tenantId}::uuid is null or tenant_id = ${tenantId}::uuid)
+        and not ${stays(sql`e`)}
+      group by tenant_id order by tenant_id`),
+  );
+  return new Map(rows.map((row) => [row.tenant_id, Number(row.n)]));
+}
+
+/**
+ * Removes entries, their idempotency keys and their counts: months that are past as a whole at once, everything else in
+ * batches, each in a transaction of its own, so that one that is broken off leaves nothing half done and the next run
+ * goes on. Places in the order and leaf hashes stay: proofs still hold.
+ */
+export async function removeEntries(database: OwnerDatabase, retention: Retention): Promise<Removed> {
+  const removed: Removed = new Map();
+  let sofar = 0;
+  const note = (rows: readonly Gone[]) => {
+    for (const { tenantId, entries } of rows) removed.set(tenantId, (removed.get(tenantId) ?? 0) + entries);
+    sofar += rows.reduce((sum, { entries }) => sum + entries, 0);
+    retention.onRemoved?.(sofar);
+  };
+  if (retention.tenantId === null)
+    for (const month of await pastMonths(database, retention.before)) {
+      const gone = await tryOrLeave(database, (run) => emptyMonth(run, month));
+      if (gone === null) continue;
+      note(gone);
+      await tryOrLeave(database, (run) => dropEmptyMonth(run, month));
+    }
+  for (const tenantId of await tenantsBefore(database, retention)) {
+    let after: string | null = idFloor(new Date(0).toISOString());
+    while (after !== null) {
+      const batch: Batch = await database.transact((run) => removeBatch(run, tenantId, after!, retention));
+      note(batch.gone);
+      after = batch.last;
+    }
+  }
+  return removed;
+}
+
+async function tenantsBefore(database: OwnerDatabase, { before, tenantId }: Retention): Promise<string[]> {
+  if (tenantId !== null) return [tenantId];
+  // Whatever may be removed has been counted.
+  const rows = await database.transact((run) =>
+    run<{ tenant_id: string }>(sql`
+      select distinct tenant_id from reel_log_counts
+      where span = 1440 and bucket < ${before.toISOString()}::timestamptz order by tenant_id`),
+  );
+  return rows.map((row) => row.tenant_id);
+}
+
+interface Batch {
+  gone: Gone[];
+  /** The last entry looked at; null where there is none beyond. */
+  last: string | null;
+}
+
+async function removeBatch(run: Run, tenantId: string, after: string, retention: Retention): Promise<Batch> {
+  const { before, batch: most = BATCH } = retention;
+  await run(sql`select pg_advisory_xact_lock(${CLEANUP_LOCK})`);
+  const old = await run<{ id: string }>(sql`
+    select id from reel_log_entries e
+    where tenant_id = ${tenantId}::uuid and id > ${after}::uuid and id < ${idFloor(before.toISOString())}::uuid
+      and not ${stays(sql`e`)}
+    order by id limit ${most}`);
+  const ids = old.map((row) => row.id);
+  const gone = await settle(
+    run,
+    sql`delete from reel_log_entries where tenant_id = ${tenantId}::uuid and id = any (${ids}::uuid[])
+      returning tenant_id, id, created_at, client_id, module, severity`,
+  );
+  return { gone, last: ids.length < most ? null : ids.at(-1)! };
+}
+
+interface Gone {
+  tenantId: string;
+  entries: number;
+}
+
+interface GoneRow extends Row {
+  tenant_id: string;
+  n: string;
+  first: string;
+  last: string;
+}
+
+/**
+ * Takes the idempotency keys and counts of entries with them; `gone` yields the entries. The counts are touched in the
+ * order in which the sequencer touches them, so that the two never wait for each other in a circle.
+ */
+async function settle(run: Run, gone: RawBuilder<unknown>): Promise<Gone[]> {
+  const rows = await run<GoneRow>(sql`
+    with gone as materialized (${gone}),
+    keys as (
+      delete from reel_log_keys k using gone where k.tenant_id = gone.tenant_id and k.entry_id = gone.id
+    ),
+    counted as (
+      insert into reel_log_counts as counted (tenant_id, span, bucket, client_id, module, severity, count)
+      select e.tenant_id, s.span, date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch') as bucket,
+        e.client_id, e.module, e.severity, -count(*)
+      from gone e cross join (values (15::smallint), (1440::smallint)) s(span)
+      group by e.tenant_id, s.span, bucket, e.client_id, e.module, e.severity
+      order by e.tenant_id, s.span, bucket, e.client_id, e.module, e.severity
+      on conflict (tenant_id, span, bucket, client_id, module, severity)
+      do update set count = counted.count + excluded.count
+    )
+    select tenant_id, count(*) as n, min(created_at)::text as first, max(created_at)::text as last
+    from gone group by tenant_id order by tenant_id`);
+  // A row of the counts also says that there is something to be found.
+  await run(sql`
+    delete from reel_log_counts c
+    using unnest(${rows.map((row) => row.tenant_id)}::uuid[], ${rows.map((row) => row.first)}::timestamptz[],
+      ${rows.map((row) => row.last)}::timestamptz[]) g(tenant_id, first, last)
+    where c.tenant_id = g.tenant_id and c.span in (15, 1440) and c.count = 0
+      and c.bucket >= date_bin('1 day', g.first, timestamptz 'epoch') and c.bucket <= g.last`);
+  return rows.map((row) => ({ tenantId: row.tenant_id, entries: Number(row.n) }));
+}
+
+/** A month's partition by name; reel_ensure_month made it. */
+type Month = `reel_log_entries_${string}`;
+
+async function pastMonths(database: OwnerDatabase, before: Date): Promise<Month[]> {
+  const rows = await database.transact((run) =>
+    run<{ name: Month }>(sql`
+      select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
+      where i.inhparent = 'reel_log_entries'::regclass and c.relname ~ '^reel_log_entries_[0-9]{6}$'
+        and (to_date(right(c.relname, 6), 'YYYYMM') + interval '1 month') at time zone 'UTC' <= ${before.toISOString()}::timestamptz
+      order by c.relname`),
+  );
+  return rows.map((row) => row.name);
+}
+
+/** null, and nothing done, where something in it stays. */
+async function emptyMonth(run: Run, month: Month): Promise<Gone[] | null> {
+  const table = sql.table(month);
+  await run(sql`set local lock_timeout = '2s'`);
+  await run(sql`select pg_advisory_xact_lock(${CLEANUP_LOCK})`);
+  await run(sql`lock table ${table} in share row exclusive mode`);
+  const [kept] = await run(sql`select from ${table} e where ${stays(sql`e`)} limit 1`);
+  if (kept) return null;
+  const gone = await settle(
+    run,
+    sql`select tenant_id, id, created_at, client_id, module, severity from ${table}`,
+  );
+  await run(sql`truncate ${table}`);
+  return gone;
+}
+
+/** An empty partition costs every query that names no dates a little. The parent is locked first, as whoever writes does. */
+async function dropEmptyMonth(run: Run, month: Month): Promise<void> {
+  const table = sql.table(month);
+  await run(sql`set local lock_timeout = '200ms'`);
+  await run(sql`lock table only reel_log_entries in access exclusive mode`);
+  const [row] = await run(sql`select from ${table} limit 1`);
+  if (!row) await run(sql`drop table ${table}`);
+}
+
+/** SQLSTATE of a lock that others hold: lock_not_available, deadlock_detected; and of a month dropped meanwhile, undefined_table. */
+const IN_USE = new Set(['55P03', '40P01', '42P01']);
+
+/** null where others use the month; batches do what is left. */
+async function tryOrLeave<T>(database: OwnerDatabase, work: (run: Run) => Promise<T>): Promise<T | null> {
+  try {
+    return await database.transact(work);
+  } catch (error) {
+    if (IN_USE.has((error as { code?: string }).code ?? '')) return null;
+    throw error;
+  }
+}
