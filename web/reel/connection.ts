@@ -4,6 +4,7 @@ import type { App } from 'vue';
 import { ReelError } from './error.js';
 import type { Operation } from './generated.js';
 import { answerIn, fromErrors, type GraphQLAnswer, toReelError } from './refusal.js';
+import { openSocket } from './socket.js';
 
 /** A host's HTTP client. Statuses other than 2xx reject with `response.status` and `response.data`. */
 export interface EvokeClient {
@@ -26,7 +27,7 @@ export type ReelOptions =
 
 /** What a subscription tells. After `error` or `complete` it tells nothing more. */
 export interface Listener {
-  open(): void;
+  open?(): void;
   next(answer: GraphQLAnswer): void;
   error(cause: unknown): void;
   complete(): void;
@@ -40,11 +41,13 @@ export interface Connection {
   /** Where the GraphQL endpoint is, as far as it can be known. */
   endpoint: string;
   client?: ApolloClient<unknown>;
+  /** What lends the client to @vue/apollo-composable, made when it is first needed. */
+  lender?: App;
 }
 
 const JSON_HEADERS = {
   'content-type': 'application/json',
-  accept: 'application/graphql-response+json, application/json;q=0.9',
+  accept: 'application/graphql-response+json',
 };
 
 interface AnyOptions {
@@ -64,7 +67,7 @@ export function createReel(options: ReelOptions): { install(app?: App): void } {
     : evoke
       ? overEvoke(evoke, url)
       : url && overUrl(url, headers);
-  if (!connection) throw new TypeError('createReel: expected client, evoke or url, got none of them');
+  if (!connection) throw new TypeError('createReel: expected client, evoke or url');
   return {
     install() {
       current = connection;
@@ -74,14 +77,11 @@ export function createReel(options: ReelOptions): { install(app?: App): void } {
 
 export function connected(): Connection {
   if (current) return current;
-  throw new ReelError('UNAVAILABLE', 'Reel is not set up: expected app.use(createReel(…)) before this call');
+  throw new ReelError('UNAVAILABLE', 'Reel is not set up: call app.use(createReel(…)) first');
 }
 
 export const cannotSubscribe = () =>
-  new ReelError(
-    'UNAVAILABLE',
-    'Live entries: expected createReel with url or client, got evoke, which cannot subscribe',
-  );
+  new ReelError('UNAVAILABLE', 'Expected a client that can subscribe, got Evoke');
 
 /** Sends one operation. Rejects with ReelError alone, at once when the signal is aborted, whatever the client does with it. */
 export async function run<Result, Variables extends object>(
@@ -128,7 +128,7 @@ function overApollo(client: ApolloClient<unknown>, url?: string): Connection {
     },
     subscribe(text, variables, listener) {
       const subscription = client.subscribe(asked(text, variables)).subscribe(listener);
-      listener.open();
+      listener.open?.();
       return () => subscription.unsubscribe();
     },
   };
@@ -172,20 +172,18 @@ function overUrl(url: string, headers: AnyOptions['headers'] = {}): Connection {
       return answerIn(await response.json().catch(() => null), response.status);
     },
     subscribe(query, variables, listener) {
-      let close = () => {};
-      let ended = false;
-      import('./socket.js').then(({ openSocket }) => {
-        if (!ended)
-          close = openSocket(
-            resolved(url).replace('http', 'ws'),
-            credentials,
-            { query, variables },
-            listener,
-          );
-      }, listener.error);
+      const opened = openSocket(
+        resolved(url).replace('http', 'ws'),
+        credentials,
+        { query, variables },
+        listener,
+      );
+      opened.catch((cause) => listener.error(cause));
       return () => {
-        ended = true;
-        close();
+        opened.then(
+          (close) => close(),
+          () => {},
+        );
       };
     },
   };

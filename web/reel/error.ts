@@ -20,12 +20,11 @@ export type ReelErrorCode =
 
 /** What every function of the module rejects with. */
 export class ReelError extends Error {
-  override readonly name = 'ReelError';
-  readonly code: ReelErrorCode;
+  declare readonly code: ReelErrorCode;
   /** Empty where the answer named none. */
-  readonly faults: ReelFault[];
+  declare readonly faults: ReelFault[];
   /** What else the server said, for example `position` and `length` of a fault in a query line, or `errorId`. */
-  readonly extensions: Record<string, unknown>;
+  declare readonly extensions: Record<string, unknown>;
 
   constructor(
     code: ReelErrorCode,
@@ -34,8 +33,6 @@ export class ReelError extends Error {
     extensions: Record<string, unknown> = {},
   ) {
     super(message);
-    this.code = code;
-    this.faults = faults;
-    this.extensions = extensions;
+    Object.assign(this, { name: 'ReelError', code, faults, extensions });
   }
 }

@@ -126,7 +126,7 @@ export type LogQueryVariables = Exact<{
 }>;
 
 
-export type LogQuery = { log: { erasedAt?: string | null, id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null, changes?: Array<{ path: string, before: string | null, after: string | null }>, related?: Array<{ id: string, module: string, action: string, severity: LogSeverity, createdAt: string }> } | null };
+export type LogQuery = { log: { id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null } & { erasedAt?: string | null, changes?: Array<{ path: string, before: string | null, after: string | null }>, related?: Array<{ id: string, module: string, action: string, severity: LogSeverity, createdAt: string }> } | null };
 
 export type LogStatsQueryVariables = Exact<{
   filter?: LogFilter | null | undefined;
@@ -137,7 +137,7 @@ export type LogStatsQueryVariables = Exact<{
 }>;
 
 
-export type LogStatsQuery = { logStats: { totalEntries: number, entriesToday: number, entriesThisWeek: number, entriesBySeverity: Array<{ key: string | null, count: number }>, entriesByModule: Array<{ key: string | null, count: number }>, timeline?: Array<{ start: string, end: string, count: number, bySeverity: Array<{ key: string | null, count: number }> }>, modules?: Array<{ key: string | null, count: number }>, actions?: Array<{ key: string | null, count: number }>, severities?: Array<{ key: string | null, count: number }>, actors?: Array<{ key: string | null, count: number }> } };
+export type LogStatsQuery = { logStats: { totalEntries: number, entriesToday: number, entriesThisWeek: number, entriesBySeverity: Array<{ key: string | null, count: number }>, entriesByModule: Array<{ key: string | null, count: number }>, timeline?: Array<{ start: string, end: string, count: number, bySeverity: Array<{ key: string | null, count: number }> }> } & { modules?: Array<{ key: string | null, count: number }>, actions?: Array<{ key: string | null, count: number }>, severities?: Array<{ key: string | null, count: number }>, actors?: Array<{ key: string | null, count: number }> } };
 
 export type CreateLogMutationVariables = Exact<{
   input: CreateLogInput;
@@ -169,9 +169,9 @@ const EntryFields = `fragment EntryFields on LogEntry{id module action severity 
 
 export const LogsDocument: Operation<LogsQuery, LogsQueryVariables> = `query Logs($filter:LogFilter$orderBy:LogOrder!=NEWEST_FIRST$first:Int$after:String$last:Int$before:String$page:Int$count:Boolean!=false$exact:Boolean!=false){logs(filter:$filter orderBy:$orderBy first:$first after:$after last:$last before:$before page:$page){nodes{...EntryFields}pageInfo{hasNextPage hasPreviousPage startCursor endCursor}totalCount(exact:$exact)@include(if:$count){value precision}}}${EntryFields}`;
 
-export const LogDocument: Operation<LogQuery, LogQueryVariables> = `query Log($id:UUID!$details:Boolean!=true){log(id:$id){...EntryFields erasedAt@include(if:$details)changes@include(if:$details){path before after}related@include(if:$details){id module action severity createdAt}}}${EntryFields}`;
+export const LogDocument: Operation<LogQuery, LogQueryVariables> = `query Log($id:UUID!$details:Boolean!=true){log(id:$id){...EntryFields ...@include(if:$details){erasedAt changes{path before after}related{id module action severity createdAt}}}}${EntryFields}`;
 
-export const LogStatsDocument: Operation<LogStatsQuery, LogStatsQueryVariables> = `query LogStats($filter:LogFilter$timeZone:String!="UTC"$interval:StatsInterval!=DAY$timeline:Boolean!=false$facets:Boolean!=false){logStats(filter:$filter timeZone:$timeZone){totalEntries entriesBySeverity{key count}entriesByModule{key count}entriesToday entriesThisWeek timeline(interval:$interval)@include(if:$timeline){start end count bySeverity{key count}}modules:facet(field:MODULE)@include(if:$facets){key count}actions:facet(field:ACTION)@include(if:$facets){key count}severities:facet(field:SEVERITY)@include(if:$facets){key count}actors:facet(field:ACTOR)@include(if:$facets){key count}}}`;
+export const LogStatsDocument: Operation<LogStatsQuery, LogStatsQueryVariables> = `query LogStats($filter:LogFilter$timeZone:String!="UTC"$interval:StatsInterval!=DAY$timeline:Boolean!=false$facets:Boolean!=false){logStats(filter:$filter timeZone:$timeZone){totalEntries entriesBySeverity{key count}entriesByModule{key count}entriesToday entriesThisWeek timeline(interval:$interval)@include(if:$timeline){start end count bySeverity{key count}}...@include(if:$facets){modules:facet(field:MODULE){key count}actions:facet(field:ACTION){key count}severities:facet(field:SEVERITY){key count}actors:facet(field:ACTOR){key count}}}}`;
 
 export const CreateLogDocument: Operation<CreateLogMutation, CreateLogMutationVariables> = `mutation CreateLog($input:CreateLogInput!){createLog(input:$input){...EntryFields}}${EntryFields}`;
 

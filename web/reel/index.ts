@@ -1,6 +1,6 @@
 /** The audit trail for host applications. `app.use(createReel({ client }))` first; then everything here works. */
 export { createLog, downloadLogExport, exportLogs, fetchLog, fetchLogStats, fetchLogs } from './api.js';
-export { createReel, type EvokeClient, type ReelOptions } from './connection.js';
+export { createReel, type EvokeClient, type ReelOptions, run as askReel } from './connection.js';
 export { ReelError, type ReelErrorCode, type ReelFault } from './error.js';
 export type {
   CreateLogInput,

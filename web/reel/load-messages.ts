@@ -8,9 +8,6 @@ const LOADERS: Record<ReelLocale, () => Promise<{ default: ReelMessages }>> = {
 /** One locale's words, in a file of their own. Rejects where there is no such locale. */
 export async function loadReelMessages(locale: ReelLocale): Promise<ReelMessages> {
   const load = LOADERS[locale];
-  if (!load)
-    throw new RangeError(
-      `loadReelMessages: expected en or pt-BR, got ${JSON.stringify(locale)?.slice(0, 200)}`,
-    );
+  if (!load) throw new RangeError(`Expected a locale of en and pt-BR, got ${locale}`);
   return (await load()).default;
 }

@@ -1,4 +1,4 @@
-import { ApolloClient, ApolloLink, InMemoryCache, Observable } from '@apollo/client/core';
+import { ApolloClient, ApolloLink, type FetchResult, InMemoryCache, Observable } from '@apollo/client/core';
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import {
   DefaultApolloClient,
@@ -9,9 +9,9 @@ import {
   useQuery,
   useSubscription,
 } from '@vue/apollo-composable';
-import { parse, print } from 'graphql';
-import { type App, createApp, type MaybeRefOrGetter, toValue } from 'vue';
-import { type Connection, cannotSubscribe, connected } from './connection.js';
+import { type DocumentNode, parse, print } from 'graphql';
+import { createApp, type MaybeRefOrGetter } from 'vue';
+import { type Connection, cannotSubscribe, connected, type Listener } from './connection.js';
 import {
   CreateLogDocument,
   type CreateLogMutation,
@@ -40,80 +40,50 @@ type Values<T> = MaybeRefOrGetter<T>;
 export const useLogsQuery = (
   variables: Values<LogsQueryVariables> = {},
   options: Values<UseQueryOptions<LogsQuery, LogsQueryVariables>> = {},
-) =>
-  within(() =>
-    useQuery(
-      node(LogsDocument),
-      () => toValue(variables),
-      () => toValue(options),
-    ),
-  );
+) => within(() => useQuery(node(LogsDocument), variables, options));
 
 /** One entry with what changed and what else its request did, unless `details` is false; null where there is none. */
 export const useLogQuery = (
   variables: Values<LogQueryVariables>,
   options: Values<UseQueryOptions<LogQuery, LogQueryVariables>> = {},
-) =>
-  within(() =>
-    useQuery(
-      node(LogDocument),
-      () => toValue(variables),
-      () => toValue(options),
-    ),
-  );
+) => within(() => useQuery(node(LogDocument), variables, options));
 
 /** Counts of what matches, over time where `timeline` is set, by field where `facets` is. */
 export const useLogStatsQuery = (
   variables: Values<LogStatsQueryVariables> = {},
   options: Values<UseQueryOptions<LogStatsQuery, LogStatsQueryVariables>> = {},
-) =>
-  within(() =>
-    useQuery(
-      node(LogStatsDocument),
-      () => toValue(variables),
-      () => toValue(options),
-    ),
-  );
+) => within(() => useQuery(node(LogStatsDocument), variables, options));
 
 export const useCreateLogMutation = (
-  options: Values<UseMutationOptions<CreateLogMutation, CreateLogMutationVariables>> = {},
-) => within(() => useMutation(node(CreateLogDocument), () => toValue(options)));
+  options?: Values<UseMutationOptions<CreateLogMutation, CreateLogMutationVariables>>,
+) => within(() => useMutation(node(CreateLogDocument), options));
 
 export const useExportLogsMutation = (
-  options: Values<UseMutationOptions<ExportLogsMutation, ExportLogsMutationVariables>> = {},
-) => within(() => useMutation(node(ExportLogsDocument), () => toValue(options)));
+  options?: Values<UseMutationOptions<ExportLogsMutation, ExportLogsMutationVariables>>,
+) => within(() => useMutation(node(ExportLogsDocument), options));
 
 /** Entries as they are sealed. It does not resume by itself: useReelTail does. */
 export const useLogAddedSubscription = (
   variables: Values<LogAddedSubscriptionVariables> = {},
   options: Values<UseSubscriptionOptions<LogAddedSubscription, LogAddedSubscriptionVariables>> = {},
-) =>
-  within(() =>
-    useSubscription(
-      node(LogAddedDocument),
-      () => toValue(variables),
-      () => toValue(options),
-    ),
-  );
+) => within(() => useSubscription(node(LogAddedDocument), variables, options));
 
-const nodes = new Map<string, unknown>();
+const nodes: Record<string, DocumentNode> = {};
 
+/** Parsed once, since Apollo knows an operation again by its node. */
 function node<Result, Variables>(text: Operation<Result, Variables>): TypedDocumentNode<Result, Variables> {
-  if (!nodes.has(text)) nodes.set(text, parse(text));
-  return nodes.get(text) as TypedDocumentNode<Result, Variables>;
+  nodes[text] ??= parse(text);
+  return nodes[text];
 }
 
-const contexts = new WeakMap<Connection, App>();
-
-/** Lends the module's own Apollo client to the composables, and leaves the host's as it is. */
+/** Lends the module's Apollo client to the composables, and leaves the host's as it is. */
 function within<T>(use: () => T): T {
   const connection = connected();
-  let context = contexts.get(connection);
-  if (!context) {
-    context = createApp({}).provide(DefaultApolloClient, connection.client ?? clientOver(connection));
-    contexts.set(connection, context);
-  }
-  return context.runWithContext(use);
+  connection.lender ??= createApp({}).provide(
+    DefaultApolloClient,
+    connection.client ?? clientOver(connection),
+  );
+  return connection.lender.runWithContext(use);
 }
 
 /** An Apollo client over a connection that has none. */
@@ -122,25 +92,19 @@ function clientOver({ send, subscribe }: Connection): ApolloClient<unknown> {
     ({ query, variables }) =>
       new Observable((observer) => {
         const text = print(query);
-        const deliver = (answer: object) => observer.next(answer);
-        if (!/^subscription/m.test(text)) {
-          const gone = new AbortController();
-          send(text, variables, gone.signal).then(
-            (answer) => {
-              deliver(answer);
-              observer.complete();
-            },
-            (cause) => observer.error(cause),
-          );
-          return () => gone.abort();
+        if (/^subscription/m.test(text)) {
+          if (!subscribe) throw cannotSubscribe();
+          return subscribe(text, variables, observer as Listener);
         }
-        if (!subscribe) throw cannotSubscribe();
-        return subscribe(text, variables, {
-          open() {},
-          next: deliver,
-          error: (cause) => observer.error(cause),
-          complete: () => observer.complete(),
-        });
+        const gone = new AbortController();
+        send(text, variables, gone.signal).then(
+          (answer) => {
+            observer.next(answer as FetchResult);
+            observer.complete();
+          },
+          (cause) => observer.error(cause),
+        );
+        return () => gone.abort();
       }),
   );
   return new ApolloClient({ link, cache: new InMemoryCache() });

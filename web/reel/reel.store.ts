@@ -59,8 +59,6 @@ const untouched = () => ({
  */
 export const useReelStore = defineStore('reel', () => {
   const state = shallowReactive<ReelState>(untouched());
-  const hasMorePages = computed(() => state.currentPage < state.totalPages);
-  const hasPreviousPage = computed(() => state.currentPage > 1);
   const activeFiltersCount = computed(
     () => Object.values(state.filter).filter((value) => value != null && value !== '').length,
   );
@@ -157,8 +155,8 @@ export const useReelStore = defineStore('reel', () => {
   return {
     ...toRefs(state),
     hasLogs: computed(() => state.logs.length > 0),
-    hasMorePages,
-    hasPreviousPage,
+    hasMorePages: computed(() => state.currentPage < state.totalPages),
+    hasPreviousPage: computed(() => state.currentPage > 1),
     activeFiltersCount,
     hasActiveFilters: computed(() => activeFiltersCount.value > 0),
     loadLogs,

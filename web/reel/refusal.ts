@@ -15,25 +15,26 @@ const CODES: Record<number, ReelErrorCode> = {
   429: 'TOO_MANY_REQUESTS',
 };
 
-const faultsOf = (list: unknown): ReelFault[] =>
-  Array.isArray(list) ? list.map(({ loc, msg }: ReelFault) => ({ loc: fromLocation(loc ?? []), msg })) : [];
-
 /** GraphQL errors as one: the first's code and message, the faults of all. */
 export function fromErrors(errors: NonNullable<GraphQLAnswer['errors']>): ReelError {
   const { message = '', extensions = {} } = errors[0] ?? {};
   return new ReelError(
     (extensions.code as ReelErrorCode) ?? 'INTERNAL_SERVER_ERROR',
     message,
-    errors.flatMap((error) => faultsOf(error.extensions?.faults)),
+    errors.flatMap((error) =>
+      ((error.extensions?.faults ?? []) as ReelFault[]).map(({ loc, msg }) => ({
+        loc: fromLocation(loc),
+        msg,
+      })),
+    ),
     extensions,
   );
 }
 
 /** An HTTP status, or a websocket's close code less 4,000, with the body or the words that came with it. */
 export function fromStatus(status: number, body?: unknown): ReelError {
-  if (isAnswer(body) && body.errors?.length) return fromErrors(body.errors);
-  const detail = (body as { detail?: unknown } | null | undefined)?.detail ?? body;
-  const faults = faultsOf(detail);
+  const { errors, detail = body } = (body ?? {}) as GraphQLAnswer & { detail?: unknown };
+  if (errors?.length) return fromErrors(errors);
   return new ReelError(
     CODES[status] ??
       (/408|499|[23]../.test(`${status}`)
@@ -43,19 +44,14 @@ export function fromStatus(status: number, body?: unknown): ReelError {
           : status > 501
             ? 'UNAVAILABLE'
             : 'INTERNAL_SERVER_ERROR'),
-    faults.map(({ msg }) => msg).join('; ') ||
-      (typeof detail === 'string' && detail.slice(0, 300)) ||
-      `Expected an answer of Reel, got status ${status}`,
-    faults,
+    typeof detail === 'string' && detail ? detail.slice(0, 300) : `Expected GraphQL, got status ${status}`,
   );
 }
 
-const isAnswer = (body: unknown): body is GraphQLAnswer =>
-  typeof body === 'object' && body !== null && ('data' in body || 'errors' in body);
-
 /** What GraphQL answered, errors among it; throws where the body is no such answer. */
 export function answerIn(body: unknown, status = 200): GraphQLAnswer {
-  if (isAnswer(body)) return body;
+  const answer = (body ?? {}) as GraphQLAnswer;
+  if (answer.data ?? answer.errors) return answer;
   throw fromStatus(status, body);
 }
 
@@ -84,8 +80,5 @@ export function toReelError(cause: unknown, signal?: AbortSignal): ReelError {
   // Apollo's websocket link keeps the close code in its message only.
   const closed = Number(seen.code ?? /with event (\d+)/.exec(seen.message ?? '')?.[1]);
   if (closed >= 4400) return fromStatus(closed - 4000, seen.reason);
-  return new ReelError(
-    'NETWORK',
-    `Expected an answer of Reel, got none: ${seen.message || seen.reason || 'cut off'}`,
-  );
+  return new ReelError('NETWORK', `No answer: ${seen.message || seen.reason || 'cut off'}`);
 }

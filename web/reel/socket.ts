@@ -1,18 +1,19 @@
-import { createClient, type SubscribePayload } from 'graphql-ws';
+import type { SubscribePayload } from 'graphql-ws';
 import type { Listener } from './connection.js';
 import type { GraphQLAnswer } from './refusal.js';
 
 /**
  * One subscription over a websocket of its own (graphql-transport-ws). The headers go as connection parameters, names
  * in lower case, since browsers send none of their own with a websocket. Reconnecting is the listener's: only it
- * knows what it has seen.
+ * knows what it has seen. graphql-ws itself is loaded here, when it is first needed.
  */
-export function openSocket(
+export async function openSocket(
   url: string,
   headers: () => Promise<Record<string, string>>,
   payload: { query: string; variables: object },
   listener: Listener,
-): () => void {
+): Promise<() => void> {
+  const { createClient } = await import('graphql-ws');
   let silence: ReturnType<typeof setTimeout> | undefined;
   const client = createClient({
     url,
@@ -21,7 +22,7 @@ export function openSocket(
     connectionParams: async () =>
       Object.fromEntries(Object.entries(await headers()).map(([name, value]) => [name.toLowerCase(), value])),
     on: {
-      connected: () => listener.open(),
+      connected: () => listener.open?.(),
       // A connection that died without a word is only found by asking.
       ping: (received) => {
         if (!received) silence = setTimeout(() => client.terminate(), 5_000);

@@ -15,7 +15,7 @@ import {
   type LogAddedSubscription,
   type LogFilter as LogFilterInput,
 } from './generated.js';
-import { fromErrors, toReelError } from './refusal.js';
+import { toReelError } from './refusal.js';
 import { type LogFilter, toMixedFilter } from './wire.js';
 
 /** connecting: no connection, the first or another one on its way. behind: connected, and catching up. live: nothing newer is known. stopped: not started, stopped, or refused. */
@@ -102,9 +102,9 @@ export function useReelTail(options: UseReelTailOptions = {}): UseReelTailReturn
       const refusal = toReelError(cause);
       error.value = refusal;
       // A credential that ran out may have been renewed meanwhile: once.
-      const again = PASSING.test(refusal.code) || (refusal.code === 'UNAUTHENTICATED' && !renewed);
-      if (!again) return stop();
-      renewed ||= refusal.code === 'UNAUTHENTICATED';
+      const expired = refusal.code === 'UNAUTHENTICATED';
+      if (expired ? renewed : !PASSING.test(refusal.code)) return stop();
+      renewed ||= expired;
       state.value = 'connecting';
       const pause = Math.min(FIRST_PAUSE_MS * 2 ** breaks++, LONGEST_PAUSE_MS);
       waiting = setTimeout(connect, pause * (0.5 + Math.random() / 2));
@@ -120,8 +120,8 @@ export function useReelTail(options: UseReelTailOptions = {}): UseReelTailReturn
         },
         next(answer) {
           if (!current) return;
-          if (answer.errors?.length) end(fromErrors(answer.errors));
-          else take((answer.data as LogAddedSubscription).logAdded);
+          if (answer.data) take((answer.data as LogAddedSubscription).logAdded);
+          else end(answer.errors);
         },
         error: end,
         complete: () => end(undefined),

@@ -130,30 +130,29 @@ export interface LogEntryCreate {
   idempotency_key?: Given<string>;
 }
 
-/** The condition's name, and behind a `=` the name of GraphQL's condition that takes several values. */
+/** GraphQL's names of the conditions; behind a `=` that of the condition that takes several values. */
 const CONDITIONS =
-  'start_date end_date module=modules action=actions severity=severities min_severity actor_id=actorIds resource_type resource_id client_id search query';
+  'startDate endDate module=modules action=actions severity=severities minSeverity actorId=actorIds resourceType resourceId clientId search query';
 const PROPERTIES =
-  'module action severity resource_type resource_id data actor_id actor_email actor_name tenant_id client_id ip_address user_agent request_id on_behalf_of_id occurred_at idempotency_key';
+  'module action severity resourceType resourceId data actorId actorEmail actorName tenantId clientId ipAddress userAgent requestId onBehalfOfId occurredAt idempotencyKey';
 
-const camel = (name: string) => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** A bare date is its midnight UTC, a time without an offset is UTC; anything else is the server's to judge. */
 const instant = (value: unknown) =>
-  `${value}`.replace(
+  (value as string).replace?.(
     /^(\d{4}-\d\d-\d\d)(?:([Tt ]\d\d:\d\d)(:\d\d(?:\.\d+)?)?)?$/,
     (_, day: string, time = 'T00:00', seconds = ':00') => `${day}${time}${seconds}Z`,
-  );
+  ) ?? value;
 
-/** The named properties of `from` that are given, under GraphQL's names. An empty text is not given. */
+/** The named properties that `from` gives. An empty text is not given. */
 function given(from: object, names: string): Record<string, unknown> {
   const to: Record<string, unknown> = {};
   for (const name of names.split(' ')) {
     const [one = '', many] = name.split('=');
-    const value = (from as Record<string, unknown>)[one];
+    const value = (from as Record<string, unknown>)[snake(one)];
     if (value == null || value === '') continue;
-    to[many ?? camel(one)] = many ? [value] : /_(date|at)$/.test(one) ? instant(value) : value;
+    to[many ?? one] = many ? [value] : /(Date|dAt)$/.test(one) ? instant(value) : value;
   }
   return to;
 }
