@@ -1,5 +1,5 @@
 import type { GraphiQLProps } from 'graphiql';
-import { getOperationAST, OperationTypeNode } from 'graphql';
+import { getOperationAST, type OperationDefinitionNode, OperationTypeNode, parse } from 'graphql';
 import { createClient } from 'graphql-sse';
 import { credentials, currentSession } from './session.ts';
 
@@ -11,17 +11,31 @@ type Values = Record<string, unknown>;
 const ENDPOINT = new URL('graphql', location.href).href;
 
 /** Queries and mutations by POST, subscriptions as server-sent events; both with who is signed in. */
-export const fetcher: Fetcher = (params, options) => {
-  const operation = options?.documentAST && getOperationAST(options.documentAST, params.operationName);
+export const fetcher: Fetcher = (given, options) => {
+  const operation = chosenOperation(given);
+  const params = operation ? { ...given, operationName: operation.name?.value ?? null } : given;
   const headers = { ...credentials(currentSession()), ...options?.headers };
   return operation?.operation === OperationTypeNode.SUBSCRIPTION
     ? subscribe(params, headers)
     : post(params, headers);
 };
 
+/**
+ * The operation to run, read from the text itself: what GraphiQL says of it lags behind the typing. Null where the text
+ * is no document, which the server then says better.
+ */
+function chosenOperation({ query, operationName }: Params): OperationDefinitionNode | null {
+  try {
+    const document = parse(query);
+    return getOperationAST(document, operationName) ?? getOperationAST(document) ?? null;
+  } catch {
+    return null;
+  }
+}
+
 function subscribe(params: Params, headers: Record<string, string>) {
   const { query, variables, operationName } = params;
-  return createClient({ url: ENDPOINT, headers, retryAttempts: 3 }).iterate<Values, Values>({
+  return createClient({ url: ENDPOINT, headers, retryAttempts: 0 }).iterate<Values, Values>({
     query,
     ...(variables ? { variables: variables as Values } : {}),
     ...(operationName ? { operationName } : {}),

@@ -1,5 +1,7 @@
 import './nonce.ts';
 import 'graphiql/setup-workers/vite';
+import '@graphiql/react/font/fira-code.css';
+import '@graphiql/react/font/roboto.css';
 import '@graphiql/react/style.css';
 import '@graphiql/plugin-doc-explorer/style.css';
 import '@graphiql/plugin-history/style.css';

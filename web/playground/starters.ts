@@ -11,7 +11,8 @@ const json = (value: object) => JSON.stringify(value, null, 2);
 
 export const STARTERS: Starter[] = [
   {
-    query: `# What went wrong lately, newest first. Control+Enter runs it.
+    query: `# What went wrong lately, newest first.
+# Control+Enter runs it.
 query NewestErrors {
   logs(filter: { minSeverity: ERROR }, first: 20) {
     totalCount {
@@ -37,9 +38,12 @@ query NewestErrors {
 `,
   },
   {
-    query: `# Who did what to one thing, from its beginning, and what changed each time.
-# Say which one in Variables below.
-query ResourceHistory($type: String!, $id: String!) {
+    query: `# Who did what to one thing, from its start,
+# and what changed. Variables say which.
+query ResourceHistory(
+  $type: String!
+  $id: String!
+) {
   logs(
     filter: { resourceType: $type, resourceId: $id }
     orderBy: OLDEST_FIRST
@@ -68,8 +72,10 @@ query ResourceHistory($type: String!, $id: String!) {
     variables: json({ type: 'user', id: '42' }),
   },
   {
-    query: `# All that one person did in the last 24 hours, by the query line.
-# More of it: module:guardian severity>=WARNING -action:users.login "free text"
+    query: `# All that one person did in 24 hours.
+# Variables hold a query line; more of it:
+#   module:guardian severity>=WARNING
+#   -action:users.login "free text"
 query ActorsLastDay($query: String!) {
   logs(filter: { query: $query }, first: 100) {
     totalCount(exact: true) {
@@ -91,9 +97,16 @@ query ActorsLastDay($query: String!) {
     variables: json({ query: 'actor:ana@example.com since:-24h' }),
   },
   {
-    query: `# A week in figures: how much, how grave, by whom, day by day in your time zone.
-query WeekInFigures($query: String!, $timeZone: String!) {
-  logStats(filter: { query: $query }, timeZone: $timeZone) {
+    query: `# How much, how grave and by whom, in a week
+# and day by day in your time zone.
+query WeekInFigures(
+  $query: String!
+  $timeZone: String!
+) {
+  logStats(
+    filter: { query: $query }
+    timeZone: $timeZone
+  ) {
     totalEntries
     entriesToday
     entriesThisWeek
@@ -123,11 +136,18 @@ query WeekInFigures($query: String!, $timeZone: String!) {
     variables: json({ query: 'since:-7d', timeZone: HERE }),
   },
   {
-    query: `# A file of everything from WARNING up. Open downloadUrl on this server to get it.
-# It takes reel.logs.export in one client; granted in several, name one in Headers: {"X-Client-Id": "…"}
+    query: `# A file of all from WARNING up: open the
+# downloadUrl on this server to get it.
+# It holds one client's entries; who may
+# export several names it in Headers:
+#   {"X-Client-Id": "…"}
 mutation ExportWarnings {
   exportLogs(
-    input: { format: CSV, includeData: true, filter: { minSeverity: WARNING } }
+    input: {
+      format: CSV
+      includeData: true
+      filter: { minSeverity: WARNING }
+    }
   ) {
     recordCount
     filename

@@ -1,5 +1,6 @@
 import { defineConfig } from 'vite';
 import { precompress } from '../precompress.ts';
+import { fontFiles } from './font-files.ts';
 
 export default defineConfig({
   root: import.meta.dirname,
@@ -9,7 +10,7 @@ export default defineConfig({
     outDir: '../../dist/playground',
     assetsDir: 'playground',
     emptyOutDir: true,
-    // No data: fonts, which the Content-Security-Policy forbids.
+    // Nothing inline that the Content-Security-Policy forbids.
     assetsInlineLimit: 0,
     target: 'es2022',
     // Monaco is one large part, loaded once and kept.
@@ -22,5 +23,5 @@ export default defineConfig({
   },
   html: { cspNonce: '__REEL_NONCE__' },
   worker: { format: 'es' },
-  plugins: [precompress()],
+  plugins: [fontFiles(), precompress()],
 });
