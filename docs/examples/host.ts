@@ -8,9 +8,20 @@ export async function createHost(orm: MikroORM, config: Config) {
   await app.register(router, { config });
   app.post<{ Body: { tenantId: string; amount: number } }>('/invoices', ({ body }) =>
     orm.em.fork().transactional(async (em) => {
-      const [invoice] = await em.execute('insert into invoice (amount) values (?) returning id', [body.amount]);
-      const entry = { module: 'billing', action: 'invoices.create', resourceType: 'invoice', resourceId: invoice.id };
-      await getReelService(em).log({ ...entry, tenantId: body.tenantId, data: { after: { amount: body.amount } } });
+      const [invoice] = await em.execute('insert into invoice (amount) values (?) returning id', [
+        body.amount,
+      ]);
+      const entry = {
+        module: 'billing',
+        action: 'invoices.create',
+        resourceType: 'invoice',
+        resourceId: invoice.id,
+      };
+      await getReelService(em).log({
+        ...entry,
+        tenantId: body.tenantId,
+        data: { after: { amount: body.amount } },
+      });
       return { id: invoice.id };
     }),
   );

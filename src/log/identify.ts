@@ -16,10 +16,11 @@ export interface Identity {
 export class Identifier {
   private last = 0;
 
-  constructor(private readonly clock: () => number = () => Date.now()) {}
+  /** `clock` answers Unix microseconds. */
+  constructor(private readonly clock: () => number = microseconds) {}
 
   next(): Identity {
-    this.last = Math.max(this.last + 1, this.clock() * 1000);
+    this.last = Math.max(this.last + 1, this.clock());
     const milliseconds = Math.floor(this.last / 1000);
     const microsecond = this.last % 1000;
     // uuid's 32 bits of `seq` are the 12 of rand_a and the 20 after the variant: ten for the microsecond, the rest random.
@@ -30,4 +31,11 @@ export class Identifier {
       createdAt: `${new Date(milliseconds).toISOString().slice(0, 23)}${String(microsecond).padStart(3, '0')}Z`,
     };
   }
+}
+
+/** The system's time; its microseconds are those since the process's own steady clock last met the millisecond. */
+function microseconds(): number {
+  const milliseconds = Date.now();
+  const past = Math.floor((performance.timeOrigin + performance.now() - milliseconds) * 1000);
+  return milliseconds * 1000 + Math.min(Math.max(past, 0), 999);
 }
