@@ -1,9 +1,9 @@
 import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import {
-  type ConstDirectiveNode,
   type DefinitionNode,
   type DirectiveDefinitionNode,
+  type DirectiveNode,
   type FieldDefinitionNode,
   GraphQLObjectType,
   GraphQLSchema,
@@ -22,7 +22,7 @@ const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf
 /** Every element of a schema by its path, with what the contract fixes of it; what is `undefined` may be anything. */
 function elementsOf(text: string): Map<string, Record<string, unknown>> {
   const found = new Map<string, Record<string, unknown>>();
-  const directives = (nodes: readonly ConstDirectiveNode[] | undefined) => (nodes ?? []).map(print).sort();
+  const directives = (nodes: readonly DirectiveNode[] | undefined) => (nodes ?? []).map(print).sort();
   const member = (path: string, node: InputValueDefinitionNode | FieldDefinitionNode) => {
     found.set(path, {
       type: print(node.type),
@@ -35,7 +35,10 @@ function elementsOf(text: string): Map<string, Record<string, unknown>> {
     if (node.kind === Kind.FIELD_DEFINITION)
       for (const argument of node.arguments ?? []) member(`${path}(${argument.name.value}:)`, argument);
   };
-  for (const node of parse(text).definitions as Exclude<DefinitionNode, { kind: Kind.OPERATION_DEFINITION }>[]) {
+  for (const node of parse(text).definitions as Exclude<
+    DefinitionNode,
+    { kind: Kind.OPERATION_DEFINITION }
+  >[]) {
     if (!('name' in node) || !node.name) continue;
     const name = node.kind === Kind.DIRECTIVE_DEFINITION ? `@${node.name.value}` : node.name.value;
     found.set(name, {
