@@ -1,0 +1,103 @@
+import { EMPTY_ROOT, foldHashes, HASH_BYTES, nodeHash } from './merkle.js';
+
+/** Hashes of a full tile; a tile of level L holds nodes of the tree's level 8 L (C2SP tlog-tiles). */
+export const TILE_WIDTH = 256;
+
+export interface Tile {
+  readonly level: number;
+  readonly index: number;
+  /** TILE_WIDTH hashes of 32 bytes, one after the other. */
+  readonly hashes: Buffer;
+  /** Of the tile as a tree of its own: the hash at `index` of the level above. */
+  readonly root: Buffer;
+}
+
+/** Tile levels of a tree of 2^53 leaves. */
+export const TILE_LEVELS = 7;
+
+/** How many hashes of a tile level a log of this size has in all, in full tiles and in the partial one. */
+export const hashesAt = (level: number, size: number): number => Math.floor(size / TILE_WIDTH ** level);
+
+/** The right edge of a growing tree: what must be known of the leaves so far to add more of them and to tell the root. */
+export class Frontier {
+  /** Complete subtrees, largest first. */
+  private readonly peaks: { level: number; hash: Buffer }[] = [];
+  /** The hashes of each tile level's partial tile. */
+  private readonly partial: Buffer[][] = [];
+  private leaves = 0;
+
+  /** `partial`: by tile level the hashes that a log of `size` has beyond its full tiles. */
+  static of(size: number, partial: readonly (readonly Buffer[])[]): Frontier {
+    const frontier = new Frontier();
+    for (let level = partial.length - 1; level >= 0; level -= 1)
+      for (const each of partial[level]!) {
+        frontier.leaves += TILE_WIDTH ** level;
+        frontier.keep(level, each);
+        frontier.merge(8 * level, each);
+      }
+    if (frontier.leaves !== size)
+      throw new Error(`expected the right edge of a log of ${size}, got one of ${frontier.leaves}`);
+    return frontier;
+  }
+
+  get size(): number {
+    return this.leaves;
+  }
+
+  /** Adds leaf hashes; answers the tiles that became full, each after those that it is made of. */
+  append(leafHashes: readonly Buffer[]): Tile[] {
+    const full: Tile[] = [];
+    for (const leaf of leafHashes) {
+      this.leaves += 1;
+      this.keep(0, leaf);
+      for (const [level, root] of this.merge(0, leaf).entries()) {
+        const hashes = Buffer.concat(this.partial[level]!, TILE_WIDTH * HASH_BYTES);
+        full.push({ level, index: hashesAt(level + 1, this.leaves) - 1, hashes, root });
+        this.partial[level] = [];
+        this.keep(level + 1, root);
+      }
+    }
+    return full;
+  }
+
+  /** MTH of all leaves so far. */
+  root(): Buffer {
+    return this.peaks.length === 0 ? EMPTY_ROOT : foldHashes(this.peaks.map(({ hash }) => hash));
+  }
+
+  /** Independent of what is added to this one. */
+  copy(): Frontier {
+    const copy = new Frontier();
+    copy.leaves = this.leaves;
+    copy.peaks.push(...this.peaks);
+    copy.partial.push(...this.partial.map((row) => [...row]));
+    return copy;
+  }
+
+  private keep(level: number, hash: Buffer): void {
+    this.partial[level] ??= [];
+    this.partial[level].push(hash);
+  }
+
+  /** Adds a complete subtree; answers the roots of the tiles that became full by it, lowest first. */
+  private merge(level: number, hash: Buffer): readonly Buffer[] {
+    let peak = { level, hash };
+    let roots = NONE;
+    for (let left = this.peaks.at(-1); left?.level === peak.level; left = this.peaks.at(-1)) {
+      this.peaks.pop();
+      peak = { level: peak.level + 1, hash: nodeHash(left.hash, peak.hash) };
+      if (peak.level % 8 === 0) roots = [...roots, peak.hash];
+    }
+    this.peaks.push(peak);
+    return roots;
+  }
+}
+
+const NONE: readonly Buffer[] = [];
+
+/** A tile's hashes, full or partial, one by one. */
+export function splitHashes(bytes: Buffer): Buffer[] {
+  const hashes: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += HASH_BYTES) hashes.push(bytes.subarray(at, at + HASH_BYTES));
+  return hashes;
+}

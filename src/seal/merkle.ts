@@ -1,0 +1,161 @@
+import { hash } from 'node:crypto';
+
+/** A complete subtree: the `index`-th of those over 2^level leaves; level 0 is the leaves. */
+export interface Node {
+  readonly level: number;
+  readonly index: number;
+}
+
+/** Leaves from `start` (inclusive) to `end` (exclusive); `start` is a multiple of the power of two at or above their number. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Answers the hashes of nodes, all at once, in the order asked for. */
+export type ReadNodes = (nodes: readonly Node[]) => Promise<readonly Buffer[]>;
+
+export const HASH_BYTES = 32;
+
+/** The root of a log without entries (RFC 6962, section 2.1). */
+export const EMPTY_ROOT: Buffer = hash('sha256', '', 'buffer');
+
+const pair = Buffer.alloc(1 + 2 * HASH_BYTES, 1);
+
+/** SHA-256(0x01 || left || right). */
+export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
+  pair.set(left, 1);
+  pair.set(right, 1 + HASH_BYTES);
+  return hash('sha256', pair, 'buffer');
+}
+
+/** The complete subtrees that a range is made of, left to right, largest first. */
+export function nodesOf({ start, end }: Range): Node[] {
+  const nodes: Node[] = [];
+  for (let at = start; at < end; ) {
+    const level = floorLog2(end - at);
+    nodes.push({ level, index: at / 2 ** level });
+    at += 2 ** level;
+  }
+  return nodes;
+}
+
+/** MTH of the leaves below some complete subtrees, largest first, whose hashes these are. */
+export const foldHashes = (hashes: readonly Buffer[]): Buffer =>
+  hashes.length === 0 ? EMPTY_ROOT : hashes.reduceRight((right, left) => nodeHash(left, right));
+
+/** The ranges whose hashes are PATH(index, D[size]), leaf to root (RFC 6962, section 2.1.1). */
+export function inclusionRanges(index: number, size: number): Range[] {
+  const path: Range[] = [];
+  let [start, end] = [0, size];
+  while (end - start > 1) {
+    const middle = start + splitOf(end - start);
+    if (index < middle) {
+      path.push({ start: middle, end });
+      end = middle;
+    } else {
+      path.push({ start, end: middle });
+      start = middle;
+    }
+  }
+  return path.reverse();
+}
+
+/** The ranges whose hashes are PROOF(first, D[second]), 0 < first <= second (RFC 6962, section 2.1.2); none where they are equal. */
+export function consistencyRanges(first: number, second: number): Range[] {
+  const path: Range[] = [];
+  let [start, end] = [0, second];
+  // Whoever checks knows the first root, so a subtree that is all of the first log need not be said.
+  let known = true;
+  while (first < end) {
+    const middle = start + splitOf(end - start);
+    if (first <= middle) {
+      path.push({ start: middle, end });
+      end = middle;
+    } else {
+      path.push({ start, end: middle });
+      start = middle;
+      known = false;
+    }
+  }
+  if (!known) path.push({ start, end });
+  return path.reverse();
+}
+
+/** The hash of each range, in order; every node of them is asked for at once. */
+export async function hashRanges(ranges: readonly Range[], read: ReadNodes): Promise<Buffer[]> {
+  const nodes = ranges.map(nodesOf);
+  const hashes = await read(nodes.flat());
+  let at = 0;
+  return nodes.map(({ length }) => {
+    at += length;
+    return foldHashes(hashes.slice(at - length, at));
+  });
+}
+
+/** RFC 9162, section 2.1.3.2. */
+export function verifyInclusion(
+  leaf: Uint8Array,
+  index: number,
+  size: number,
+  path: readonly Uint8Array[],
+  root: Uint8Array,
+): boolean {
+  if (!isCount(index) || !isCount(size) || index >= size || !path.every(isHash)) return false;
+  let [fn, sn] = [index, size - 1];
+  let r: Uint8Array = leaf;
+  for (const p of path) {
+    if (sn === 0) return false;
+    if (isOdd(fn) || fn === sn) {
+      r = nodeHash(p, r);
+      while (!isOdd(fn) && fn !== 0) [fn, sn] = [half(fn), half(sn)];
+    } else {
+      r = nodeHash(r, p);
+    }
+    [fn, sn] = [half(fn), half(sn)];
+  }
+  return sn === 0 && Buffer.compare(r, root) === 0;
+}
+
+/** RFC 9162, section 2.1.4.2; of equal sizes the roots must be equal and the path empty. */
+export function verifyConsistency(
+  first: number,
+  second: number,
+  firstRoot: Uint8Array,
+  secondRoot: Uint8Array,
+  path: readonly Uint8Array[],
+): boolean {
+  if (!isCount(first) || !isCount(second) || first < 1 || first > second || !path.every(isHash)) return false;
+  if (first === second) return path.length === 0 && Buffer.compare(firstRoot, secondRoot) === 0;
+  const [start, ...rest] = isPowerOfTwo(first) ? [firstRoot, ...path] : path;
+  if (start === undefined || path.length === 0) return false;
+  let [fn, sn] = [first - 1, second - 1];
+  while (isOdd(fn)) [fn, sn] = [half(fn), half(sn)];
+  let [fr, sr] = [start, start];
+  for (const c of rest) {
+    if (sn === 0) return false;
+    if (isOdd(fn) || fn === sn) {
+      [fr, sr] = [nodeHash(c, fr), nodeHash(c, sr)];
+      while (!isOdd(fn) && fn !== 0) [fn, sn] = [half(fn), half(sn)];
+    } else {
+      sr = nodeHash(sr, c);
+    }
+    [fn, sn] = [half(fn), half(sn)];
+  }
+  return sn === 0 && Buffer.compare(fr, firstRoot) === 0 && Buffer.compare(sr, secondRoot) === 0;
+}
+
+/** The largest power of two smaller than n, n > 1. */
+const splitOf = (n: number): number => 2 ** floorLog2(n - 1);
+
+/** Exact for all safe integers, which Math.log2 is not. */
+function floorLog2(n: number): number {
+  const high = Math.floor(n / 2 ** 32);
+  return high > 0 ? 63 - Math.clz32(high) : 31 - Math.clz32(n);
+}
+
+const half = (n: number): number => Math.floor(n / 2);
+const isOdd = (n: number): boolean => n % 2 === 1;
+const isPowerOfTwo = (n: number): boolean => 2 ** floorLog2(n) === n;
+const isCount = (n: number): boolean => Number.isSafeInteger(n) && n >= 0;
+const isHash = (bytes: Uint8Array): boolean => bytes.length === HASH_BYTES;
