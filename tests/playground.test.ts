@@ -63,6 +63,7 @@ async function openHouse({ introspection = true, prefix = '' } = {}): Promise<Ho
       const { authorization, 'x-tenant-id': tenant } = request.headers;
       if (operationName !== 'IntrospectionQuery') calls.push({ authorization, tenant, query });
       if (request.headers.accept?.includes('text/event-stream')) {
+        if (!authorization) return reply.code(401).send({ errors: [{ message: 'Not authenticated' }] });
         const next = JSON.stringify({ data: { logAdded: { action: ENTRY.action } } });
         reply.type('text/event-stream');
         return `event: next\ndata: ${next}\n\nevent: complete\ndata:\n\n`;
@@ -180,6 +181,16 @@ describe('the playground in a browser', () => {
     expect(house.calls).toEqual([
       { authorization: `Bearer ${TOKEN}`, tenant: undefined, query: expect.stringContaining('logAdded') },
     ]);
+  });
+
+  it('shows why a subscription is refused', async () => {
+    await open('/playground');
+    await editor().click();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.insertText('subscription { logAdded { action } }');
+    await page.keyboard.press('Control+Enter');
+    await answer().getByText('Not authenticated').waitFor();
+    expect(watched.errors.splice(0)).toEqual([expect.stringContaining('status of 401')]);
   });
 
   it('says when the token has run out', async () => {

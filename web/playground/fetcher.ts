@@ -1,11 +1,20 @@
 import type { GraphiQLProps } from 'graphiql';
-import { getOperationAST, type OperationDefinitionNode, OperationTypeNode, parse } from 'graphql';
-import { createClient } from 'graphql-sse';
+import {
+  type ExecutionResult,
+  GraphQLError,
+  getOperationAST,
+  type OperationDefinitionNode,
+  OperationTypeNode,
+  parse,
+} from 'graphql';
+import { createClient, NetworkError } from 'graphql-sse';
 import { credentials, currentSession } from './session.ts';
 
 export type Fetcher = GraphiQLProps['fetcher'];
 type Params = Parameters<Fetcher>[0];
 type Values = Record<string, unknown>;
+/** As GraphQL over HTTP has it; shown as it is. */
+type Answer = ExecutionResult<Values, Values>;
 
 /** The endpoint beside this page: /graphql, or below the prefix that a host gave both. */
 const ENDPOINT = new URL('graphql', location.href).href;
@@ -33,16 +42,29 @@ function chosenOperation({ query, operationName }: Params): OperationDefinitionN
   }
 }
 
-function subscribe(params: Params, headers: Record<string, string>) {
+function subscribe(params: Params, headers: Record<string, string>): AsyncIterable<Answer> {
   const { query, variables, operationName } = params;
-  return createClient({ url: ENDPOINT, headers, retryAttempts: 0 }).iterate<Values, Values>({
+  const events = createClient({ url: ENDPOINT, headers, retryAttempts: 0 }).iterate<Values, Values>({
     query,
     ...(variables ? { variables: variables as Values } : {}),
     ...(operationName ? { operationName } : {}),
   });
+  // No async generator: its return() would wait for the next event, and so would GraphiQL's stop button.
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => events.next().catch(async (error) => ({ value: await refusal(error), done: false })),
+      return: async () => (await events.return?.()) ?? { value: undefined, done: true },
+    }),
+  };
 }
 
-async function post(params: Params, headers: Record<string, string>): Promise<object> {
+/** Why a subscription could not be had, as GraphQL answers it. */
+async function refusal(error: unknown): Promise<Answer> {
+  if (error instanceof NetworkError && error.response instanceof Response) return readAnswer(error.response);
+  return { errors: [new GraphQLError(error instanceof Error ? error.message : String(error))] };
+}
+
+async function post(params: Params, headers: Record<string, string>): Promise<Answer> {
   const response = await fetch(ENDPOINT, {
     method: 'POST',
     headers: {
@@ -53,7 +75,12 @@ async function post(params: Params, headers: Record<string, string>): Promise<ob
     body: JSON.stringify(params),
     referrerPolicy: 'no-referrer',
   });
+  return readAnswer(response);
+}
+
+async function readAnswer(response: Response): Promise<Answer> {
   const type = response.headers.get('Content-Type') ?? 'no content type';
-  if (/^application\/(graphql-response\+)?json\b/.test(type)) return (await response.json()) as object;
-  return { errors: [{ message: `Expected JSON from ${ENDPOINT}, got ${response.status} with ${type}` }] };
+  if (/^application\/(graphql-response\+)?json\b/.test(type)) return (await response.json()) as Answer;
+  const message = `Expected JSON from ${ENDPOINT}, got ${response.status} with ${type}`;
+  return { errors: [new GraphQLError(message)] };
 }
