@@ -86,6 +86,33 @@ test('resumes through broken connections and a server that restarts, without gap
   expect(tail.error.value).toBeNull();
 });
 
+test('without after it begins where the trail ends, and misses nothing of a break before the first entry', async () => {
+  const { trail } = server;
+  for (let n = 0; n < 3; n++) trail.entries.push(entryAt(n + 1));
+  trail.entries.push(entryAt(4, { sequence: null }));
+  const tail = started();
+  await vi.waitFor(() => expect(tail.state.value).toBe('live'), WAIT);
+  expect(trail.last.variables).toEqual({ filter: {}, after: 3 });
+  const port = Number(new URL(server.url).port);
+  await server.close();
+  await vi.waitFor(() => expect(tail.state.value).toBe('connecting'), WAIT);
+  trail.entries[3] = entryAt(4);
+  trail.add();
+  server = await serve(trail, port);
+  await vi.waitFor(() => expect(sequences(tail)).toEqual([4, 5]), WAIT);
+});
+
+test('stopping while it connects stops it', async () => {
+  const tail = started();
+  tail.stop();
+  tail.start();
+  tail.stop();
+  expect(tail.state.value).toBe('stopped');
+  const other = started({ after: 0 });
+  await vi.waitFor(() => expect(other.state.value).toBe('live'), WAIT);
+  expect([tail.state.value, server.parameters.length]).toEqual(['stopped', 1]);
+});
+
 test.each([
   ['FORBIDDEN', 4403],
   ['BAD_USER_INPUT', 4400],

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import fastifyWebsocket from '@fastify/websocket';
 import Fastify, { type FastifyRequest } from 'fastify';
 import { buildSchema, type ExecutionResult, execute, GraphQLError, parse, validate } from 'graphql';
-import { makeHandler } from 'graphql-ws/use/@fastify/websocket';
+import { useServer as answerSockets } from 'graphql-ws/use/ws';
+import { WebSocketServer } from 'ws';
 
 const schema = buildSchema(readFileSync(new URL('../schema.graphql', import.meta.url), 'utf8'));
 
@@ -142,7 +142,8 @@ export class FakeTrail {
     this.listeners.add(listener);
     try {
       for (;;) {
-        while (next < this.entries.length) yield { data: { logAdded: this.entries[next++] as never } };
+        while (next < this.entries.length && this.entries[next]?.sequence !== null)
+          yield { data: { logAdded: this.entries[next++] as never } };
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
@@ -170,38 +171,27 @@ export interface FakeServer {
 /** The trail behind HTTP and graphql-transport-ws, with an export link. */
 export async function serve(trail: FakeTrail, port = 0): Promise<FakeServer> {
   const app = Fastify();
-  await app.register(fastifyWebsocket);
-  const sockets = new Set<{ terminate(): void; close(code: number, reason: string): void }>();
+  const sockets = new WebSocketServer({ server: app.server, path: '/graphql' });
   let headers: FastifyRequest['headers'] = {};
   const parameters: Record<string, unknown>[] = [];
 
-  app.route({
-    method: 'GET',
-    url: '/graphql',
-    handler: async (_, reply) => reply.code(405).send({ detail: 'Method Not Allowed' }),
-    wsHandler(socket, request) {
-      sockets.add(socket);
-      socket.on('close', () => sockets.delete(socket));
-      makeHandler({
-        schema,
-        onConnect(context) {
-          parameters.push({ ...context.connectionParams });
-          if (server.closeWith) socket.close(server.closeWith.code, server.closeWith.reason);
-        },
-        onSubscribe(_context, _id, payload) {
-          trail.asked.push({ query: payload.query, variables: payload.variables ?? {} });
-          if (trail.refusal) return [trail.refusal];
-          return {
-            schema,
-            document: parse(payload.query),
-            variableValues: payload.variables,
-            operationName: payload.operationName,
-          };
-        },
-        subscribe: ({ variableValues }) => trail.follow((variableValues?.after as number | null) ?? null),
-      }).call(app, socket, request);
+  answerSockets(
+    {
+      schema,
+      onConnect({ connectionParams, extra }) {
+        parameters.push({ ...connectionParams });
+        if (server.closeWith) extra.socket.close(server.closeWith.code, server.closeWith.reason);
+      },
+      onSubscribe(_context, _id, { query, variables }) {
+        trail.asked.push({ query, variables: variables ?? {} });
+        return trail.refusal
+          ? [trail.refusal]
+          : { schema, document: parse(query), variableValues: variables ?? {} };
+      },
+      subscribe: ({ variableValues }) => trail.follow((variableValues?.after as number | null) ?? null),
     },
-  });
+    sockets,
+  );
   app.post('/graphql', async (request, reply) => {
     headers = request.headers;
     const answer = await trail.answer(request.body as Asked);
@@ -223,10 +213,10 @@ export async function serve(trail: FakeTrail, port = 0): Promise<FakeServer> {
     parameters,
     closeWith: null,
     breakSockets() {
-      for (const socket of sockets) socket.terminate();
+      for (const socket of sockets.clients) socket.terminate();
     },
     async close() {
-      for (const socket of sockets) socket.terminate();
+      for (const socket of sockets.clients) socket.terminate();
       await app.close();
     },
   };

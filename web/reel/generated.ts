@@ -161,6 +161,11 @@ export type LogAddedSubscriptionVariables = Exact<{
 
 export type LogAddedSubscription = { logAdded: { id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null } };
 
+export type LogEndQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type LogEndQuery = { logs: { nodes: Array<{ sequence: number | null }> } };
+
 /** An operation's text; the type says what it answers and asks. */
 
 export type Operation<Result, Variables> = string & { __apiType?: (variables: Variables) => Result };
@@ -178,3 +183,5 @@ export const CreateLogDocument: Operation<CreateLogMutation, CreateLogMutationVa
 export const ExportLogsDocument: Operation<ExportLogsMutation, ExportLogsMutationVariables> = `mutation ExportLogs($input:ExportLogsInput!){exportLogs(input:$input){downloadUrl filename recordCount expiresAt}}`;
 
 export const LogAddedDocument: Operation<LogAddedSubscription, LogAddedSubscriptionVariables> = `subscription LogAdded($filter:LogFilter$after:Count){logAdded(filter:$filter after:$after){...EntryFields}}${EntryFields}`;
+
+export const LogEndDocument: Operation<LogEndQuery, LogEndQueryVariables> = `query LogEnd{logs(first:20){nodes{sequence}}}`;

@@ -143,8 +143,9 @@ export const useReelStore = defineStore('reel', () => {
     });
   }
 
+  /** Where nothing is known of the pages yet, any may be asked for. */
   async function goToPage(page: number): Promise<void> {
-    if (page >= 1 && page <= Math.max(state.totalPages, 1)) await loadPage(page);
+    if (page >= 1 && page <= (state.totalPages || page)) await loadPage(page);
   }
 
   function setFilter(filter: LogFilter): Promise<void> {
@@ -164,7 +165,9 @@ export const useReelStore = defineStore('reel', () => {
     loadStats,
     exportCurrentLogs: (format: LogExportFormat = 'csv', includeData = false): Promise<LogExportResponse> =>
       exporting(() => exportLogs(exportOf(state.filter, format, includeData))),
-    nextPage: () => goToPage(state.currentPage + 1),
+    async nextPage(): Promise<void> {
+      if (state.currentPage < state.totalPages) await loadPage(state.currentPage + 1);
+    },
     previousPage: () => goToPage(state.currentPage - 1),
     goToPage,
     setFilter,

@@ -7,18 +7,22 @@ import {
   shallowRef,
   toValue,
 } from 'vue';
-import { cannotSubscribe, connected } from './connection.js';
+import { cannotSubscribe, connected, run } from './connection.js';
 import type { ReelError } from './error.js';
 import {
   type EntryFieldsFragment,
   LogAddedDocument,
   type LogAddedSubscription,
+  LogEndDocument,
   type LogFilter as LogFilterInput,
 } from './generated.js';
 import { toReelError } from './refusal.js';
 import { type LogFilter, toMixedFilter } from './wire.js';
 
-/** connecting: no connection, the first or another one on its way. behind: connected, and catching up. live: nothing newer is known. stopped: not started, stopped, or refused. */
+/**
+ * connecting: the first connection or another one is on its way. behind: connected, and catching up. live: nothing
+ * newer is known. stopped: not started, stopped, or refused.
+ */
 export type ReelTailState = 'connecting' | 'live' | 'behind' | 'stopped';
 
 export interface UseReelTailOptions {
@@ -26,7 +30,7 @@ export interface UseReelTailOptions {
   filter?: MaybeRefOrGetter<LogFilterInput | LogFilter | null | undefined>;
   /** The last sequence already seen; without it, from now on. */
   after?: MaybeRefOrGetter<number | null | undefined>;
-  /** How many entries are kept. */
+  /** How many of the newest entries are kept; 10,000 where it is not given. */
   keep?: number;
 }
 
@@ -36,12 +40,12 @@ export interface UseReelTailReturn {
   state: Readonly<ShallowRef<ReelTailState>>;
   /** Why it stopped by itself, or why the connection broke last; null while all is well. */
   error: Readonly<ShallowRef<ReelError | null>>;
-  /** Goes on after the last entry seen; from `after` where that is later or the filter is another one. */
+  /** Goes on after the last entry seen, or from `after` where that is later. Another filter begins another list. */
   start(): void;
   stop(): void;
 }
 
-/** Refusals that asking again may overcome. */
+/** The codes of refusals that asking again may overcome. */
 const PASSING = /^(NETW|ABORT|OVERL|UNAV|TOO_M|INTERN)/;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 15_000;
@@ -63,13 +67,14 @@ export function useReelTail(options: UseReelTailOptions = {}): UseReelTailReturn
 
   let filter: LogFilterInput = {};
   let last: number | null = null;
+  let caughtUp = false;
   let breaks = 0;
   let renewed = false;
   let disconnect = () => {};
   let waiting: ReturnType<typeof setTimeout> | undefined;
 
   /** Quiet for a while means that nothing more is waiting. */
-  function settle(caughtUp: boolean): void {
+  function settle(): void {
     clearTimeout(waiting);
     state.value = caughtUp ? 'live' : 'behind';
     waiting = setTimeout(() => {
@@ -83,8 +88,24 @@ export function useReelTail(options: UseReelTailOptions = {}): UseReelTailReturn
     last = entry.sequence;
     breaks = 0;
     renewed = false;
+    caughtUp = Date.now() - Date.parse(entry.createdAt) < RECENT_MS;
     entries.value = [entry, ...entries.value].slice(0, options.keep ?? 10_000);
-    settle(Date.now() - Date.parse(entry.createdAt) < RECENT_MS);
+    settle();
+  }
+
+  /** Finds where the trail ends now: without a place to resume from, a broken connection would leave a gap. */
+  async function connectAtEnd(): Promise<void> {
+    const gone = new AbortController();
+    disconnect = () => gone.abort();
+    caughtUp = true;
+    try {
+      const { nodes } = (await run(LogEndDocument, {}, gone.signal)).logs;
+      const sealed = nodes.flatMap(({ sequence }) => sequence ?? []);
+      if (sealed.length || !nodes.length) last = Math.max(0, ...sealed);
+    } catch {
+      // The subscription is refused too, and tells why, or is not, and begins where it begins.
+    }
+    if (!gone.signal.aborted) connect();
   }
 
   function connect(): void {
@@ -106,6 +127,7 @@ export function useReelTail(options: UseReelTailOptions = {}): UseReelTailReturn
       if (expired ? renewed : !PASSING.test(refusal.code)) return stop();
       renewed ||= expired;
       state.value = 'connecting';
+      caughtUp = false;
       const pause = Math.min(FIRST_PAUSE_MS * 2 ** breaks++, LONGEST_PAUSE_MS);
       waiting = setTimeout(connect, pause * (0.5 + Math.random() / 2));
     };
@@ -116,7 +138,7 @@ export function useReelTail(options: UseReelTailOptions = {}): UseReelTailReturn
         open() {
           if (!current) return;
           error.value = null;
-          settle(last === null);
+          settle();
         },
         next(answer) {
           if (!current) return;
@@ -144,8 +166,9 @@ export function useReelTail(options: UseReelTailOptions = {}): UseReelTailReturn
     state.value = 'connecting';
     error.value = null;
     breaks = 0;
-    renewed = false;
-    connect();
+    renewed = caughtUp = false;
+    if (last === null) connectAtEnd();
+    else connect();
   }
 
   function stop(): void {
