@@ -1,4 +1,6 @@
 /** The public face of Reel for modules that embed it. */
+import 'reflect-metadata';
+
 export { type ActionRegistry, REEL_ACTIONS, type ReelAction, registerReelActions } from './auth/actions.js';
 export { type Config, readConfig } from './config.js';
 export { migrate } from './database/migrate.js';

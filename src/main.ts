@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import 'reflect-metadata';
 import { readConfig } from './config.js';
 import { prepareDevelopment } from './development.js';
 import { oneLineFault } from './errors.js';

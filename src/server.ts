@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import cors from '@fastify/cors';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify';
 import { sql } from 'kysely';
@@ -16,11 +17,14 @@ import { parseJson } from './log/json.js';
 import { LogReader } from './log/reader.js';
 import { ReelService } from './log/reel.service.js';
 import { StatsService } from './log/stats.js';
+import { Tail } from './log/tail.js';
 import { Writer } from './log/writer.js';
 import { pages } from './pages.js';
+import { reelKeys } from './reel-keys.js';
 import { readCaller, trustedProxies } from './request.js';
 import { REST_PREFIX, restRoutes } from './rest/routes.js';
 import { EXPORT_COLUMNS } from './rest/wire.js';
+import { openSeal } from './seal/open-seal.js';
 import { Sequencer } from './seal/sequencer.js';
 
 export interface ReelServer {
@@ -103,9 +107,20 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
   const database = await Database.connect(config.databaseUrl);
   const metrics = createMetrics();
   const reader = new LogReader(database, config.defaultPageSize);
+  const trail = new Tail(database, reader);
+  const seal = await openSeal(database, config, (error) =>
+    log.warn({ err: error }, 'the witness did not take a checkpoint; it gets a newer one in a minute'),
+  ).catch(async (error) => {
+    await database.close();
+    throw error;
+  });
   const sequencer = new Sequencer(
     database,
-    () => {},
+    seal.sealer,
+    (sealed) => {
+      trail.advance(sealed.tenantId, sealed.last);
+      seal.onSealed(sealed);
+    },
     (error) => log.error({ err: error }, 'the sequencer could not go on; it tries again'),
   );
   const writer = new Writer(
@@ -148,7 +163,9 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
         metrics: config.metrics ? metrics : null,
         ready: () => database.isMigrated(),
       });
+      await app.register(reelKeys, { keys: seal.keys });
       await app.register(graphqlRoutes, {
+        seal: seal.service,
         reel: service,
         stats,
         exports,
@@ -156,7 +173,8 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
         config,
         log,
         parseJson,
-        readCaller: (request) => readCaller(request.raw, door),
+        trail,
+        readCaller: (call) => readCaller(call, door),
       });
       await app.register(restRoutes, {
         prefix: REST_PREFIX,
@@ -172,6 +190,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     close: async () => {
       await writer.close();
       await sequencer.stop();
+      await seal.close();
       await database.close();
     },
   };

@@ -8,26 +8,30 @@ import {
 } from 'fastify';
 import type { Config } from '../config.js';
 import { ReelError } from '../errors.js';
-import type { Caller } from '../request.js';
+import type { Tail } from '../log/tail.js';
+import type { Caller, IncomingCall } from '../request.js';
 import { UNSEALED } from '../seal/seal.service.js';
 import { answerType, refuseCall } from './answer.js';
 import { createApollo } from './apollo.js';
 import { createContext, type PageSizes, type Services } from './context.js';
 import { errorFormatter } from './format-error.js';
+import { eventStreams, serveWebsockets, wantsEventStream } from './live.js';
 import { buildReelSchema } from './schema.js';
+import { Subscriptions } from './subscriptions.js';
+import { subscribableTail } from './tail.js';
 
 /** What the GraphQL room needs of the house. */
 export interface GraphqlOptions extends Omit<Services, 'seal' | 'tail'> {
   /** Where none is given, nothing is sealed. */
   seal?: Services['seal'];
-  /** Where none is given, nobody may subscribe. */
-  tail?: Services['tail'];
-  config: Pick<Config, 'env'> & PageSizes;
+  /** What logAdded follows; where none is given, nobody may subscribe. */
+  trail?: Tail;
+  config: Pick<Config, 'env' | 'allowedOrigins'> & PageSizes;
   log: FastifyBaseLogger;
   /** Errors: SyntaxError, BAD_USER_INPUT. */
   parseJson: (text: string) => unknown;
   /** Errors: UNAUTHENTICATED for a bad token, BAD_USER_INPUT for a bad tenant or client header. */
-  readCaller: (request: FastifyRequest) => Caller | Promise<Caller>;
+  readCaller: (call: IncomingCall) => Caller | Promise<Caller>;
 }
 
 export const GRAPHQL_PATH = '/graphql';
@@ -36,11 +40,38 @@ const METHODS = ['GET', 'POST'];
 
 /** /graphql for queries and mutations, a Fastify plug-in. */
 export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): Promise<void> {
-  const { seal = UNSEALED, tail = null, config, log, parseJson, readCaller } = options;
-  const services: Services = { ...options, seal, tail };
-  const apollo = createApollo(buildReelSchema(), config, log);
+  const {
+    seal = UNSEALED,
+    trail,
+    config,
+    log,
+    parseJson,
+    readCaller,
+    reel,
+    stats,
+    exports,
+    authorizer,
+  } = options;
+  const closing = new AbortController();
+  const tail = trail ? subscribableTail(trail, authorizer, closing.signal) : null;
+  const services: Services = { reel, stats, exports, authorizer, seal, tail };
+  const schema = buildReelSchema();
+  const apollo = createApollo(schema, config, log);
   await apollo.start();
+  app.addHook('preClose', async () => closing.abort());
   app.addHook('onClose', () => apollo.stop());
+
+  const isDevelopment = config.env === 'development';
+  const subscriptions = new Subscriptions({
+    schema,
+    services,
+    pageSizes: config,
+    introspection: isDevelopment,
+    format: errorFormatter({ log, hints: isDevelopment }),
+  });
+  const { allowedOrigins } = config;
+  serveWebsockets(app, { path: app.prefix + GRAPHQL_PATH, subscriptions, readCaller, allowedOrigins });
+  const streamEvents = eventStreams({ subscriptions, readCaller });
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
@@ -55,6 +86,15 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     return refuse(reply, status, format({ message: '' }, thrown));
   });
 
+  const answer = fastifyApolloHandler(apollo, {
+    context: async (request: FastifyRequest) => {
+      try {
+        return createContext(await readCaller(request.raw), services, config);
+      } catch (error) {
+        throw refuseCall(error);
+      }
+    },
+  }).bind(app);
   app.route({
     method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     url: GRAPHQL_PATH,
@@ -68,21 +108,15 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
           405,
           fault('Expected GET or POST', request.method),
         );
+      if (wantsEventStream(request)) return undefined;
       // Before anything is done: Apollo looks at this only once it has its answer.
       const { accept } = request.headers;
       if (answerType(accept) === null)
         return refuse(reply, 406, fault('Expected an Accept header that takes application/json', 'another'));
       return undefined;
     },
-    handler: fastifyApolloHandler(apollo, {
-      context: async (request: FastifyRequest) => {
-        try {
-          return createContext(await readCaller(request), services, config);
-        } catch (error) {
-          throw refuseCall(error);
-        }
-      },
-    }),
+    handler: (request, reply) =>
+      wantsEventStream(request) ? streamEvents(request, reply) : answer(request, reply),
   });
 }
 
