@@ -1,0 +1,119 @@
+/** Internal type. DO NOT USE DIRECTLY. */
+type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+/** Internal type. DO NOT USE DIRECTLY. */
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+/** All conditions must hold; a list means any of, an empty list is no condition. Text is compared exactly, except where it says otherwise. */
+export type LogFilter = {
+  /** A trailing .* means everything below: users.* matches users.create. */
+  actions?: Array<string> | null | undefined;
+  /** Case does not matter. */
+  actorEmail?: string | null | undefined;
+  actorIds?: Array<string> | null | undefined;
+  clientId?: string | null | undefined;
+  /** At or before, as the REST filter has always had it. */
+  endDate?: string | null | undefined;
+  /** An address or a CIDR block. */
+  ipAddress?: string | null | undefined;
+  /** This severity or graver. */
+  minSeverity?: LogSeverity | null | undefined;
+  modules?: Array<string> | null | undefined;
+  notActions?: Array<string> | null | undefined;
+  notModules?: Array<string> | null | undefined;
+  origin?: LogOrigin | null | undefined;
+  /** The query line, for example: module:guardian severity>=ERROR -action:users.login actor:ana@example.com "free text". */
+  query?: string | null | undefined;
+  requestId?: string | null | undefined;
+  resourceId?: string | null | undefined;
+  resourceType?: string | null | undefined;
+  /** At most 255 characters, found in any key or any text, number or boolean of the data payload, each taken as written (no JSON escapes), in any case by Unicode's lower case; % and _ mean themselves. */
+  search?: string | null | undefined;
+  severities?: Array<LogSeverity> | null | undefined;
+  /** At or after. */
+  startDate?: string | null | undefined;
+};
+
+/** Ties are broken by id, so every order is total. */
+export type LogOrder =
+  | 'NEWEST_FIRST'
+  | 'OLDEST_FIRST';
+
+/** How an entry came in: written by a module, or reported by a signed-in person's browser. */
+export type LogOrigin =
+  | 'BROWSER'
+  | 'MODULE';
+
+export type LogSeverity =
+  | 'CRITICAL'
+  | 'DEBUG'
+  | 'ERROR'
+  | 'INFO'
+  | 'WARNING';
+
+export type StatsInterval =
+  | 'DAY'
+  | 'HOUR'
+  | 'MONTH'
+  | 'WEEK';
+
+export type RowFragment = { id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, onBehalfOfId: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null };
+
+export type RowsQueryVariables = Exact<{
+  filter?: LogFilter | null | undefined;
+  orderBy: LogOrder;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type RowsQuery = { logs: { nodes: Array<{ id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, onBehalfOfId: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type EntryQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type EntryQuery = { log: { tenantId: string, userAgent: string | null, data: Record<string, unknown> | null, erasedAt: string | null, id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, onBehalfOfId: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null, changes: Array<{ path: string, before: string | null, after: string | null }>, related: Array<{ id: string, module: string, action: string, severity: LogSeverity, createdAt: string }> } | null };
+
+export type TimelineQueryVariables = Exact<{
+  filter?: LogFilter | null | undefined;
+  timeZone: string;
+  interval: StatsInterval;
+}>;
+
+
+export type TimelineQuery = { logStats: { totalEntries: number, timeline: Array<{ start: string, end: string, count: number, bySeverity: Array<{ key: string | null, count: number }> }> } };
+
+export type BreakdownQueryVariables = Exact<{
+  filter?: LogFilter | null | undefined;
+}>;
+
+
+export type BreakdownQuery = { logStats: { modules: Array<{ key: string | null, count: number }>, actions: Array<{ key: string | null, count: number }>, severities: Array<{ key: string | null, count: number }>, actors: Array<{ key: string | null, count: number }> } };
+
+export type VocabularyQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type VocabularyQuery = { logStats: { modules: Array<{ key: string | null, count: number }>, actions: Array<{ key: string | null, count: number }>, severities: Array<{ key: string | null, count: number }> } };
+
+export type ClientsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ClientsQuery = { logStats: { clients: Array<{ key: string | null, count: number }> } };
+
+/** An operation's text; the type says what it answers and asks. */
+
+export type Operation<Result, Variables> = string & { __apiType?: (variables: Variables) => Result };
+
+const Row = `fragment Row on LogEntry{id module action severity origin actorId actorEmail actorName onBehalfOfId clientId resourceType resourceId ipAddress requestId occurredAt createdAt sequence}`;
+
+export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int!$after:String){logs(filter:$filter orderBy:$orderBy first:$first after:$after){nodes{...Row}pageInfo{hasNextPage endCursor}}}${Row}`;
+
+export const EntryDocument: Operation<EntryQuery, EntryQueryVariables> = `query Entry($id:UUID!){log(id:$id){...Row tenantId userAgent data erasedAt changes{path before after}related(first:50){id module action severity createdAt}}}${Row}`;
+
+export const TimelineDocument: Operation<TimelineQuery, TimelineQueryVariables> = `query Timeline($filter:LogFilter$timeZone:String!$interval:StatsInterval!){logStats(filter:$filter timeZone:$timeZone){totalEntries timeline(interval:$interval){start end count bySeverity{key count}}}}`;
+
+export const BreakdownDocument: Operation<BreakdownQuery, BreakdownQueryVariables> = `query Breakdown($filter:LogFilter){logStats(filter:$filter){modules:facet(field:MODULE){key count}actions:facet(field:ACTION){key count}severities:facet(field:SEVERITY){key count}actors:facet(field:ACTOR){key count}}}`;
+
+export const VocabularyDocument: Operation<VocabularyQuery, VocabularyQueryVariables> = `query Vocabulary{logStats{modules:facet(field:MODULE first:100){key count}actions:facet(field:ACTION first:100){key count}severities:facet(field:SEVERITY first:5){key count}}}`;
+
+export const ClientsDocument: Operation<ClientsQuery, ClientsQueryVariables> = `query Clients{logStats{clients:facet(field:CLIENT first:100){key count}}}`;

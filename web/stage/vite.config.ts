@@ -1,0 +1,28 @@
+import vue from '@vitejs/plugin-vue';
+import { defineConfig } from 'vite';
+import { precompress } from '../precompress.ts';
+
+export default defineConfig({
+  root: import.meta.dirname,
+  // Relative, so that the page may stand under a host's prefix.
+  base: './',
+  build: {
+    outDir: '../../dist/stage',
+    emptyOutDir: true,
+    // No data: addresses but for images, which alone the Content-Security-Policy lets through.
+    assetsInlineLimit: 0,
+    target: 'es2022',
+    reportCompressedSize: false,
+  },
+  define: {
+    __VUE_OPTIONS_API__: 'false',
+    __VUE_PROD_DEVTOOLS__: 'false',
+    __VUE_I18N_FULL_INSTALL__: 'false',
+    __VUE_I18N_LEGACY_API__: 'false',
+    __INTLIFY_PROD_DEVTOOLS__: 'false',
+    // Messages are read into a tree and walked, never made into functions, which the policy forbids.
+    __INTLIFY_JIT_COMPILATION__: 'true',
+    __INTLIFY_DROP_MESSAGE_COMPILER__: 'false',
+  },
+  plugins: [vue(), precompress()],
+});
