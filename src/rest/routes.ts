@@ -11,6 +11,14 @@ import { entryToWire, exportToWire, listToWire, statsToWire } from './wire.js';
 
 export const REST_PREFIX = '/api/v1/reel';
 
+/** A link is opened as a page is, and carries its secret in its address. */
+const OPENED_BY_A_BROWSER = {
+  'Content-Security-Policy':
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+};
+
 const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json\s*(?:;|$)/i;
 
 interface Rest {
@@ -102,6 +110,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     exposeHeadRoute: false,
     handler: async (request, reply) => {
       const file = await exports.open(request.params['*'], queryOf(request).token ?? '');
+      reply.headers(OPENED_BY_A_BROWSER);
       reply.header('Content-Disposition', `attachment; filename="${file.filename}"`).type(file.contentType);
       if (request.method === 'HEAD') return reply.send();
       // A silent socket is closed after a while, but not for Reel's own silence, while it looks for rare matches.
