@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { createPinia } from 'pinia';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createApp } from 'vue';
@@ -36,6 +37,10 @@ beforeAll(async () => {
       REEL_DATABASE_URL: database.runtimeUrl,
       REEL_JWT_SECRET: jwtSecret,
       REEL_SERVICE_SECRET: serviceSecret,
+      REEL_SIGNING_KEY: String(
+        generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }),
+      ),
+      REEL_ORIGIN: 'reel.test',
     }),
   );
   const grant = { tenantId: TENANT };

@@ -77,7 +77,7 @@ export function createReel(options: ReelOptions): { install(app?: App): void } {
 
 export function connected(): Connection {
   if (current) return current;
-  throw new ReelError('UNAVAILABLE', 'Reel is not set up: call app.use(createReel(…)) first');
+  throw new ReelError('UNAVAILABLE', 'Reel is not set up: call app.use(createReel()) first');
 }
 
 export const cannotSubscribe = () =>

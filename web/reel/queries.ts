@@ -1,4 +1,11 @@
-import { ApolloClient, ApolloLink, type FetchResult, InMemoryCache, Observable } from '@apollo/client/core';
+import {
+  ApolloClient,
+  ApolloLink,
+  type FetchResult,
+  fromPromise,
+  InMemoryCache,
+  Observable,
+} from '@apollo/client/core';
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import {
   DefaultApolloClient,
@@ -88,24 +95,13 @@ function within<T>(use: () => T): T {
 
 /** An Apollo client over a connection that has none. */
 function clientOver({ send, subscribe }: Connection): ApolloClient<unknown> {
-  const link = new ApolloLink(
-    ({ query, variables }) =>
-      new Observable((observer) => {
-        const text = print(query);
-        if (/^subscription/m.test(text)) {
-          if (!subscribe) throw cannotSubscribe();
-          return subscribe(text, variables, observer as Listener);
-        }
-        const gone = new AbortController();
-        send(text, variables, gone.signal).then(
-          (answer) => {
-            observer.next(answer as FetchResult);
-            observer.complete();
-          },
-          (cause) => observer.error(cause),
-        );
-        return () => gone.abort();
-      }),
-  );
+  const link = new ApolloLink(({ query, variables }) => {
+    const text = print(query);
+    if (!/^subscription/m.test(text)) return fromPromise(send(text, variables) as Promise<FetchResult>);
+    return new Observable((observer) => {
+      if (!subscribe) throw cannotSubscribe();
+      return subscribe(text, variables, observer as Listener);
+    });
+  });
   return new ApolloClient({ link, cache: new InMemoryCache() });
 }

@@ -84,7 +84,7 @@ export function useReelTail(options: UseReelTailOptions = {}): UseReelTailReturn
   }
 
   function take(entry: EntryFieldsFragment): void {
-    if (last !== null && entry.sequence! <= last) return;
+    if (entry.sequence! <= (last ?? 0)) return;
     last = entry.sequence;
     breaks = 0;
     renewed = false;

@@ -184,10 +184,10 @@ export const toExport = (request: LogExportRequest): ExportLogsInput => ({
 });
 
 /** Renames the properties of one object, not of what they hold. */
-function renamed<T>(from: object): T {
-  const properties = Object.entries(from).filter(([name]) => name !== '__typename');
-  return Object.fromEntries(properties.map(([name, value]) => [snake(name), value])) as T;
-}
+const renamed = <T>(from: object): T =>
+  Object.fromEntries(
+    Object.entries(from).flatMap(([name, value]) => (name === '__typename' ? [] : [[snake(name), value]])),
+  ) as T;
 
 export const fromEntry: (entry: EntryFieldsFragment) => LogEntry = renamed;
 
@@ -212,11 +212,7 @@ export const fromExport: (answer: ExportLogsMutation['exportLogs']) => LogExport
 export const fromLocation = (loc: (string | number)[]) =>
   loc.map((step) =>
     typeof step === 'string'
-      ? snake(
-          CONDITIONS.split(' ')
-            .find((name) => name.endsWith(`=${step}`))
-            ?.split('=')[0] ?? step,
-        )
+      ? snake(step.replace(/^(module|action|actorId)s$/, '$1').replace('severities', 'severity'))
       : step,
   );
 
