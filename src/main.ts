@@ -6,22 +6,24 @@ import { oneLineFault } from './errors.js';
 import { createReelServer } from './server.js';
 import { welcome } from './welcome.js';
 
+// Heard from the first moment, so that a start that is broken off leaves no database behind.
+const askedToEnd = new Promise<null>((end) => {
+  process.on('SIGINT', () => end(null)).on('SIGTERM', () => end(null));
+});
+
 try {
   const { config, stop } = await prepareDevelopment(readConfig(process.env));
-  const server = await createReelServer(config).catch(async (error) => {
+  try {
+    const server = await Promise.race([createReelServer(config), askedToEnd]);
+    if (server) {
+      process.stdout.write(await welcome(server.url, config));
+      await askedToEnd;
+      await server.close();
+    }
+  } finally {
     await stop();
-    throw error;
-  });
-  let ending = false;
-  const end = async () => {
-    if (ending) return;
-    ending = true;
-    await server.close();
-    await stop();
-    process.exit(0);
-  };
-  process.on('SIGINT', end).on('SIGTERM', end);
-  process.stdout.write(await welcome(server.url, config));
+  }
+  process.exit(0);
 } catch (error) {
   process.stderr.write(`reel: ${oneLineFault(error)}\n`);
   process.exit(1);

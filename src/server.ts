@@ -36,6 +36,8 @@ export interface ReelServer {
 
 /** Silence for this long, or a request that takes longer to arrive, ends a connection. */
 const QUIET_MS = 30_000;
+/** What is still being answered this long after the end was asked for, such as a long export, is cut off. */
+const GRACE_MS = 10_000;
 /** An export link carries its whole request. */
 const MAX_HEADER_BYTES = 128 * 1024;
 
@@ -65,8 +67,16 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
     frameworkErrors: (_error, _request, reply: FastifyReply) =>
       void reply.code(400).send({ detail: 'Expected a well-formed address' }),
   });
+  let closing = false;
+  // So that no connection waits for another request than the one under way.
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (closing) reply.header('connection', 'close');
+    done();
+  });
   const close = async () => {
-    await app.close();
+    closing = true;
+    const cut = setTimeout(() => app.server.closeAllConnections(), GRACE_MS);
+    await app.close().finally(() => clearTimeout(cut));
     await reel.close();
   };
   try {

@@ -92,7 +92,7 @@ describe.each(['a websocket', 'an event stream'])('over %s', (kind) => {
     void first.then(() => {
       seen = true;
     });
-    while (!seen) {
+    for (let round = 0; !seen && round < 500; round += 1) {
       await write(other, 2);
       await write(tenantId, 2);
     }
