@@ -13,7 +13,7 @@ export function roomOf(file: string): string {
 
 const LOWEST = ['errors', 'config', 'setting'];
 const TRADE = ['auth', 'log', 'seal', 'database'];
-const DOORS_OUT = ['graphql', 'rest', 'pages', 'health'];
+const DOORS_OUT = ['graphql', 'rest', 'pages', 'health', 'reel-keys'];
 const TOP = ['server', 'development', 'welcome', 'cli', 'demo'];
 
 /** Who may know whom. A room may always know itself. */
@@ -30,6 +30,7 @@ export const DOORS: Record<string, readonly string[]> = {
   rest: [...LOWEST, ...TRADE, 'request'],
   pages: LOWEST,
   health: LOWEST,
+  'reel-keys': LOWEST,
   server: [...LOWEST, ...TRADE, ...DOORS_OUT, 'request'],
   development: [...LOWEST, ...TRADE],
   welcome: [...LOWEST, ...TRADE],

@@ -6,7 +6,9 @@ import type { LogFilter } from '../src/log/inputs.js';
 import { type LogEntry, LogSeverity, SEVERITIES } from '../src/log/log-entry.entity.js';
 import { prepareEntry } from '../src/log/prepare.js';
 import { storeEntries } from '../src/log/store.js';
+import { Sealer } from '../src/seal/sealer.js';
 import { Sequencer } from '../src/seal/sequencer.js';
+import { SIGNER } from './trail.js';
 
 const uuid = (last: number) => `00000000-0000-4000-8000-${String(last).padStart(12, '0')}`;
 export const CLIENTS = [uuid(1), uuid(2), uuid(3)];
@@ -106,7 +108,7 @@ export async function plant(
     return { ...fields, id, createdAt: textOf(moment) };
   });
   await store(database, tenantId, known.slice(0, sequenced));
-  await new Sequencer(database).catchUp(tenantId);
+  await new Sequencer(database, new Sealer(SIGNER)).catchUp(tenantId);
   await store(database, tenantId, known.slice(sequenced));
   return known;
 }

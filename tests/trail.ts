@@ -1,10 +1,18 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { sql } from 'kysely';
 import { Database } from '../src/database/connect.js';
 import { LogReader } from '../src/log/reader.js';
 import { ReelService } from '../src/log/reel.service.js';
 import { Writer, type WriterBounds } from '../src/log/writer.js';
+import { signerOf } from '../src/seal/note.js';
+import { Sealer } from '../src/seal/sealer.js';
 import { type Sealed, Sequencer } from '../src/seal/sequencer.js';
 import { createDatabase, type TestDatabase } from './postgres.js';
+
+export const SIGNER = signerOf(
+  'reel.local',
+  generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+);
 
 /** The trade without HTTP: service, writer, reader and a sequencer that runs only when told. */
 export interface Trail {
@@ -33,7 +41,7 @@ export async function openTrail(bounds?: WriterBounds): Promise<Trail> {
     bounds,
   );
   const sealed: Sealed[] = [];
-  const sequencer = new Sequencer(database, (each) => sealed.push(each));
+  const sequencer = new Sequencer(database, new Sealer(SIGNER), (each) => sealed.push(each));
   return {
     own,
     database,

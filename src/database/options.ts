@@ -2,9 +2,13 @@ import { Migrator } from '@mikro-orm/migrations';
 import { defineConfig, type Options } from '@mikro-orm/postgresql';
 import { LogEntry } from '../log/log-entry.entity.js';
 import { Migration20261124000000_trail } from './migrations/Migration20261124000000_trail.js';
+import { Migration20261124000001_seal } from './migrations/Migration20261124000001_seal.js';
 
 /** Every migration, oldest first. Named here, not found in a folder, so that a bundle or package has them all. */
-export const MIGRATIONS = [{ name: 'Migration20261124000000_trail', class: Migration20261124000000_trail }];
+export const MIGRATIONS = [
+  { name: 'Migration20261124000000_trail', class: Migration20261124000000_trail },
+  { name: 'Migration20261124000001_seal', class: Migration20261124000001_seal },
+];
 
 export interface PoolBounds {
   /** Connections at the most, for each of reading and writing. */

@@ -7,6 +7,7 @@ const GRANTS: Record<string, string> = {
   reel_log_sequence: 'select, insert',
   reel_log_tiles: 'select, insert',
   reel_log_checkpoints: 'select, insert',
+  reel_log_signing_keys: 'select, insert',
   reel_log_keys: 'select, insert',
   reel_log_inbox: 'select, insert, delete',
   reel_log_counts: 'select, insert, update',
@@ -70,7 +71,7 @@ export async function excessOfRole(execute: Execute): Promise<string | null> {
     select current_user as role, r.rolsuper as superuser, r.rolbypassrls as bypass,
       exists (select from pg_class c where c.relname in ('reel_log_entries', 'reel_log_sequence')
         and pg_has_role(current_user, c.relowner, 'MEMBER')) as owner,
-      exists (select from pg_class c where c.relname in ('reel_log_entries', 'reel_log_sequence', 'reel_log_tiles', 'reel_log_checkpoints')
+      exists (select from pg_class c where c.relname in ('reel_log_entries', 'reel_log_sequence', 'reel_log_tiles', 'reel_log_checkpoints', 'reel_log_signing_keys')
         and has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')) as writes
     from pg_roles r where r.rolname = current_user`);
   if (!row) return null;

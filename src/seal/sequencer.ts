@@ -1,6 +1,8 @@
 import { CompiledQuery, sql } from 'kysely';
-import type { Database, Run } from '../database/connect.js';
+import { type Database, isAway, type Run } from '../database/connect.js';
+import { ReelError } from '../errors.js';
 import { addCounts } from './count-entries.js';
+import type { LastPlace, Sealer, Sealing } from './sealer.js';
 
 /** Entries of one sequencing transaction. */
 const BATCH = 2_000;
@@ -16,10 +18,13 @@ export interface Sealed {
   /** Places given, both inclusive. */
   first: number;
   last: number;
+  /** The signed note of the log up to `last`. */
+  note: string;
 }
 
 /**
- * Takes what has been committed and gives each tenant's entries their place 1, 2, 3…, without gaps. An entry stands in
+ * Takes what has been committed and gives each tenant's entries their place 1, 2, 3…, without gaps, and seals them
+ * there. An entry stands in
  * the inbox exactly from when it became visible, so no place is ever kept for one that is still to come.
  */
 export class Sequencer {
@@ -29,6 +34,7 @@ export class Sequencer {
 
   constructor(
     private readonly database: Database,
+    private readonly sealer: Sealer,
     private readonly onSealed: (sealed: Sealed) => void = () => {},
     private readonly onFault: (error: unknown) => void = () => {},
   ) {}
@@ -55,8 +61,7 @@ export class Sequencer {
       const taken = await this.sequence(tenantId, true);
       if (taken !== null && taken < BATCH) break;
     }
-    const [row] = await this.database.read(tenantId, (run) => lastPlace(run, tenantId));
-    return Number(row?.last ?? 0);
+    return (await this.database.read(tenantId, (run) => lastPlace(run, tenantId))).size;
   }
 
   private nextAt = Number.POSITIVE_INFINITY;
@@ -84,9 +89,20 @@ export class Sequencer {
       const more: string[] = [];
       for (const tenantId of waiting) {
         if (this.stopped) return;
-        if ((await this.sequence(tenantId, false)) === BATCH) more.push(tenantId);
+        if ((await this.sequenceOrReport(tenantId)) === BATCH) more.push(tenantId);
       }
       waiting = more;
+    }
+  }
+
+  /** One tenant whose log is not as it was left does not keep the others waiting. */
+  private async sequenceOrReport(tenantId: string): Promise<number | null> {
+    try {
+      return await this.sequence(tenantId, false);
+    } catch (error) {
+      if (error instanceof ReelError || isAway(error)) throw error;
+      this.onFault(error);
+      return null;
     }
   }
 
@@ -99,26 +115,31 @@ export class Sequencer {
 
   /** Places at most a batch of a tenant's entries; answers how many, or null where another sequencer is at it. */
   private async sequence(tenantId: string, wait: boolean): Promise<number | null> {
-    const sealed = await this.database.seal(tenantId, async (run) => {
+    const placed = await this.database.seal(tenantId, async (run) => {
       if (!(await this.lock(run, tenantId, wait))) return null;
       const waiting = await run<{ entry_id: string; leaf_hash: Buffer }>(
         sql`select entry_id, leaf_hash from reel_log_inbox where tenant_id = ${tenantId}::uuid order by entry_id limit ${BATCH}`,
       );
-      if (waiting.length === 0) return { tenantId, first: 1, last: 0 };
+      if (waiting.length === 0) return { count: 0 };
       const ids = waiting.map((row) => row.entry_id);
-      const [row] = await lastPlace(run, tenantId);
-      const last = Number(row?.last ?? 0);
-      await run(insertPlaces(tenantId, last, waiting));
+      const last = await lastPlace(run, tenantId);
+      await run(insertPlaces(tenantId, last.size, waiting));
+      const leaves = waiting.map((row) => row.leaf_hash);
+      const sealing = await this.sealer.seal(run, tenantId, last, leaves);
       await addCounts(run, tenantId, ids);
       await run(
         sql`delete from reel_log_inbox where tenant_id = ${tenantId}::uuid and entry_id = any (${ids}::uuid[])`,
       );
-      return { tenantId, first: last + 1, last: last + ids.length };
+      return { count: ids.length, sealing };
     });
-    if (sealed === null) return null;
-    const count = sealed.last - sealed.first + 1;
-    if (count > 0) this.onSealed(sealed);
-    return count;
+    if (placed?.sealing) this.announce(tenantId, placed.count, placed.sealing);
+    return placed?.count ?? null;
+  }
+
+  private announce(tenantId: string, count: number, { checkpoint, keep }: Sealing): void {
+    keep();
+    const last = checkpoint.treeSize;
+    this.onSealed({ tenantId, first: last - count + 1, last, note: checkpoint.note });
   }
 
   private async lock(run: Run, tenantId: string, wait: boolean): Promise<boolean> {
@@ -132,10 +153,12 @@ export class Sequencer {
   }
 }
 
-const lastPlace = (run: Run, tenantId: string) =>
-  run<{ last: string | null }>(
-    sql`select max(seq) as last from reel_log_sequence where tenant_id = ${tenantId}::uuid`,
+async function lastPlace(run: Run, tenantId: string): Promise<LastPlace> {
+  const [row] = await run<{ seq: string; leaf_hash: Buffer }>(
+    sql`select seq, leaf_hash from reel_log_sequence where tenant_id = ${tenantId}::uuid order by seq desc limit 1`,
   );
+  return row ? { size: Number(row.seq), leafHash: row.leaf_hash } : { size: 0, leafHash: null };
+}
 
 function insertPlaces(
   tenantId: string,

@@ -1,0 +1,18 @@
+import type { FastifyInstance } from 'fastify';
+
+export interface ReelKeysOptions {
+  /** Verifier keys as C2SP vkeys, newest first. */
+  keys: () => Promise<string[]>;
+}
+
+/** /.well-known/reel-keys: what anyone checks checkpoints with, one key a line. */
+export async function reelKeys(app: FastifyInstance, { keys }: ReelKeysOptions): Promise<void> {
+  app.get('/.well-known/reel-keys', async (_request, reply) => {
+    const lines = (await keys()).map((key) => `${key}\n`).join('');
+    return reply
+      .type('text/plain; charset=utf-8')
+      .header('Cache-Control', 'no-cache')
+      .header('X-Content-Type-Options', 'nosniff')
+      .send(lines);
+  });
+}

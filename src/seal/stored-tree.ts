@@ -1,0 +1,200 @@
+import { CompiledQuery, type RawBuilder, sql } from 'kysely';
+import type { Row, Run } from '../database/connect.js';
+import { instant } from '../log/reader.js';
+import { Frontier, hashesAt, splitHashes, TILE_WIDTH, type Tile } from './frontier.js';
+import { foldHashes, type Node, type ReadNodes } from './merkle.js';
+
+/** A checkpoint as it is kept. */
+export interface StoredCheckpoint {
+  treeSize: number;
+  /** Size of the one before; 0 for the first. */
+  previousSize: number;
+  rootHash: Buffer;
+  /** `2026-01-05T10:00:00.123456Z`. */
+  sealedAt: string;
+  note: string;
+}
+
+interface CheckpointRow extends Row {
+  tree_size: string;
+  previous_size: string;
+  root_hash: Buffer;
+  sealed_at: string;
+  note: string;
+}
+
+export const CHECKPOINT_COLUMNS = sql`tree_size, previous_size, root_hash, sealed_at::text as sealed_at, note`;
+
+export const toCheckpoint = (row: Row): StoredCheckpoint => {
+  const { tree_size, previous_size, root_hash, sealed_at, note } = row as CheckpointRow;
+  return {
+    treeSize: Number(tree_size),
+    previousSize: Number(previous_size),
+    rootHash: root_hash,
+    sealedAt: instant(sealed_at),
+    note,
+  };
+};
+
+export async function newestCheckpoint(run: Run, tenantId: string): Promise<StoredCheckpoint | null> {
+  const [row] = await run(sql`
+    select ${CHECKPOINT_COLUMNS} from reel_log_checkpoints
+    where tenant_id = ${tenantId}::uuid order by tree_size desc limit 1`);
+  return row ? toCheckpoint(row) : null;
+}
+
+/** The smallest checkpoint that has the entry at that place. */
+export async function checkpointFrom(
+  run: Run,
+  tenantId: string,
+  place: number,
+): Promise<StoredCheckpoint | null> {
+  const [row] = await run(sql`
+    select ${CHECKPOINT_COLUMNS} from reel_log_checkpoints
+    where tenant_id = ${tenantId}::uuid and tree_size >= ${place} order by tree_size limit 1`);
+  return row ? toCheckpoint(row) : null;
+}
+
+export async function insertCheckpoint(
+  run: Run,
+  tenantId: string,
+  checkpoint: StoredCheckpoint,
+): Promise<void> {
+  const { treeSize, previousSize, rootHash, sealedAt, note } = checkpoint;
+  await run(sql`
+    insert into reel_log_checkpoints (tenant_id, tree_size, previous_size, root_hash, sealed_at, note)
+    values (${tenantId}::uuid, ${treeSize}, ${previousSize}, ${rootHash}, ${sealedAt}::timestamptz, ${note})`);
+}
+
+/** One statement for all of them. */
+export async function insertTiles(run: Run, tenantId: string, tiles: readonly Tile[]): Promise<void> {
+  if (tiles.length === 0) return;
+  const rows = tiles.map((_, at) => `($1,${[2, 3, 4, 5].map((column) => `$${4 * at + column}`).join(',')})`);
+  await run(
+    CompiledQuery.raw(
+      `insert into reel_log_tiles (tenant_id, level, tile_index, hashes, root) values ${rows.join(',')}`,
+      [tenantId, ...tiles.flatMap(({ level, index, hashes, root }) => [level, index, hashes, root])],
+    ),
+  );
+}
+
+interface HashRow extends Row {
+  level: number;
+  hash: Buffer;
+}
+
+/** What a log of `size` has beyond its full tiles, by tile level: leaf hashes of the sequence, roots of the tiles below. */
+export async function readPartial(run: Run, tenantId: string, size: number): Promise<Buffer[][]> {
+  const parts: RawBuilder<unknown>[] = [
+    sql`select 0 as level, seq as place, leaf_hash as hash from reel_log_sequence
+      where tenant_id = ${tenantId}::uuid and seq > ${size - (size % TILE_WIDTH)} and seq <= ${size}`,
+  ];
+  for (let level = 1; hashesAt(level, size) > 0; level += 1) {
+    const end = hashesAt(level, size);
+    parts.push(sql`select ${level} as level, tile_index as place, root as hash from reel_log_tiles
+      where tenant_id = ${tenantId}::uuid and level = ${level - 1}
+        and tile_index >= ${end - (end % TILE_WIDTH)} and tile_index < ${end}`);
+  }
+  const rows = await run<HashRow>(sql`
+    select level::integer as level, hash from (${sql.join(parts, sql` union all `)}) p order by level, place`);
+  return parts.map((_, level) => rows.filter((row) => row.level === level).map((row) => row.hash));
+}
+
+const PAGE = 10_240;
+
+/** The right edge worked out from every leaf hash, for a log whose tiles are not there; `onTiles` is given the full ones. */
+export async function rebuild(
+  run: Run,
+  tenantId: string,
+  size: number,
+  onTiles: (tiles: readonly Tile[]) => Promise<void> = async () => {},
+): Promise<Frontier> {
+  const frontier = new Frontier();
+  while (frontier.size < size) {
+    const until = Math.min(frontier.size + PAGE, size);
+    const rows = await run<{ leaf_hash: Buffer }>(sql`
+      select leaf_hash from reel_log_sequence
+      where tenant_id = ${tenantId}::uuid and seq > ${frontier.size} and seq <= ${until} order by seq`);
+    if (rows.length !== until - frontier.size)
+      throw new Error(
+        `expected ${until} places of tenant ${tenantId} without gaps, got ${rows.length} after ${frontier.size}`,
+      );
+    await onTiles(frontier.append(rows.map((row) => row.leaf_hash)));
+  }
+  return frontier;
+}
+
+interface TileRow extends Row {
+  level: number;
+  tile_index: string;
+  hashes: Buffer;
+}
+
+/**
+ * Reads nodes of the tree over the first `size` leaves, in two statements whatever their number. A node of level
+ * 8 L + r is made of 2^r hashes of one tile of level L. Errors: an Error where a tile is missing.
+ */
+export const storedNodes =
+  (run: Run, tenantId: string, size: number): ReadNodes =>
+  async (nodes) => {
+    const wanted = new Map<number, Set<number>>();
+    for (const { level, index } of nodes.map(placeOf)) {
+      const indexes = wanted.get(level) ?? new Set();
+      wanted.set(level, indexes.add(index));
+    }
+    if (wanted.size === 0) return [];
+    const conditions = [...wanted].map(
+      ([level, indexes]) => sql`(level = ${level} and tile_index = any (${[...indexes]}::bigint[]))`,
+    );
+    const rows = await run<TileRow>(sql`
+      select level, tile_index, hashes from reel_log_tiles
+      where tenant_id = ${tenantId}::uuid and (${sql.join(conditions, sql` or `)})`);
+    const tiles = new Map(rows.map((row) => [`${row.level}/${row.tile_index}`, splitHashes(row.hashes)]));
+    const isPartial = [...wanted].some(([level, indexes]) =>
+      indexes.has(Math.floor(hashesAt(level, size) / TILE_WIDTH)),
+    );
+    const partial = isPartial ? await readPartial(run, tenantId, size) : [];
+    const folds = new Map<string, Buffer>();
+    return nodes.map((node) => {
+      const { level, index, start, width } = placeOf(node);
+      const hashes =
+        tiles.get(`${level}/${index}`) ??
+        (index === Math.floor(hashesAt(level, size) / TILE_WIDTH) ? partial[level] : undefined);
+      if (!hashes || hashes.length < start + width)
+        throw new Error(`expected tile ${index} of level ${level} of tenant ${tenantId}, got none`);
+      return foldSpan(folds, `${level}/${index}`, hashes, start, width);
+    });
+  };
+
+/** Which hashes of which tile a node is made of. */
+function placeOf({ level, index }: Node): { level: number; index: number; start: number; width: number } {
+  const width = 2 ** (level % 8);
+  const first = index * width;
+  return {
+    level: Math.floor(level / 8),
+    index: Math.floor(first / TILE_WIDTH),
+    start: first % TILE_WIDTH,
+    width,
+  };
+}
+
+/** Each subtree of a tile is worked out once, however many paths pass it. */
+function foldSpan(
+  known: Map<string, Buffer>,
+  tile: string,
+  hashes: readonly Buffer[],
+  start: number,
+  width: number,
+): Buffer {
+  if (width === 1) return hashes[start]!;
+  const name = `${tile}/${start}/${width}`;
+  const before = known.get(name);
+  if (before) return before;
+  const half = width / 2;
+  const hash = foldHashes([
+    foldSpan(known, tile, hashes, start, half),
+    foldSpan(known, tile, hashes, start + half, half),
+  ]);
+  known.set(name, hash);
+  return hash;
+}

@@ -1,0 +1,218 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Frontier } from '../src/seal/frontier.js';
+import { StoredSeal } from '../src/seal/proof.js';
+import { Sealer } from '../src/seal/sealer.js';
+import { Sequencer } from '../src/seal/sequencer.js';
+import { checkConsistency, checkInclusion, openNote } from './independent-verifier.js';
+import { openTrail, SIGNER, type Trail } from './trail.js';
+
+let trail: Trail;
+let seal: StoredSeal;
+beforeAll(async () => {
+  trail = await openTrail();
+  seal = new StoredSeal(trail.database);
+});
+afterAll(() => trail?.close());
+
+const GATEWAY = { kind: 'module', module: '*', ip: null, agent: null } as const;
+const write = async (tenantId: string, count: number) => {
+  for (let left = count; left > 0; left -= 1000)
+    await trail.service.createMany(
+      GATEWAY,
+      Array.from({ length: Math.min(left, 1000) }, (_, index) => ({
+        module: 'guardian',
+        action: 'users.create',
+        tenantId,
+        resourceId: String(index),
+        data: index % 3 === 0 ? { index } : undefined,
+      })),
+    );
+};
+const whole = (tenantId: string) => ({ tenantId, clients: null });
+const rows = (table: string, tenantId: string, order: string) =>
+  trail.own.query(`select * from ${table} where tenant_id = $1 order by ${order}`, [tenantId]);
+const leavesOf = async (tenantId: string) =>
+  (await rows('reel_log_sequence', tenantId, 'seq')).map((row) => row.leaf_hash as Buffer);
+const rootOf = (leaves: readonly Buffer[]) => {
+  const frontier = new Frontier();
+  frontier.append(leaves);
+  return frontier.root();
+};
+const unbase = (texts: readonly string[]) => texts.map((text) => Buffer.from(text, 'base64'));
+
+describe('sealing', () => {
+  test('each batch has its checkpoint, full tiles are stored once, and the root is that of the leaves', async () => {
+    const tenantId = randomUUID();
+    for (const count of [3, 300, 1, 2_500]) {
+      await write(tenantId, count);
+      await trail.sequencer.catchUp(tenantId);
+    }
+    const leaves = await leavesOf(tenantId);
+    expect(leaves.length).toBe(2_804);
+    const checkpoints = await rows('reel_log_checkpoints', tenantId, 'tree_size');
+    expect(checkpoints.map((each) => Number(each.tree_size))).toEqual([3, 303, 304, 2_304, 2_804]);
+    expect(checkpoints.map((each) => Number(each.previous_size))).toEqual([0, 3, 303, 304, 2_304]);
+    for (const each of checkpoints) {
+      const root = rootOf(leaves.slice(0, Number(each.tree_size)));
+      expect(each.root_hash).toEqual(root);
+      expect(openNote(each.note as string, SIGNER.name, SIGNER.publicKey)).toMatchObject({
+        origin: `reel.local/${tenantId}`,
+        size: Number(each.tree_size),
+        root,
+      });
+    }
+    const tiles = await rows('reel_log_tiles', tenantId, 'level, tile_index');
+    expect(tiles.map((each) => [each.level, Number(each.tile_index)])).toEqual(
+      Array.from({ length: 10 }, (_, index) => [0, index]),
+    );
+    expect(tiles[4]!.hashes).toEqual(Buffer.concat(leaves.slice(1_024, 1_280)));
+    expect(trail.sealed.at(-1)).toMatchObject({ tenantId, first: 2_305, last: 2_804 });
+    expect(trail.sealed.at(-1)!.note).toBe(checkpoints.at(-1)!.note);
+  });
+
+  test('sequencers that take turns, and one that starts anew, go on with the same tree', async () => {
+    const tenantId = randomUUID();
+    const other = new Sequencer(trail.database, new Sealer(SIGNER));
+    for (let turn = 0; turn < 6; turn += 1) {
+      await write(tenantId, 200);
+      await [trail.sequencer, other, new Sequencer(trail.database, new Sealer(SIGNER))][turn % 3]!.catchUp(
+        tenantId,
+      );
+    }
+    const [newest] = await rows('reel_log_checkpoints', tenantId, 'tree_size desc');
+    expect(newest!.root_hash).toEqual(rootOf(await leavesOf(tenantId)));
+    expect((await rows('reel_log_tiles', tenantId, 'tile_index')).length).toBe(4);
+  });
+
+  test('two at once give each entry one place and one tree', async () => {
+    const tenantId = randomUUID();
+    const others = [1, 2, 3].map(() => new Sequencer(trail.database, new Sealer(SIGNER)));
+    await Promise.all([
+      ...Array.from({ length: 5 }, () => write(tenantId, 100)),
+      ...others.map(async (each) => {
+        for (let turn = 0; turn < 5; turn += 1) await each.catchUp(tenantId);
+      }),
+    ]);
+    await others[0]!.catchUp(tenantId);
+    const leaves = await leavesOf(tenantId);
+    expect(leaves.length).toBe(500);
+    for (const each of await rows('reel_log_checkpoints', tenantId, 'tree_size'))
+      expect(each.root_hash).toEqual(rootOf(leaves.slice(0, Number(each.tree_size))));
+  });
+
+  test('places from before there were seals are sealed with the next', async () => {
+    const tenantId = randomUUID();
+    await write(tenantId, 600);
+    await trail.sequencer.catchUp(tenantId);
+    for (const table of ['tiles', 'checkpoints'])
+      await trail.own.query(`delete from reel_log_${table} where tenant_id = $1`, [tenantId]);
+    await write(tenantId, 1);
+    await new Sequencer(trail.database, new Sealer(SIGNER)).catchUp(tenantId);
+    const [newest] = await rows('reel_log_checkpoints', tenantId, 'tree_size');
+    expect(newest).toMatchObject({ tree_size: '601', previous_size: '0' });
+    expect(newest!.root_hash).toEqual(rootOf(await leavesOf(tenantId)));
+    expect((await rows('reel_log_tiles', tenantId, 'tile_index')).length).toBe(2);
+  });
+
+  test('a tile that was taken away does not stop the log; a leaf that was changed does, for its tenant alone', async () => {
+    const [tenantId, neighbour] = [randomUUID(), randomUUID()];
+    await write(tenantId, 300);
+    await trail.sequencer.catchUp(tenantId);
+    await trail.own.query('delete from reel_log_tiles where tenant_id = $1', [tenantId]);
+    await write(tenantId, 1);
+    await new Sequencer(trail.database, new Sealer(SIGNER)).catchUp(tenantId);
+    const [newest] = await rows('reel_log_checkpoints', tenantId, 'tree_size desc');
+    expect(newest!.root_hash).toEqual(rootOf(await leavesOf(tenantId)));
+
+    await trail.own.query(
+      "update reel_log_sequence set leaf_hash = sha256('x') where tenant_id = $1 and seq = 300",
+      [tenantId],
+    );
+    await write(tenantId, 1);
+    await write(neighbour, 1);
+    const faults: unknown[] = [];
+    const fresh = new Sequencer(trail.database, new Sealer(SIGNER), undefined, (error) => faults.push(error));
+    fresh.start();
+    await expect
+      .poll(() => trail.own.query('select from reel_log_inbox where tenant_id = $1', [neighbour]))
+      .toEqual([]);
+    await expect.poll(() => String(faults[0])).toContain('reel verify says what was changed');
+    await fresh.stop();
+    expect((await leavesOf(tenantId)).length).toBe(301);
+  });
+});
+
+describe('proofs', () => {
+  test('of entries in full and partial tiles hold, of nobody else’s are not given', async () => {
+    const [tenantId, clientId] = [randomUUID(), randomUUID()];
+    await write(tenantId, 700);
+    const mine = await trail.service.log({ module: 'm', action: 'a', tenantId, clientId, data: { a: 1 } });
+    await trail.sequencer.catchUp(tenantId);
+    const late = await trail.service.log({ module: 'm', action: 'a', tenantId, clientId });
+    const entries = await rows('reel_log_sequence', tenantId, 'seq');
+    const ids = [0, 1, 255, 256, 511, 512, 699, 700].map((at) => entries[at]!.entry_id as string);
+    const proofs = await seal.proofs(whole(tenantId), [...ids, late.id, randomUUID()]);
+    expect([...proofs.keys()].sort()).toEqual([...ids].sort());
+    for (const proof of proofs.values()) {
+      const { leafIndex, leafHash, path, checkpoint } = proof;
+      const root = Buffer.from(checkpoint.rootHash, 'base64');
+      expect(
+        checkInclusion(Buffer.from(leafHash, 'base64'), leafIndex, checkpoint.treeSize, unbase(path), root),
+      ).toBe(true);
+      expect(leafHash).toBe((entries[leafIndex]!.leaf_hash as Buffer).toString('base64'));
+    }
+    const asClient = { tenantId, clients: [clientId] };
+    expect([...(await seal.proofs(asClient, [...ids, mine.id])).keys()]).toEqual([mine.id]);
+    expect((await seal.proofs(whole(randomUUID()), ids)).size).toBe(0);
+  });
+
+  test('of one export are against one checkpoint, whatever is sealed meanwhile', async () => {
+    const tenantId = randomUUID();
+    await write(tenantId, 300);
+    await trail.sequencer.catchUp(tenantId);
+    await write(tenantId, 300);
+    await trail.sequencer.catchUp(tenantId);
+    const ids = (await rows('reel_log_sequence', tenantId, 'seq')).map((row) => row.entry_id as string);
+    const proofs = await seal.proofsAt(whole(tenantId), ids.slice(0, 300), 300);
+    const note = (await seal.noteAt(whole(tenantId), 300))!;
+    const { size, root } = openNote(note, SIGNER.name, SIGNER.publicKey);
+    expect([size, proofs.size]).toEqual([300, 300]);
+    for (const { leafIndex, leafHash, path, checkpoint } of proofs.values()) {
+      expect(checkpoint.note).toBe(note);
+      expect(checkInclusion(Buffer.from(leafHash, 'base64'), leafIndex, size, unbase(path), root)).toBe(true);
+    }
+    expect(await seal.noteAt(whole(tenantId), 601)).toBeNull();
+  });
+
+  test('consistency between any two checkpoints holds; sizes out of order are refused', async () => {
+    const tenantId = randomUUID();
+    expect(await seal.checkpoint(whole(tenantId))).toBeNull();
+    expect(await seal.consistencyProof(whole(tenantId), 0, 0)).toEqual({ first: 0, second: 0, path: [] });
+    for (const count of [1, 2, 252, 1, 1, 300]) {
+      await write(tenantId, count);
+      await trail.sequencer.catchUp(tenantId);
+    }
+    const checkpoints = await rows('reel_log_checkpoints', tenantId, 'tree_size');
+    for (const older of checkpoints)
+      for (const newer of checkpoints) {
+        const [first, second] = [Number(older.tree_size), Number(newer.tree_size)];
+        if (first > second) continue;
+        const { path } = await seal.consistencyProof(whole(tenantId), first, second);
+        const [a, b] = [older.root_hash as Buffer, newer.root_hash as Buffer];
+        expect(checkConsistency(first, second, a, b, unbase(path))).toBe(true);
+      }
+    const refused: [number, number, string][] = [
+      [3, 2, 'first'],
+      [-1, 2, 'first'],
+      [1, 558, 'second'],
+      [1, -1, 'second'],
+      [1.5, 2, 'first'],
+    ];
+    for (const [first, second, field] of refused)
+      await expect(seal.consistencyProof(whole(tenantId), first, second)).rejects.toMatchObject({
+        code: 'BAD_USER_INPUT',
+        faults: [{ loc: [field] }],
+      });
+  });
+});
