@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Config } from '../config.js';
 import { StartError } from '../errors.js';
 import { type Frame, refuseProduction } from './frame.js';
+import { needed } from './options.js';
 import { type PersonOptions, personOptions, personToken } from './person.js';
 
 export function linkCommand(program: Command, frame: Frame): void {
@@ -11,7 +12,8 @@ export function linkCommand(program: Command, frame: Frame): void {
     const config = frame.config();
     refuseProduction(config, 'link');
     const place = placeOf(config);
-    const { tenant, client = [] } = options;
+    const { client = [] } = options;
+    const tenant = needed(options.tenant, '--tenant <id>');
     const parts = new URLSearchParams({ token: await personToken(config, options, frame.say), tenant });
     // One client is the one to begin with; of several the viewer lets choose.
     if (client.length === 1) parts.set('client', client[0]!);

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { StartError } from '../errors.js';
 import { parseUuid } from '../log/values.js';
 
 /** Readers of options' values; what they throw commander shows beside the option's name, with exit code 2. */
@@ -29,3 +30,12 @@ export const textOption =
       throw new InvalidArgumentError(`Expected 1 to ${most} characters, no control characters.`);
     return text;
   };
+
+/**
+ * An option that must be given. Not commander's own way, which would name the missing one where another name of it was
+ * given, instead of the mistake in that.
+ */
+export function needed<T>(value: T | undefined, flags: string): T {
+  if (value === undefined) throw new StartError(`${flags} must be given`);
+  return value;
+}

@@ -6,10 +6,10 @@ import { withDevelopmentSecrets } from '../auth/secrets.js';
 import { issuePersonToken } from '../auth/token.js';
 import type { Config } from '../config.js';
 import { StartError } from '../errors.js';
-import { integerOption, textOption, uuidOption, uuidsOption } from './options.js';
+import { integerOption, needed, textOption, uuidOption, uuidsOption } from './options.js';
 
 export interface PersonOptions {
-  tenant: string;
+  tenant?: string;
   client?: string[];
   grant?: NamedGrant[];
   member?: boolean;
@@ -33,7 +33,7 @@ const PEOPLE = '0196f2f0-0000-7000-8000-00000000b000';
 /** The options that say whose token it is and what it opens. */
 export const personOptions = (command: Command): Command =>
   command
-    .requiredOption('--tenant <id>', 'tenant that the person belongs to', uuidOption)
+    .option('--tenant <id>', 'tenant that the person belongs to', uuidOption)
     .option('--client <id>', 'client that CLIENT grants are for; may be repeated', uuidsOption)
     .addOption(
       new Option(
@@ -69,8 +69,9 @@ export async function personToken(
     throw new StartError(
       'REEL_JWKS_URL: expected none, since whoever holds its keys signs the tokens, got one',
     );
-  const { tenant, minutes, member, email = ANA.email } = options;
-  const grants = grantsOf(options);
+  const { minutes, member, email = ANA.email } = options;
+  const tenant = needed(options.tenant, '--tenant <id>');
+  const grants = grantsOf(tenant, options);
   for (const { action } of grants)
     if (action.startsWith('reel.') && !REEL_ACTIONS.some(({ code }) => code === action))
       say(`reel: ${action} is no action of Reel's; it opens nothing`);
@@ -84,7 +85,7 @@ export async function personToken(
   });
 }
 
-function grantsOf({ tenant, client = [], grant, member }: PersonOptions): Grant[] {
+function grantsOf(tenant: string, { client = [], grant, member }: PersonOptions): Grant[] {
   const named: NamedGrant[] = grant ?? (member ? [] : usualGrants(client.length > 0));
   if (client.length === 0 && named.some(({ scope }) => scope === 'CLIENT'))
     throw new StartError('--client: expected the client that a CLIENT grant is for, got nothing');

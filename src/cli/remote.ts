@@ -75,9 +75,9 @@ export async function fetchOrSay(url: string, init: RequestInit = {}): Promise<R
   try {
     return await fetch(url, init);
   } catch (error) {
-    const { cause, message } = error as Error & { cause?: { code?: string } };
+    const { cause, message } = error as Error & { cause?: { code?: string; message?: string } };
     throw new StartError(
-      `expected a server that answers at ${new URL(url).origin}: ${cause?.code ?? message}`,
+      `expected a server that answers at ${new URL(url).origin}: ${cause?.code ?? cause?.message ?? message}`,
       {
         cause: error,
       },

@@ -1,17 +1,20 @@
 import type { Command } from 'commander';
 import { sql } from 'kysely';
+import { withDevelopmentSecrets } from '../auth/secrets.js';
+import type { Config } from '../config.js';
 import { Database } from '../database/connect.js';
 import { checkInput } from '../log/check-entry.js';
 import { type PreparedEntry, prepareEntry } from '../log/prepare.js';
 import { storeEntries } from '../log/store.js';
+import { openSeal } from '../seal/open-seal.js';
 import { Sequencer } from '../seal/sequencer.js';
 import { withRuntimeRole } from './database.js';
 import { Finding, type Frame, refuseProduction } from './frame.js';
-import { integerOption, textOption } from './options.js';
+import { integerOption, needed, textOption } from './options.js';
 import { type SamplePlan, type SampleTenant, sampleEntries, sampleTenants } from './sample-entries.js';
 
 interface SeedOptions {
-  entries: number;
+  entries?: number;
   tenants: number;
   days: number;
   seed: string;
@@ -30,24 +33,26 @@ export function seedCommand(program: Command, frame: Frame): void {
     .description(
       'development only: lifelike entries in bulk, up to the last midnight UTC; the same seed gives the same entries all day',
     )
-    .requiredOption('--entries <n>', 'in all tenants together', integerOption(1, 1_000_000_000))
+    .option('--entries <n>', 'in all tenants together', integerOption(1, 1_000_000_000))
     .option('--tenants <n>', '', integerOption(1, 10_000), 1)
     .option('--days <n>', 'how far back they reach', integerOption(1, 3_650), 30)
     .option('--seed <text>', 'what they are made of', textOption(100), '1')
     .option('--json', 'answer as JSON')
     .action(async (options: SeedOptions, command: Command) => {
-      const config = frame.config();
-      refuseProduction(config, 'seed');
-      const { entries, tenants, days, seed } = options;
+      const given = frame.config();
+      refuseProduction(given, 'seed');
+      const { tenants, days, seed } = options;
+      const entries = needed(options.entries, '--entries <n>');
       if (entries < tenants)
         command.error(
           `error: expected at least one entry a tenant, got --entries ${entries} for --tenants ${tenants}`,
         );
       const until = Math.floor(Date.now() / DAY_MS) * DAY_MS;
       const plan = { seed, tenants, entries, from: until - days * DAY_MS, until };
-      const seeded = await withRuntimeRole(config, (url) => seedDatabase(url, plan, frame.progress)).finally(
-        () => frame.progress(''),
-      );
+      const config = await withDevelopmentSecrets(given);
+      const seeded = await withRuntimeRole(config, (url) =>
+        seedDatabase(url, config, plan, frame.progress),
+      ).finally(() => frame.progress(''));
       frame.answer(
         options,
         seeded.map(({ id, clientIds, entries: count }) => ({ tenantId: id, clientIds, entries: count })),
@@ -59,6 +64,7 @@ export function seedCommand(program: Command, frame: Frame): void {
 /** Stores a plan's entries, sealed and counted as any others. Errors: Finding where a tenant of it has entries already. */
 async function seedDatabase(
   url: string,
+  config: Config,
   plan: SamplePlan,
   progress: (line: string) => void,
 ): Promise<SampleTenant[]> {
@@ -70,7 +76,8 @@ async function seedDatabase(
       await database.system(
         sql`select reel_ensure_month(${new Date(Math.min(month, plan.until)).toISOString()}::timestamptz)`,
       );
-    const sequencer = new Sequencer(database);
+    const { sealer } = await openSeal(database, { ...config, witnessUrl: null }, () => {});
+    const sequencer = new Sequencer(database, sealer);
     let sealing: Promise<unknown> = Promise.resolve();
     let stored = 0;
     for (const tenant of tenants) {
