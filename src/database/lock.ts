@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StartError } from '../errors.js';
 
@@ -7,36 +7,65 @@ import { StartError } from '../errors.js';
  * process is gone (killed, or before a restart of the machine) is taken over. Resolves to the release.
  */
 export async function lockDataDir(dataDir: string): Promise<() => Promise<void>> {
-  await mkdir(dataDir, { recursive: true });
   const file = join(dataDir, 'server.pid');
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      const handle = await open(file, 'wx', 0o600);
-      await handle.writeFile(String(process.pid));
-      await handle.close();
-      return () => rm(file, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 3)
-        throw new StartError(
-          `REEL_DATA_DIR: expected a folder that can be written, got ${dataDir}: ${(error as Error).message}`,
-        );
-      const holder = Number(await readFile(file, 'utf8').catch(() => ''));
-      if (holder > 0 && holder !== process.pid && (await isRunning(holder, 'node')))
-        throw new StartError(
-          `REEL_DATA_DIR: expected a folder that no other Reel uses, got ${dataDir}, in use by process ${holder}`,
-        );
-      await rm(file, { force: true });
+  const draft = `${file}.${process.pid}`;
+  try {
+    await mkdir(dataDir, { recursive: true });
+    await writeFile(draft, `${process.pid} ${(await startOf(process.pid)) ?? ''}`, { mode: 0o600 });
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        // Written whole before it stands there: a claim without a number would be taken for a left-over.
+        await link(draft, file);
+        return () => rm(file, { force: true });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 3) throw error;
+        const holder = await holderOf(file);
+        if (holder !== null)
+          throw new StartError(
+            `REEL_DATA_DIR: expected a folder that no other Reel uses, got ${dataDir}, in use by process ${holder}`,
+          );
+        await rm(file, { force: true });
+      }
     }
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    throw new StartError(
+      `REEL_DATA_DIR: expected a folder that can be written, got ${dataDir}: ${(error as Error).message}`,
+    );
+  } finally {
+    await rm(draft, { force: true }).catch(() => {});
   }
 }
 
-/** Whether a process of that number runs and, where the system tells, is of that program: numbers are used again. */
-export async function isRunning(pid: number, program: string): Promise<boolean> {
+/** The process that holds the claim; null where it is gone, its number perhaps another's by now. */
+async function holderOf(file: string): Promise<number | null> {
+  const [pid = '', start = ''] = (await readFile(file, 'utf8').catch(() => '')).split(' ');
+  const holder = Number(pid);
+  if (!(holder > 0) || holder === process.pid || !exists(holder)) return null;
+  const found = await startOf(holder);
+  return found === null || found === start ? holder : null;
+}
+
+/** When a process was started, in a unit of the system's own, where it tells; `ended` where nobody asked for its exit code yet. */
+async function startOf(pid: number): Promise<string | null> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
+  if (stat === null) return null;
+  // proc_pid_stat(5): fields 3 and 22; the second, the command's name in brackets, may hold blanks and brackets itself.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' ? 'ended' : (fields[19] ?? null);
+}
+
+function exists(pid: number): boolean {
   try {
-    process.kill(pid, 0);
+    return process.kill(pid, 0);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
+}
+
+/** Whether a process of that number runs and, where the system tells, its command line has this in it: numbers are used again. */
+export async function isRunning(pid: number, word: string): Promise<boolean> {
+  if (!exists(pid)) return false;
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => null);
-  return commandLine === null ? process.platform !== 'linux' : commandLine.includes(program);
+  return commandLine === null ? process.platform !== 'linux' : commandLine.includes(word);
 }
