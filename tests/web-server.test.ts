@@ -15,6 +15,7 @@ import {
   fetchLogs,
   ReelError,
   useReel,
+  useReelTail,
 } from '../web/reel/index.js';
 import { createDatabase, type TestDatabase } from './postgres.js';
 
@@ -146,4 +147,35 @@ test('a person’s page reports and lists', async () => {
   await setFilter({ module: 'aurora' });
   await loadStats();
   expect([totalLogs.value, stats.value?.total_entries]).toEqual([1, 61]);
+});
+
+test('a tail follows Reel itself, and stops where it may not', async () => {
+  const tail = useReelTail({ filter: { modules: ['tail'] }, after: 0 });
+  tail.start();
+  await vi.waitFor(() => expect(tail.state.value).toBe('live'), { timeout: 10_000 });
+  for (const action of ['a', 'b', 'c']) await createLog({ module: 'tail', action });
+  await vi.waitFor(() => expect(tail.entries.value.map(({ action }) => action)).toEqual(['c', 'b', 'a']), {
+    timeout: 10_000,
+  });
+  tail.stop();
+  await createLog({ module: 'tail', action: 'd' });
+  tail.start();
+  await vi.waitFor(
+    () => expect(tail.entries.value.map(({ action }) => action)).toEqual(['d', 'c', 'b', 'a']),
+    {
+      timeout: 10_000,
+    },
+  );
+  tail.stop();
+
+  const refused = useReelTail();
+  authorization = 'Bearer nonsense';
+  refused.start();
+  await vi.waitFor(() => expect(refused.error.value?.code).toBe('UNAUTHENTICATED'), { timeout: 10_000 });
+  await vi.waitFor(() => expect(refused.state.value).toBe('stopped'), { timeout: 10_000 });
+  authorization = `Bearer ${await issueModuleToken(serviceSecret, 'guardian')}`;
+  refused.start();
+  await vi.waitFor(() => expect(refused.error.value?.code).toBe('FORBIDDEN'), { timeout: 10_000 });
+  expect(refused.state.value).toBe('stopped');
+  authorization = person;
 });
