@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import pg from 'pg';
 import type { Config } from '../config.js';
 import { compile, type Row, type Run } from '../database/connect.js';
@@ -78,8 +79,8 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
   // A connection that breaks while nothing is asked of it is told by the next statement.
   client.on('error', () => {});
   const run: Run = async <R extends Row>(statement: Parameters<Run>[0]) => {
-    const { sql, parameters } = compile(statement);
-    return (await client.query(sql, [...parameters])).rows as R[];
+    const { sql: text, parameters } = compile(statement);
+    return (await client.query(text, [...parameters])).rows as R[];
   };
   try {
     await client.connect();
@@ -91,6 +92,13 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
     });
   }
   try {
+    const [row] = await run<{ entries: string | null }>(
+      sql`select to_regclass('reel_log_entries') as entries`,
+    );
+    if (row?.entries == null)
+      throw new StartError(
+        `REEL_MIGRATE_URL: expected a migrated database at ${new URL(url).host} (run: reel migrate)`,
+      );
     return await work({
       transact: async (inside) => {
         await client.query('begin');

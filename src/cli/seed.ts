@@ -1,17 +1,18 @@
 import type { Command } from 'commander';
 import { sql } from 'kysely';
-import { withDevelopmentSecrets } from '../auth/secrets.js';
-import type { Config } from '../config.js';
 import { Database } from '../database/connect.js';
 import { checkInput } from '../log/check-entry.js';
 import { type PreparedEntry, prepareEntry } from '../log/prepare.js';
 import { storeEntries } from '../log/store.js';
-import { openSeal } from '../seal/open-seal.js';
+import type { Signer } from '../seal/note.js';
+import { Sealer } from '../seal/sealer.js';
 import { Sequencer } from '../seal/sequencer.js';
+import { publishKey } from '../seal/signing-keys.js';
 import { withRuntimeRole } from './database.js';
 import { Finding, type Frame, refuseProduction } from './frame.js';
 import { integerOption, needed, textOption } from './options.js';
 import { type SamplePlan, type SampleTenant, sampleEntries, sampleTenants } from './sample-entries.js';
+import { commandSigner } from './signer.js';
 
 interface SeedOptions {
   entries?: number;
@@ -34,13 +35,13 @@ export function seedCommand(program: Command, frame: Frame): void {
       'development only: lifelike entries in bulk, up to the last midnight UTC; the same seed gives the same entries all day',
     )
     .option('--entries <n>', 'in all tenants together', integerOption(1, 1_000_000_000))
-    .option('--tenants <n>', '', integerOption(1, 10_000), 1)
+    .option('--tenants <n>', 'the first one the largest', integerOption(1, 10_000), 1)
     .option('--days <n>', 'how far back they reach', integerOption(1, 3_650), 30)
     .option('--seed <text>', 'what they are made of', textOption(100), '1')
     .option('--json', 'answer as JSON')
     .action(async (options: SeedOptions, command: Command) => {
-      const given = frame.config();
-      refuseProduction(given, 'seed');
+      const config = frame.config();
+      refuseProduction(config, 'seed');
       const { tenants, days, seed } = options;
       const entries = needed(options.entries, '--entries <n>');
       if (entries < tenants)
@@ -49,9 +50,9 @@ export function seedCommand(program: Command, frame: Frame): void {
         );
       const until = Math.floor(Date.now() / DAY_MS) * DAY_MS;
       const plan = { seed, tenants, entries, from: until - days * DAY_MS, until };
-      const config = await withDevelopmentSecrets(given);
+      const signer = await commandSigner(config);
       const seeded = await withRuntimeRole(config, (url) =>
-        seedDatabase(url, config, plan, frame.progress),
+        seedDatabase(url, signer, plan, frame.progress),
       ).finally(() => frame.progress(''));
       frame.answer(
         options,
@@ -64,7 +65,7 @@ export function seedCommand(program: Command, frame: Frame): void {
 /** Stores a plan's entries, sealed and counted as any others. Errors: Finding where a tenant of it has entries already. */
 async function seedDatabase(
   url: string,
-  config: Config,
+  signer: Signer,
   plan: SamplePlan,
   progress: (line: string) => void,
 ): Promise<SampleTenant[]> {
@@ -76,8 +77,8 @@ async function seedDatabase(
       await database.system(
         sql`select reel_ensure_month(${new Date(Math.min(month, plan.until)).toISOString()}::timestamptz)`,
       );
-    const { sealer } = await openSeal(database, { ...config, witnessUrl: null }, () => {});
-    const sequencer = new Sequencer(database, sealer);
+    await publishKey(database, signer);
+    const sequencer = new Sequencer(database, new Sealer(signer));
     let sealing: Promise<unknown> = Promise.resolve();
     let stored = 0;
     for (const tenant of tenants) {
