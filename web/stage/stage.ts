@@ -1,5 +1,4 @@
 import { computed, type InjectionKey, inject, nextTick, reactive, ref, shallowRef, watch } from 'vue';
-import { useI18n } from 'vue-i18n';
 import { askReel, type LogFilterInput, ReelError } from '../reel/index.js';
 import { useCounts } from './counts.js';
 import { type Row, useEntries } from './entries.js';
@@ -9,8 +8,8 @@ import { useLive } from './live.js';
 import { usePreferences } from './preferences.js';
 import { canonical } from './query-edit.js';
 import { QueryLineError } from './query-line/query-line.js';
-import { type Session, useSession } from './session.js';
-import { defaultLanguage, firstLanguage, isLanguage, keepLanguage, type Language, speak } from './words.js';
+import type { Session } from './session.js';
+import { defaultLanguage, firstLanguage, i18n, isLanguage, keepLanguage, type Language, speak } from './words.js';
 
 /** How long a passing word such as "Link copied" stands in the status. */
 const WORD_MS = 4_000;
@@ -19,7 +18,7 @@ export const browserZone = () => new Intl.DateTimeFormat().resolvedOptions().tim
 
 /** The whole of what the viewer knows and does; its parts only show it. */
 export function createStage(session: Session) {
-  const { t, n, locale } = useI18n();
+  const { t, n, locale } = i18n.global;
   const view = reactive<View>(readLink(location.search));
   const preferences = usePreferences();
   const entries = useEntries();
