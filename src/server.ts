@@ -22,6 +22,7 @@ import { Writer } from './log/writer.js';
 import { pages } from './pages.js';
 import { reelKeys } from './reel-keys.js';
 import { readCaller, trustedProxies } from './request.js';
+import { exportProofs } from './rest/proof-bundle.js';
 import { REST_PREFIX, restRoutes } from './rest/routes.js';
 import { EXPORT_COLUMNS } from './rest/wire.js';
 import { openSeal } from './seal/open-seal.js';
@@ -150,6 +151,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
   const exports = new ExportService({
     reader,
     catchUp: (tenantId) => sequencer.catchUp(tenantId),
+    proofs: exportProofs(seal.service),
     columns: EXPORT_COLUMNS,
     // Links are signed under a key derived from what all servers of an installation share.
     secret: config.serviceSecret ?? config.jwtSecret ?? '',

@@ -12,6 +12,7 @@ const ticket = (over: Partial<ExportTicket> = {}): ExportTicket => ({
   filter: {},
   format: LogExportFormat.CSV,
   includeData: false,
+  includeProofs: false,
   upTo: 7,
   recordCount: 5,
   filename: 'logs_20260105_100000.csv',

@@ -183,6 +183,7 @@ export async function openRestHouse(
   const exports = new ExportService({
     reader: sealed,
     catchUp: async () => reel.entries.at(-1)?.sequence ?? 0,
+    proofs: { bundles: async (_scope, entries) => entries.map(() => ({})), note: async () => null },
     columns: EXPORT_COLUMNS,
     secret: SECRETS.serviceSecret,
     linkMinutes: 60,

@@ -2,7 +2,9 @@ import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ExportService } from '../src/log/export.js';
 import { StatsService } from '../src/log/stats.js';
+import { exportProofs } from '../src/rest/proof-bundle.js';
 import { EXPORT_COLUMNS } from '../src/rest/wire.js';
+import { StoredSeal } from '../src/seal/proof.js';
 import { CLIENT, exporter, module, OTHER_CLIENT, restApp, SECRETS, TENANT, viewer } from './rest-house.js';
 import { openTrail, type Trail } from './trail.js';
 
@@ -19,6 +21,7 @@ beforeAll(async () => {
       exports: new ExportService({
         reader: trail.reader,
         catchUp: (tenantId) => trail.sequencer.catchUp(tenantId),
+        proofs: exportProofs(new StoredSeal(trail.database)),
         columns: EXPORT_COLUMNS,
         secret: SECRETS.serviceSecret,
         linkMinutes: 60,

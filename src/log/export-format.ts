@@ -13,7 +13,13 @@ export interface ExportFormat {
   /** Of the file's name, without the dot. */
   readonly extension: string;
   head(columns: readonly ExportColumn[]): string;
-  rows(entries: readonly LogEntry[], columns: readonly ExportColumn[], isFirst: boolean): string;
+  /** `proofs`: one an entry, or none at all; only NDJSON has them. */
+  rows(
+    entries: readonly LogEntry[],
+    columns: readonly ExportColumn[],
+    isFirst: boolean,
+    proofs?: readonly unknown[],
+  ): string;
   tail(count: number): string;
 }
 
@@ -44,13 +50,19 @@ const NDJSON: ExportFormat = {
   contentType: 'application/x-ndjson',
   extension: 'ndjson',
   head: () => '',
-  rows(entries, columns) {
+  rows(entries, columns, _isFirst, proofs) {
     let text = '';
-    for (const entry of entries) text += `${JSON.stringify(pick(entry, columns))}\n`;
+    for (const [at, entry] of entries.entries()) {
+      const row = pick(entry, columns);
+      text += `${JSON.stringify(proofs ? { ...row, proof: proofs[at] } : row)}\n`;
+    }
     return text;
   },
   tail: () => '',
 };
+
+/** The last line of an NDJSON file with proofs: the signed note that they all lead to; null where nothing is sealed. */
+export const checkpointLine = (note: string | null): string => `${JSON.stringify({ checkpoint: note })}\n`;
 
 export const EXPORT_FORMATS: Readonly<Record<LogExportFormat, ExportFormat>> = {
   [LogExportFormat.CSV]: CSV,

@@ -12,6 +12,8 @@ export interface ExportTicket {
   filter: LogFilter;
   format: LogExportFormat;
   includeData: boolean;
+  /** All against the checkpoint that has the place `upTo`. */
+  includeProofs: boolean;
   /** The last place of the tenant's sealed order that is in it. */
   upTo: number;
   recordCount: number;

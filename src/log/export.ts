@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Scope } from '../auth/scope.js';
-import { badInput, ReelError } from '../errors.js';
-import { EXPORT_FORMATS, type ExportColumn } from './export-format.js';
+import { badInput } from '../errors.js';
+import { checkpointLine, EXPORT_FORMATS, type ExportColumn } from './export-format.js';
 import { ExportLinks, type ExportTicket } from './export-link.js';
 import { type ExportLogsInput, LogExportFormat, type LogFilter } from './inputs.js';
 import type { LogEntry } from './log-entry.entity.js';
@@ -30,8 +30,22 @@ export interface SealedReader {
   ): AsyncIterable<LogEntry[]>;
 }
 
+/** Proofs of entries against one checkpoint, the first that has the entry at the place `upTo`. */
+export interface ExportProofs {
+  /** What the line of each entry carries as `proof`, in order. Errors: an Error where an entry has none. */
+  bundles(
+    scope: Scope,
+    entries: readonly LogEntry[],
+    upTo: number,
+    includeData: boolean,
+  ): Promise<readonly unknown[]>;
+  /** The checkpoint's signed note; null where nothing is sealed. */
+  note(scope: Scope, upTo: number): Promise<string | null>;
+}
+
 export interface ExportParts {
   reader: SealedReader;
+  proofs: ExportProofs;
   /** Waits until everything acknowledged so far has its place in the tenant's order; answers the last place (0: none). */
   catchUp(tenantId: string): Promise<number>;
   /** In the order of the file; `data` among them is left out unless it is asked for. */
@@ -59,12 +73,14 @@ export class ExportService {
   }
 
   /**
-   * Every entry acknowledged before the call is in it. Errors: BAD_USER_INPUT for includeProofs, a faulty filter, or
-   * more entries than one export may have.
+   * Every entry acknowledged before the call is in it. Errors: BAD_USER_INPUT for includeProofs with another format than
+   * NDJSON, a faulty filter, or more entries than one export may have.
    */
   async prepare(scope: Scope, input: ExportLogsInput): Promise<LogExport> {
     const format = input.format ?? LogExportFormat.CSV;
-    if (input.includeProofs) refuseProofs(format);
+    const includeProofs = input.includeProofs ?? false;
+    if (includeProofs && format !== LogExportFormat.NDJSON)
+      throw badInput('includeProofs', 'false with any format but NDJSON', true);
     const now = this.clock();
     const filter = settle(input.filter ?? {}, new Date(now));
     const upTo = await this.parts.catchUp(scope.tenantId);
@@ -80,6 +96,7 @@ export class ExportService {
       filter,
       format,
       includeData,
+      includeProofs,
       upTo,
       recordCount,
       filename,
@@ -103,7 +120,8 @@ export class ExportService {
 
   /** The head comes with the first rows, so that a database which does not answer is told before anything is sent. */
   private async *pieces(ticket: ExportTicket): AsyncGenerator<string> {
-    const { scope, filter, includeData, upTo, recordCount } = ticket;
+    const { scope, filter, includeData, includeProofs, upTo, recordCount } = ticket;
+    const { proofs } = this.parts;
     const format = EXPORT_FORMATS[ticket.format];
     const columns = this.parts.columns.filter(({ field }) => includeData || field !== 'data');
     const batch = includeData ? BATCH_WITH_DATA : BATCH;
@@ -111,7 +129,8 @@ export class ExportService {
     let count = 0;
     for await (const entries of this.parts.reader.streamSequenced(scope, filter, upTo, batch)) {
       if (entries.length === 0) continue;
-      const rows = format.rows(entries, columns, count === 0);
+      const bundles = includeProofs ? await proofs.bundles(scope, entries, upTo, includeData) : undefined;
+      const rows = format.rows(entries, columns, count === 0, bundles);
       count += entries.length;
       if (count > recordCount) break;
       yield pending + rows;
@@ -119,18 +138,10 @@ export class ExportService {
     }
     // Entries may have been cleaned up since. A file that is cut off is seen to be; one that is merely short is not.
     if (count !== recordCount) throw new Error(`an export of ${recordCount} entries found ${count}`);
-    const end = pending + format.tail(count);
+    const end =
+      pending + format.tail(count) + (includeProofs ? checkpointLine(await proofs.note(scope, upTo)) : '');
     if (end !== '') yield end;
   }
-}
-
-function refuseProofs(format: LogExportFormat): never {
-  if (format !== LogExportFormat.NDJSON)
-    throw badInput('includeProofs', 'false with any format but NDJSON', true);
-  throw new ReelError(
-    'BAD_USER_INPUT',
-    'includeProofs: expected false, since proofs are not made yet, got true',
-  );
 }
 
 /** The same filter without times that are relative to now, since the link may be fetched much later. */
