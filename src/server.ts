@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import { pino } from 'pino';
 import { Authorizer } from './auth/authorize.js';
 import { mentorPort } from './auth/mentor.js';
+import { withDevelopmentSecrets } from './auth/secrets.js';
 import { tokenVerifier } from './auth/token.js';
 import type { Config } from './config.js';
 import { Database } from './database/connect.js';
@@ -99,7 +100,7 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
  * readConfig makes it; only its database, secrets and rules matter, not where Reel itself would listen.
  */
 export async function router(app: FastifyInstance, options: { config: Config }): Promise<void> {
-  const reel = await composeReel(options.config, app.log);
+  const reel = await composeReel(await withDevelopmentSecrets(options.config), app.log);
   app.addHook('onClose', () => reel.close());
   await app.register(reel.router);
 }
@@ -129,6 +130,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     database,
     seal.sealer,
     (sealed) => {
+      metrics.entriesSequenced.inc(sealed.last - sealed.first + 1);
       trail.advance(sealed.tenantId, sealed.last);
       seal.onSealed(sealed);
     },
@@ -143,9 +145,11 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     },
     (_tenantIds, entries) => {
       metrics.entriesWritten.inc(entries);
+      metrics.batchEntries.observe(entries);
       sequencer.wake();
     },
   );
+  metrics.watch({ writeQueueLength: () => writer.length });
   const service = new ReelService(writer, reader);
   const stats = new StatsService(database);
   const exports = new ExportService({

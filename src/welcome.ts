@@ -3,19 +3,17 @@ import { issueModuleToken, issuePersonToken } from './auth/token.js';
 import type { Config } from './config.js';
 
 /** Who the ready-made tokens of development are: made-up ids that stay the same, so that links go on working. */
-const SAMPLE = {
+export const SAMPLE = {
   tenantId: '0196f2f0-0000-7000-8000-00000000a001',
   clientId: '0196f2f0-0000-7000-8000-00000000c001',
-  personId: '0196f2f0-0000-7000-8000-00000000b001',
-  email: 'ana@example.com',
-  name: 'Ana Souza',
+  person: { id: '0196f2f0-0000-7000-8000-00000000b001', email: 'ana@example.com', name: 'Ana Souza' },
 };
 
 /** What a person sees when the server is ready: its address and, in development, tokens and links to begin with. */
 export async function welcome(url: string, config: Config): Promise<string> {
   const lines = [`Reel listens on ${url}`];
   if (config.env === 'development' && config.jwtSecret && config.serviceSecret) {
-    const { tenantId, clientId, personId, email, name } = SAMPLE;
+    const { tenantId, clientId } = SAMPLE;
     const grants = REEL_ACTIONS.flatMap((action) =>
       action.scopes.map((scope) => ({
         action: action.code,
@@ -25,9 +23,7 @@ export async function welcome(url: string, config: Config): Promise<string> {
       })),
     );
     const person = await issuePersonToken(config.jwtSecret, {
-      id: personId,
-      email,
-      name,
+      ...SAMPLE.person,
       grants,
       tenants: [tenantId],
     });
@@ -39,7 +35,7 @@ export async function welcome(url: string, config: Config): Promise<string> {
       '',
       `Tenant:      ${tenantId}`,
       `Client:      ${clientId}`,
-      `A person's token (may view and export, 12 hours):`,
+      `A person's token (may view and export, 8 hours):`,
       person,
       `A module's token (may write for any module):`,
       module,

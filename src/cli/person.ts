@@ -6,6 +6,7 @@ import { withDevelopmentSecrets } from '../auth/secrets.js';
 import { issuePersonToken } from '../auth/token.js';
 import type { Config } from '../config.js';
 import { StartError } from '../errors.js';
+import { SAMPLE } from '../welcome.js';
 import { integerOption, needed, textOption, uuidOption, uuidsOption } from './options.js';
 
 export interface PersonOptions {
@@ -26,7 +27,7 @@ interface NamedGrant {
 }
 
 /** The person of development, as the server's own welcome has her. */
-const ANA = { id: '0196f2f0-0000-7000-8000-00000000b001', email: 'ana@example.com', name: 'Ana Souza' };
+const ANA = SAMPLE.person;
 /** The same e-mail address is the same person at every call. */
 const PEOPLE = '0196f2f0-0000-7000-8000-00000000b000';
 
