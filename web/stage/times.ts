@@ -23,7 +23,7 @@ export const clockOf = (at: string, lang: string, zone: string) => format(lang, 
 
 /** In full, with the zone's name. */
 export const longTime = (at: string, lang: string, zone: string) =>
-  format(lang, zone, { dateStyle: undefined, ...day(lang), month: 'long', year: 'numeric', weekday: 'short', ...CLOCK, timeZoneName: 'short' }).format(new Date(at));
+  format(lang, zone, { dateStyle: undefined, ...day(lang), month: lang === 'en' ? 'short' : 'long', year: 'numeric', weekday: 'short', ...CLOCK, timeZoneName: 'short' }).format(new Date(at));
 
 /** Of a bucket: its hour with the day, its day, or its month. */
 export function bucketName(start: string, interval: string, lang: string, zone: string): string {
