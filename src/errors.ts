@@ -73,7 +73,9 @@ export const conflict = (message: string) => new ReelError('CONFLICT', message);
 export const tooManyRequests = (message: string, retryAfter: number) =>
   new ReelError('TOO_MANY_REQUESTS', message, { retryAfter });
 export const overloaded = () =>
-  new ReelError('OVERLOADED', 'Too many entries are waiting to be written; try again shortly', { retryAfter: 1 });
+  new ReelError('OVERLOADED', 'Too many entries are waiting to be written; try again shortly', {
+    retryAfter: 1,
+  });
 export const unavailable = (message: string) => new ReelError('UNAVAILABLE', message, { retryAfter: 2 });
 
 /** What came, as JSON, cut at 200 characters: no message may repeat more of an input. */

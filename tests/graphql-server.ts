@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
@@ -149,11 +150,11 @@ export async function bootGraphql(
   const log = pino({ level: 'error' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   await app.register(graphqlRoutes, {
     ...fakeServices(services),
-    config: { env: 'production', defaultPageSize: 50, maxPageSize: 100, ...config },
+    config: { env: 'production', allowedOrigins: [], defaultPageSize: 50, maxPageSize: 100, ...config },
     log,
     parseJson,
-    readCaller: (request) => {
-      const authorization = request.headers.authorization ?? null;
+    readCaller: (call) => {
+      const authorization = (call as IncomingMessage).headers.authorization ?? null;
       if (authorization === 'bad') throw unauthenticated();
       if (authorization === 'broken') throw new Error('the key set is a secret');
       if (authorization === 'down') throw new ReelError('UNAVAILABLE', 'No keys', { retryAfter: 2 });

@@ -169,7 +169,9 @@ const filters = (): fc.Arbitrary<LogFilter> =>
       // Few conditions at a time, or nothing would match.
       const names = Object.keys(filter) as (keyof LogFilter)[];
       return Object.fromEntries(
-        names.filter((_, index) => (index * 7 + names.length) % 5 < 2).map((name) => [name, (filter as LogFilter)[name]]),
+        names
+          .filter((_, index) => (index * 7 + names.length) % 5 < 2)
+          .map((name) => [name, (filter as LogFilter)[name]]),
       );
     });
 

@@ -15,14 +15,14 @@ export async function createHost(orm: MikroORM, config: Config) {
         module: 'billing',
         action: 'invoices.create',
         resourceType: 'invoice',
-        resourceId: invoice.id,
+        resourceId: invoice?.id,
       };
       await getReelService(em).log({
         ...entry,
         tenantId: body.tenantId,
         data: { after: { amount: body.amount } },
       });
-      return { id: invoice.id };
+      return { id: invoice?.id };
     }),
   );
   return app;
