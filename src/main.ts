@@ -1,10 +1,14 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
+import { setTimeout } from 'node:timers/promises';
 import { readConfig } from './config.js';
 import { prepareDevelopment } from './development.js';
 import { oneLineFault } from './errors.js';
 import { createReelServer } from './server.js';
 import { welcome } from './welcome.js';
+
+/** A database that does not answer keeps nobody from ending; what it did not take was not acknowledged either. */
+const END_MS = 20_000;
 
 // Heard from the first moment, so that a start that is broken off leaves no database behind.
 const askedToEnd = new Promise<null>((end) => {
@@ -18,7 +22,7 @@ try {
     if (server) {
       process.stdout.write(await welcome(server.url, config));
       await askedToEnd;
-      await server.close();
+      await Promise.race([server.close(), setTimeout(END_MS)]);
     }
   } finally {
     await stop();
