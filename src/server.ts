@@ -69,6 +69,7 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
     frameworkErrors: (_error, _request, reply: FastifyReply) =>
       void reply.code(400).send({ detail: 'Expected a well-formed address' }),
   });
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ detail: 'Not Found' }));
   let closing = false;
   // So that no connection waits for another request than the one under way.
   app.addHook('onSend', (_request, reply, _payload, done) => {

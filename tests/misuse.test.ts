@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import fc from 'fast-check';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { grant, moduleToken, person, startReel, type TestReel } from './reel.js';
 
@@ -14,7 +15,8 @@ let reel: TestReel;
 let module: string;
 let ana: string;
 beforeAll(async () => {
-  reel = await startReel();
+  // What Reel writes about readers would be counted with the rest.
+  reel = await startReel({ REEL_AUDIT_READS: 'off' });
   module = await moduleToken();
   ana = await person({
     grants: [grant(TENANT, 'reel.logs.view:ACCOUNT'), grant(TENANT, `reel.logs.export:CLIENT:${CLIENT}`)],
@@ -609,6 +611,68 @@ describe('GraphQL given garbage', () => {
       }),
       runs(60),
     );
+  });
+});
+
+it('any other path is a 404 that does not repeat it', async () => {
+  await fc.assert(
+    fc.asyncProperty(oddText, fc.constantFrom('GET', 'POST'), async (text, method) => {
+      const path = `/x${escaped(text)}?token=${escaped(text)}`;
+      const answer = await send(path, { method, ...(method === 'POST' ? { body: '{}' } : {}) });
+      expectAnswered(answer, text);
+      expect(answer.status).toBe(404);
+    }),
+    runs(40),
+  );
+  expect((await send('/nothing?token=secret', { method: 'GET' })).text).toBe('{"detail":"Not Found"}');
+});
+
+describe('a database', () => {
+  const QUERY = '{ logs { nodes { id } } logStats { totalEntries } }';
+  const CREATE = 'mutation ($input: CreateLogInput!) { createLog(input: $input) { id } }';
+
+  /** What each wire answers to reading and to writing. */
+  async function ask() {
+    const entry = { module: 'fuzz', action: 'a' };
+    return [
+      await reel.rest(ana, 'GET', '/logs'),
+      await reel.rest(ana, 'GET', '/logs/stats'),
+      await reel.rest(module, 'POST', '/logs', { ...entry, tenant_id: TENANT }),
+      await reel.rest(ana, 'POST', '/logs/export', {}),
+      await reel.graphql(ana, QUERY),
+      await reel.graphql(module, CREATE, { input: { ...entry, tenantId: TENANT } }),
+    ];
+  }
+
+  it('that lets nobody in is 503 with Retry-After on both wires, and all is well once it does', async () => {
+    const before = await stored();
+    const name = new URL(reel.own.runtimeUrl).pathname.slice(1);
+    const admin = async (...statements: string[]) => {
+      const place = new URL(reel.own.superuserUrl);
+      place.pathname = '/postgres';
+      const client = new pg.Client({ connectionString: place.toString() });
+      await client.connect();
+      for (const statement of statements) await client.query(statement);
+      await client.end();
+    };
+    await admin(
+      `alter database ${name} allow_connections false`,
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`,
+    );
+    try {
+      for (const answer of await ask()) {
+        expect({ status: answer.status, body: answer.body }).toMatchObject({ status: 503 });
+        expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+        expect(JSON.stringify(answer.body)).not.toContain(name);
+      }
+      expect((await fetch(`${reel.url}/health/ready`)).status).toBe(503);
+      expect((await fetch(`${reel.url}/health/live`)).status).toBe(200);
+    } finally {
+      await admin(`alter database ${name} allow_connections true`);
+    }
+    expect((await ask()).map(({ status }) => status)).toEqual([200, 200, 201, 200, 200, 200]);
+    expect((await fetch(`${reel.url}/health/ready`)).status).toBe(200);
+    await expectWhole(before + 2);
   });
 });
 

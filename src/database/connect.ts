@@ -184,12 +184,15 @@ const AWAY_SYSTEM = new Set([
   'EAI_AGAIN',
 ]);
 
+/** SQLSTATEs of a database that is there but lets Reel in no more: authorization (28), its name (3D), closed to connections. */
+const SHUT = /^(28|3D|55000$)/;
+
 /** Says UNAVAILABLE for what another try may mend; the cause stays for Reel's own log. */
 async function guard<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw isAway(error)
+    throw isAway(error) || SHUT.test((error as { code?: string }).code ?? '')
       ? Object.assign(unavailable('The database does not answer; try again shortly'), { cause: error })
       : error;
   }
