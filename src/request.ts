@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
-import type { Caller } from './auth/caller.js';
+import type { Caller, Connection } from './auth/caller.js';
 import type { VerifyToken } from './auth/token.js';
 import { clip, type Fault, ReelError, unauthenticated } from './errors.js';
 import { parseUuid } from './log/values.js';
@@ -36,16 +36,15 @@ export async function readCaller(call: IncomingCall, door: Door): Promise<Caller
     : [null, null];
   if (faults.length > 0)
     throw new ReelError('BAD_USER_INPUT', faults.map((fault) => fault.msg).join('; '), { faults });
-  return {
-    credential,
-    tenantId,
-    clientId,
-    ip: clientAddress(call, door.trusts),
-    agent: agentOf(headerValues(call, 'user-agent')[0] ?? ''),
-    requestId: headerValues(call, 'x-request-id').map(parseUuid).find(Boolean) ?? randomUUID(),
-    authorization,
-  };
+  return { credential, tenantId, clientId, authorization, ...readConnection(call, door.trusts) };
 }
+
+/** Where a call comes from, whoever calls. */
+export const readConnection = (call: IncomingCall, trusts: Door['trusts']): Connection => ({
+  ip: clientAddress(call, trusts),
+  agent: agentOf(headerValues(call, 'user-agent')[0] ?? ''),
+  requestId: headerValues(call, 'x-request-id').map(parseUuid).find(Boolean) ?? randomUUID(),
+});
 
 /** Headers that a websocket's connection parameters may say, since browsers cannot set any there. */
 const SPOKEN = ['authorization', 'x-tenant-id', 'x-client-id', 'x-request-id'];

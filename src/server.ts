@@ -15,6 +15,7 @@ import { createMetrics, health } from './health.js';
 import { ExportService } from './log/export.js';
 import { maskToken } from './log/export-link.js';
 import { parseJson } from './log/json.js';
+import { ReadAudit } from './log/read-audit.js';
 import { LogReader } from './log/reader.js';
 import { ReelService } from './log/reel.service.js';
 import { StatsService } from './log/stats.js';
@@ -22,7 +23,7 @@ import { Tail } from './log/tail.js';
 import { Writer } from './log/writer.js';
 import { pages } from './pages.js';
 import { reelKeys } from './reel-keys.js';
-import { readCaller, trustedProxies } from './request.js';
+import { readCaller, readConnection, trustedProxies } from './request.js';
 import { exportProofs } from './rest/proof-bundle.js';
 import { REST_PREFIX, restRoutes } from './rest/routes.js';
 import { EXPORT_COLUMNS } from './rest/wire.js';
@@ -153,8 +154,10 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
   metrics.watch({ writeQueueLength: () => writer.length });
   const service = new ReelService(writer, reader);
   const stats = new StatsService(database);
+  const audit = new ReadAudit(service, config.auditReads);
   const exports = new ExportService({
     reader,
+    audit,
     catchUp: (tenantId) => sequencer.catchUp(tenantId),
     proofs: exportProofs(seal.service),
     columns: EXPORT_COLUMNS,
@@ -186,6 +189,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
         reel: service,
         stats,
         exports,
+        audit,
         authorizer,
         config,
         log,
@@ -198,10 +202,12 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
         reel: service,
         stats,
         exports,
+        audit,
         authorizer,
         config,
         log,
         readCaller: (request) => readCaller(request.raw, door),
+        readConnection: (request) => readConnection(request.raw, door.trusts),
       });
     },
     close: async () => {

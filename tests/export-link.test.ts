@@ -17,6 +17,7 @@ const ticket = (over: Partial<ExportTicket> = {}): ExportTicket => ({
   recordCount: 5,
   filename: 'logs_20260105_100000.csv',
   expiresAt: NOW + 1000,
+  preparedBy: { id: null, email: null, name: null },
   ...over,
 });
 const tokenOf = (path: string) => new URL(path, 'http://reel').searchParams.get('token') as string;

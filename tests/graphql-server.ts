@@ -71,6 +71,7 @@ export function fakeServices(over: Partial<Services> = {}): Services {
     return scope;
   };
   return {
+    audit: { viewed: async () => {} },
     authorizer: {
       require,
       viewScope: async (caller) => (kind(caller) === 'viewer' ? scope : null),

@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { Authorizer } from '../src/auth/authorize.js';
 import type { Grant } from '../src/auth/grant.js';
 import { claimsMentor } from '../src/auth/mentor.js';
-import type { Author, Scope } from '../src/auth/scope.js';
+import type { Author, Reader, Scope } from '../src/auth/scope.js';
 import { issueModuleToken, issuePersonToken, tokenVerifier } from '../src/auth/token.js';
 import { conflict } from '../src/errors.js';
 import { checkInput } from '../src/log/check-entry.js';
@@ -12,7 +12,7 @@ import { Identifier } from '../src/log/identify.js';
 import type { CreateLogInput, LogFilter, PageRequest } from '../src/log/inputs.js';
 import { CountPrecision } from '../src/log/log-count.js';
 import { type LogEntry, LogOrigin, LogSeverity } from '../src/log/log-entry.entity.js';
-import { readCaller } from '../src/request.js';
+import { readCaller, readConnection } from '../src/request.js';
 import type { RestOptions, StatisticsReader } from '../src/rest/options.js';
 import { REST_PREFIX, restRoutes } from '../src/rest/routes.js';
 import { EXPORT_COLUMNS } from '../src/rest/wire.js';
@@ -182,6 +182,7 @@ export async function openRestHouse(
   const now = { ms: Date.UTC(2026, 0, 5, 10, 0, 0) };
   const exports = new ExportService({
     reader: sealed,
+    audit: { exported: async () => {} },
     catchUp: async () => reel.entries.at(-1)?.sequence ?? 0,
     proofs: { bundles: async (_scope, entries) => entries.map(() => ({})), note: async () => null },
     columns: EXPORT_COLUMNS,
@@ -207,6 +208,9 @@ export async function openRestHouse(
   return { app, reel, sealed, exports, errors, now };
 }
 
+/** Who exports where no call is made. */
+export const READER: Reader = { id: null, email: null, name: null, ip: null, agent: null, requestId: TENANT };
+
 /** The REST room before any trail, with the doors of these tests. */
 export async function restApp(
   trail: Pick<RestOptions, 'reel' | 'stats' | 'exports'>,
@@ -223,7 +227,9 @@ export async function restApp(
       browserLogging: true,
       browserEntriesPerMinute: entriesPerMinute,
     }),
+    audit: { viewed: async () => {} },
     readCaller: (request) => readCaller(request.raw, { verify, trusts: () => false }),
+    readConnection: (request) => readConnection(request.raw, () => false),
     config: { defaultPageSize: 50, maxPageSize: 100 },
     log: { error: (...said: unknown[]) => void errors.push(said) },
   });

@@ -20,6 +20,7 @@ beforeAll(async () => {
       stats: new StatsService(trail.database),
       exports: new ExportService({
         reader: trail.reader,
+        audit: { exported: async () => {} },
         catchUp: (tenantId) => trail.sequencer.catchUp(tenantId),
         proofs: exportProofs(new StoredSeal(trail.database)),
         columns: EXPORT_COLUMNS,

@@ -1,4 +1,8 @@
 import type { Credential } from './credential.js';
+import type { Reader } from './scope.js';
+
+/** Where a call comes from. */
+export type Connection = Pick<Caller, 'ip' | 'agent' | 'requestId'>;
 
 /** Who calls, from where, for which tenant. `src/request.ts` makes it of an HTTP request. */
 export interface Caller {
@@ -15,3 +19,16 @@ export interface Caller {
   /** The Authorization header as it came. */
   readonly authorization: string | null;
 }
+
+/** The caller as one who looks. */
+export const readerOf = ({ credential, ip, agent, requestId }: Caller): Reader => {
+  const person = credential?.kind === 'person' ? credential : null;
+  return {
+    id: person?.id ?? null,
+    email: person?.email ?? null,
+    name: person?.name ?? null,
+    ip,
+    agent,
+    requestId,
+  };
+};

@@ -24,3 +24,13 @@ export type Author =
       readonly ip: string | null;
       readonly agent: string | null;
     };
+
+/** Who looks: what Reel writes of a person where reads are recorded. */
+export interface Reader {
+  readonly id: string | null;
+  readonly email: string | null;
+  readonly name: string | null;
+  readonly ip: string | null;
+  readonly agent: string | null;
+  readonly requestId: string;
+}

@@ -4,6 +4,7 @@ import type { Config } from '../config.js';
 import type { ExportService } from '../log/export.js';
 import type { LogFilter } from '../log/inputs.js';
 import type { LogEntry } from '../log/log-entry.entity.js';
+import type { ReadAudit } from '../log/read-audit.js';
 import type { ReelService } from '../log/reel.service.js';
 import type { StatsService } from '../log/stats.js';
 import type { Caller } from '../request.js';
@@ -27,6 +28,7 @@ export interface Services {
   readonly stats: Pick<StatsService, 'stats'>;
   readonly exports: Pick<ExportService, 'prepare'>;
   readonly seal: SealService;
+  readonly audit: Pick<ReadAudit, 'viewed'>;
   readonly authorizer: Pick<Authorizer, 'require' | 'viewScope' | 'exportScope' | 'author' | 'internal'>;
   /** null where nobody may subscribe yet. */
   readonly tail: Tail | null;

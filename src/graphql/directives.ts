@@ -15,6 +15,7 @@ import {
   getDirectiveValues,
 } from 'graphql';
 import { createParameterDecorator, Directive } from 'type-graphql';
+import { VIEW } from '../auth/actions.js';
 import { MENTOR_SCOPES, type MentorScope } from '../auth/grant.js';
 import type { Author, Scope } from '../auth/scope.js';
 import type { ReelContext } from './context.js';
@@ -79,7 +80,9 @@ function granted<T>(grants: WeakMap<GraphQLResolveInfo, T>, info: GraphQLResolve
   return grant;
 }
 
-type Grant = (context: ReelContext, info: GraphQLResolveInfo) => Promise<void>;
+/** Records a look, before its answer. */
+type RecordLook = (args: Record<string, unknown>) => Promise<void>;
+type Grant = (context: ReelContext, info: GraphQLResolveInfo) => Promise<RecordLook | undefined>;
 type Field = GraphQLFieldConfig<unknown, ReelContext, GraphQLArgs>;
 
 /**
@@ -116,8 +119,11 @@ type Resolve = GraphQLFieldResolver<unknown, ReelContext>;
 const guarded =
   (grant: Grant, resolve: Resolve): Resolve =>
   async (source, args, context, info) => {
-    await grant(context, info);
-    return resolve(source, args, context, info);
+    const recordLook = await grant(context, info);
+    const answer = await resolve(source, args, context, info);
+    // After looking, so that what is seen is not the record of seeing it; before answering, so that none goes unrecorded.
+    await recordLook?.(args);
+    return answer;
   };
 
 function grantsOf({ astNode }: Field): Grant[] {
@@ -127,16 +133,21 @@ function grantsOf({ astNode }: Field): Grant[] {
     | undefined;
   const grants: Grant[] = [];
   if (mentor)
-    grants.push(async ({ services, caller }, info) => {
-      scopes.set(info, await services.authorizer.require(caller, mentor.action, mentor.scopes));
+    grants.push(async ({ services, caller, loaders }, info) => {
+      const scope = await services.authorizer.require(caller, mentor.action, mentor.scopes);
+      scopes.set(info, scope);
+      if (mentor.action !== VIEW) return undefined;
+      return (args) => loaders.recordLook(scope, { field: info.fieldName, arguments: args });
     });
   if (getDirectiveValues(INTERNAL, astNode))
     grants.push(async ({ services, caller }, info) => {
       authors.set(info, services.authorizer.internal(caller));
+      return undefined;
     });
   if (getDirectiveValues(AUTHENTICATED, astNode))
     grants.push(async ({ services, caller }, info) => {
       authors.set(info, await services.authorizer.author(caller));
+      return undefined;
     });
   return grants;
 }

@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import { readerOf } from '../auth/caller.js';
 import type { Scope } from '../auth/scope.js';
 import type { LogEntry } from '../log/log-entry.entity.js';
 import { checkSize } from '../log/page.js';
@@ -9,19 +10,27 @@ import type { Services } from './context.js';
 /** Looks up what hangs on single entries, in one query for all entries of a level. Lives as long as one operation. */
 export class Loaders {
   private scope: Promise<Scope | null> | null = null;
+  private look: Promise<void> | null = null;
   private readonly requests = new Map<number, DataLoader<string, LogEntry[]>>();
   private proofs: DataLoader<string, InclusionProof | null> | null = null;
 
   constructor(
     private readonly caller: Caller,
-    private readonly services: Pick<Services, 'authorizer' | 'reel' | 'seal'>,
+    private readonly services: Pick<Services, 'authorizer' | 'reel' | 'seal' | 'audit'>,
   ) {}
+
+  /** Records that the caller looks, once an operation; to be awaited before anything seen is answered. */
+  recordLook(scope: Scope, look: Record<string, unknown>): Promise<void> {
+    this.look ??= this.services.audit.viewed(readerOf(this.caller), scope, { door: 'graphql', ...look });
+    return this.look;
+  }
 
   /** Other entries of the same request that the caller may view, oldest first. Errors: BAD_USER_INPUT for `first`. */
   async related(entry: LogEntry, first: number): Promise<LogEntry[]> {
     checkSize('first', first);
     const scope = entry.requestId === null ? null : await this.viewScope();
     if (entry.requestId === null || scope === null) return [];
+    await this.recordLook(scope, { field: 'related', requestId: entry.requestId });
     const found = await this.requestLoader(scope, first).load(entry.requestId);
     return found.filter((other) => other.id !== entry.id).slice(0, first);
   }
@@ -30,6 +39,7 @@ export class Loaders {
   async proof(entry: LogEntry): Promise<InclusionProof | null> {
     const scope = await this.viewScope();
     if (scope === null || !reaches(scope, entry)) return null;
+    await this.recordLook(scope, { field: 'proof', entryId: entry.id });
     this.proofs ??= new DataLoader(async (ids) => {
       const found = await this.services.seal.proofs(scope, ids);
       return ids.map((id) => found.get(id) ?? null);

@@ -11,6 +11,7 @@ import {
   Subscription,
 } from 'type-graphql';
 import { EXPORT, VIEW } from '../auth/actions.js';
+import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
 import { unavailable } from '../errors.js';
 import { changesOf, LogChange } from '../log/changes.js';
@@ -99,7 +100,7 @@ export class LogResolver {
     @Ctx() { services, caller }: ReelContext,
   ): Promise<LogExport> {
     // What @mentor grants may be several clients; an export is one's.
-    return services.exports.prepare(await services.authorizer.exportScope(caller), input);
+    return services.exports.prepare(await services.authorizer.exportScope(caller), input, readerOf(caller));
   }
 
   @Subscription(() => LogEntry, {

@@ -51,10 +51,11 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     stats,
     exports,
     authorizer,
+    audit,
   } = options;
   const closing = new AbortController();
   const tail = trail ? subscribableTail(trail, authorizer, closing.signal) : null;
-  const services: Services = { reel, stats, exports, authorizer, seal, tail };
+  const services: Services = { reel, stats, exports, authorizer, audit, seal, tail };
   const schema = buildReelSchema();
   const apollo = createApollo(schema, config, log);
   await apollo.start();

@@ -1,7 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { CompactSign, compactVerify, errors } from 'jose';
-import type { Scope } from '../auth/scope.js';
+import type { Reader, Scope } from '../auth/scope.js';
 import { forbidden, ReelError } from '../errors.js';
 import type { LogExportFormat, LogFilter } from './inputs.js';
 
@@ -20,6 +20,7 @@ export interface ExportTicket {
   filename: string;
   /** Milliseconds since the epoch. */
   expiresAt: number;
+  preparedBy: Pick<Reader, 'id' | 'email' | 'name'>;
 }
 
 const PATH = '/api/v1/reel/exports/';

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { Scope } from '../auth/scope.js';
+import type { Reader, Scope } from '../auth/scope.js';
 import { badInput } from '../errors.js';
 import { checkpointLine, EXPORT_FORMATS, type ExportColumn } from './export-format.js';
 import { ExportLinks, type ExportTicket } from './export-link.js';
@@ -8,6 +8,7 @@ import type { LogEntry } from './log-entry.entity.js';
 import type { LogExport } from './log-export.js';
 import { readQueryLine } from './query-filter.js';
 import { parseQueryLine, printQueryLine } from './query-line.js';
+import type { ReadAudit } from './read-audit.js';
 
 export type { LogExport };
 
@@ -46,6 +47,8 @@ export interface ExportProofs {
 export interface ExportParts {
   reader: SealedReader;
   proofs: ExportProofs;
+  /** Records who exports; nothing is answered before that is on disk. */
+  audit: Pick<ReadAudit, 'exported'>;
   /** Waits until everything acknowledged so far has its place in the tenant's order; answers the last place (0: none). */
   catchUp(tenantId: string): Promise<number>;
   /** In the order of the file; `data` among them is left out unless it is asked for. */
@@ -76,7 +79,7 @@ export class ExportService {
    * Every entry acknowledged before the call is in it. Errors: BAD_USER_INPUT for includeProofs with another format than
    * NDJSON, a faulty filter, or more entries than one export may have.
    */
-  async prepare(scope: Scope, input: ExportLogsInput): Promise<LogExport> {
+  async prepare(scope: Scope, input: ExportLogsInput, reader: Reader): Promise<LogExport> {
     const format = input.format ?? LogExportFormat.CSV;
     const includeProofs = input.includeProofs ?? false;
     if (includeProofs && format !== LogExportFormat.NDJSON)
@@ -101,8 +104,10 @@ export class ExportService {
       recordCount,
       filename,
       expiresAt,
+      preparedBy: { id: reader.id, email: reader.email, name: reader.name },
     };
     const downloadUrl = await this.links.write(ticket);
+    await this.parts.audit.exported(reader, scope, { step: 'prepared', ...fileOf(ticket) });
     return {
       downloadUrl,
       filename,
@@ -111,9 +116,20 @@ export class ExportService {
     };
   }
 
-  /** Errors: FORBIDDEN for a link that is not valid (any more). */
-  async open(filename: string, token: string): Promise<ExportFile> {
+  /**
+   * `by`: the connection that fetches; who it is, the link does not tell, so it counts as whoever prepared it. Errors:
+   * FORBIDDEN for a link that is not valid (any more).
+   */
+  async open(
+    filename: string,
+    token: string,
+    by: Pick<Reader, 'ip' | 'agent' | 'requestId'>,
+  ): Promise<ExportFile> {
     const ticket = await this.links.read(filename, token);
+    await this.parts.audit.exported({ ...ticket.preparedBy, ...by }, ticket.scope, {
+      step: 'fetched',
+      ...fileOf(ticket),
+    });
     const { contentType } = EXPORT_FORMATS[ticket.format];
     return { filename, contentType, stream: Readable.from(this.pieces(ticket)) };
   }
@@ -158,6 +174,16 @@ function settle(filter: LogFilter, now: Date): LogFilter {
   const query = printQueryLine({ filter: { ...said, since: null, until: null }, relative: {} });
   return { ...filter, query, startDate, endDate };
 }
+
+/** What is recorded of an export. */
+const fileOf = ({ filename, format, filter, includeData, includeProofs, recordCount }: ExportTicket) => ({
+  filename,
+  format,
+  filter,
+  includeData,
+  includeProofs,
+  recordCount,
+});
 
 /** `20260105_100000`, in UTC. */
 const stamp = (at: number): string =>

@@ -1,10 +1,11 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
 import type { Authorizer } from '../auth/authorize.js';
-import type { Caller } from '../auth/caller.js';
+import type { Caller, Connection } from '../auth/caller.js';
 import type { Scope } from '../auth/scope.js';
 import type { Config } from '../config.js';
 import type { ExportService } from '../log/export.js';
 import type { LogFilter } from '../log/inputs.js';
+import type { ReadAudit } from '../log/read-audit.js';
 import type { ReelService } from '../log/reel.service.js';
 
 interface KeyCount {
@@ -29,9 +30,12 @@ export interface RestOptions {
   reel: Pick<ReelService, 'create' | 'list' | 'count' | 'get'>;
   stats: StatisticsReader;
   exports: Pick<ExportService, 'prepare' | 'open'>;
+  audit: Pick<ReadAudit, 'viewed'>;
   authorizer: Pick<Authorizer, 'require' | 'author' | 'exportScope'>;
   /** Errors: UNAUTHENTICATED for a bad token, before BAD_USER_INPUT (loc header) for a bad tenant or client header. */
   readCaller: (request: FastifyRequest) => Caller | Promise<Caller>;
+  /** From where an export link is fetched: it is its own credential, so no other is looked at. */
+  readConnection: (request: FastifyRequest) => Connection;
   config: Pick<Config, 'defaultPageSize' | 'maxPageSize'>;
   log: Pick<FastifyBaseLogger, 'error'>;
 }

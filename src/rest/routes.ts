@@ -1,4 +1,5 @@
-import { errorCodes, type FastifyInstance } from 'fastify';
+import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
+import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
 import { parseUuid } from '../log/values.js';
@@ -30,7 +31,7 @@ interface Rest {
  * credential (401), method (405), permission (403), size and type of the body (413, 415), everything else at once (422).
  */
 export async function restRoutes(app: FastifyInstance, options: RestOptions): Promise<void> {
-  const { reel, stats, exports, authorizer, config } = options;
+  const { reel, stats, exports, audit, authorizer, config } = options;
   const door = new Door(app.prefix, options.readCaller);
 
   app.setErrorHandler((error, request, reply) => answerError(options.log, error, request, reply));
@@ -50,6 +51,10 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   const mayWrite = door.guard((caller) => authorizer.author(caller));
   const mayExport = door.guard((caller) => authorizer.exportScope(caller));
 
+  // Before answering, so that nothing is seen unrecorded.
+  const recordLook = (request: FastifyRequest, scope: Scope, look: Record<string, unknown>) =>
+    audit.viewed(readerOf(door.visit<Scope>(request).caller!), scope, { door: 'rest', ...look });
+
   app.get('/logs', { onRequest: mayView, exposeHeadRoute: true }, async (request) => {
     const visit = door.visit<Scope>(request);
     const faults: Fault[] = [];
@@ -61,12 +66,16 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
         ? []
         : reel.list(scope, filter, { first: pageSize, page }).then((found) => found.entries),
     ]);
+    await recordLook(request, scope, { path: '/logs', filter, page });
     return listToWire(entries, total.value, page, pageSize);
   });
 
-  app.get('/logs/stats', { onRequest: mayView, exposeHeadRoute: true }, async (request) =>
-    statsToWire(await stats.stats(passed(door.visit<Scope>(request), []), null, 'UTC')),
-  );
+  app.get('/logs/stats', { onRequest: mayView, exposeHeadRoute: true }, async (request) => {
+    const scope = passed(door.visit<Scope>(request), []);
+    const found = await stats.stats(scope, null, 'UTC');
+    await recordLook(request, scope, { path: '/logs/stats' });
+    return statsToWire(found);
+  });
 
   // Wildcards, since the router answers a parameter of more than 100 characters itself; the door has seen that no / is in it.
   app.get<Rest>('/logs/*', { onRequest: mayView, exposeHeadRoute: true }, async (request) => {
@@ -76,6 +85,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     if (id === null) faults.push(notAnId(text));
     const scope = passed(door.visit<Scope>(request), faults);
     const entry = id && (await reel.get(scope, id));
+    await recordLook(request, scope, { path: '/logs/{id}', id });
     if (!entry) throw new ReelError('NOT_FOUND', 'Log entry not found');
     return entryToWire(entry);
   });
@@ -100,7 +110,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
       visit.caller?.clientId === null && named
         ? await door.ask(visit.caller, (caller) => authorizer.exportScope(caller, named))
         : visit;
-    return exportToWire(await exports.prepare(passed(passage, faults), input));
+    return exportToWire(await exports.prepare(passed(passage, faults), input, readerOf(visit.caller!)));
   });
 
   // Not the HEAD that Fastify derives from GET: it would read the whole export to the end.
@@ -109,7 +119,11 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     url: '/exports/*',
     exposeHeadRoute: false,
     handler: async (request, reply) => {
-      const file = await exports.open(request.params['*'], queryOf(request).token ?? '');
+      const file = await exports.open(
+        request.params['*'],
+        queryOf(request).token ?? '',
+        await options.readConnection(request),
+      );
       reply.headers(OPENED_BY_A_BROWSER);
       reply.header('Content-Disposition', `attachment; filename="${file.filename}"`).type(file.contentType);
       if (request.method === 'HEAD') return reply.send();

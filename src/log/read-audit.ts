@@ -1,0 +1,60 @@
+import type { Reader, Scope } from '../auth/scope.js';
+import type { ReelService } from './reel.service.js';
+
+/** REEL_AUDIT_READS: nothing, exports, or also every look. */
+export type AuditedReads = 'off' | 'exports' | 'all';
+
+/** What Reel writes about a read stays well below what one entry may hold. */
+const MAX_DETAILS = 48_000;
+
+/**
+ * Records who read what, as entries of Reel's own: reel.logs.viewed and reel.logs.exported. Each is on disk when the
+ * promise resolves, so whoever awaits it before answering answers nothing unrecorded; where it cannot be written, nothing
+ * is answered.
+ */
+export class ReadAudit {
+  constructor(
+    private readonly reel: Pick<ReelService, 'record'>,
+    private readonly reads: AuditedReads,
+  ) {}
+
+  /** `look` says by which door and for what: JSON, kept as data. */
+  async viewed(reader: Reader, scope: Scope, look: Record<string, unknown>): Promise<void> {
+    if (this.reads === 'all') await this.record('reel.logs.viewed', reader, scope, look);
+  }
+
+  async exported(reader: Reader, scope: Scope, file: Record<string, unknown>): Promise<void> {
+    if (this.reads !== 'off') await this.record('reel.logs.exported', reader, scope, file);
+  }
+
+  private async record(
+    action: string,
+    reader: Reader,
+    scope: Scope,
+    details: Record<string, unknown>,
+  ): Promise<void> {
+    const [client = null, ...others] = scope.clients ?? [];
+    await this.reel.record({
+      action,
+      tenantId: scope.tenantId,
+      // Not the client's own entry: an export of the client's entries must not grow by being made.
+      ...(client !== null && others.length === 0 ? { resourceType: 'client', resourceId: client } : {}),
+      actorId: reader.id,
+      actorEmail: reader.email,
+      actorName: reader.name,
+      ipAddress: reader.ip,
+      userAgent: reader.agent,
+      requestId: reader.requestId,
+      data: recordable(details),
+    });
+  }
+}
+
+/** What was asked may hold anything, and has not been checked yet: texts that cannot be stored are mended, and too long a whole is named only. */
+function recordable(details: Record<string, unknown>): Record<string, unknown> {
+  const text = JSON.stringify(details, (_key, value: unknown) =>
+    typeof value === 'string' ? value.replaceAll('\0', '\uFFFD').toWellFormed() : value,
+  );
+  if (Buffer.byteLength(text) <= MAX_DETAILS) return JSON.parse(text) as Record<string, unknown>;
+  return { ...(details.door ? { door: details.door } : {}), tooLong: Buffer.byteLength(text) };
+}
