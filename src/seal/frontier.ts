@@ -95,6 +95,13 @@ export class Frontier {
 
 const NONE: readonly Buffer[] = [];
 
+/** MTH of these leaves. */
+export function rootOf(leafHashes: readonly Buffer[]): Buffer {
+  const frontier = new Frontier();
+  frontier.append(leafHashes);
+  return frontier.root();
+}
+
 /** A tile's hashes, full or partial, one by one. */
 export function splitHashes(bytes: Buffer): Buffer[] {
   const hashes: Buffer[] = [];

@@ -1,0 +1,193 @@
+import { sql } from 'kysely';
+import type { Row, Run } from '../database/connect.js';
+import { idFloor } from '../log/filter.js';
+import { OWN_ACTIONS } from '../log/own-entries.js';
+import { instant } from '../log/reader.js';
+import { type CheckedRow, checkRow, type EntryRow, ROW_COLUMNS } from './check-row.js';
+import { TILE_WIDTH } from './frontier.js';
+import { CHECKPOINT_COLUMNS, type StoredCheckpoint, toCheckpoint } from './stored-tree.js';
+
+/** A place in the tenant's order as it is stored. */
+export interface StoredPlace {
+  seq: number;
+  entryId: string;
+  /** As the order has it. */
+  leafHash: Buffer;
+  /** Null where the entry's row is gone. */
+  entry: CheckedRow | null;
+}
+
+interface PlaceRow extends EntryRow {
+  seq: string;
+  entry_id: string;
+  leaf_hash: Buffer;
+}
+
+/** Places from `after` (exclusive) to `until`, in order. */
+export async function readPlaces(
+  run: Run,
+  tenantId: string,
+  after: number,
+  until: number,
+): Promise<StoredPlace[]> {
+  const rows = await readPlaceRows(run, tenantId, after, until);
+  return rows.map(toPlace);
+}
+
+/** Apart from toPlace, so that the database reads on while rows are worked out. */
+export const readPlaceRows = (
+  run: Run,
+  tenantId: string,
+  after: number,
+  until: number,
+): Promise<PlaceRow[]> =>
+  run<PlaceRow>(sql`
+    select s.seq, s.entry_id, s.leaf_hash, ${ROW_COLUMNS} from (
+      select tenant_id, seq, entry_id, leaf_hash from reel_log_sequence
+      where tenant_id = ${tenantId}::uuid and seq > ${after} and seq <= ${until}
+    ) s left join reel_log_entries e on e.tenant_id = s.tenant_id and e.id = s.entry_id and e.tenant_id = ${tenantId}::uuid
+    order by s.seq`);
+
+export const toPlace = (row: PlaceRow): StoredPlace => ({
+  seq: Number(row.seq),
+  entryId: row.entry_id,
+  leafHash: row.leaf_hash,
+  entry: row.id === null ? null : checkRow(row),
+});
+
+export async function lastSequence(run: Run, tenantId: string): Promise<number> {
+  const [row] = await run<{ last: string | null }>(
+    sql`select max(seq) as last from reel_log_sequence where tenant_id = ${tenantId}::uuid`,
+  );
+  return Number(row?.last ?? 0);
+}
+
+/** Checkpoints by size, from one beyond `after`. */
+export async function* walkCheckpoints(run: Run, tenantId: string): AsyncGenerator<StoredCheckpoint> {
+  const most = 1_000;
+  let after: number | null = null;
+  for (;;) {
+    const rows: Row[] = await run(sql`
+      select ${CHECKPOINT_COLUMNS} from reel_log_checkpoints
+      where tenant_id = ${tenantId}::uuid and (${after}::bigint is null or tree_size > ${after}::bigint)
+      order by tree_size limit ${most}`);
+    for (const row of rows) yield toCheckpoint(row);
+    if (rows.length < most) return;
+    after = toCheckpoint(rows.at(-1)!).treeSize;
+  }
+}
+
+export async function newestCheckpoints(
+  run: Run,
+  tenantId: string,
+  most: number,
+): Promise<StoredCheckpoint[]> {
+  const rows = await run(sql`
+    select ${CHECKPOINT_COLUMNS} from reel_log_checkpoints
+    where tenant_id = ${tenantId}::uuid order by tree_size desc limit ${most}`);
+  return rows.map(toCheckpoint);
+}
+
+export interface StoredTile {
+  hashes: Buffer;
+  root: Buffer;
+}
+
+/** Tiles of a level by index, from `from` to before `end`. */
+export async function readTiles(
+  run: Run,
+  tenantId: string,
+  level: number,
+  from: number,
+  end: number,
+): Promise<Map<number, StoredTile>> {
+  const rows = await run<{ tile_index: string; hashes: Buffer; root: Buffer }>(sql`
+    select tile_index, hashes, root from reel_log_tiles
+    where tenant_id = ${tenantId}::uuid and level = ${level} and tile_index >= ${from} and tile_index < ${end}`);
+  return new Map(rows.map(({ tile_index, hashes, root }) => [Number(tile_index), { hashes, root }]));
+}
+
+/** Tiles that a log of this size has not: beyond its full ones, or of no level. */
+export async function readStrayTiles(
+  run: Run,
+  tenantId: string,
+  size: number,
+): Promise<{ level: number; index: string }[]> {
+  return run<{ level: number; index: string }>(sql`
+    select level, tile_index as index from reel_log_tiles
+    where tenant_id = ${tenantId}::uuid and (level < 0 or tile_index < 0
+      or tile_index >= trunc(${size}::numeric / power(${TILE_WIDTH}::numeric, level + 1)))
+    order by level, tile_index limit 1000`);
+}
+
+/** What the trail itself says was done to its entries. */
+export interface Excuses {
+  /** Entries whose id is smaller may be gone. */
+  removedBefore: string;
+  /** Values of erased_at that an entry accounts for. */
+  erasedAt: ReadonlySet<string>;
+}
+
+export async function readExcuses(run: Run, tenantId: string): Promise<Excuses> {
+  const rows = await run<{ action: string; said: string }>(sql`
+    select action, coalesce(data->>'before', data->>'erasedAt') as said from reel_log_entries
+    where tenant_id = ${tenantId}::uuid and module = 'reel' and action in (${OWN_ACTIONS.cleanup}, ${OWN_ACTIONS.erase})
+      and coalesce(data->>'before', data->>'erasedAt') is not null`);
+  const said = (action: string) => rows.filter((row) => row.action === action).map((row) => row.said);
+  const befores = said(OWN_ACTIONS.cleanup).filter((at) => !Number.isNaN(Date.parse(at)));
+  return {
+    removedBefore:
+      befores
+        .map((at) => idFloor(at))
+        .sort()
+        .at(-1) ?? '',
+    erasedAt: new Set(said(OWN_ACTIONS.erase)),
+  };
+}
+
+export interface StrayRow {
+  entry: CheckedRow;
+  /** Hash that the inbox has; null where the entry does not wait there. */
+  waiting: Buffer | null;
+  createdAt: string;
+}
+
+/** Entries that have no place: those in the inbox and those that nothing speaks of. `most` of the latter. */
+export async function readStrays(run: Run, tenantId: string, most: number): Promise<StrayRow[]> {
+  const rows = await run<EntryRow & { waiting: Buffer | null }>(sql`
+    (select ${ROW_COLUMNS}, i.leaf_hash as waiting from reel_log_inbox i
+      join reel_log_entries e on e.tenant_id = i.tenant_id and e.id = i.entry_id
+      where i.tenant_id = ${tenantId}::uuid)
+    union all
+    (select ${ROW_COLUMNS}, null::bytea as waiting from reel_log_entries e
+      where e.tenant_id = ${tenantId}::uuid
+        and not exists (select from reel_log_sequence s where s.tenant_id = e.tenant_id and s.entry_id = e.id)
+        and not exists (select from reel_log_inbox i where i.tenant_id = e.tenant_id and i.entry_id = e.id)
+      limit ${most})`);
+  return rows.map((row) => ({
+    entry: checkRow(row),
+    waiting: row.waiting,
+    createdAt: instant(row.created_at),
+  }));
+}
+
+/** Rows of the inbox without an entry, or whose entry has a place already. */
+export async function readWrongInbox(
+  run: Run,
+  tenantId: string,
+): Promise<{ entryId: string; placed: number | null }[]> {
+  const rows = await run<{ entry_id: string; seq: string | null }>(sql`
+    select i.entry_id, s.seq from reel_log_inbox i
+    left join reel_log_sequence s on s.tenant_id = i.tenant_id and s.entry_id = i.entry_id
+    where i.tenant_id = ${tenantId}::uuid and (s.seq is not null or not exists (
+      select from reel_log_entries e where e.tenant_id = i.tenant_id and e.id = i.entry_id))`);
+  return rows.map(({ entry_id, seq }) => ({ entryId: entry_id, placed: seq === null ? null : Number(seq) }));
+}
+
+/** The first place whose entry is newer than this id; `end` where there is none. */
+export async function placeBefore(run: Run, tenantId: string, id: string, end: number): Promise<number> {
+  const [row] = await run<{ seq: string }>(sql`
+    select seq from reel_log_sequence where tenant_id = ${tenantId}::uuid and entry_id > ${id}::uuid
+    order by entry_id limit 1`);
+  return row ? Number(row.seq) : end;
+}

@@ -1,0 +1,91 @@
+import type { Run } from '../database/connect.js';
+import { openCheckpoint, originOf } from './checkpoint.js';
+import type { Report } from './fault.js';
+import type { Verifier } from './note.js';
+import { newestCheckpoints, walkCheckpoints } from './stored-order.js';
+import type { StoredCheckpoint } from './stored-tree.js';
+
+/** A root that the tree must have at a size. */
+export interface Milestone {
+  size: number;
+  root: Buffer;
+  /** Whose: the log's own, or a note that was kept outside. */
+  isKept: boolean;
+}
+
+/** Walks a tenant's checkpoints beside its entries, and checks of each what it says by itself. */
+export class CheckpointWalk {
+  private readonly source: AsyncGenerator<StoredCheckpoint>;
+  private before = 0;
+  private next: Milestone | null = null;
+
+  constructor(
+    private readonly tenantId: string,
+    private readonly run: Run,
+    private readonly keys: readonly Verifier[],
+    private readonly report: Report,
+  ) {
+    this.source = walkCheckpoints(run, tenantId);
+  }
+
+  /** The next one that holds by itself, not taken yet; null after the last. */
+  async peek(): Promise<Milestone | null> {
+    while (this.next === null) {
+      const { value, done } = await this.source.next();
+      if (done) return null;
+      this.next = this.check(value);
+    }
+    return this.next;
+  }
+
+  take(): void {
+    this.next = null;
+  }
+
+  /** Size of the last one that was read. */
+  get last(): number {
+    return this.before;
+  }
+
+  private check(stored: StoredCheckpoint): Milestone | null {
+    const { treeSize: size, previousSize } = stored;
+    const fault = (detail: string) => this.report({ kind: 'checkpoint', sequence: size, detail });
+    if (previousSize > this.before)
+      this.report({
+        kind: 'checkpoint',
+        sequence: previousSize,
+        detail: `is missing; the one of ${size} entries names it as the one before`,
+      });
+    else if (previousSize < this.before)
+      fault(`names ${previousSize} as the size of the one before, which is ${this.before}`);
+    this.before = size;
+    const wrong = whyWrong(stored, this.tenantId, this.keys);
+    if (wrong !== null) fault(wrong);
+    return wrong === null ? { size, root: stored.rootHash, isKept: false } : null;
+  }
+
+  /**
+   * How many entries the log has, going by what was signed: a row that was changed afterwards still tells by its note,
+   * or, up to the last place, by its column.
+   */
+  async sealedSize(lastPlace: number): Promise<number | null> {
+    const sizes = (await newestCheckpoints(this.run, this.tenantId, 20)).map((stored) => {
+      const opened = openCheckpoint(stored.note, this.keys);
+      if (typeof opened !== 'string' && opened.origin.endsWith(`/${this.tenantId}`)) return opened.treeSize;
+      return stored.treeSize <= lastPlace ? stored.treeSize : 0;
+    });
+    return sizes.length === 0 ? null : Math.max(...sizes);
+  }
+}
+
+function whyWrong(stored: StoredCheckpoint, tenantId: string, keys: readonly Verifier[]): string | null {
+  const opened = openCheckpoint(stored.note, keys);
+  if (typeof opened === 'string') return `its note is ${opened}`;
+  const origin = originOf(opened.verifier.name, tenantId);
+  if (opened.origin !== origin) return `its note is of the log ${opened.origin}, expected ${origin}`;
+  if (opened.treeSize !== stored.treeSize) return `its note is of ${opened.treeSize} entries`;
+  if (!opened.rootHash.equals(stored.rootHash)) return 'its root hash is another than its note has';
+  if (opened.sealedAt !== stored.sealedAt)
+    return `its time is ${stored.sealedAt}, expected ${opened.sealedAt} as in its note`;
+  return null;
+}

@@ -1,0 +1,75 @@
+import { sql } from 'kysely';
+import type { Row, Run } from '../database/connect.js';
+import { idFloor } from '../log/filter.js';
+import { SEVERITIES } from '../log/log-entry.entity.js';
+import { instant } from '../log/reader.js';
+import type { Report } from './fault.js';
+import { placeBefore } from './stored-order.js';
+
+interface CountRow extends Row {
+  span: number;
+  bucket: string;
+  client_id: string | null;
+  module: string;
+  severity: number;
+  kept: string;
+  real: string;
+}
+
+/** Compares the counts with the entries that have their place; `extras` are entries that have none by rights. */
+export async function verifyCounts(
+  run: Run,
+  tenantId: string,
+  extras: readonly string[],
+  size: number,
+  report: Report,
+): Promise<void> {
+  const rows = await run<CountRow>(sql`
+    with quarters as materialized (
+      select date_bin('15 minutes', e.created_at, timestamptz 'epoch') as bucket, e.client_id, e.module, e.severity,
+        count(*) as n
+      from reel_log_entries e
+      where e.tenant_id = ${tenantId}::uuid and not (e.id = any (${extras}::uuid[]))
+        and not exists (select from reel_log_inbox i where i.tenant_id = e.tenant_id and i.entry_id = e.id)
+      group by 1, 2, 3, 4
+    )
+    select span, bucket::text as bucket, client_id, module, severity, sum(kept) as kept, sum(real) as real from (
+      select span, bucket, client_id, module, severity, count as kept, 0 as real from reel_log_counts
+      where tenant_id = ${tenantId}::uuid
+      union all select 15, bucket, client_id, module, severity, 0, n from quarters
+      union all select 1440, date_bin('1 day', bucket, timestamptz 'epoch'), client_id, module, severity, 0, n from quarters
+    ) both_sides
+    group by span, bucket, client_id, module, severity having sum(kept) <> sum(real)
+    order by bucket, span, client_id, module, severity`);
+  for (const row of rows) {
+    const bucket = instant(row.bucket);
+    report({
+      kind: 'count',
+      sequence: await placeOf(run, tenantId, row, bucket, size),
+      detail:
+        `${row.span === 15 ? 'the quarter of an hour' : row.span === 1440 ? 'the day' : `a span of ${row.span} minutes`}` +
+        ` from ${bucket}, module ${row.module}, severity ${SEVERITIES[row.severity] ?? row.severity}, ` +
+        `client ${row.client_id ?? 'none'}: expected ${row.real}, got ${row.kept}`,
+    });
+  }
+}
+
+/** The first entry that is counted there or, where there is none, that is newer. */
+async function placeOf(
+  run: Run,
+  tenantId: string,
+  row: CountRow,
+  bucket: string,
+  size: number,
+): Promise<number> {
+  const start = Date.parse(bucket);
+  if (Number.isNaN(start)) return size;
+  const from = idFloor(bucket);
+  const until = idFloor(new Date(start + row.span * 60_000).toISOString());
+  const [found] = await run<{ seq: string }>(sql`
+    select s.seq from reel_log_entries e join reel_log_sequence s on s.tenant_id = e.tenant_id and s.entry_id = e.id
+    where e.tenant_id = ${tenantId}::uuid and e.id >= ${from}::uuid and e.id < ${until}::uuid
+      and e.module = ${row.module} and e.severity = ${row.severity} and e.client_id is not distinct from ${row.client_id}::uuid
+    order by e.id limit 1`);
+  return found ? Number(found.seq) : placeBefore(run, tenantId, from, size);
+}

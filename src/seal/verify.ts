@@ -1,0 +1,148 @@
+import type { Run } from '../database/connect.js';
+import type { Report } from './fault.js';
+import { TILE_WIDTH } from './frontier.js';
+import type { Verifier } from './note.js';
+import {
+  lastSequence,
+  readExcuses,
+  readPlaceRows,
+  readStrays,
+  readStrayTiles,
+  readTiles,
+  type StoredPlace,
+  toPlace,
+} from './stored-order.js';
+import { CheckpointWalk, type Milestone } from './verify-checkpoints.js';
+import { verifyCounts } from './verify-counts.js';
+import { PlaceJudge } from './verify-places.js';
+import { verifyStrays } from './verify-strays.js';
+import { TreeCheck } from './verify-tree.js';
+
+export interface VerifyOptions {
+  /** Keys that checkpoints may be signed with. */
+  keys: readonly Verifier[];
+  /** A checkpoint that was kept outside, which the log must still extend. */
+  kept?: { size: number; root: Buffer } | null;
+  report: Report;
+  /** Told now and then how many places of how many are done. */
+  onProgress?: (done: number, size: number) => void;
+}
+
+export interface Verified {
+  size: number;
+  /** Of the tree as recomputed. */
+  root: Buffer;
+  faults: number;
+}
+
+/** Places read at once: whole tiles. */
+const PAGE = 8 * TILE_WIDTH;
+/** Entries without a place that are told one by one. */
+const MOST_STRAYS = 100_000;
+
+/**
+ * Recomputes a tenant's log from its stored rows: every leaf, tile, checkpoint and count. `run` is of one snapshot that
+ * reads this tenant. Memory does not grow with the log, only with what is wrong.
+ */
+export async function verifyTenant(run: Run, tenantId: string, options: VerifyOptions): Promise<Verified> {
+  let faults = 0;
+  const report: Report = (fault) => {
+    faults += 1;
+    options.report(fault);
+  };
+  const last = await lastSequence(run, tenantId);
+  const checkpoints = new CheckpointWalk(tenantId, run, options.keys, report);
+  const size = (await checkpoints.sealedSize(last)) ?? last;
+  const strays = await readStrays(run, tenantId, MOST_STRAYS);
+  const unplaced = strays.map(({ entry }) => entry.leaf);
+  const judge = new PlaceJudge(await readExcuses(run, tenantId), report, unplaced);
+  const tree = new TreeCheck(
+    milestones(checkpoints, options, size, report),
+    judge,
+    report,
+    async (level, index) => (await readTiles(run, tenantId, level, index, index + 1)).get(index),
+  );
+
+  let ahead = readPlaceRows(run, tenantId, 0, PAGE);
+  for (let after = 0; after < size; after += PAGE) {
+    const until = Math.min(after + PAGE, size);
+    const rows = await ahead;
+    const tiles = await readTiles(run, tenantId, 0, after / TILE_WIDTH, Math.ceil(until / TILE_WIDTH));
+    // The database reads the next page while this one is worked out.
+    ahead = readPlaceRows(run, tenantId, after + PAGE, after + 2 * PAGE);
+    ahead.catch(() => {});
+    const places = byPlace(rows.map(toPlace), after);
+    for (let start = after; start < until; start += TILE_WIDTH) {
+      const end = Math.min(start + TILE_WIDTH, until);
+      const slots = Array.from({ length: end - start }, (_, at) => places[start - after + at] ?? null);
+      await tree.add(start, slots, tiles.get(start / TILE_WIDTH));
+    }
+    options.onProgress?.(until, size);
+  }
+  await ahead;
+  await tree.end();
+  await verifyBeyond(run, tenantId, size, last, judge, report);
+  judge.end();
+  const extras = await verifyStrays(run, tenantId, size, strays, judge, report);
+  await verifyTileRows(run, tenantId, size, report);
+  await verifyCounts(run, tenantId, extras, Math.max(size, 1), report);
+  return { size, root: tree.root(), faults };
+}
+
+function byPlace(places: readonly StoredPlace[], after: number): (StoredPlace | undefined)[] {
+  const slots: (StoredPlace | undefined)[] = [];
+  for (const place of places) slots[place.seq - after - 1] = place;
+  return slots;
+}
+
+/** Every root that is known from elsewhere, by size. */
+async function* milestones(
+  checkpoints: CheckpointWalk,
+  { kept }: VerifyOptions,
+  size: number,
+  report: Report,
+): AsyncGenerator<Milestone> {
+  let outside: Milestone | null = kept ? { ...kept, isKept: true } : null;
+  for (;;) {
+    const own = await checkpoints.peek();
+    if (outside && (own === null || outside.size <= own.size)) {
+      yield outside;
+      outside = null;
+    } else if (own) {
+      checkpoints.take();
+      yield own;
+    } else break;
+  }
+  if (checkpoints.last < size)
+    report({
+      kind: 'checkpoint',
+      sequence: size,
+      detail: `is missing; the newest is of ${checkpoints.last} entries`,
+    });
+}
+
+/** Places past what was sealed: the sequencer gives none without a checkpoint. */
+async function verifyBeyond(
+  run: Run,
+  tenantId: string,
+  size: number,
+  last: number,
+  judge: PlaceJudge,
+  report: Report,
+): Promise<void> {
+  if (last <= size) return;
+  for (let after = size; after < last; after += PAGE)
+    for (const place of (await readPlaceRows(run, tenantId, after, after + PAGE)).map(toPlace))
+      judge.beyond(place);
+  report({ kind: 'checkpoint', sequence: last, detail: `is missing; the newest is of ${size} entries` });
+}
+
+/** Tiles of places that the log does not have, and of levels that it has not grown to. */
+async function verifyTileRows(run: Run, tenantId: string, size: number, report: Report): Promise<void> {
+  for (const { level, index } of await readStrayTiles(run, tenantId, size))
+    report({
+      kind: 'tile',
+      sequence: size + 1,
+      detail: `tile ${index} of level ${level} is of entries that the log does not have`,
+    });
+}
