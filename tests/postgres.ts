@@ -7,7 +7,11 @@ export interface TestDatabase {
   ownerUrl: string;
   runtimeUrl: string;
   /** Runs statements as the owner, who sees every tenant; with a superuser's rights where asked. */
-  query(sql: string, parameters?: unknown[], as?: 'owner' | 'superuser' | 'runtime'): Promise<Record<string, unknown>[]>;
+  query(
+    sql: string,
+    parameters?: unknown[],
+    as?: 'owner' | 'superuser' | 'runtime',
+  ): Promise<Record<string, unknown>[]>;
   drop(): Promise<void>;
 }
 

@@ -11,7 +11,12 @@ beforeAll(async () => {
 });
 afterAll(() => trail?.close());
 
-const entry = (tenantId: string, more = {}) => ({ module: 'guardian', action: 'users.create', tenantId, ...more });
+const entry = (tenantId: string, more = {}) => ({
+  module: 'guardian',
+  action: 'users.create',
+  tenantId,
+  ...more,
+});
 const rows = (tenantId: string) =>
   trail.own.query('select * from reel_log_entries where tenant_id = $1 order by id', [tenantId]);
 const whole = (tenantId: string) => ({ tenantId, clients: null });
@@ -35,7 +40,13 @@ test('an answered entry is on disk, every field as it was said', async () => {
     occurredAt: '2026-01-05T10:00:00.123456Z',
   };
   const answered = await trail.service.log(said);
-  expect(answered).toMatchObject({ ...said, ipAddress: '2001:db8::1', origin: 'MODULE', sequence: null, erasedAt: null });
+  expect(answered).toMatchObject({
+    ...said,
+    ipAddress: '2001:db8::1',
+    origin: 'MODULE',
+    sequence: null,
+    erasedAt: null,
+  });
   expect(await trail.service.get(whole(tenantId), answered.id)).toEqual({ ...answered });
   expect(await trail.service.get(whole(randomUUID()), answered.id)).toBeNull();
 });
@@ -46,7 +57,9 @@ test('ids and times grow together, also within one call and when the clock is se
     { kind: 'module', module: '*', ip: null, agent: null },
     Array.from({ length: 500 }, (_, index) => entry(tenantId, { resourceId: String(index) })),
   );
-  expect(entries.map((each) => each.resourceId)).toEqual(Array.from({ length: 500 }, (_, index) => String(index)));
+  expect(entries.map((each) => each.resourceId)).toEqual(
+    Array.from({ length: 500 }, (_, index) => String(index)),
+  );
   expect(entries.map((each) => each.id)).toEqual(entries.map((each) => each.id).sort());
   expect(new Set(entries.map((each) => each.createdAt)).size).toBe(500);
 });
@@ -55,7 +68,9 @@ describe('idempotency keys', () => {
   test('of twenty at once with one key and content, one is stored and all are answered with it', async () => {
     const tenantId = randomUUID();
     const answers = await Promise.all(
-      Array.from({ length: 20 }, () => trail.service.log(entry(tenantId, { idempotencyKey: 'once', data: { a: 1 } }))),
+      Array.from({ length: 20 }, () =>
+        trail.service.log(entry(tenantId, { idempotencyKey: 'once', data: { a: 1 } })),
+      ),
     );
     expect(new Set(answers.map((each) => each.id)).size).toBe(1);
     expect(await rows(tenantId)).toHaveLength(1);
@@ -95,13 +110,22 @@ describe('idempotency keys', () => {
     ]);
     expect(a!.id).toBe(b!.id);
     expect(c!.id).not.toBe(a!.id);
-    const replay = await trail.service.createMany(author, [entry(other, { idempotencyKey: 'x' }), entry(tenantId, { idempotencyKey: 'x' })]);
+    const replay = await trail.service.createMany(author, [
+      entry(other, { idempotencyKey: 'x' }),
+      entry(tenantId, { idempotencyKey: 'x' }),
+    ]);
     expect(replay.map((each) => each.id)).toEqual([c!.id, a!.id]);
     await expect(
-      trail.service.createMany(author, [entry(tenantId), entry(tenantId, { idempotencyKey: 'y' }), entry(tenantId, { idempotencyKey: 'x', action: 'other' })]),
+      trail.service.createMany(author, [
+        entry(tenantId),
+        entry(tenantId, { idempotencyKey: 'y' }),
+        entry(tenantId, { idempotencyKey: 'x', action: 'other' }),
+      ]),
     ).rejects.toMatchObject({ code: 'CONFLICT' });
     expect(await rows(tenantId)).toHaveLength(1);
-    expect(await trail.own.query('select * from reel_log_keys where idempotency_key = $1', ['y'])).toHaveLength(0);
+    expect(
+      await trail.own.query('select * from reel_log_keys where idempotency_key = $1', ['y']),
+    ).toHaveLength(0);
   });
 });
 
@@ -109,7 +133,9 @@ test('past its bound the queue refuses at once, and what it took is stored', asy
   const small = await openTrail({ batchEntries: 10, batches: 1, queueEntries: 50, queueBytes: 10_000_000 });
   try {
     const tenantId = randomUUID();
-    const results = await Promise.allSettled(Array.from({ length: 80 }, () => small.service.log(entry(tenantId))));
+    const results = await Promise.allSettled(
+      Array.from({ length: 80 }, () => small.service.log(entry(tenantId))),
+    );
     const refused = results.filter((each) => each.status === 'rejected');
     expect(refused).toHaveLength(30);
     for (const each of refused)
@@ -137,13 +163,30 @@ test('an entry that the database refuses alone does not take its neighbours with
 describe('the sequencer', () => {
   test('gives places from 1 without gaps, in the order of ids, and counts every entry', async () => {
     const tenantId = randomUUID();
-    await Promise.all(Array.from({ length: 300 }, (_, index) => trail.service.log(entry(tenantId, { module: `m${index % 3}` }))));
+    await Promise.all(
+      Array.from({ length: 300 }, (_, index) =>
+        trail.service.log(entry(tenantId, { module: `m${index % 3}` })),
+      ),
+    );
     expect(await trail.sequencer.catchUp(tenantId)).toBe(300);
-    const page = await trail.service.list(whole(tenantId), null, { first: 100, orderBy: LogOrder.OLDEST_FIRST });
-    expect(page.entries.map((each) => each.sequence)).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
-    const counts = await trail.own.query('select span, sum(count)::int as n from reel_log_counts where tenant_id = $1 group by span order by span', [tenantId]);
-    expect(counts).toEqual([{ span: 15, n: 300 }, { span: 1440, n: 300 }]);
-    expect(await trail.own.query('select * from reel_log_inbox where tenant_id = $1', [tenantId])).toEqual([]);
+    const page = await trail.service.list(whole(tenantId), null, {
+      first: 100,
+      orderBy: LogOrder.OLDEST_FIRST,
+    });
+    expect(page.entries.map((each) => each.sequence)).toEqual(
+      Array.from({ length: 100 }, (_, index) => index + 1),
+    );
+    const counts = await trail.own.query(
+      'select span, sum(count)::int as n from reel_log_counts where tenant_id = $1 group by span order by span',
+      [tenantId],
+    );
+    expect(counts).toEqual([
+      { span: 15, n: 300 },
+      { span: 1440, n: 300 },
+    ]);
+    expect(await trail.own.query('select * from reel_log_inbox where tenant_id = $1', [tenantId])).toEqual(
+      [],
+    );
   });
 
   test('several at once give every entry one place', async () => {
@@ -163,6 +206,8 @@ describe('the sequencer', () => {
     const tenantId = randomUUID();
     await trail.service.log(entry(tenantId));
     trail.sequencer.start();
-    await expect.poll(async () => (await trail.service.list(whole(tenantId), null, {})).entries[0]?.sequence).toBe(1);
+    await expect
+      .poll(async () => (await trail.service.list(whole(tenantId), null, {})).entries[0]?.sequence)
+      .toBe(1);
   });
 });
