@@ -268,10 +268,10 @@ digest() { sha256sum | cut -c 1-12; }
 
 # reel … of the checkout or of a release, with the settings that the service will have.
 reel() {
-  local release=$1
+  local release=$1 file=()
   shift
-  REEL_ENV=production "$root/node_modules/.bin/node" --env-file-if-exists="$service/reel.env" \
-    "$release/dist/cli/reel.js" "$@" >&2
+  [[ ! -f $service/reel.env ]] || file=(--env-file="$service/reel.env")
+  REEL_ENV=production "$root/node_modules/.bin/node" "${file[@]}" "$release/dist/cli/reel.js" "$@" >&2
 }
 
 deploy_service() {
@@ -295,9 +295,11 @@ deploy_service() {
   [[ $migrate == no ]] || reel "$draft" migrate || refuse $? "$name"
   mkdir -p -- "$service/releases"
   [[ $draft == "$release" ]] || mv -T -- "$draft" "$release"
-  local line
-  line=$(past | grep -Fxv -- "$name" || true)
-  switch_to "$name" "${line:+$line$'\n'}$name"
+  if [[ $(past | tail -n 1) != "$name" ]]; then
+    local before
+    before=$(past | grep -Fxv -- "$name" || true)
+    switch_to "$name" "${before:+$before$'\n'}$name"
+  fi
   write_unit
   forget_old
   close_scratch
