@@ -1,0 +1,16 @@
+/** Answers every request with the JSON of one object, made anew each time: what HTTP and the bytes alone cost. */
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+
+const answer: unknown = JSON.parse(readFileSync(process.argv[2]!, 'utf8'));
+const server = createServer((request, response) => {
+  request.resume().on('end', () => {
+    const text = JSON.stringify(answer);
+    response.writeHead(200, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(text),
+    });
+    response.end(text);
+  });
+});
+server.listen(0, '127.0.0.1', () => console.log((server.address() as { port: number }).port));

@@ -1,0 +1,106 @@
+import { get } from 'node:http';
+import pg from 'pg';
+import { type House, residentMib } from './house.ts';
+import { graphql, median, send } from './load.ts';
+import type { Line } from './table.ts';
+
+/** Exports of a whole client beside a bare streamed SELECT, and the server's memory meanwhile. */
+export async function exporting(house: House): Promise<Line[]> {
+  const { url, exporter, sql, tenant, clientId, pid } = house;
+  const { rows } = await sql.query(
+    `select percentile_disc(0.9) within group (order by created_at) as since from reel_log_entries
+     where tenant_id = $1 and client_id = $2`,
+    [tenant.tenantId, clientId],
+  );
+  const tenth = `startDate: "${(rows[0].since as Date).toISOString()}"`;
+  const prepare = async (format: string, filter = '') => {
+    const answer = await send(
+      graphql(
+        url,
+        exporter,
+        `mutation { exportLogs(input: { format: ${format}, filter: { ${filter} } }) { downloadUrl recordCount } }`,
+      ),
+    );
+    return (JSON.parse(answer) as { data: { exportLogs: { downloadUrl: string; recordCount: number } } }).data
+      .exportLogs;
+  };
+  const lines: Line[] = [];
+  const selected: number[] = [];
+  for (const [format, filter] of [
+    ['CSV', tenth],
+    ['CSV', ''],
+    ['NDJSON', ''],
+    ['JSON', ''],
+  ] as const) {
+    const started = performance.now();
+    const { downloadUrl, recordCount } = await prepare(format, filter);
+    const asked = performance.now() - started;
+    selected.push(await stream(house, filter === '' ? null : (rows[0].since as Date)));
+    const before = residentMib(pid);
+    let peak = before;
+    const watch = setInterval(() => {
+      peak = Math.max(peak, residentMib(pid));
+    }, 20);
+    const from = performance.now();
+    const bytes = await download(downloadUrl);
+    const seconds = (performance.now() - from) / 1000;
+    clearInterval(watch);
+    const what = `${format}, ${recordCount.toLocaleString('en')} entries`;
+    lines.push(
+      {
+        what: `${what} (bare: SELECT of them)`,
+        reel: recordCount / seconds,
+        bare: recordCount / (filter === '' ? median(selected.slice(1)) : selected[0]!),
+        unit: '/s',
+        note: `${Math.round(bytes / 1e6)} MB`,
+      },
+      { what: `${what}, peak memory (bare: before)`, reel: peak, bare: before, unit: 'MiB', aim: 'flat' },
+      { what: `${what}, asking for the link`, reel: asked, unit: 'ms' },
+    );
+  }
+  return lines;
+}
+
+/** Seconds to read the same rows by one SELECT, row by row. */
+async function stream({ runtimeUrl, tenant, clientId }: House, since: Date | null): Promise<number> {
+  const client = new pg.Client({
+    connectionString: runtimeUrl,
+    options: `-c reel.tenant_id=${tenant.tenantId} -c jit=off`,
+  });
+  await client.connect();
+  try {
+    const started = performance.now();
+    const query = new pg.Query(
+      `select id, created_at, module, action, severity, actor_id, actor_email, actor_name, tenant_id, client_id, resource_type,
+         resource_id, host(ip_address) as ip_address from reel_log_entries
+       where tenant_id = $1 and client_id = $2 and ($3::timestamptz is null or created_at >= $3) order by id`,
+      [tenant.tenantId, clientId, since],
+    );
+    await new Promise((done, fail) => {
+      query.on('row', () => {});
+      query.on('end', done);
+      query.on('error', fail);
+      client.query(query);
+    });
+    return (performance.now() - started) / 1000;
+  } finally {
+    await client.end();
+  }
+}
+
+function download(url: string): Promise<number> {
+  return new Promise((done, fail) => {
+    get(url, (answer) => {
+      let bytes = 0;
+      answer.on('data', (piece: Buffer) => {
+        bytes += piece.length;
+      });
+      answer.on('end', () =>
+        answer.statusCode === 200 && answer.complete
+          ? done(bytes)
+          : fail(new Error(`got ${answer.statusCode}`)),
+      );
+      answer.on('error', fail);
+    }).on('error', fail);
+  });
+}

@@ -1,0 +1,129 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import pg from 'pg';
+import { developmentSecrets, embeddedUrls, issueModuleToken, issuePersonToken } from './built.ts';
+
+const root = resolve(import.meta.dirname, '..');
+const cache = join(root, '.cache', 'bench');
+const dataDir = join(cache, 'data');
+const seeded = join(cache, 'seeded.json');
+/** A million in the tenant that is looked at, half as many in a neighbour, over a year. */
+const SEED = ['--entries', '1500000', '--tenants', '2', '--days', '365', '--seed', 'bench', '--json'];
+
+export interface SeededTenant {
+  tenantId: string;
+  clientIds: string[];
+  entries: number;
+}
+
+/** A server over the seeded trail, in a process of its own, and a way to its database for plain SQL. */
+export interface House {
+  url: string;
+  pid: number;
+  tenant: SeededTenant;
+  /** The client with the most entries. */
+  clientId: string;
+  viewer: Record<string, string>;
+  exporter: Record<string, string>;
+  module: Record<string, string>;
+  runtimeUrl: string;
+  /** Statements as the runtime role, in sessions that see the tenant; parsed rows, text protocol, as the server does. */
+  sql: pg.Pool;
+  owner: pg.Pool;
+  close(): Promise<void>;
+}
+
+export async function openHouse(): Promise<House> {
+  await seed();
+  const server = spawn(process.execPath, [join(root, 'dist', 'main.js')], {
+    cwd: root,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, REEL_PORT: '0', REEL_DATA_DIR: dataDir },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const url = await addressOf(server);
+  const [tenant] = JSON.parse(readFileSync(seeded, 'utf8')) as [SeededTenant];
+  const { runtimeUrl, ownerUrl } = (await embeddedUrls(dataDir))!;
+  const session = `-c timezone=UTC -c jit=off -c reel.tenant_id=${tenant.tenantId}`;
+  const sql = new pg.Pool({ connectionString: runtimeUrl, max: 10, options: session });
+  const owner = new pg.Pool({ connectionString: ownerUrl, max: 2 });
+  const { rows } = await sql.query(
+    'select client_id from reel_log_counts where span = 1440 and client_id is not null group by 1 order by sum(count) desc limit 1',
+  );
+  const clientId = rows[0].client_id as string;
+  const headers = (token: string) => ({
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/json',
+  });
+  const secrets = await developmentSecrets(dataDir);
+  const { tenantId } = tenant;
+  const person = (action: string, scope: 'ACCOUNT' | 'CLIENT') =>
+    issuePersonToken(secrets.jwtSecret, {
+      id: '0196f2f0-0000-7000-8000-00000000b001',
+      email: 'ana@example.com',
+      grants: [{ action, scope, tenantId, clientId: scope === 'CLIENT' ? clientId : null }],
+    });
+  return {
+    url,
+    pid: server.pid!,
+    tenant,
+    clientId,
+    viewer: headers(await person('reel.logs.view', 'ACCOUNT')),
+    exporter: headers(await person('reel.logs.export', 'CLIENT')),
+    module: headers(await issueModuleToken(secrets.serviceSecret, '*')),
+    runtimeUrl,
+    sql,
+    owner,
+    close: async () => {
+      await Promise.all([sql.end(), owner.end()]);
+      const ended = new Promise((done) => server.once('exit', done));
+      server.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+/** Made once and kept, since it takes some minutes. */
+async function seed(): Promise<void> {
+  if (existsSync(seeded)) return;
+  mkdirSync(cache, { recursive: true });
+  process.stderr.write('seeding 1.5 million entries, once\n');
+  const child = spawn(process.execPath, [join(root, 'dist', 'cli', 'reel.js'), 'seed', ...SEED], {
+    cwd: root,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, REEL_DATA_DIR: dataDir },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const code = await new Promise((done) => child.once('close', done));
+  if (code !== 0) throw new Error(`expected the seed to end with 0, got ${code}`);
+  writeFileSync(seeded, said);
+}
+
+function addressOf(server: ChildProcess): Promise<string> {
+  return new Promise((done, fail) => {
+    let said = '';
+    server.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+      const [, url] = /Reel listens on (\S+)/.exec(said) ?? [];
+      if (url) done(url);
+    });
+    server.once('exit', (code) => fail(new Error(`expected a server, it ended with ${code}`)));
+  });
+}
+
+/** Resident memory of a process in MiB. */
+export function residentMib(pid: number): number {
+  const [, kib] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Math.round(Number(kib) / 1024);
+}
+
+/** CPU seconds that a process has used. */
+export function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // proc_pid_stat(5): utime and stime, in hundredths of a second.
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}

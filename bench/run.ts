@@ -1,0 +1,51 @@
+/**
+ * `npm run bench -- [name]`: each benchmark beside plain SQL or another bare way in the same run, in turns, medians.
+ * Run by Node itself over the built server, so its types are of the kind that can be taken away.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { counting } from './counting.ts';
+import { cpu } from './cpu.ts';
+import { exporting } from './exporting.ts';
+import { type House, openHouse } from './house.ts';
+import { reading } from './reading.ts';
+import { type Line, table } from './table.ts';
+import { writing } from './writing.ts';
+
+const BENCHMARKS: Record<string, (house: House) => Promise<Line[]>> = {
+  reading,
+  counting,
+  writing,
+  exporting,
+  cpu,
+};
+
+const wanted = process.argv[2];
+if (wanted !== undefined && !(wanted in BENCHMARKS)) {
+  process.stderr.write(`expected one of ${Object.keys(BENCHMARKS).join(', ')}, got ${wanted}\n`);
+  process.exit(2);
+}
+const machine = `${availableParallelism()} cores of ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB; server, database and callers on it together`;
+const house = await openHouse();
+try {
+  for (const name of wanted === undefined ? Object.keys(BENCHMARKS) : [wanted]) {
+    const started = performance.now();
+    const lines = await BENCHMARKS[name]!(house);
+    const { rows } = await house.sql.query("select current_setting('server_version') as version");
+    const text = [
+      `npm run bench -- ${name}`,
+      `${new Date().toISOString().slice(0, 10)}, ${Math.round((performance.now() - started) / 1000)} s`,
+      machine,
+      `Node ${process.version}, PostgreSQL ${rows[0].version}; ${house.tenant.entries.toLocaleString('en')} entries in the tenant, half as many in another`,
+      '',
+      table(lines),
+      '',
+    ].join('\n');
+    process.stdout.write(`${text}\n`);
+    mkdirSync(join(import.meta.dirname, 'results'), { recursive: true });
+    writeFileSync(join(import.meta.dirname, 'results', `${name}.txt`), text);
+  }
+} finally {
+  await house.close();
+}

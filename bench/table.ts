@@ -1,0 +1,34 @@
+/** One line of a result: what was done, Reel's figure, plain SQL's (or another bare way's), and what is aimed at. */
+export interface Line {
+  what: string;
+  reel: number;
+  bare?: number;
+  unit: 'ms' | '/s' | 'MiB' | 'µs' | 's';
+  aim?: string;
+  note?: string;
+}
+
+/** As text; the ratio says how many times as long, or how large a share of the bare way's throughput. */
+export function table(lines: readonly Line[]): string {
+  const head = ['', 'Reel', 'bare', 'ratio', 'aim', ''];
+  const rows = lines.map(({ what, reel, bare, unit, aim = '', note = '' }) => [
+    what,
+    `${figure(reel)} ${unit}`,
+    bare === undefined ? '' : `${figure(bare)} ${unit}`,
+    bare === undefined ? '' : `${(reel / bare).toFixed(2)}`,
+    aim,
+    note,
+  ]);
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]!.length)));
+  return [head, ...rows]
+    .map((row) =>
+      row
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+const figure = (value: number) =>
+  value >= 100 ? Math.round(value).toLocaleString('en') : value >= 10 ? value.toFixed(1) : value.toFixed(2);

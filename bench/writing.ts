@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import type { WriteDatabase } from '../src/database/connect.ts';
+import { checkInput, Database, ENTRY_COLUMNS, Identifier, prepareEntry, Writer } from './built.ts';
+import type { House } from './house.ts';
+import { graphql, httpThroughput, latency, rounds, send, throughput } from './load.ts';
+import type { Line } from './table.ts';
+
+const SECONDS = 2;
+const author = { kind: 'module', module: '*', ip: null, agent: null } as const;
+
+/** Creating entries, beside the group commit and a multi-row INSERT alone. */
+export async function writing(house: House): Promise<Line[]> {
+  const { url, module, runtimeUrl } = house;
+  const tenantId = randomUUID();
+  const entry = {
+    module: 'guardian',
+    action: 'users.update',
+    tenantId,
+    clientId: randomUUID(),
+    actorId: randomUUID(),
+    actorEmail: 'ana@example.com',
+    actorName: 'Ana Souza',
+    resourceType: 'user',
+    resourceId: '42',
+    ipAddress: '203.0.113.7',
+    userAgent: 'Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0',
+    requestId: randomUUID(),
+    data: { before: { role: 'viewer', active: true }, after: { role: 'editor', active: true } },
+  };
+  const database = await Database.connect(runtimeUrl, 3);
+  const identifier = new Identifier();
+  const prepare = () => prepareEntry(checkInput(entry, author), identifier.next());
+  const writer = new Writer({
+    write: (tenantIds, work) => database.write(tenantIds, work),
+    find: async () => null,
+    ensureMonth: async () => {},
+  });
+  const call = graphql(
+    url,
+    module,
+    'mutation ($input: CreateLogInput!) { createLog(input: $input) { id } }',
+    { input: entry },
+  );
+  const many = graphql(
+    url,
+    module,
+    'mutation ($inputs: [CreateLogInput!]!) { createLogs(inputs: $inputs) { id } }',
+    {
+      inputs: Array.from({ length: 1_000 }, () => entry),
+    },
+  );
+  try {
+    const lone = await rounds({
+      bare: () => latency(() => writer.write([prepare()]), SECONDS / 2),
+      reel: () => latency(() => send(call), SECONDS / 2),
+    });
+    const busy = await rounds(
+      {
+        bare16: () => throughput(() => writer.write([prepare()]), 16, SECONDS),
+        reel16: () => httpThroughput(call, 16, SECONDS),
+        bare64: () => throughput(() => writer.write([prepare()]), 64, SECONDS),
+        reel64: () => httpThroughput(call, 64, SECONDS),
+      },
+      3,
+    );
+    const batch = await rounds({
+      bare: () =>
+        latency(() => insertRows(database, tenantId, Array.from({ length: 1_000 }, prepare)), SECONDS / 2),
+      reel: () => latency(() => send(many), SECONDS / 2),
+    });
+    return [
+      { what: 'createLog, 1 caller', reel: lone.reel, bare: lone.bare, unit: 'ms' },
+      { what: 'createLog, 16 callers', reel: busy.reel16, bare: busy.bare16, unit: '/s' },
+      { what: 'createLog, 64 callers', reel: busy.reel64, bare: busy.bare64, unit: '/s', aim: '4,000/s' },
+      { what: 'createLogs of 1,000 (bare: one INSERT)', reel: batch.reel, bare: batch.bare, unit: 'ms' },
+    ];
+  } finally {
+    await database.close();
+    await remove(house, tenantId);
+  }
+}
+
+async function insertRows(
+  database: WriteDatabase,
+  tenantId: string,
+  prepared: ReturnType<typeof prepareEntry>[],
+): Promise<void> {
+  const width = ENTRY_COLUMNS.length;
+  const rows = prepared.map(
+    (_, at) => `(${ENTRY_COLUMNS.map((__, index) => `$${at * width + index + 1}`).join(',')})`,
+  );
+  const sql = `insert into reel_log_entries (${ENTRY_COLUMNS.join(',')}) values ${rows.join(',')}`;
+  const parameters = prepared.flatMap(({ values }) => values);
+  await database.write([tenantId], (run) =>
+    run({ sql, parameters, query: { kind: 'RawNode' }, queryId: {} } as unknown as Parameters<typeof run>[0]),
+  );
+}
+
+/** The seeded trail is left as it was. */
+async function remove({ owner }: House, tenantId: string): Promise<void> {
+  for (;;) {
+    const { rows } = await owner.query('select 1 from reel_log_inbox where tenant_id = $1 limit 1', [
+      tenantId,
+    ]);
+    if (rows.length === 0) break;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  for (const table of ['entries', 'inbox', 'sequence', 'tiles', 'checkpoints', 'counts', 'keys'])
+    await owner.query(`delete from reel_log_${table} where tenant_id = $1`, [tenantId]);
+}
