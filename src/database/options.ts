@@ -3,11 +3,13 @@ import { defineConfig, type Options } from '@mikro-orm/postgresql';
 import { LogEntry } from '../log/log-entry.entity.js';
 import { Migration20261124000000_trail } from './migrations/Migration20261124000000_trail.js';
 import { Migration20261124000001_seal } from './migrations/Migration20261124000001_seal.js';
+import { Migration20261124000002_retention } from './migrations/Migration20261124000002_retention.js';
 
 /** Every migration, oldest first. Named here, not found in a folder, so that a bundle or package has them all. */
 export const MIGRATIONS = [
   { name: 'Migration20261124000000_trail', class: Migration20261124000000_trail },
   { name: 'Migration20261124000001_seal', class: Migration20261124000001_seal },
+  { name: 'Migration20261124000002_retention', class: Migration20261124000002_retention },
 ];
 
 export interface PoolBounds {

@@ -2,7 +2,8 @@ import { StartError } from '../errors.js';
 
 type Execute = (sql: string) => Promise<Record<string, unknown>[]>;
 
-const GRANTS: Record<string, string> = {
+/** What the server's role may do with each table; null: nothing. */
+const GRANTS: Record<string, string | null> = {
   reel_log_entries: 'select, insert',
   reel_log_sequence: 'select, insert',
   reel_log_tiles: 'select, insert',
@@ -11,6 +12,8 @@ const GRANTS: Record<string, string> = {
   reel_log_keys: 'select, insert',
   reel_log_inbox: 'select, insert, delete',
   reel_log_counts: 'select, insert, update',
+  reel_log_removals: 'select',
+  reel_log_holds: null,
   reel_migrations: 'select',
 };
 
@@ -55,7 +58,7 @@ export async function ensureRuntimeRole(
   await execute(`grant usage on schema ${identifier(schema)} to ${identifier(role)}`);
   for (const [table, rights] of Object.entries(GRANTS)) {
     await execute(`revoke all on ${table} from ${identifier(role)}`);
-    await execute(`grant ${rights} on ${table} to ${identifier(role)}`);
+    if (rights !== null) await execute(`grant ${rights} on ${table} to ${identifier(role)}`);
   }
   await execute(
     `grant execute on function reel_first_id(timestamptz), reel_ensure_month(timestamptz), reel_waiting_tenants(integer) to ${identifier(role)}`,
@@ -71,7 +74,7 @@ export async function excessOfRole(execute: Execute): Promise<string | null> {
     select current_user as role, r.rolsuper as superuser, r.rolbypassrls as bypass,
       exists (select from pg_class c where c.relname in ('reel_log_entries', 'reel_log_sequence')
         and pg_has_role(current_user, c.relowner, 'MEMBER')) as owner,
-      exists (select from pg_class c where c.relname in ('reel_log_entries', 'reel_log_sequence', 'reel_log_tiles', 'reel_log_checkpoints', 'reel_log_signing_keys')
+      exists (select from pg_class c where c.relname in ('reel_log_entries', 'reel_log_sequence', 'reel_log_tiles', 'reel_log_checkpoints', 'reel_log_signing_keys', 'reel_log_removals', 'reel_log_holds')
         and has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')) as writes
     from pg_roles r where r.rolname = current_user`);
   if (!row) return null;
