@@ -73,8 +73,10 @@ async function status(
     expect(graphql.status).toBe(401);
   }
   if (rest.status === 503 || rest.status === 429)
-    for (const answer of [rest, graphql])
+    for (const answer of [rest, graphql]) {
+      expect(answer.status).toBe(rest.status);
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    }
   return rest.status;
 }
 

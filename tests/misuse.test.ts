@@ -614,6 +614,24 @@ describe('GraphQL given garbage', () => {
   });
 });
 
+it('a subscription with a faulty filter is refused at once, and not when an entry comes', async () => {
+  for (const filter of ['{ query: "modul:x" }', '{ ipAddress: "x" }', `{ search: "${'x'.repeat(256)}" }`]) {
+    const query = `subscription { logAdded(filter: ${filter}) { id } }`;
+    const { status, text } = await send(
+      '/graphql',
+      {
+        headers: { accept: 'text/event-stream' },
+        body: JSON.stringify({ query }),
+        signal: AbortSignal.timeout(3_000),
+      },
+      ana,
+    );
+    expect(status).toBeLessThan(500);
+    expect(text).toContain('BAD_USER_INPUT');
+    expect(text).not.toContain('x'.repeat(201));
+  }
+});
+
 it('any other path is a 404 that does not repeat it', async () => {
   await fc.assert(
     fc.asyncProperty(oddText, fc.constantFrom('GET', 'POST'), async (text, method) => {

@@ -166,6 +166,19 @@ describe('the row-level security of PostgreSQL', () => {
     expect(await asRuntime([asTenant(MINE), 'reset reel.tenant_id', `select * from ${table}`])).toEqual([]);
   });
 
+  it('is forced on every table with a tenant that the role of the server may touch at all', async () => {
+    const tables = await reel.own.query(
+      `select relname::text as name, relrowsecurity and relforcerowsecurity as walled
+        from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
+        where relkind in ('r', 'p', 'v', 'm', 'f') and relnamespace = 'public'::regnamespace
+          and has_any_column_privilege($1, c.oid, 'select, insert, update')
+        order by 1`,
+      [new URL(reel.own.runtimeUrl).username],
+    );
+    expect(tables.map(({ name }) => name)).toEqual(expect.arrayContaining(TABLES));
+    for (const table of tables) expect(table).toMatchObject({ walled: true });
+  });
+
   it('really has rows to hide', async () => {
     for (const table of ['entries', 'sequence', 'counts', 'keys'])
       for (const id of [MINE, OTHER])

@@ -11,11 +11,12 @@ const passThrough = (value: unknown) => value;
 function textScalar(
   name: string,
   description: string,
+  expected: string,
   parse: (text: string) => string | null,
 ): GraphQLScalarType {
   const read = (value: unknown): string => {
     const parsed = typeof value === 'string' ? parse(value) : null;
-    if (parsed === null) throw refuse(description, value);
+    if (parsed === null) throw refuse(expected, value);
     return parsed;
   };
   return new GraphQLScalarType({
@@ -30,10 +31,11 @@ function textScalar(
 export const DateTime = textScalar(
   'DateTime',
   'An instant, RFC 3339. Inputs need an offset or Z; outputs are UTC with microseconds kept as stored.',
+  'an RFC 3339 instant with an offset or Z',
   parseInstant,
 );
 
-export const UUID = textScalar('UUID', 'RFC 9562 UUID, lower case.', parseUuid);
+export const UUID = textScalar('UUID', 'RFC 9562 UUID, lower case.', 'a UUID', parseUuid);
 
 export const JSONObject = new GraphQLScalarType<Record<string, unknown>, unknown>({
   name: 'JSONObject',

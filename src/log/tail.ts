@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Scope } from '../auth/scope.js';
 import type { ReadDatabase } from '../database/connect.js';
+import { readFilter } from './filter.js';
 import type { LogFilter } from './inputs.js';
 import type { LogEntry } from './log-entry.entity.js';
 import type { LogReader } from './reader.js';
@@ -40,14 +41,26 @@ export class Tail {
 
   /**
    * Matching entries after a place, or from now on where it is null, without end: in order, each once. Ends when the
-   * signal aborts. `check` is asked before every batch and at every poll; what it throws ends the tail.
+   * signal aborts. `check` is asked before every batch and at every poll; what it throws ends the tail. Errors, at once:
+   * BAD_USER_INPUT for a faulty filter.
    */
-  async *follow(
+  follow(
     scope: Scope,
     filter: LogFilter | null | undefined,
     after: number | null | undefined,
     signal: AbortSignal,
     check: () => Promise<void> = async () => {},
+  ): AsyncGenerator<LogEntry> {
+    readFilter(scope, filter, new Date());
+    return this.entries(scope, filter, after, signal, check);
+  }
+
+  private async *entries(
+    scope: Scope,
+    filter: LogFilter | null | undefined,
+    after: number | null | undefined,
+    signal: AbortSignal,
+    check: () => Promise<void>,
   ): AsyncGenerator<LogEntry> {
     const feed = await this.join(scope.tenantId);
     try {
