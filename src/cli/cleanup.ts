@@ -2,9 +2,11 @@ import type { Command } from 'commander';
 import type { Config } from '../config.js';
 import { SETTINGS } from '../config.js';
 import { StartError } from '../errors.js';
+import { Account } from '../log/account.js';
 import { countRemovable, removeEntries } from '../log/retention.js';
 import { withOwner } from './database.js';
 import type { Frame } from './frame.js';
+import { operator } from './operator.js';
 import { integerOption, uuidOption } from './options.js';
 
 interface CleanupOptions {
@@ -19,7 +21,9 @@ const DAY_MS = 86_400_000;
 export function cleanupCommand(program: Command, frame: Frame): void {
   program
     .command('cleanup')
-    .description('remove entries that are older than some days, as the owner (REEL_MIGRATE_URL)')
+    .description(
+      'remove entries that are older than some days and on no hold, as the owner (REEL_MIGRATE_URL)',
+    )
     .option('--days <n>', 'age in days (default: REEL_RETENTION_DAYS)', integerOption(1, 36_500))
     .option('--tenant <id>', 'only this tenant’s entries', uuidOption)
     .option('--dry-run', 'only say how many it would remove')
@@ -27,10 +31,13 @@ export function cleanupCommand(program: Command, frame: Frame): void {
     .action(async (options: CleanupOptions) => {
       const config = frame.config();
       const { dryRun = false } = options;
-      const before = new Date(Date.now() - daysOf(options, config) * DAY_MS);
+      const days = daysOf(options, config);
+      const before = new Date(Date.now() - days * DAY_MS);
       const retention = {
         before,
         tenantId: options.tenant ?? null,
+        reason: `older than ${days} ${days === 1 ? 'day' : 'days'}`,
+        account: new Account(operator(), 'reel cleanup'),
         onRemoved: (sofar: number) => frame.progress(`${sofar} entries removed`),
       };
       const removed = await withOwner(config, (database) =>

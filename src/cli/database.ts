@@ -6,7 +6,7 @@ import { type EmbeddedUrls, embeddedUrls, startEmbedded } from '../database/embe
 import { lockDataDir } from '../database/lock.js';
 import { migrate } from '../database/migrate.js';
 import { StartError } from '../errors.js';
-import type { OwnerDatabase } from '../log/retention.js';
+import type { OwnerDatabase } from '../log/account.js';
 
 /**
  * Hands over the addresses that the settings name or, in development where they name none, those of the embedded

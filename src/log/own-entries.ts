@@ -4,7 +4,10 @@
  */
 export const OWN_ACTIONS = {
   /** Entries were removed. `data.before`: an instant; every entry whose id is from before it may be missing. */
-  cleanup: 'logs.cleanup',
+  cleanup: 'reel.logs.removed',
   /** Entries were erased. `data.erasedAt`: their erased_at, with six digits. */
-  erase: 'logs.erase',
+  erase: 'reel.logs.erased',
+  /** A legal hold was added, or released. */
+  hold: 'reel.holds.added',
+  release: 'reel.holds.released',
 } as const;

@@ -1,17 +1,20 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Row, Run } from '../database/connect.js';
+import type { Run } from '../database/connect.js';
+import type { Account, OwnerDatabase } from './account.js';
 import { idFloor } from './filter.js';
+import { isHeld, lockRetention } from './hold.js';
+import { accountForRemoval, type Gone, type RemovalReason, settle } from './removal.js';
 
-/** Transactions of the tables' owner, whom row-level security lets see and delete every tenant's rows. */
-export interface OwnerDatabase {
-  transact<T>(work: (run: Run) => Promise<T>): Promise<T>;
-}
-
-export interface Retention {
+export interface RemovalRange {
   /** Entries created before this instant go. */
   before: Date;
   /** null: every tenant's. */
   tenantId: string | null;
+}
+
+export interface Retention extends RemovalRange, RemovalReason {
+  /** Who accounts for it in the tenants' trails. */
+  account: Account;
   /** Entries of one transaction. */
   batch?: number;
   /** Told after each transaction how many are gone so far. */
@@ -22,26 +25,30 @@ export interface Retention {
 export type Removed = Map<string, number>;
 
 const BATCH = 5_000;
-/** Any constant will do: with it one cleanup's transactions follow another's. */
-const CLEANUP_LOCK = 7_237_535;
 
-/**
- * Entries that stay, however old: those that wait in the inbox, whose place and count are still to come. The one place
- * for what keeps an entry.
- */
-const stays = (entry: RawBuilder<unknown>) => sql<boolean>`
+/** Entries in the inbox, whose place and count are still to come. */
+const isWaiting = (entry: RawBuilder<unknown>) => sql<boolean>`
   exists (select from reel_log_inbox i where i.tenant_id = ${entry}.tenant_id and i.entry_id = ${entry}.id)`;
+
+/** What keeps an entry, however old. The one place for it. */
+const KEEPERS = [isWaiting, isHeld];
+
+const mayGo = (entry: RawBuilder<unknown>) =>
+  sql<boolean>`${sql.join(
+    KEEPERS.map((keeps) => sql`not ${keeps(entry)}`),
+    sql` and `,
+  )}`;
 
 /** How many `removeEntries` would remove now. */
 export async function countRemovable(
   database: OwnerDatabase,
-  { before, tenantId }: Retention,
+  { before, tenantId }: RemovalRange,
 ): Promise<Removed> {
   const rows = await database.transact((run) =>
     run<{ tenant_id: string; n: string }>(sql`
       select tenant_id, count(*) as n from reel_log_entries e
       where id < ${idFloor(before.toISOString())}::uuid and (${tenantId}::uuid is null or tenant_id = ${tenantId}::uuid)
-        and not ${stays(sql`e`)}
+        and ${mayGo(sql`e`)}
       group by tenant_id order by tenant_id`),
   );
   return new Map(rows.map((row) => [row.tenant_id, Number(row.n)]));
@@ -49,12 +56,18 @@ export async function countRemovable(
 
 /**
  * Removes entries, their idempotency keys and their counts: months that are past as a whole at once, everything else in
- * batches, each in a transaction of its own, so that one that is broken off leaves nothing half done and the next run
- * goes on. Places in the order and leaf hashes stay: proofs still hold.
+ * batches, each in a transaction of its own together with an entry that accounts for it, so that one that is broken off
+ * leaves nothing half done and the next run goes on. Places in the order and leaf hashes stay: proofs still hold.
  */
 export async function removeEntries(database: OwnerDatabase, retention: Retention): Promise<Removed> {
   const removed: Removed = new Map();
   let sofar = 0;
+  await retention.account.open(database);
+  const settled = async (run: Run, entries: RawBuilder<unknown>) => {
+    const gone = await settle(run, entries);
+    await accountForRemoval(run, retention.account, gone, removed, retention);
+    return gone;
+  };
   const note = (rows: readonly Gone[]) => {
     for (const { tenantId, entries } of rows) removed.set(tenantId, (removed.get(tenantId) ?? 0) + entries);
     sofar += rows.reduce((sum, { entries }) => sum + entries, 0);
@@ -62,7 +75,7 @@ export async function removeEntries(database: OwnerDatabase, retention: Retentio
   };
   if (retention.tenantId === null)
     for (const month of await pastMonths(database, retention.before)) {
-      const gone = await tryOrLeave(database, (run) => emptyMonth(run, month));
+      const gone = await tryOrLeave(database, (run) => emptyMonth(run, month, settled));
       if (gone === null) continue;
       note(gone);
       await tryOrLeave(database, (run) => dropEmptyMonth(run, month));
@@ -70,7 +83,9 @@ export async function removeEntries(database: OwnerDatabase, retention: Retentio
   for (const tenantId of await tenantsBefore(database, retention)) {
     let after: string | null = idFloor(new Date(0).toISOString());
     while (after !== null) {
-      const batch: Batch = await database.transact((run) => removeBatch(run, tenantId, after!, retention));
+      const batch: Batch = await database.transact((run) =>
+        removeBatch(run, tenantId, after!, retention, settled),
+      );
       note(batch.gone);
       after = batch.last;
     }
@@ -95,65 +110,30 @@ interface Batch {
   last: string | null;
 }
 
-async function removeBatch(run: Run, tenantId: string, after: string, retention: Retention): Promise<Batch> {
-  const { before, batch: most = BATCH } = retention;
-  await run(sql`select pg_advisory_xact_lock(${CLEANUP_LOCK})`);
+/** Does everything else that entries' going means, `entries` yielding them. */
+type Settle = (run: Run, entries: RawBuilder<unknown>) => Promise<Gone[]>;
+
+async function removeBatch(
+  run: Run,
+  tenantId: string,
+  after: string,
+  { before, batch: most = BATCH }: Retention,
+  settled: Settle,
+): Promise<Batch> {
+  await lockRetention(run);
   const old = await run<{ id: string }>(sql`
     select id from reel_log_entries e
     where tenant_id = ${tenantId}::uuid and id > ${after}::uuid and id < ${idFloor(before.toISOString())}::uuid
-      and not ${stays(sql`e`)}
+      and ${mayGo(sql`e`)}
     order by id limit ${most}`);
   const ids = old.map((row) => row.id);
-  const gone = await settle(
+  if (ids.length === 0) return { gone: [], last: null };
+  const gone = await settled(
     run,
     sql`delete from reel_log_entries where tenant_id = ${tenantId}::uuid and id = any (${ids}::uuid[])
       returning tenant_id, id, created_at, client_id, module, severity`,
   );
   return { gone, last: ids.length < most ? null : ids.at(-1)! };
-}
-
-interface Gone {
-  tenantId: string;
-  entries: number;
-}
-
-interface GoneRow extends Row {
-  tenant_id: string;
-  n: string;
-  first: string;
-  last: string;
-}
-
-/**
- * Takes the idempotency keys and counts of entries with them; `gone` yields the entries. The counts are touched in the
- * order in which the sequencer touches them, so that the two never wait for each other in a circle.
- */
-async function settle(run: Run, gone: RawBuilder<unknown>): Promise<Gone[]> {
-  const rows = await run<GoneRow>(sql`
-    with gone as materialized (${gone}),
-    keys as (
-      delete from reel_log_keys k using gone where k.tenant_id = gone.tenant_id and k.entry_id = gone.id
-    ),
-    counted as (
-      insert into reel_log_counts as counted (tenant_id, span, bucket, client_id, module, severity, count)
-      select e.tenant_id, s.span, date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch') as bucket,
-        e.client_id, e.module, e.severity, -count(*)
-      from gone e cross join (values (15::smallint), (1440::smallint)) s(span)
-      group by e.tenant_id, s.span, bucket, e.client_id, e.module, e.severity
-      order by e.tenant_id, s.span, bucket, e.client_id, e.module, e.severity
-      on conflict (tenant_id, span, bucket, client_id, module, severity)
-      do update set count = counted.count + excluded.count
-    )
-    select tenant_id, count(*) as n, min(created_at)::text as first, max(created_at)::text as last
-    from gone group by tenant_id order by tenant_id`);
-  // A row of the counts also says that there is something to be found.
-  await run(sql`
-    delete from reel_log_counts c
-    using unnest(${rows.map((row) => row.tenant_id)}::uuid[], ${rows.map((row) => row.first)}::timestamptz[],
-      ${rows.map((row) => row.last)}::timestamptz[]) g(tenant_id, first, last)
-    where c.tenant_id = g.tenant_id and c.span in (15, 1440) and c.count = 0
-      and c.bucket >= date_bin('1 day', g.first, timestamptz 'epoch') and c.bucket <= g.last`);
-  return rows.map((row) => ({ tenantId: row.tenant_id, entries: Number(row.n) }));
 }
 
 /** A month's partition by name; reel_ensure_month made it. */
@@ -171,14 +151,16 @@ async function pastMonths(database: OwnerDatabase, before: Date): Promise<Month[
 }
 
 /** null, and nothing done, where something in it stays. */
-async function emptyMonth(run: Run, month: Month): Promise<Gone[] | null> {
+async function emptyMonth(run: Run, month: Month, settled: Settle): Promise<Gone[] | null> {
   const table = sql.table(month);
   await run(sql`set local lock_timeout = '2s'`);
-  await run(sql`select pg_advisory_xact_lock(${CLEANUP_LOCK})`);
+  await lockRetention(run);
   await run(sql`lock table ${table} in share row exclusive mode`);
-  const [kept] = await run(sql`select from ${table} e where ${stays(sql`e`)} limit 1`);
-  if (kept) return null;
-  const gone = await settle(
+  for (const keeps of KEEPERS) {
+    const [kept] = await run(sql`select from ${table} e where ${keeps(sql`e`)} limit 1`);
+    if (kept) return null;
+  }
+  const gone = await settled(
     run,
     sql`select tenant_id, id, created_at, client_id, module, severity from ${table}`,
   );

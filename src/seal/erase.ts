@@ -1,0 +1,116 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Run } from '../database/connect.js';
+import type { Account, OwnerDatabase } from '../log/account.js';
+import { OWN_MODULE } from '../log/check-entry.js';
+import { isHeld, lockRetention } from '../log/hold.js';
+import { OWN_ACTIONS } from '../log/own-entries.js';
+
+/** Whose personal data goes: everything that a person did, or one entry. */
+export type ErasureOf = { actorId: string } | { entryId: string };
+
+export interface Erasure {
+  tenantId: string;
+  of: ErasureOf;
+  reason: string;
+  account: Account;
+  /** Entries of one transaction. */
+  batch?: number;
+  /** Told after each transaction how many are erased so far. */
+  onErased?: (sofar: number) => void;
+}
+
+export interface Erased {
+  /** Entries erased now. */
+  erased: number;
+  erasedBefore: number;
+  /** Left, since a hold covers them. */
+  onHold: number;
+  /** Left, since they are Reel's own account of holds, removals and erasures. */
+  ownAccount: number;
+  /** Entries that were made on behalf of the person by somebody else, whose identity they carry; left. */
+  onBehalf: number;
+}
+
+const BATCH = 2_000;
+
+/** What verification goes by, and what shows that an erasure was by rights. */
+const isOwnAccount = (entry: RawBuilder<unknown>) => sql<boolean>`
+  (${entry}.module = ${OWN_MODULE} and ${entry}.action = any (${Object.values(OWN_ACTIONS)}::text[]))`;
+
+const matches = (entry: RawBuilder<unknown>, tenantId: string, of: ErasureOf) => {
+  const which =
+    'actorId' in of ? sql`${entry}.actor_id = ${of.actorId}::uuid` : sql`${entry}.id = ${of.entryId}::uuid`;
+  return sql<boolean>`${entry}.tenant_id = ${tenantId}::uuid and ${which}`;
+};
+
+/**
+ * Blanks identity fields, data and salts of entries and leaves their digests, so that every proof still holds; in
+ * batches, each in a transaction of its own together with an entry that says who, why and how many. What is on hold
+ * stays. Done again it goes on where it was broken off, and does nothing where nothing is left.
+ */
+export async function eraseEntries(database: OwnerDatabase, erasure: Erasure): Promise<Erased> {
+  await erasure.account.open(database);
+  let erased = 0;
+  for (;;) {
+    const count = await database.transact((run) => eraseBatch(run, erasure, erased));
+    if (count === 0) break;
+    erased += count;
+    erasure.onErased?.(erased);
+  }
+  const left = await database.transact((run) => countLeft(run, erasure));
+  return { erased, ...left, erasedBefore: left.erasedBefore - erased };
+}
+
+async function eraseBatch(run: Run, erasure: Erasure, sofar: number): Promise<number> {
+  const { tenantId, of, reason, account, batch = BATCH } = erasure;
+  await lockRetention(run);
+  const e = sql`e`;
+  const rows = await run<{ id: string }>(sql`
+    select e.id from reel_log_entries e
+    where ${matches(e, tenantId, of)} and e.erased_at is null and not ${isHeld(e)} and not ${isOwnAccount(e)}
+    order by e.id limit ${batch}`);
+  if (rows.length === 0) return 0;
+  const ids = rows.map((row) => row.id);
+  const { at } = await account.write(run, {
+    action: OWN_ACTIONS.erase,
+    tenantId,
+    resourceType: 'actorId' in of ? 'actor' : 'log',
+    resourceId: 'actorId' in of ? of.actorId : of.entryId,
+    data: (erasedAt) => ({ reason, erasedAt, entries: ids.length, entriesOfRun: sofar + ids.length }),
+  });
+  await run(sql`
+    update reel_log_entries set actor_email = null, actor_email_folded = null, actor_name = null, ip_address = null,
+      user_agent = null, data = null, search_text = null, identity_salt = null, data_salt = null, erased_at = ${at}::timestamptz
+    where tenant_id = ${tenantId}::uuid and id = any (${ids}::uuid[])`);
+  // The hash is of what was said, without a salt: who guesses that could tell. An empty one is like no content, so that
+  // the same request sent again is refused and not stored anew.
+  await run(sql`
+    update reel_log_keys set content_hash = '' where tenant_id = ${tenantId}::uuid and entry_id = any (${ids}::uuid[])`);
+  return ids.length;
+}
+
+async function countLeft(run: Run, { tenantId, of }: Erasure): Promise<Omit<Erased, 'erased'>> {
+  const e = sql`e`;
+  const onBehalf =
+    'actorId' in of
+      ? sql`(select count(*) from reel_log_entries e where e.tenant_id = ${tenantId}::uuid
+          and e.on_behalf_of_id = ${of.actorId}::uuid and e.actor_id is distinct from ${of.actorId}::uuid and e.erased_at is null)`
+      : sql`0`;
+  const [row] = await run<{
+    erased_before: string;
+    on_hold: string;
+    own_account: string;
+    on_behalf: string;
+  }>(sql`
+    select count(*) filter (where e.erased_at is not null) as erased_before,
+      count(*) filter (where e.erased_at is null and ${isOwnAccount(e)}) as own_account,
+      count(*) filter (where e.erased_at is null and not ${isOwnAccount(e)} and ${isHeld(e)}) as on_hold,
+      ${onBehalf} as on_behalf
+    from reel_log_entries e where ${matches(e, tenantId, of)}`);
+  return {
+    erasedBefore: Number(row?.erased_before ?? 0),
+    onHold: Number(row?.on_hold ?? 0),
+    ownAccount: Number(row?.own_account ?? 0),
+    onBehalf: Number(row?.on_behalf ?? 0),
+  };
+}
