@@ -169,7 +169,7 @@ describe('--service', () => {
 
   const current = () => readlinkSync(join(service, 'current'));
   const releases = () => readdirSync(join(service, 'releases')).sort();
-  const run = (args: string[] = [], settings = settingsOf(own)) =>
+  const run = (args: string[] = [], settings: Record<string, string> = settingsOf(own)) =>
     checkout.deploy(['--service', 'a service', ...args], settings);
 
   test('without a database that is up to date nothing is made', async () => {
