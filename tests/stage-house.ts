@@ -16,6 +16,8 @@ const SEVERITIES = ['INFO', 'INFO', 'DEBUG', 'INFO', 'WARNING', 'INFO', 'ERROR',
 export interface Opened {
   page: Page;
   watched: Watched;
+  /** Opens another address in the same tab. */
+  go(search: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -49,9 +51,12 @@ export async function openStage(settings: Record<string, string> = {}): Promise<
       const page = await context.newPage();
       page.setDefaultTimeout(8_000);
       const watched = watchPage(page, reel.url);
-      await page.goto(`${reel.url}/${search}${own ? `#token=${own}` : ''}`);
-      await page.locator('[data-row], .state:not(.loading), .sign-in').first().waitFor();
-      return { page, watched, close: () => context.close() };
+      const go = async (to: string) => {
+        await page.goto(`${reel.url}/${to}${own ? `#token=${own}` : ''}`);
+        await page.locator('[data-row], .state:not(.loading), .sign-in').first().waitFor();
+      };
+      await go(search);
+      return { page, watched, go, close: () => context.close() };
     },
     async write(entries) {
       const { body } = await reel.graphql(
@@ -138,18 +143,18 @@ export async function writeTrail(house: StageHouse): Promise<{ changed: string; 
   return { changed: changed!, scripted: scripted! };
 }
 
-/** What axe-core finds against WCAG 2.2 AA, a line each. */
-export async function faultsOf(page: Page): Promise<string[]> {
-  const source = axe.source;
+/** What axe-core finds against WCAG 2.2 AA, a line each; with `rules`, by these alone. */
+export async function faultsOf(page: Page, rules?: string[]): Promise<string[]> {
   // Run by the debugger, which the page's Content-Security-Policy does not bind.
-  await page.evaluate(source);
-  return page.evaluate(async () => {
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe.source);
+  return page.evaluate(async (only) => {
     const { axe: inPage } = globalThis as unknown as { axe: typeof axe };
-    const { violations } = await inPage.run(document, {
-      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-    });
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')} — ${failureSummary}`));
-  });
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+    const { violations } = await inPage.run(document, { runOnly: only ?? tags });
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')} ${failureSummary}`),
+    );
+  }, rules);
 }
 
 export const rowsOf = (page: Page) => page.locator('[role=grid] [data-row]');

@@ -38,7 +38,7 @@ const instant = (text: string | null) => {
 };
 
 /** An instant without zeros at the end of its fraction. */
-export const short = (at: string) => at.replace(/\.?0*Z$/, 'Z');
+export const short = (at: string) => at.replace(/(?:\.0*|(\.\d*?)0+)Z$/, '$1Z');
 
 /** Whether the browser's Intl knows a time zone of that name. */
 export function isTimeZone(name: string): boolean {

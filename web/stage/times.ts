@@ -1,3 +1,5 @@
+import { short } from './link.js';
+
 /** Formatting by Intl, one formatter a language and zone. */
 const formats = new Map<string, Intl.DateTimeFormat>();
 
@@ -67,7 +69,7 @@ export function fromField(text: string, zone: string): string | null {
   if (Number.isNaN(local)) return null;
   const first = local - offsetAt(local, zone) * 60_000;
   const at = local - offsetAt(first, zone) * 60_000;
-  return new Date(at).toISOString().replace(/\.?0*Z$/, 'Z');
+  return short(new Date(at).toISOString());
 }
 
 /** The first three letters of what it is called: GMT-3, UTC. */
