@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { OWN_ACTIONS } from '../src/log/own-entries.js';
 import { type Fault, faultLine } from '../src/seal/fault.js';
 import { rootOf } from '../src/seal/frontier.js';
 import { publishKey, readKeys } from '../src/seal/signing-keys.js';
@@ -180,7 +181,7 @@ describe('an entry', () => {
     );
     expect((await verify(own)).told).toEqual(['changed 4']);
     await trail.service.record({
-      action: 'logs.erase',
+      action: 'reel.logs.erased',
       tenantId: own,
       data: { erasedAt: '2026-01-05T10:00:00.500000Z' },
     });
@@ -205,16 +206,28 @@ describe('an entry', () => {
       );
     await remove(2);
     expect((await verify(own)).told).toEqual(['missing 2']);
+    const before = new Date(Date.now() + 1).toISOString();
+    await meddle('insert into reel_log_removals values ($1, 2, 2)', own);
+    expect((await verify(own)).told).toEqual(['missing 2', 'missing 2']);
     await trail.service.record({
-      action: 'logs.cleanup',
+      action: OWN_ACTIONS.cleanup,
       tenantId: own,
-      data: { before: new Date().toISOString() },
+      data: { before, emptyPlaces: 1 },
     });
     expect((await verify(own)).told).toEqual([]);
-    await trail.service.log({ module: 'm', action: 'a', tenantId: own });
     await trail.sequencer.catchUp(own);
-    await remove(12);
-    expect((await verify(own)).told).toContain('missing 12');
+    expect((await verify(own)).told).toEqual([]);
+    await remove(5);
+    expect((await verify(own)).told).toContain('missing 5');
+    await meddle('insert into reel_log_removals values ($1, 5, 5)', own);
+    expect((await verify(own)).lines).toEqual([
+      "missing 2: removals have emptied 2 places from here on, the trail's newest account of one says 1",
+    ]);
+    await meddle(
+      'update reel_log_removals set first_seq = 6, last_seq = 6 where tenant_id = $1 and first_seq = 5',
+      own,
+    );
+    expect((await verify(own)).told).toEqual(expect.arrayContaining(['missing 5', 'extra 6']));
   });
 
   test('that was added is named', async () => {
@@ -231,14 +244,6 @@ describe('an entry', () => {
 });
 
 describe('the order', () => {
-  const swap = (table: string, tenantId: string, a: number, b: number, name: string) =>
-    meddle(
-      `with picked as (select ctid as at, seq, ${name} as kept from reel_log_${table} where tenant_id = $1 and seq in (${a}, ${b})),
-         gone as (delete from reel_log_${table} where tenant_id = $1 and seq in (${a}, ${b}) returning *)
-       insert into reel_log_${table} select tenant_id, ${a + b} - seq, entry_id, leaf_hash from gone`,
-      tenantId,
-    );
-
   test.each([
     ['within a full tile', 7, 9],
     ['between tiles', 9, 300],
@@ -326,7 +331,6 @@ describe('the order', () => {
     await meddle('delete from reel_log_sequence where tenant_id = $1 and seq > 598', tenantId);
     expect((await verify(tenantId)).told).toEqual(expect.arrayContaining(['missing 599', 'missing 600']));
   });
-  void swap;
 });
 
 describe('tiles', () => {
@@ -375,7 +379,15 @@ describe('tiles', () => {
     const check = async (change: (tile: { hashes: Buffer; root: Buffer }) => void) => {
       const faults: string[] = [];
       const report = ({ kind, sequence }: Fault) => faults.push(`${kind} ${sequence}`);
-      const judge = new PlaceJudge({ removedBefore: '~', erasedAt: new Set() }, report);
+      const judge = new PlaceJudge(
+        {
+          removedBefore: '~',
+          emptied: [{ first: 1, last: 65_536 }],
+          emptyPlaces: 65_536,
+          erasedAt: new Set(),
+        },
+        report,
+      );
       async function* none() {}
       const tree = new TreeCheck(none(), judge, report, async (level, index) => {
         const tile = tiles.find((each) => each.level === level && each.index === index)!;

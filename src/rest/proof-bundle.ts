@@ -1,8 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ExportProofs } from '../log/export.js';
 import type { LogEntry } from '../log/log-entry.entity.js';
+import { decodeBase64 } from '../seal/note.js';
 import type { StoredSeal } from '../seal/proof.js';
 import type { InclusionProof } from '../seal/proof.types.js';
-import { entryToWire, snake } from './wire.js';
+import type { ExportedEntry } from '../seal/verify-export.js';
+import { entryFromWire, entryToWire, snake } from './wire.js';
 
 /** What a bundle has beside the entry, binary as base64. */
 const PROOF_FIELDS = [
@@ -50,3 +53,65 @@ export const exportProofs = (seal: Pick<StoredSeal, 'proofsAt' | 'noteAt'>): Exp
   },
   note: (scope, upTo) => seal.noteAt(scope, upTo),
 });
+
+/** The note of an export's last line, null where nothing was sealed; undefined where the line is another. */
+export function readCheckpointLine(line: string): string | null | undefined {
+  const value = parsed(line);
+  if (!value || Object.keys(value).join() !== 'checkpoint') return undefined;
+  return typeof value.checkpoint === 'string' || value.checkpoint === null ? value.checkpoint : undefined;
+}
+
+/** An entry's line of an NDJSON export with proofs; null where it has another form. */
+export function readExportLine(line: string): ExportedEntry | null {
+  const { proof, ...shown } = parsed(line) ?? {};
+  if (!isObject(proof) || !isObject(proof.entry)) return null;
+  const wire = proof.entry;
+  const entry = entryFromWire(wire);
+  const [identitySalt, dataSalt, identityDigest, dataDigest, leafHash] = PROOF_FIELDS.slice(0, -1).map(
+    (field) => bytesOf(proof[snake(field)]),
+  );
+  const path = Array.isArray(proof.path) ? proof.path.map(bytesOf) : [];
+  if (
+    !entry ||
+    typeof entry.sequence !== 'number' ||
+    !Array.isArray(proof.path) ||
+    !path.every((each) => each)
+  )
+    return null;
+  if (
+    identitySalt === undefined ||
+    dataSalt === undefined ||
+    !identityDigest ||
+    dataDigest === undefined ||
+    !leafHash
+  )
+    return null;
+  return {
+    entry,
+    sequence: entry.sequence,
+    hasData: 'data' in wire,
+    identitySalt,
+    dataSalt,
+    identityDigest,
+    dataDigest,
+    leafHash,
+    path: path as Buffer[],
+    differing: Object.keys(shown).filter((name) => !isDeepStrictEqual(shown[name], wire[name])),
+  };
+}
+
+function parsed(line: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(line);
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** undefined where it is neither null nor base64. */
+const bytesOf = (value: unknown): Buffer | null | undefined =>
+  value === null ? null : typeof value === 'string' ? (decodeBase64(value) ?? undefined) : undefined;

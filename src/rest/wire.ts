@@ -66,6 +66,20 @@ export function entryToWire(entry: LogEntry): Record<string, unknown> {
   return wire;
 }
 
+/** What entryToWire wrote, with data null where it is left out; null where a field is missing or of another type. */
+export function entryFromWire(wire: Readonly<Record<string, unknown>>): LogEntry | null {
+  const entry: Record<string, unknown> = {};
+  for (const { field, name } of ENTRY_COLUMNS) {
+    const value = wire[name] ?? null;
+    if (field === 'sequence' ? !Number.isSafeInteger(value) : field !== 'data' && !isText(value)) return null;
+    if (field === 'data' && typeof value !== 'object') return null;
+    entry[field] = value;
+  }
+  return entry as unknown as LogEntry;
+}
+
+const isText = (value: unknown): boolean => value === null || typeof value === 'string';
+
 export const listToWire = (entries: readonly LogEntry[], total: number, page: number, pageSize: number) => ({
   items: entries.map(entryToWire),
   total,

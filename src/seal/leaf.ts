@@ -47,7 +47,10 @@ export interface SealedLeaf {
   leafHash: Buffer;
 }
 
-export const newSalts = (): Salts => ({ identitySalt: randomBytes(16), dataSalt: randomBytes(16) });
+export function newSalts(): Salts {
+  const random = randomBytes(32);
+  return { identitySalt: random.subarray(0, 16), dataSalt: random.subarray(16) };
+}
 
 /** The two digests and the leaf hash of a new entry (docs/seal.md, "Leaf"). */
 export function sealLeaf(entry: SealableEntry, salts: Salts = newSalts()): SealedLeaf {

@@ -16,6 +16,8 @@ const MOST_SUSPECTS = 100_000;
 /** Says what is wrong with single places, given the leaf hash that was sealed there. */
 export class PlaceJudge {
   private readonly suspects: Suspect[] = [];
+  /** The range of emptied places that is at or after the last place judged. */
+  private range = 0;
   /** Where leaves belong that are not in their place. */
   private readonly home = new Map<string, number>();
 
@@ -35,12 +37,18 @@ export class PlaceJudge {
     }
     const { entry, entryId, leafHash } = place;
     if (entry === null) {
-      if (entryId >= this.excuses.removedBefore)
+      if (!this.isEmptied(sequence) || entryId >= this.excuses.removedBefore)
         this.report({ kind: 'missing', sequence, detail: `entry ${entryId} is gone` });
       else if (sealed !== null && !leafHash.equals(sealed))
         this.report(changed(sequence, entryId, ['its leaf hash in the order']));
       return;
     }
+    if (this.isEmptied(sequence))
+      this.report({
+        kind: 'extra',
+        sequence,
+        detail: `entry ${entryId} stands where a removal left nothing`,
+      });
     const wrong = [...entry.wrong];
     const isSealed = sealed === null || entry.leaf.equals(sealed);
     if (isSealed && !leafHash.equals(entry.leaf)) wrong.push('its leaf hash in the order');
@@ -81,8 +89,23 @@ export class PlaceJudge {
 
   /** Tells of the places that had to wait for the others. */
   end(): void {
+    const { emptied, emptyPlaces } = this.excuses;
+    const places = emptied.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+    if (places !== emptyPlaces)
+      this.report({
+        kind: 'missing',
+        sequence: emptied[0]?.first ?? 1,
+        detail: `removals have emptied ${places} places from here on, the trail's newest account of one says ${emptyPlaces}`,
+      });
     for (const suspect of this.suspects) this.tell(suspect);
     this.suspects.length = 0;
+  }
+
+  /** Whether a removal emptied the place; to be asked in order. */
+  private isEmptied(sequence: number): boolean {
+    const { emptied } = this.excuses;
+    while ((emptied[this.range]?.last ?? sequence) < sequence) this.range += 1;
+    return (emptied[this.range]?.first ?? Number.POSITIVE_INFINITY) <= sequence;
   }
 
   private isErasedByRights(erasedAt: string | null, entryId: string): boolean {

@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { StartError } from '../errors.js';
+import { readNote, readPublicPem, readVkey, type Verifier, verifierOf } from '../seal/note.js';
+
+/**
+ * The keys of a file: an Ed25519 public key as PEM, or verifier keys, one a line, as /.well-known/reel-keys answers
+ * them. A PEM names nobody: it may stand under each name that has signed the note. Errors: StartError.
+ */
+export async function readKeyFile(file: string, note: string | null): Promise<Verifier[]> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new StartError(`--key: expected a file that can be read, got ${error.code} for ${file}`);
+  });
+  const keys = text.includes('-----BEGIN') ? namedBy(note, pemOf(text, file)) : vkeysOf(text);
+  if (keys === null)
+    throw new StartError(
+      `--key: expected an Ed25519 public key as PEM, or verifier keys one a line, in ${file}`,
+    );
+  return keys;
+}
+
+function pemOf(text: string, file: string): Buffer {
+  try {
+    return readPublicPem(text);
+  } catch (error) {
+    throw new StartError(
+      `--key: expected an Ed25519 public key as PEM in ${file}: ${(error as Error).message}`,
+    );
+  }
+}
+
+function namedBy(note: string | null, publicKey: Buffer): Verifier[] {
+  const names = new Set(readNote(note ?? '')?.signatures.map(({ name }) => name));
+  return [...names].map((name) => verifierOf(name, publicKey));
+}
+
+function vkeysOf(text: string): Verifier[] | null {
+  const lines = text.split('\n').map((line) => line.trim());
+  const keys = lines.filter((line) => line !== '').map(readVkey);
+  return keys.length > 0 && keys.every((key) => key !== null) ? keys : null;
+}

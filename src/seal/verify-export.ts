@@ -1,0 +1,74 @@
+import type { CheckpointBody } from './checkpoint.js';
+import type { Report } from './fault.js';
+import { digestData, digestIdentity, leafHash, type SealableEntry } from './leaf.js';
+import { verifyInclusion } from './merkle.js';
+
+/** What a line of an export with proofs says of one entry. */
+export interface ExportedEntry {
+  entry: SealableEntry;
+  sequence: number;
+  /** False where the export leaves data out: its digest stands for it. */
+  hasData: boolean;
+  identitySalt: Buffer | null;
+  dataSalt: Buffer | null;
+  identityDigest: Buffer;
+  dataDigest: Buffer | null;
+  leafHash: Buffer;
+  path: Buffer[];
+  /** Names under which the line itself says something else than its proof. */
+  differing: string[];
+}
+
+/** Checks the entries of an exported file, one after the other, against its checkpoint; needs nothing but the file. */
+export class ExportCheck {
+  private last = 0;
+  entries = 0;
+
+  constructor(
+    private readonly checkpoint: Pick<CheckpointBody, 'treeSize' | 'rootHash'>,
+    private readonly report: Report,
+  ) {}
+
+  /** A line that has not the form of an exported entry with its proof. */
+  unreadable(line: number): void {
+    this.report({
+      kind: 'changed',
+      sequence: this.last + 1,
+      detail: `line ${line} is no entry with its proof; the one before it is of place ${this.last}`,
+    });
+  }
+
+  add(said: ExportedEntry): void {
+    const { sequence, entry } = said;
+    this.entries += 1;
+    const fault = (kind: 'changed' | 'moved' | 'extra', detail: string) =>
+      this.report({ kind, sequence, detail: `entry ${entry.id} ${detail}` });
+    if (sequence === this.last) fault('extra', 'stands at a place that the line before it has');
+    else if (sequence < this.last) fault('moved', `stands after the one of place ${this.last}`);
+    this.last = Math.max(this.last, sequence);
+    const wrong = wrongParts(said);
+    if (wrong.length > 0) fault('changed', `is not as it was sealed: ${wrong.join('; ')}`);
+    const { treeSize, rootHash } = this.checkpoint;
+    if (!verifyInclusion(said.leafHash, sequence - 1, treeSize, said.path, rootHash))
+      fault('moved', 'is not proven at this place: its path does not lead to the checkpoint');
+  }
+}
+
+function wrongParts(said: ExportedEntry): string[] {
+  const { entry, identitySalt, dataSalt, identityDigest, dataDigest } = said;
+  const wrong = [...said.differing];
+  if (identitySalt !== null) {
+    if (!digestIdentity(identitySalt, entry).equals(identityDigest))
+      wrong.push('actor_email, actor_name, ip_address, user_agent or their salt or digest');
+  } else if (
+    [entry.actorEmail, entry.actorName, entry.ipAddress, entry.userAgent].some((field) => field !== null)
+  )
+    wrong.push('identity fields without their salt');
+  if (said.hasData && entry.data !== null) {
+    if (dataSalt === null || dataDigest === null || !digestData(dataSalt, entry.data).equals(dataDigest))
+      wrong.push('data or its salt or digest');
+  } else if (said.hasData && dataSalt !== null) wrong.push('data is missing, its salt is there');
+  if (!leafHash(entry, { identityDigest, dataDigest }).equals(said.leafHash))
+    wrong.push('what its leaf is made of');
+  return wrong;
+}
