@@ -1,5 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose';
+import { LRUCache } from 'lru-cache';
 import { unauthenticated, unavailable } from '../errors.js';
 import { type Credential, moduleOf, personOf } from './credential.js';
 import { type Grant, grantOnWire } from './grant.js';
@@ -16,6 +17,15 @@ export interface TokenKeys {
 export type VerifyToken = (token: string) => Promise<Credential>;
 
 const LEEWAY_SECONDS = 60;
+/** A token that was verified is not looked at again for so long, nor ever past its end: callers send the same one for hours. */
+const VERIFIED_MS = 30_000;
+/** Characters of all tokens that are remembered. */
+const VERIFIED_SIZE = 8 * 1024 * 1024;
+
+interface Verified {
+  readonly credential: Credential;
+  readonly at: number;
+}
 
 /** What one kind of credential is verified with. The algorithms stand here, whatever a token's header says. */
 interface Key {
@@ -34,10 +44,22 @@ export function tokenVerifier(keys: TokenKeys, now: () => number = Date.now): Ve
   if (keys.serviceSecret !== null)
     tried.push({ get: secret(keys.serviceSecret), algorithms: ['HS256'], read: moduleOf });
 
+  const verified = new LRUCache<string, Verified>({
+    maxSize: VERIFIED_SIZE,
+    sizeCalculation: (_, token) => token.length,
+  });
+
   return async (token) => {
+    const at = now();
+    const known = verified.get(token);
+    if (known && at >= known.at && at < Math.min(known.at + VERIFIED_MS, known.credential.expiresAt))
+      return known.credential;
     for (const key of tried) {
-      const claims = await signedClaims(token, key, now());
-      if (claims !== null) return key.read(claims, token);
+      const claims = await signedClaims(token, key, at);
+      if (claims === null) continue;
+      const credential = key.read(claims, token);
+      verified.set(token, { credential, at });
+      return credential;
     }
     throw unauthenticated();
   };
