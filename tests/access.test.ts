@@ -1,6 +1,7 @@
 import { createSecretKey, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import fc from 'fast-check';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -763,6 +764,52 @@ describe('Mentor over HTTP', () => {
     // A failure is not kept.
     mentor.answer(json({ grants: [VIEWS] }));
     expect(await status(asking, token, 'view', here)).toBe(200);
+  });
+
+  it('answering anything but its shape is never open, and never a 500', async () => {
+    const known = fc.constantFrom<unknown>(
+      'reel.logs.view',
+      'ACCOUNT',
+      'CLIENT',
+      TENANT,
+      FIRST,
+      null,
+      true,
+      1,
+      'x',
+    );
+    const grants = fc.array(
+      fc.dictionary(fc.constantFrom('action', 'scope', 'tenant_id', 'client_id'), known, { maxKeys: 4 }),
+      { maxLength: 3 },
+    );
+    const answers = fc.oneof(
+      fc.jsonValue({ maxDepth: 3 }),
+      fc.record({
+        grants: fc.oneof(grants, fc.jsonValue({ maxDepth: 2 })),
+        member: fc.oneof(known, fc.boolean()),
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(answers, async (answer) => {
+        mentor.answer(json(JSON.stringify(answer)));
+        const got = await asking.rest(await person(), 'GET', '/logs', undefined, here);
+        const { grants, member = false } = (answer ?? {}) as { grants?: unknown; member?: unknown };
+        const opens =
+          Array.isArray(grants) &&
+          grants.some(
+            (each) =>
+              each?.action === 'reel.logs.view' &&
+              each.tenant_id === TENANT &&
+              (each.scope === 'ACCOUNT' ||
+                (each.scope === 'CLIENT' && [TENANT, FIRST].includes(each.client_id))),
+          );
+        const wellFormed = Array.isArray(grants) && typeof member === 'boolean';
+        expect(got.status).toSatisfy((code: number) =>
+          [...(opens ? [200] : []), ...(wellFormed ? [403] : []), 503].includes(code),
+        );
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('being late, from the start or in the middle, is 503 after two seconds', async () => {

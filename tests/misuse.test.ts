@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { grant, moduleToken, person, startReel, type TestReel } from './reel.js';
+import { grant, JWT_SECRET, moduleToken, person, SERVICE_SECRET, startReel, type TestReel } from './reel.js';
 
 const TENANT = randomUUID();
 const CLIENT = randomUUID();
@@ -89,6 +89,14 @@ function stretches(came: string): string[] {
   for (let at = 0; at + 201 <= came.length && found.length < 50; at += 97)
     found.push(came.slice(at, at + 201));
   return found;
+}
+
+/** A token that no library would make, whose signature is right. */
+function signed(head: unknown, claims: unknown, secret: string): string {
+  const text = [head, claims]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.');
+  return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
 }
 
 const stored = async () =>
@@ -691,6 +699,151 @@ describe('a database', () => {
     expect((await ask()).map(({ status }) => status)).toEqual([200, 200, 201, 200, 200, 200]);
     expect((await fetch(`${reel.url}/health/ready`)).status).toBe(200);
     await expectWhole(before + 2);
+  });
+});
+
+it('a token with odd claims, well signed, is let in or refused, never a 500', async () => {
+  const names = 'sub email iat exp nbf name grants tenants module iss aud jti'.split(' ');
+  const grants = fc.array(fc.oneof(odd, fieldsOf(['action', 'scope', 'tenant_id', 'client_id'])), {
+    maxLength: 3,
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.oneof(fieldsOf(names), fc.record({ grants, tenants: odd })),
+      fc.constantFrom(JWT_SECRET, SERVICE_SECRET),
+      async (odds, secret) => {
+        const soon = Math.floor(Date.now() / 1000) + 600;
+        const claims = { sub: TENANT, email: 'a@example.com', exp: soon, module: 'fuzz', ...odds };
+        const token = signed({ alg: 'HS256' }, claims, secret);
+        for (const answer of [
+          await send(`${REST}/logs`, { method: 'GET' }, token),
+          await send(`${REST}/logs`, { body: '{}' }, token),
+          await send('/graphql', { body: '{"query":"{ logs { nodes { id } } }"}' }, token),
+        ])
+          expectAnswered(answer, odds);
+      },
+    ),
+    runs(60),
+  );
+});
+
+it('a token with an odd head is a 401', async () => {
+  const claims = { sub: TENANT, email: 'a@example.com', exp: Math.floor(Date.now() / 1000) + 600 };
+  for (const head of [
+    {},
+    { alg: '' },
+    { alg: 'HS256', crit: ['exp'] },
+    { alg: 'HS256', b64: false, crit: ['b64'] },
+    { alg: 'HS256', zip: 'DEF' },
+    { alg: ['HS256'] },
+    { alg: 'none' },
+    { alg: 'hs256' },
+    { alg: 'RS256', jwk: { kty: 'oct', k: 'AAAA' } },
+    { alg: 'RS256', jku: `${reel.url}/jwks`, kid: '../../x' },
+    [],
+    'x',
+  ]) {
+    const { status } = await send(`${REST}/logs`, { method: 'GET' }, signed(head, claims, JWT_SECRET));
+    // An unknown zip says nothing to a signature that is no encryption.
+    expect([head, status]).toEqual([head, JSON.stringify(head).includes('zip') ? expect.any(Number) : 401]);
+    expect(status).toBeLessThan(500);
+  }
+});
+
+it('an export link is no credential, and a credential no export link', async () => {
+  const { downloadUrl } = (await reel.graphql(ana, 'mutation { exportLogs(input: {}) { downloadUrl } }')).body
+    .data.exportLogs;
+  const [path, token] = downloadUrl.split('?token=');
+  expect((await send(`${REST}/logs`, { method: 'GET' }, token)).status).toBe(401);
+  for (const other of [module, ana])
+    expect((await send(`${path}?token=${other}`, { method: 'GET' }, null)).status).toBe(403);
+});
+
+it('a page serves no file but its own', async () => {
+  for (const prefix of ['/', '/assets/', '/playground/'])
+    for (const way of [
+      '../package.json',
+      '..%2fpackage.json',
+      '%2e%2e/package.json',
+      '..%2f..%2fpackage.json',
+      '....//package.json',
+      '..%5cpackage.json',
+      '%00',
+      '.env',
+      'index.html%00.js',
+      '%2fetc%2fpasswd',
+    ]) {
+      const answer = await sendRaw(`GET ${prefix}${way} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      expect([prefix + way, answer.slice(9, 12)]).toEqual([
+        prefix + way,
+        expect.stringMatching(/^(400|403|404)$/),
+      ]);
+      expect(answer).not.toMatch(/"dependencies"|root:x/);
+    }
+});
+
+describe('a websocket given garbage', () => {
+  type Message = string | Uint8Array<ArrayBuffer>;
+
+  /** What a socket is told until it is closed, or for a while. */
+  const talk = (messages: Message[], protocol = 'graphql-transport-ws', milliseconds = 700) =>
+    new Promise<{ code: number | null; said: string }>((resolve) => {
+      const socket = new WebSocket(`${reel.url.replace('http', 'ws')}/graphql`, protocol);
+      let said = '';
+      const timer = setTimeout(() => resolve({ code: null, said }), milliseconds);
+      socket.onopen = () => {
+        for (const message of messages) socket.send(message);
+      };
+      socket.onmessage = ({ data }) => {
+        said += data;
+      };
+      socket.onerror = () => {};
+      socket.onclose = ({ code, reason }) => {
+        clearTimeout(timer);
+        resolve({ code, said: said + reason });
+      };
+    });
+  const init = (payload?: unknown) => JSON.stringify({ type: 'connection_init', payload });
+  const subscribe = (payload: unknown) => JSON.stringify({ id: '1', type: 'subscribe', payload });
+
+  it.each<[string, (token: string) => Message[]]>([
+    ['no JSON', () => ['x']],
+    ['bytes', () => [new Uint8Array([0xff, 0xfe, 0])]],
+    ['a message of no type', () => ['{}']],
+    ['null', () => ['null']],
+    ['two beginnings', (token) => [init({ authorization: `Bearer ${token}` }), init({})]],
+    ['a subscription before its beginning', () => [subscribe({ query: 'subscription { logAdded { id } }' })]],
+    ['a bad token', () => [init({ authorization: 'Bearer x' })]],
+    ['odd parameters', () => [init([1, { authorization: { a: 1 } }])]],
+    ['odd headers', () => [init({ authorization: 7, 'x-tenant-id': [TENANT] })]],
+    ['a message of 1 MiB', () => ['x'.repeat(1024 * 1024)]],
+    ['100,000 levels', () => ['['.repeat(100_000)]],
+    ['a soup', (token) => [init({ authorization: `Bearer ${token}` }), subscribe({ query: '{{{' })]],
+    ['no document', (token) => [init({ authorization: `Bearer ${token}` }), subscribe(null)]],
+    [
+      'a faulty filter',
+      (token) => [
+        init({ authorization: `Bearer ${token}` }),
+        subscribe({ query: 'subscription { logAdded(filter: { query: "modul:x" }) { id } }' }),
+      ],
+    ],
+    [
+      'a document of many levels',
+      (token) => [init({ authorization: `Bearer ${token}` }), subscribe({ query: '{a'.repeat(50_000) })],
+    ],
+  ])('such as %s is told so or closed, and harms nobody', async (_, messages) => {
+    const { code, said } = await talk(messages(ana));
+    expect(said).not.toMatch(/INTERNAL_SERVER_ERROR|node_modules|\bat \w+ \(/);
+    expect(said.length).toBeLessThan(LONGEST_ANSWER);
+    // Closed for the fault, or an error message of the protocol; 4500 and 1011 are the server's own failures.
+    expect(code === null ? said : code).not.toBe('');
+    expect([1011, 4500]).not.toContain(code);
+    expect((await fetch(`${reel.url}/health/live`)).status).toBe(200);
+  });
+
+  it('of another protocol is refused', async () => {
+    const { code } = await talk([init()], 'graphql-ws');
+    expect(code).not.toBeNull();
   });
 });
 
