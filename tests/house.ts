@@ -87,7 +87,14 @@ export function faults(): string[] {
   }
   const reading = globSync('src/**/*.ts', { cwd: root }).filter(
     (file) =>
-      !['src/config.ts', 'src/main.ts', 'src/cli/reel.ts', 'src/dev.ts', 'src/build.ts'].includes(file),
+      ![
+        'src/config.ts',
+        'src/main.ts',
+        'src/demo.ts',
+        'src/cli/reel.ts',
+        'src/dev.ts',
+        'src/build.ts',
+      ].includes(file),
   );
   for (const file of reading)
     if (/process\.env\b/.test(readFileSync(join(root, file), 'utf8')))

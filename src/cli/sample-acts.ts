@@ -219,6 +219,14 @@ export const SAMPLE_ACTS: readonly SampleAct[] = [
   },
   {
     module: 'billing',
+    action: 'invoices.delete',
+    severity: WARNING,
+    weight: 0.3,
+    resourceType: 'invoice',
+    data: (r) => ({ before: { number: `2026-${r.integer(1000, 9999)}`, ...money(r) } }),
+  },
+  {
+    module: 'billing',
     action: 'payments.charge',
     severity: ERROR,
     weight: 1.4,

@@ -50,8 +50,9 @@ export function sampleTenants({ seed, tenants, entries }: SamplePlan): SampleTen
 /** A tenant's entries, oldest first. */
 export function* sampleEntries(plan: SamplePlan, tenant: SampleTenant): Generator<SampleEntry> {
   const random = new SeededRandom(`${plan.seed} entries of ${tenant.id}`);
+  // The same people whatever the plan, so that another one goes on in the same tenant.
   const people = samplePeople(
-    random,
+    new SeededRandom(`people of ${tenant.id}`),
     Math.min(60, 8 + Math.floor(tenant.entries / 200)),
     'example.com',
     tenant.clientIds,
@@ -88,24 +89,25 @@ interface Scene {
   tenantId: string;
   clientId: string | null;
   actor: SamplePerson;
-  /** Support that acts as the actor. */
-  impersonator: string | null;
+  /** Whom the actor, of support, acts as. */
+  onBehalfOfId: string | null;
   requestId: string;
 }
 
 function newScene(random: SeededRandom, people: readonly SamplePerson[], tenant: SampleTenant): Scene {
-  const actor = random.pickEarly(people);
+  const person = random.pickEarly(people);
+  const support = random.chance(0.01) ? people[0]! : null;
   return {
     tenantId: tenant.id,
-    clientId: actor.clientId ?? (random.chance(0.7) ? random.pickEarly(tenant.clientIds) : null),
-    actor,
-    impersonator: random.chance(0.01) ? people[0]!.id : null,
+    clientId: person.clientId ?? (random.chance(0.7) ? random.pickEarly(tenant.clientIds) : null),
+    actor: support ?? person,
+    onBehalfOfId: support && support !== person ? person.id : null,
     requestId: random.uuid(),
   };
 }
 
 function perform(random: SeededRandom, scene: Scene, act: SampleAct): Omit<SampleEntry, 'identity'> {
-  const { tenantId, clientId, actor, impersonator, requestId } = scene;
+  const { tenantId, clientId, actor, onBehalfOfId, requestId } = scene;
   const said: LogInput = {
     module: act.module,
     action: act.action,
@@ -118,7 +120,7 @@ function perform(random: SeededRandom, scene: Scene, act: SampleAct): Omit<Sampl
       : {}),
     ...(act.data ? { data: act.data(random) } : {}),
   };
-  if (act.browser && impersonator === null && random.chance(0.5))
+  if (act.browser && onBehalfOfId === null && random.chance(0.5))
     return {
       input: said,
       author: {
@@ -136,7 +138,7 @@ function perform(random: SeededRandom, scene: Scene, act: SampleAct): Omit<Sampl
     actorId: actor.id,
     actorEmail: actor.email,
     actorName: actor.name,
-    onBehalfOfId: impersonator,
+    onBehalfOfId,
     ipAddress: actor.ipAddress,
     userAgent: actor.userAgent,
   };
