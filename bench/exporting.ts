@@ -42,7 +42,7 @@ export async function exporting(house: House): Promise<Line[]> {
       peak = Math.max(peak, residentMib(pid));
     }, 20);
     const from = performance.now();
-    const bytes = await download(downloadUrl);
+    const bytes = await download(new URL(downloadUrl, url).href);
     const seconds = (performance.now() - from) / 1000;
     clearInterval(watch);
     const what = `${format}, ${recordCount.toLocaleString('en')} entries`;
