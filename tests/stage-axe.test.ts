@@ -45,19 +45,23 @@ async function faultsInBoth(page: Page): Promise<string[]> {
   return [...light, ...(await faultsOf(page, ['color-contrast'])).map((fault) => `dark ${fault}`)];
 }
 
-test.each(['en-US', 'pt-BR'])('no fault of axe-core in any state, light and dark, %s', async (locale) => {
-  const { page, watched, go, close } = await house.open('', { locale });
-  for (const [name, search, act] of STATES) {
-    await go(search());
-    await act?.(page);
-    expect.soft(await faultsInBoth(page), name).toEqual([]);
-  }
-  expect(watched).toEqual({ foreign: [], violations: [], errors: [] });
-  await close();
-  const away = await house.open('', { locale, token: null });
-  expect(await faultsInBoth(away.page), 'way in').toEqual([]);
-  await away.close();
-}, 60_000);
+test.each(['en-US', 'pt-BR'])(
+  'no fault of axe-core in any state, light and dark, %s',
+  async (locale) => {
+    const { page, watched, go, close } = await house.open('', { locale });
+    for (const [name, search, act] of STATES) {
+      await go(search());
+      await act?.(page);
+      expect.soft(await faultsInBoth(page), name).toEqual([]);
+    }
+    expect(watched).toEqual({ foreign: [], violations: [], errors: [] });
+    await close();
+    const away = await house.open('', { locale, token: null });
+    expect(await faultsInBoth(away.page), 'way in').toEqual([]);
+    await away.close();
+  },
+  60_000,
+);
 
 test('no fault of axe-core, and nothing beside the screen, where it is narrow', async () => {
   const { page, close } = await house.open('', { viewport: { width: 320, height: 256 } });

@@ -62,7 +62,14 @@ export async function openStage(settings: Record<string, string> = {}): Promise<
       const { body } = await reel.graphql(
         module,
         'mutation ($inputs: [CreateLogInput!]!) { createLogs(inputs: $inputs) { id } }',
-        { inputs: entries.map((entry) => ({ module: 'guardian', action: 'users.login', tenantId: TENANT, ...entry })) },
+        {
+          inputs: entries.map((entry) => ({
+            module: 'guardian',
+            action: 'users.login',
+            tenantId: TENANT,
+            ...entry,
+          })),
+        },
       );
       const ids: string[] = body.data.createLogs.map(({ id }: { id: string }) => id);
       await vi.waitUntil(
@@ -100,7 +107,7 @@ export async function writeTrail(house: StageHouse): Promise<{ changed: string; 
     Array.from({ length: 236 }, (_, index) => ({
       module: ['guardian', 'aurora', 'billing', 'matrix'][index % 4],
       action: ['users.login', 'documents.view', 'invoices.issue', 'jobs.run'][index % 4],
-      severity: SEVERITIES[index % 10],
+      severity: SEVERITIES[Math.floor(index / 4) % 10],
       clientId: index % 2 ? CLIENT : OTHER_CLIENT,
       ...(index % 4 < 3 && { actorId: ANA, actorName: 'Ana Souza', actorEmail: 'ana@example.com' }),
       resourceType: 'document',
@@ -138,7 +145,14 @@ export async function writeTrail(house: StageHouse): Promise<{ changed: string; 
       userAgent: SCRIPT,
       data: { [SCRIPT]: SCRIPT, before: { [SCRIPT]: SCRIPT }, after: { [SCRIPT]: `${SCRIPT}!` } },
     },
-    { module: 'guardian', action: 'users.login', severity: 'INFO', clientId: CLIENT, actorId: ANA, actorName: 'Ana Souza' },
+    {
+      module: 'guardian',
+      action: 'users.login',
+      severity: 'INFO',
+      clientId: CLIENT,
+      actorId: ANA,
+      actorName: 'Ana Souza',
+    },
   ]);
   return { changed: changed!, scripted: scripted! };
 }

@@ -13,9 +13,14 @@ export function conditionOf(row: Row, column: Column): { field: FilterField; val
     return value ? { field: 'actor', value } : null;
   }
   if (!row.resourceType || row.resourceType.includes('/')) return null;
-  return { field: 'resource', value: row.resourceId ? `${row.resourceType}/${row.resourceId}` : row.resourceType };
+  return {
+    field: 'resource',
+    value: row.resourceId ? `${row.resourceType}/${row.resourceId}` : row.resourceType,
+  };
 }
 
-export const actorOf = (row: Pick<Row, 'actorName' | 'actorEmail' | 'actorId'>) => row.actorName ?? row.actorEmail ?? row.actorId;
+export const actorOf = (row: Pick<Row, 'actorName' | 'actorEmail' | 'actorId'>) =>
+  row.actorName ?? row.actorEmail ?? row.actorId;
 
-export const resourceOf = ({ resourceType, resourceId }: Row) => [resourceType, resourceId].filter(Boolean).join('/');
+export const resourceOf = ({ resourceType, resourceId }: Row) =>
+  [resourceType, resourceId].filter(Boolean).join('/');

@@ -48,7 +48,9 @@ export function completionsAt(line: string, caret: number, vocabulary: Vocabular
   const minus = typed.startsWith('-') ? '-' : '';
   const word = typed.slice(minus.length).toLowerCase();
   if (word.includes('"')) return [];
-  const fields = FIELDS.filter((name) => name.startsWith(word) && (!minus || name === 'module' || name === 'action'));
+  const fields = FIELDS.filter(
+    (name) => name.startsWith(word) && (!minus || name === 'module' || name === 'action'),
+  );
   const whole = (name: string, values: readonly Value[]): Completion[] =>
     word === ''
       ? []
@@ -61,7 +63,16 @@ export function completionsAt(line: string, caret: number, vocabulary: Vocabular
           ...(count !== undefined && { count }),
         }));
   return [
-    ...fields.map((name): Completion => ({ kind: 'field', label: `${minus}${name}:`, text: `${minus}${name}:`, from, to, about: name })),
+    ...fields.map(
+      (name): Completion => ({
+        kind: 'field',
+        label: `${minus}${name}:`,
+        text: `${minus}${name}:`,
+        from,
+        to,
+        about: name,
+      }),
+    ),
     ...whole('module', vocabulary?.modules ?? []),
     ...whole('action', vocabulary?.actions ?? []),
     ...(minus ? [] : whole('severity', severities(vocabulary))),
@@ -86,7 +97,9 @@ function valuesOf(name: string, vocabulary: Vocabulary): readonly Value[] {
 function actionsOf(actions: readonly Value[]): readonly Value[] {
   const groups = Map.groupBy(actions, ({ key }) => `${key}`.slice(0, `${key}`.lastIndexOf('.')));
   const below = [...groups].flatMap(([name, list]) =>
-    name && list.length > 1 ? [{ key: `${name}.*`, count: list.reduce((sum, { count = 0 }) => sum + count, 0) }] : [],
+    name && list.length > 1
+      ? [{ key: `${name}.*`, count: list.reduce((sum, { count = 0 }) => sum + count, 0) }]
+      : [],
   );
   return [...actions, ...below];
 }
@@ -94,9 +107,13 @@ function actionsOf(actions: readonly Value[]): readonly Value[] {
 /** Those that begin so first, then those that hold it. */
 function matching(values: readonly Value[], typed: string, taken: readonly string[]): Value[] {
   const sought = typed.replace(/^"/, '').toLowerCase();
-  const rest = values.filter(({ key }) => key !== null && !taken.includes(key) && key.toLowerCase() !== sought);
+  const rest = values.filter(
+    ({ key }) => key !== null && !taken.includes(key) && key.toLowerCase() !== sought,
+  );
   const begins = rest.filter(({ key }) => key!.toLowerCase().startsWith(sought));
-  const holds = rest.filter(({ key }) => !key!.toLowerCase().startsWith(sought) && key!.toLowerCase().includes(sought));
+  const holds = rest.filter(
+    ({ key }) => !key!.toLowerCase().startsWith(sought) && key!.toLowerCase().includes(sought),
+  );
   return [...begins, ...holds].slice(0, MOST);
 }
 

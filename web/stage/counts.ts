@@ -1,7 +1,13 @@
 import { shallowRef } from 'vue';
 import { askReel, type LogFilterInput, type ReelError, type StatsInterval } from '../reel/index.js';
-import { BreakdownDocument, type BreakdownQuery, type Operation, TimelineDocument, type TimelineQuery } from './generated.js';
 import type { Row } from './entries.js';
+import {
+  BreakdownDocument,
+  type BreakdownQuery,
+  type Operation,
+  TimelineDocument,
+  type TimelineQuery,
+} from './generated.js';
 
 export type Bucket = TimelineQuery['logStats']['timeline'][number];
 export type Facets = BreakdownQuery['logStats'];
@@ -33,9 +39,12 @@ export function useCounts() {
   let under = new AbortController();
 
   async function loadTimeline(filter: LogFilterInput, timeZone: string, signal: AbortSignal): Promise<void> {
-    const ask = (step: StatsInterval) => askReel(TimelineDocument, { filter, timeZone, interval: step }, signal);
+    const ask = (step: StatsInterval) =>
+      askReel(TimelineDocument, { filter, timeZone, interval: step }, signal);
     const { startDate, endDate } = filter;
-    let step = startDate ? intervalFor((endDate ? Date.parse(endDate) : Date.now()) - Date.parse(startDate)) : 'WEEK';
+    let step = startDate
+      ? intervalFor((endDate ? Date.parse(endDate) : Date.now()) - Date.parse(startDate))
+      : 'WEEK';
     let { logStats: answer } = await ask(step);
     const [first, last] = [answer.timeline[0], answer.timeline.at(-1)];
     if (!startDate && first && last) {
@@ -59,14 +68,19 @@ export function useCounts() {
 
   /** Facets count actors by id; their names stand in their entries. */
   async function nameActors(ids: readonly string[], signal: AbortSignal): Promise<void> {
-    type Named = Record<string, { nodes: { actorId: string; actorName: string | null; actorEmail: string | null }[] }>;
+    type Named = Record<
+      string,
+      { nodes: { actorId: string; actorName: string | null; actorEmail: string | null }[] }
+    >;
     const fields = ids.map(
-      (id, index) => `a${index}:logs(first:1 filter:{actorIds:["${id}"]}){nodes{actorId actorName actorEmail}}`,
+      (id, index) =>
+        `a${index}:logs(first:1 filter:{actorIds:["${id}"]}){nodes{actorId actorName actorEmail}}`,
     );
     const answer = await askReel(`query Actors{${fields.join(' ')}}` as Operation<Named, object>, {}, signal);
     const found: Record<string, string> = { ...actors.value };
     for (const { nodes } of Object.values(answer))
-      for (const { actorId, actorName, actorEmail } of nodes) found[actorId] = actorName ?? actorEmail ?? actorId;
+      for (const { actorId, actorName, actorEmail } of nodes)
+        found[actorId] = actorName ?? actorEmail ?? actorId;
     actors.value = found;
   }
 
@@ -117,7 +131,19 @@ export function useCounts() {
     isLoading.value = false;
   }
 
-  return { total, buckets, interval, timelineError, facets, facetsError, isLoading, actors, load, count, clear };
+  return {
+    total,
+    buckets,
+    interval,
+    timelineError,
+    facets,
+    facetsError,
+    isLoading,
+    actors,
+    load,
+    count,
+    clear,
+  };
 }
 
 export type Counts = ReturnType<typeof useCounts>;
@@ -129,7 +155,11 @@ function counted(buckets: readonly Bucket[], row: Row): readonly Bucket[] {
   const found = buckets[index];
   if (!found) return buckets;
   if (at < Date.parse(found.end)) {
-    const grown = { ...found, count: found.count + 1, bySeverity: more(found.bySeverity, row.severity) as Bucket['bySeverity'] };
+    const grown = {
+      ...found,
+      count: found.count + 1,
+      bySeverity: more(found.bySeverity, row.severity) as Bucket['bySeverity'],
+    };
     return buckets.with(index, grown);
   }
   const length = Date.parse(found.end) - Date.parse(found.start);

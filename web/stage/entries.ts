@@ -41,7 +41,8 @@ export function useEntries() {
       );
       if (mine.signal.aborted) return false;
       const seen = new Set(after === null ? [] : rows.value.map(({ id }) => id));
-      rows.value = after === null ? logs.nodes : [...rows.value, ...logs.nodes.filter(({ id }) => !seen.has(id))];
+      rows.value =
+        after === null ? logs.nodes : [...rows.value, ...logs.nodes.filter(({ id }) => !seen.has(id))];
       cursor = logs.pageInfo.endCursor;
       more.value = logs.pageInfo.hasNextPage ? 'waiting' : 'none';
       error.value = null;

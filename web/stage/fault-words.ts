@@ -24,7 +24,10 @@ const PATTERNS: readonly [RegExp, string][] = [
 ];
 
 /** A fault in the language shown; as it came where it is none of these. */
-export function faultInWords(message: string, t: (key: string, named: Record<string, string>) => string): string {
+export function faultInWords(
+  message: string,
+  t: (key: string, named: Record<string, string>) => string,
+): string {
   for (const [pattern, key] of PATTERNS) {
     const found = pattern.exec(message);
     if (found) return t(`faults.${key}`, { a: found[1] ?? '', b: found[2] ?? '' });

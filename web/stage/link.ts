@@ -1,7 +1,12 @@
 import { parseInstant } from './query-line/values.js';
 
 /** Ranges that count back from now, and how long they are in milliseconds. */
-export const RANGES = { '1h': 3_600_000, '24h': 86_400_000, '7d': 604_800_000, '30d': 2_592_000_000 } as const;
+export const RANGES = {
+  '1h': 3_600_000,
+  '24h': 86_400_000,
+  '7d': 604_800_000,
+  '30d': 2_592_000_000,
+} as const;
 export type Range = keyof typeof RANGES;
 
 /** What the address says; null, false and '' are what is left out of it. */
@@ -86,7 +91,11 @@ export function writeLink(view: View): string {
     ['client', view.client],
   ];
   const escaped = (value: string) =>
-    encodeURIComponent(value).replace(/%(3A|2F|2C|40|3E|3D)/g, decodeURIComponent).replace(/%20/g, '+');
-  const parts = said.filter(([, value]) => value).map(([name, value]) => `${name}=${escaped(value as string)}`);
+    encodeURIComponent(value)
+      .replace(/%(3A|2F|2C|40|3E|3D)/g, decodeURIComponent)
+      .replace(/%20/g, '+');
+  const parts = said
+    .filter(([, value]) => value)
+    .map(([name, value]) => `${name}=${escaped(value as string)}`);
   return parts.length > 0 ? `?${parts.join('&')}` : '';
 }

@@ -27,10 +27,14 @@ export function useLive(take: (rows: Row[]) => void) {
         newest = entries[0]?.id ?? '';
         if (fresh.length > 0) take(fresh.map((entry) => ({ ...entry })));
       });
-      watch([tail.state, tail.error], () => {
-        state.value = tail.state.value;
-        error.value = tail.error.value;
-      }, { immediate: true });
+      watch(
+        [tail.state, tail.error],
+        () => {
+          state.value = tail.state.value;
+          error.value = tail.error.value;
+        },
+        { immediate: true },
+      );
       tail.start();
       state.value = tail.state.value;
     });

@@ -21,7 +21,11 @@ function kept<T>(name: string, otherwise: T, isFine: (value: unknown) => boolean
 /** What a person chose for all views, kept in this browser. */
 export function usePreferences() {
   const theme = kept<Theme>('reel.theme', 'system', (value) => THEMES.includes(value as Theme));
-  const hidden = kept<Column[]>('reel.hidden', [], (value) => Array.isArray(value) && value.every((each) => COLUMNS.includes(each)));
+  const hidden = kept<Column[]>(
+    'reel.hidden',
+    [],
+    (value) => Array.isArray(value) && value.every((each) => COLUMNS.includes(each)),
+  );
   const letterKeys = kept<boolean>('reel.keys', true, (value) => typeof value === 'boolean');
   watch(
     theme,

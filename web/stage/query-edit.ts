@@ -1,9 +1,25 @@
 import type { LogSeverity } from '../reel/index.js';
-import { type ParsedLine, type ParsedQuery, parseQueryLine, printQueryLine } from './query-line/query-line.js';
+import {
+  type ParsedLine,
+  type ParsedQuery,
+  parseQueryLine,
+  printQueryLine,
+} from './query-line/query-line.js';
 
 export const SEVERITIES: readonly LogSeverity[] = ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'];
 
-export type FilterField = 'module' | 'action' | 'severity' | 'origin' | 'actor' | 'resource' | 'client' | 'request' | 'ip' | 'since' | 'until';
+export type FilterField =
+  | 'module'
+  | 'action'
+  | 'severity'
+  | 'origin'
+  | 'actor'
+  | 'resource'
+  | 'client'
+  | 'request'
+  | 'ip'
+  | 'since'
+  | 'until';
 
 /** Fields of which a value can be left out. */
 export const EXCLUDABLE: readonly FilterField[] = ['module', 'action', 'severity'];
@@ -59,7 +75,8 @@ export const excluded = (line: string, field: FilterField, value: string) =>
 export function namedIn(query: ParsedQuery, field: FilterField): string[] {
   if (field === 'module') return query.modules;
   if (field === 'action') return query.actions;
-  if (field === 'severity') return query.severities.length > 0 || query.minSeverity ? severitiesOf(query) : [];
+  if (field === 'severity')
+    return query.severities.length > 0 || query.minSeverity ? severitiesOf(query) : [];
   if (field === 'actor') return query.actorIds;
   return [];
 }
@@ -79,7 +96,9 @@ function set(query: ParsedQuery, field: FilterField, values: string[]): void {
     action: { actions: values, notActions: query.notActions.filter((each) => !values.includes(each)) },
     severity: { severities: SEVERITIES.filter((each) => values.includes(each)), minSeverity: null },
     origin: { origin: first as ParsedQuery['origin'] },
-    actor: first?.includes('@') ? { actorEmail: first.toLowerCase(), actorIds: [] } : { actorIds: values, actorEmail: null },
+    actor: first?.includes('@')
+      ? { actorEmail: first.toLowerCase(), actorIds: [] }
+      : { actorIds: values, actorEmail: null },
     resource: { resourceType: type, resourceId: id.length > 0 ? id.join('/') : null },
     client: { clientId: first },
     request: { requestId: first },

@@ -16,7 +16,10 @@ const LONGEST_MS = 2 ** 31 - 1;
 
 /** Who looks: a token that stays in this tab, and the tenant it is used for. */
 export function useSession() {
-  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? 'null') as { token: string; tenant: string | null } | null;
+  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? 'null') as {
+    token: string;
+    tenant: string | null;
+  } | null;
   const token = ref(kept?.token ?? null);
   const tenant = ref(kept?.tenant ?? null);
   const expired = ref(false);
@@ -87,8 +90,9 @@ export type Session = ReturnType<typeof useSession>;
 
 function readClaims(token: string): Claims | null {
   try {
-    const bytes = Uint8Array.from(atob((token.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/')), (letter) =>
-      letter.charCodeAt(0),
+    const bytes = Uint8Array.from(
+      atob((token.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/')),
+      (letter) => letter.charCodeAt(0),
     );
     return JSON.parse(new TextDecoder().decode(bytes)) as Claims;
   } catch {

@@ -3,13 +3,21 @@ import { askReel, type LogFilterInput, ReelError } from '../reel/index.js';
 import { useCounts } from './counts.js';
 import { type Row, useEntries } from './entries.js';
 import { ClientsDocument, VocabularyDocument, type VocabularyQuery } from './generated.js';
-import { type Range, RANGES, readLink, short, type View, writeLink } from './link.js';
+import { RANGES, type Range, readLink, short, type View, writeLink } from './link.js';
 import { useLive } from './live.js';
 import { usePreferences } from './preferences.js';
 import { canonical } from './query-edit.js';
 import { QueryLineError } from './query-line/query-line.js';
 import type { Session } from './session.js';
-import { defaultLanguage, firstLanguage, i18n, isLanguage, keepLanguage, type Language, speak } from './words.js';
+import {
+  defaultLanguage,
+  firstLanguage,
+  i18n,
+  isLanguage,
+  keepLanguage,
+  type Language,
+  speak,
+} from './words.js';
 
 /** How long a passing word such as "Link copied" stands in the status. */
 const WORD_MS = 4_000;
@@ -166,7 +174,8 @@ export function createStage(session: Session) {
     else go({ range, from: null, to: null });
   };
 
-  const setSpan = (from: string | null, to: string | null) => go({ range: null, from: from && short(from), to: to && short(to) });
+  const setSpan = (from: string | null, to: string | null) =>
+    go({ range: null, from: from && short(from), to: to && short(to) });
 
   async function loadBeside(): Promise<void> {
     try {
@@ -306,7 +315,17 @@ export function createStage(session: Session) {
   // ---- What leads to what
 
   watch(
-    () => [view.q, view.range, view.from, view.to, view.oldest, view.client, view.tenant, zone.value, session.renewals.value],
+    () => [
+      view.q,
+      view.range,
+      view.from,
+      view.to,
+      view.oldest,
+      view.client,
+      view.tenant,
+      zone.value,
+      session.renewals.value,
+    ],
     () => void load(),
   );
   watch(

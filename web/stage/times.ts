@@ -21,11 +21,20 @@ const day = (lang: string) => ({ day: '2-digit', month: lang === 'en' ? 'short' 
 export const dayOf = (at: string, lang: string, zone: string) =>
   format(lang, zone, { ...day(lang), year: 'numeric' }).format(new Date(at));
 
-export const clockOf = (at: string, lang: string, zone: string) => format(lang, zone, CLOCK).format(new Date(at));
+export const clockOf = (at: string, lang: string, zone: string) =>
+  format(lang, zone, CLOCK).format(new Date(at));
 
 /** In full, with the zone's name. */
 export const longTime = (at: string, lang: string, zone: string) =>
-  format(lang, zone, { dateStyle: undefined, ...day(lang), month: lang === 'en' ? 'short' : 'long', year: 'numeric', weekday: 'short', ...CLOCK, timeZoneName: 'short' }).format(new Date(at));
+  format(lang, zone, {
+    dateStyle: undefined,
+    ...day(lang),
+    month: lang === 'en' ? 'short' : 'long',
+    year: 'numeric',
+    weekday: 'short',
+    ...CLOCK,
+    timeZoneName: 'short',
+  }).format(new Date(at));
 
 /** Of a bucket: its hour with the day, its day, or its month. */
 export function bucketName(start: string, interval: string, lang: string, zone: string): string {
@@ -41,14 +50,25 @@ export function bucketName(start: string, interval: string, lang: string, zone: 
 /** As bucketName, shorter, for an axis. */
 export function tickName(start: string, interval: string, lang: string, zone: string): string {
   const options: Intl.DateTimeFormatOptions =
-    interval === 'HOUR' ? SHORT_CLOCK : interval === 'MONTH' ? { month: 'short', year: '2-digit' } : day(lang);
+    interval === 'HOUR'
+      ? SHORT_CLOCK
+      : interval === 'MONTH'
+        ? { month: 'short', year: '2-digit' }
+        : day(lang);
   return format(lang, zone, options).format(new Date(start));
 }
 
 /** Minutes east of UTC, with seconds as a fraction. */
 function offsetAt(ms: number, zone: string): number {
   const part = Object.fromEntries(
-    format('en', zone, { year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' })
+    format('en', zone, {
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    })
       .formatToParts(ms)
       .map(({ type, value }) => [type, Number(value)]),
   ) as Record<string, number>;

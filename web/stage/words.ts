@@ -10,7 +10,8 @@ const LOADERS: Record<Language, () => Promise<{ default: object }>> = {
   'pt-BR': () => import('./locales/pt-BR.json'),
 };
 
-export const isLanguage = (name: string | null): name is Language => name !== null && Object.hasOwn(LANGUAGES, name);
+export const isLanguage = (name: string | null): name is Language =>
+  name !== null && Object.hasOwn(LANGUAGES, name);
 
 /** The address's language, else the last chosen, else the browser's. */
 export function firstLanguage(said: string | null): Language {
@@ -22,13 +23,21 @@ export function firstLanguage(said: string | null): Language {
 
 /** The first of the browser's languages that there is, else English. */
 export function defaultLanguage(): Language {
-  const known = navigator.languages.map((name) => (/^pt\b/i.test(name) ? 'pt-BR' : /^en\b/i.test(name) ? 'en' : null));
+  const known = navigator.languages.map((name) =>
+    /^pt\b/i.test(name) ? 'pt-BR' : /^en\b/i.test(name) ? 'en' : null,
+  );
   return known.find((name) => name !== null) ?? 'en';
 }
 
 export const keepLanguage = (language: Language) => localStorage.setItem(CHOSEN, language);
 
-export const i18n = createI18n({ legacy: false, locale: 'en', messages: {}, missingWarn: false, fallbackWarn: false });
+export const i18n = createI18n({
+  legacy: false,
+  locale: 'en',
+  messages: {},
+  missingWarn: false,
+  fallbackWarn: false,
+});
 
 /** Fetches the words of a language where they are not there yet, and speaks it from then on. */
 export async function speak(language: Language): Promise<void> {
