@@ -53,7 +53,7 @@ export const wrongCounts = (own: TestDatabase) =>
     ), real as (
       select e.tenant_id, s.span, date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch') as bucket,
         e.client_id, e.module, e.severity, count(*) as count
-      from reel_log_entries e cross join (values (15::smallint), (1440::smallint)) s(span)
+      from reel_log_entries e cross join unnest(array[15, 1440, 23040]::smallint[]) s(span)
       where not exists (select from reel_log_inbox i where i.tenant_id = e.tenant_id and i.entry_id = e.id)
       group by 1, 2, 3, 4, 5, 6
     )

@@ -27,18 +27,18 @@ afterAll(async () => {
 });
 
 describe('pieces of time', () => {
-  const UNIT = { entry: 1n, quarter: 900_000_000n, day: 86_400_000_000n };
+  const UNIT = { entry: 1n, quarter: 900_000_000n, day: 86_400_000_000n, block: 1_382_400_000_000n };
 
   test('cover the stretch once, on whole units, and no row of one lies across a cut', () => {
-    const instant = fc.bigInt({ min: -(10n ** 12n), max: 10n ** 12n });
-    const quarters = fc.bigInt({ min: -2_000n, max: 2_000n }).map((quarter) => quarter * UNIT.quarter);
+    const instant = fc.bigInt({ min: -(10n ** 13n), max: 10n ** 13n });
+    const quarters = fc.bigInt({ min: -20_000n, max: 20_000n }).map((quarter) => quarter * UNIT.quarter);
     const times = fc.oneof(instant, quarters);
     fc.assert(
       fc.property(
         times,
         times,
         fc.array(times, { maxLength: 5 }),
-        fc.constantFrom('day', 'quarter'),
+        fc.constantFrom('block', 'day', 'quarter'),
         (from, until, cuts, largest) => {
           const pieces = splitTime(from, until, cuts, largest);
           if (from >= until) {
@@ -55,6 +55,7 @@ describe('pieces of time', () => {
             ).toBe(true);
             for (const cut of cuts)
               if (cut > piece.from && cut < piece.until) expect(cut % UNIT[piece.span] === 0n).toBe(true);
+            if (largest !== 'block') expect(piece.span).not.toBe('block');
             if (largest === 'quarter') expect(piece.span).not.toBe('day');
             return piece;
           }, null);

@@ -183,6 +183,7 @@ describe('the sequencer', () => {
     expect(counts).toEqual([
       { span: 15, n: 300 },
       { span: 1440, n: 300 },
+      { span: 23_040, n: 300 },
     ]);
     expect(await trail.own.query('select * from reel_log_inbox where tenant_id = $1', [tenantId])).toEqual(
       [],

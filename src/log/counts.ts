@@ -4,6 +4,7 @@ import { type Criteria, idFloor, isCountable, whereAll, whereMatches } from './f
 import { LogOrder } from './inputs.js';
 import { CountPrecision, type LogCount } from './log-count.js';
 import {
+  BLOCK,
   DAY,
   EARLIEST,
   fromMicros,
@@ -11,6 +12,8 @@ import {
   type Micros,
   type Piece,
   QUARTER,
+  SPAN_MINUTES,
+  type Span,
   splitTime,
   toMicros,
   toTimestamp,
@@ -21,7 +24,7 @@ export { CountPrecision, type LogCount };
 /** How finely facts tell the time. */
 export interface Resolution {
   /** The longest stretch that one fact may stand for. */
-  largest: 'day' | 'quarter';
+  largest: Span;
   /** Instants that no fact lies across. */
   cuts?: readonly Micros[];
 }
@@ -31,7 +34,7 @@ export const COUNT_CAP = 10_000;
 
 /**
  * Which entries match, as rows (at timestamptz, client_id uuid, module text, severity smallint, n bigint): n entries from
- * `at` on, for at most a quarter of an hour or a UTC day. Each matching entry is in exactly one row of one snapshot. Read
+ * `at` on, for at most the largest span. Each matching entry is in exactly one row of one snapshot. Read
  * from the counts, from the entries that wait in the inbox, and from the entries of broken quarters; where the filter
  * asks for more than the counts know, from the entries alone.
  */
@@ -62,7 +65,7 @@ function rangeOf(criteria: Criteria): { from: Micros; until: Micros } {
 
 const fromCounts = (criteria: Criteria, pieces: readonly Piece[]) => sql`
   select c.bucket as at, c.client_id, c.module, c.severity, c.count as n
-  from unnest(${pieces.map(({ span }) => (span === 'day' ? 1440 : 15))}::smallint[], ${lows(pieces)}::timestamptz[],
+  from unnest(${pieces.map(({ span }) => SPAN_MINUTES[span as Span])}::smallint[], ${lows(pieces)}::timestamptz[],
     ${highs(pieces)}::timestamptz[]) piece(minutes, low, high)
   cross join lateral (
     select bucket, client_id, module, severity, count from reel_log_counts
@@ -112,7 +115,7 @@ export async function countEntries(run: Run, criteria: Criteria, exact: boolean)
     : sql`where ${whereAll(criteria)} limit ${COUNT_CAP + 1}`;
   const [row] = await run<{ count: string | null }>(
     countable
-      ? sql`select sum(n) as count from ${facts(criteria, { largest: 'day' })} fact`
+      ? sql`select sum(n) as count from ${facts(criteria, { largest: 'block' })} fact`
       : sql`select count(*) as count from (select from reel_log_entries ${matching}) found`,
   );
   const count = Number(row?.count ?? 0);
@@ -140,18 +143,21 @@ export async function locatePage(
 ): Promise<PageStart> {
   if (offset <= WALKED || !isCountable(criteria)) return { skip: offset };
   const newest = order === LogOrder.NEWEST_FIRST;
-  const day = await stretchAt(run, criteria, offset, newest, 'day');
-  if (!day)
+  const block = await stretchAt(run, criteria, offset, newest, 'block');
+  if (!block)
     return newest ? { until: fromMicros(EARLIEST), skip: 0 } : { from: fromMicros(LATEST - 1n), skip: 0 };
+  const inBlock = { ...criteria, ...narrowed(criteria, block.from, block.from + BLOCK) };
+  const day = found(await stretchAt(run, inBlock, block.skip, newest, 'day'), block.from);
   const inDay = { ...criteria, ...narrowed(criteria, day.from, day.from + DAY) };
-  const quarter = await stretchAt(run, inDay, day.skip, newest, 'quarter');
-  if (!quarter)
-    throw new Error(
-      `expected the counts of the quarters to make up their day's, got fewer at ${fromMicros(day.from)}`,
-    );
+  const quarter = found(await stretchAt(run, inDay, day.skip, newest, 'quarter'), day.from);
   return newest
     ? { until: fromMicros(quarter.from + QUARTER - 1n), skip: quarter.skip }
     : { from: fromMicros(quarter.from), skip: quarter.skip };
+}
+
+function found<T>(finer: T | undefined, from: Micros): T {
+  if (finer) return finer;
+  throw new Error(`expected finer counts to make up coarser ones, got fewer from ${fromMicros(from)} on`);
 }
 
 /** The criteria's range, cut to a stretch of time. */
@@ -163,18 +169,12 @@ export function narrowed(criteria: Criteria, from: Micros, until: Micros): Pick<
   };
 }
 
-async function stretchAt(
-  run: Run,
-  criteria: Criteria,
-  offset: number,
-  newest: boolean,
-  unit: 'day' | 'quarter',
-) {
+async function stretchAt(run: Run, criteria: Criteria, offset: number, newest: boolean, unit: Span) {
   const direction = newest ? sql`desc` : sql`asc`;
   const [row] = await run<{ at: string; before: string }>(sql`
     select extract(epoch from stretch)::bigint as at, upto - n as before from (
       select stretch, n, sum(n) over (order by stretch ${direction}) as upto from (
-        select date_bin(${unit === 'day' ? '1 day' : '15 minutes'}::interval, at, timestamptz 'epoch') as stretch, sum(n) as n
+        select date_bin(make_interval(mins => ${SPAN_MINUTES[unit]}::integer), at, timestamptz 'epoch') as stretch, sum(n) as n
         from ${facts(criteria, { largest: unit })} fact group by 1
       ) stretches
     ) summed where upto > ${offset} order by stretch ${direction} limit 1`);

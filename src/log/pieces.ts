@@ -1,15 +1,26 @@
 /** Microseconds since 1970-01-01T00:00Z; bigint, since years past 2255 do not fit in a double. */
 export type Micros = bigint;
 
-/** A stretch of time, from inclusive to exclusive, and where its entries are counted: by UTC day, by quarter of an hour, or one by one. */
+/** What entries are counted by, each a multiple of the one before, all from 1970 on. */
+export type Span = 'quarter' | 'day' | 'block';
+
+/** A quarter of an hour, a UTC day, and sixteen of them: the longest that a tenant of years needs few rows of. */
+export const SPAN_MINUTES = { quarter: 15, day: 1440, block: 16 * 1440 } as const satisfies Record<
+  Span,
+  number
+>;
+
+/** A stretch of time, from inclusive to exclusive, and what its entries are counted by, or that they are counted one by one. */
 export interface Piece {
-  span: 'day' | 'quarter' | 'entry';
+  span: Span | 'entry';
   from: Micros;
   until: Micros;
 }
 
-export const QUARTER: Micros = 15n * 60n * 1_000_000n;
-export const DAY: Micros = 96n * QUARTER;
+const lengthOf = (span: Span): Micros => BigInt(SPAN_MINUTES[span]) * 60n * 1_000_000n;
+export const QUARTER = lengthOf('quarter');
+export const DAY = lengthOf('day');
+export const BLOCK = lengthOf('block');
 /** Years 0001 to 9999, which is what an instant of the wire can say; both are whole days. */
 export const EARLIEST: Micros = BigInt(Date.parse('0001-01-01T00:00:00Z')) * 1000n;
 export const LATEST: Micros = BigInt(Date.parse('+010000-01-01T00:00:00Z')) * 1000n;
@@ -30,16 +41,13 @@ export function toTimestamp(at: Micros): string {
   return at >= LATEST ? 'infinity' : fromMicros(at);
 }
 
+const FINEST_FIRST: readonly Span[] = ['quarter', 'day', 'block'];
+
 /**
  * Splits a stretch of time so that every entry of it lies in one piece, and every row that a piece is read from lies
  * wholly between two cuts. The pieces are as coarse as `largest` lets them be, in order, neighbours of one kind joined.
  */
-export function splitTime(
-  from: Micros,
-  until: Micros,
-  cuts: readonly Micros[],
-  largest: 'day' | 'quarter',
-): Piece[] {
+export function splitTime(from: Micros, until: Micros, cuts: readonly Micros[], largest: Span): Piece[] {
   const pieces: Piece[] = [];
   const add = (span: Piece['span'], start: Micros, end: Micros) => {
     if (start >= end) return;
@@ -50,16 +58,20 @@ export function splitTime(
   const inside = cuts.filter((cut) => cut > from && cut < until).sort((a, b) => (a < b ? -1 : 1));
   let start = from;
   for (const end of [...inside, until]) {
-    const quarters = whole(start, end, QUARTER);
-    const days =
-      largest === 'day'
-        ? whole(quarters.from, quarters.until, DAY)
-        : { from: quarters.until, until: quarters.until };
-    add('entry', start, quarters.from);
-    add('quarter', quarters.from, days.from);
-    add('day', days.from, days.until);
-    add('quarter', days.until, quarters.until);
-    add('entry', quarters.until, end);
+    const spans = FINEST_FIRST.slice(0, FINEST_FIRST.indexOf(largest) + 1);
+    const addFrom = (
+      span: Piece['span'],
+      from: Micros,
+      until: Micros,
+      [coarser, ...rest]: readonly Span[],
+    ) => {
+      if (!coarser) return add(span, from, until);
+      const inner = whole(from, until, lengthOf(coarser));
+      add(span, from, inner.from);
+      addFrom(coarser, inner.from, inner.until, rest);
+      add(span, inner.until, until);
+    };
+    addFrom('entry', start, end, spans);
     start = end;
   }
   return pieces;

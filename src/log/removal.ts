@@ -2,6 +2,9 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Row, Run } from '../database/connect.js';
 import type { Account } from './account.js';
 import { OWN_ACTIONS } from './own-entries.js';
+import { SPAN_MINUTES } from './pieces.js';
+
+const SPANS = Object.values(SPAN_MINUTES);
 
 export interface Gone {
   tenantId: string;
@@ -37,7 +40,7 @@ export async function settle(run: Run, gone: RawBuilder<unknown>): Promise<Gone[
       insert into reel_log_counts as counted (tenant_id, span, bucket, client_id, module, severity, count)
       select e.tenant_id, s.span, date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch') as bucket,
         e.client_id, e.module, e.severity, -count(*)
-      from gone e cross join (values (15::smallint), (1440::smallint)) s(span)
+      from gone e cross join unnest(${SPANS}::smallint[]) s(span)
       group by e.tenant_id, s.span, bucket, e.client_id, e.module, e.severity
       order by e.tenant_id, s.span, bucket, e.client_id, e.module, e.severity
       on conflict (tenant_id, span, bucket, client_id, module, severity)
@@ -51,8 +54,8 @@ export async function settle(run: Run, gone: RawBuilder<unknown>): Promise<Gone[
     delete from reel_log_counts c
     using unnest(${tenants}::uuid[], ${rows.map((row) => row.first)}::timestamptz[],
       ${rows.map((row) => row.last)}::timestamptz[]) g(tenant_id, first, last)
-    where c.tenant_id = g.tenant_id and c.span in (15, 1440) and c.count = 0
-      and c.bucket >= date_bin('1 day', g.first, timestamptz 'epoch') and c.bucket <= g.last`);
+    where c.tenant_id = g.tenant_id and c.span = any (${SPANS}::smallint[]) and c.count = 0
+      and c.bucket >= date_bin(make_interval(mins => c.span), g.first, timestamptz 'epoch') and c.bucket <= g.last`);
   await joinStretches(run, tenants);
   return rows.map((row) => ({ tenantId: row.tenant_id, entries: Number(row.n) }));
 }

@@ -66,7 +66,7 @@ async function totals(
     sql`coalesce(sum(n) filter (where at >= ${toTimestamp(start)}::timestamptz), 0)`;
   const rows = await run<{ module: string; severity: number; n: string; day: string; week: string }>(sql`
     select module, severity, sum(n) as n, ${since(starts.day)} as day, ${since(starts.week)} as week
-    from ${facts(criteria, { largest: 'day', cuts: [starts.week, starts.day] })} fact
+    from ${facts(criteria, { largest: 'block', cuts: [starts.week, starts.day] })} fact
     group by module, severity order by module`);
   const sum = (name: 'n' | 'day' | 'week') => rows.reduce((total, row) => total + Number(row[name]), 0);
   const modules = new Map<string, number>();
@@ -92,7 +92,7 @@ async function facet(run: Run, whole: Criteria, name: LogFacet, first: number): 
   const { field, column, counted } = FACETS[name];
   const criteria = leavingOut(whole, [field]);
   const source = counted
-    ? facts(criteria, { largest: 'day' })
+    ? facts(criteria, { largest: 'block' })
     : sql`(select ${sql.ref(column)}, 1::bigint as n from reel_log_entries where ${whereAll(criteria)})`;
   const key = name === LogFacet.SEVERITY ? nameOfSeverity : sql`${sql.ref(column)}::text`;
   const rows = await run<{ key: string | null; count: string }>(sql`
@@ -116,7 +116,7 @@ async function timeline(
   const bounds = bucketBounds(first, last, interval, zone);
   const rows = await run<{ place: number; severity: number; n: string }>(sql`
     select width_bucket(at, ${bounds.map(toTimestamp)}::timestamptz[]) as place, severity, sum(n) as n
-    from ${facts(criteria, { largest: 'day', cuts: bounds })} fact group by place, severity`);
+    from ${facts(criteria, { largest: 'block', cuts: bounds })} fact group by place, severity`);
   const places = Map.groupBy(rows, (row) => row.place);
   return bounds.slice(0, -1).map((start, index) => {
     const found = bySeverity(places.get(index + 1) ?? []);

@@ -2,9 +2,12 @@ import { sql } from 'kysely';
 import type { Row, Run } from '../database/connect.js';
 import { idFloor } from '../log/filter.js';
 import { SEVERITIES } from '../log/log-entry.entity.js';
+import { SPAN_MINUTES } from '../log/pieces.js';
 import { instant } from '../log/reader.js';
 import type { Report } from './fault.js';
 import { placeBefore } from './stored-order.js';
+
+const COARSER = [SPAN_MINUTES.day, SPAN_MINUTES.block];
 
 interface CountRow extends Row {
   span: number;
@@ -37,7 +40,8 @@ export async function verifyCounts(
       select span, bucket, client_id, module, severity, count as kept, 0 as real from reel_log_counts
       where tenant_id = ${tenantId}::uuid
       union all select 15, bucket, client_id, module, severity, 0, n from quarters
-      union all select 1440, date_bin('1 day', bucket, timestamptz 'epoch'), client_id, module, severity, 0, n from quarters
+      union all select s.span, date_bin(make_interval(mins => s.span), bucket, timestamptz 'epoch'), client_id, module, severity, 0, n
+      from quarters cross join unnest(${COARSER}::smallint[]) s(span)
     ) both_sides
     group by span, bucket, client_id, module, severity having sum(kept) <> sum(real)
     order by bucket, span, client_id, module, severity`);
@@ -47,7 +51,7 @@ export async function verifyCounts(
       kind: 'count',
       sequence: await placeOf(run, tenantId, row, bucket, size),
       detail:
-        `${row.span === 15 ? 'the quarter of an hour' : row.span === 1440 ? 'the day' : `a span of ${row.span} minutes`}` +
+        `${row.span === 15 ? 'the quarter of an hour' : row.span === 1440 ? 'the day' : `the ${row.span} minutes`}` +
         ` from ${bucket}, module ${row.module}, severity ${SEVERITIES[row.severity] ?? row.severity}, ` +
         `client ${row.client_id ?? 'none'}: expected ${row.real}, got ${row.kept}`,
     });

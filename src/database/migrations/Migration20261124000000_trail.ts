@@ -72,7 +72,7 @@ function tables(): string[] {
       primary key (tenant_id, tree_size)
     )`,
     `create table reel_log_counts (
-      tenant_id uuid not null, span smallint not null check (span in (15, 1440)), bucket timestamptz not null,
+      tenant_id uuid not null, span smallint not null check (span in (15, 1440, 23040)), bucket timestamptz not null,
       client_id uuid, module text collate "C" not null, severity smallint not null, count bigint not null,
       unique nulls not distinct (tenant_id, span, bucket, client_id, module, severity)
     ) with (fillfactor = 70)`,
