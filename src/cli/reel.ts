@@ -2,35 +2,28 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { readConfig, readRemote } from '../config.js';
-import { checkpointCommand } from './checkpoint.js';
-import { cleanupCommand } from './cleanup.js';
-import { dbUrlCommand } from './db-url.js';
-import { eraseCommand } from './erase.js';
-import { exportCommand } from './export.js';
 import { type Frame, failed, newFrame } from './frame.js';
-import { holdCommand } from './hold.js';
-import { keyCommand } from './key.js';
-import { linkCommand } from './link.js';
-import { migrateCommand } from './migrate.js';
-import { seedCommand } from './seed.js';
-import { tokenCommand } from './token.js';
-import { verifyCommand } from './verify.js';
 
-/** In the order that `reel --help` lists them. A further command is a file of its own and a line here. */
-const COMMANDS: readonly ((program: Command, frame: Frame) => void)[] = [
-  tokenCommand,
-  linkCommand,
-  keyCommand,
-  dbUrlCommand,
-  migrateCommand,
-  seedCommand,
-  verifyCommand,
-  checkpointCommand,
-  cleanupCommand,
-  holdCommand,
-  eraseCommand,
-  exportCommand,
-];
+type Add = (program: Command, frame: Frame) => void;
+
+/**
+ * In the order that `reel --help` lists them. A further command is a file of its own and a line here. Each is loaded
+ * when it is named, since some bring the whole database with them.
+ */
+const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
+  token: async () => (await import('./token.js')).tokenCommand,
+  link: async () => (await import('./link.js')).linkCommand,
+  key: async () => (await import('./key.js')).keyCommand,
+  'db-url': async () => (await import('./db-url.js')).dbUrlCommand,
+  migrate: async () => (await import('./migrate.js')).migrateCommand,
+  seed: async () => (await import('./seed.js')).seedCommand,
+  verify: async () => (await import('./verify.js')).verifyCommand,
+  checkpoint: async () => (await import('./checkpoint.js')).checkpointCommand,
+  cleanup: async () => (await import('./cleanup.js')).cleanupCommand,
+  hold: async () => (await import('./hold.js')).holdCommand,
+  erase: async () => (await import('./erase.js')).eraseCommand,
+  export: async () => (await import('./export.js')).exportCommand,
+};
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -44,7 +37,9 @@ const program = new Command('reel')
   .version(version)
   .showSuggestionAfterError()
   .exitOverride();
-for (const add of COMMANDS) add(program, frame);
+const named = process.argv[2] ?? '';
+for (const name of Object.hasOwn(COMMANDS, named) ? [named] : Object.keys(COMMANDS))
+  (await COMMANDS[name]!())(program, frame);
 
 try {
   await program.parseAsync();
