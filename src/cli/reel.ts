@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   hold: async () => (await import('./hold.js')).holdCommand,
   erase: async () => (await import('./erase.js')).eraseCommand,
   export: async () => (await import('./export.js')).exportCommand,
+  tail: async () => (await import('./tail.js')).tailCommand,
 };
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {

@@ -43,6 +43,13 @@ export function remoteOf({ url, token, tenant, client }: RemoteOptions, frame: F
 export const placeOn = (remote: Remote, path: string): string =>
   new URL(path.replace(/^\//, ''), remote.url).href;
 
+/** Who asks, and for whom. */
+export const headersOf = (remote: Remote): Record<string, string> => ({
+  authorization: `Bearer ${remote.token}`,
+  ...(remote.tenantId ? { 'x-tenant-id': remote.tenantId } : {}),
+  ...(remote.clientId ? { 'x-client-id': remote.clientId } : {}),
+});
+
 interface Answer<T> {
   data?: T | null;
   errors?: { message: string; extensions?: { code?: string } }[];
@@ -55,9 +62,7 @@ export async function askGraphql<T>(remote: Remote, query: string, variables: un
     headers: {
       'content-type': 'application/json',
       accept: 'application/graphql-response+json, application/json',
-      authorization: `Bearer ${remote.token}`,
-      ...(remote.tenantId ? { 'x-tenant-id': remote.tenantId } : {}),
-      ...(remote.clientId ? { 'x-client-id': remote.clientId } : {}),
+      ...headersOf(remote),
     },
     body: JSON.stringify({ query, variables }),
   });
