@@ -43,18 +43,28 @@ export function facts(criteria: Criteria, { largest, cuts = [] }: Resolution): R
     return sql`(select created_at as at, client_id, module, severity, 1::bigint as n
       from reel_log_entries where ${whereAll(criteria)})`;
   const { from, until } = rangeOf(criteria);
+  const counted = splitTime(from, until, cuts, largest).filter((piece) => piece.span !== 'entry');
+  const rest = uncounted(criteria, { largest, cuts });
+  return counted.length > 0
+    ? sql`(${fromCounts(criteria, counted)} union all select * from ${rest} rest)`
+    : rest;
+}
+
+/** Of the facts those that no count holds: the entries that wait in the inbox and those of broken quarters. */
+export function uncounted(criteria: Criteria, { largest, cuts = [] }: Resolution): RawBuilder<unknown> {
+  const { from, until } = rangeOf(criteria);
   const pieces = splitTime(from, until, cuts, largest);
   const counted = pieces.filter((piece) => piece.span !== 'entry');
   const single = pieces.filter((piece) => piece.span === 'entry');
   const parts = [
-    ...(counted.length > 0 ? [fromCounts(criteria, counted), fromInbox(criteria, counted)] : []),
+    ...(counted.length > 0 ? [fromInbox(criteria, counted)] : []),
     ...(single.length > 0 || counted.length === 0 ? [fromEntries(criteria, single)] : []),
   ];
   return sql`(${sql.join(parts, sql` union all `)})`;
 }
 
 /** From inclusive to exclusive. */
-function rangeOf(criteria: Criteria): { from: Micros; until: Micros } {
+export function rangeOf(criteria: Criteria): { from: Micros; until: Micros } {
   return {
     from: criteria.start === null ? EARLIEST : toMicros(criteria.start),
     until: criteria.end === null ? LATEST : toMicros(criteria.end) + 1n,
@@ -74,7 +84,7 @@ const fromCounts = (criteria: Criteria, pieces: readonly Piece[]) => sql`
 
 /** Entries that no count holds yet. The pieces' ends in one list: an instant within a piece comes after an odd number of them. */
 const fromInbox = (criteria: Criteria, pieces: readonly Piece[]) => sql`
-  select e.created_at, e.client_id, e.module, e.severity, 1::bigint
+  select e.created_at as at, e.client_id, e.module, e.severity, 1::bigint as n
   from (
     select entry_id from reel_log_inbox
     where ${whereMatches(tenantOf(criteria))}

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Scope } from '../auth/scope.js';
 import type { Database, Run } from '../database/connect.js';
 import { badInput } from '../errors.js';
+import { countBuckets } from './bucket-counts.js';
 import { facts, narrowed } from './counts.js';
 import { type Criteria, type FilterField, isCountable, leavingOut, readFilter, whereAll } from './filter.js';
 import type { LogFilter } from './inputs.js';
@@ -82,7 +83,7 @@ async function totals(
 }
 
 /** From mild to grave, only those that occur. */
-function bySeverity(rows: readonly { severity: number; n: string }[]): FacetCount[] {
+function bySeverity(rows: readonly { severity: number; n: string | number }[]): FacetCount[] {
   const counts = SEVERITIES.map(() => 0);
   for (const row of rows) counts[row.severity] = (counts[row.severity] ?? 0) + Number(row.n);
   return SEVERITIES.map((key, place) => ({ key, count: counts[place]! })).filter(({ count }) => count > 0);
@@ -114,12 +115,9 @@ async function timeline(
   const last = criteria.end === null ? await endmost(run, criteria, 'last') : toMicros(criteria.end);
   if (first === null || last === null || first > last) return [];
   const bounds = bucketBounds(first, last, interval, zone);
-  const rows = await run<{ place: number; severity: number; n: string }>(sql`
-    select width_bucket(at, ${bounds.map(toTimestamp)}::timestamptz[]) as place, severity, sum(n) as n
-    from ${facts(criteria, { largest: 'block', cuts: bounds })} fact group by place, severity`);
-  const places = Map.groupBy(rows, (row) => row.place);
+  const counts = await countBuckets(run, criteria, bounds);
   return bounds.slice(0, -1).map((start, index) => {
-    const found = bySeverity(places.get(index + 1) ?? []);
+    const found = bySeverity([...(counts.get(index) ?? [])].map(([severity, n]) => ({ severity, n })));
     const count = found.reduce((total, each) => total + each.count, 0);
     return { start: fromMicros(start), end: fromMicros(bounds[index + 1]!), count, bySeverity: found };
   });
