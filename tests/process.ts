@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
-import { embeddedUrls } from '../src/database/embedded.js';
+import { embeddedUrls } from '../bench/built.ts';
 
 const MAIN = resolve(import.meta.dirname, '..', 'dist', 'main.js');
 const REST = '/api/v1/reel';
@@ -21,15 +21,14 @@ export interface Ended {
 export class ReelProcess {
   stdout = '';
   stderr = '';
+  readonly dataDir: string;
   readonly ended: Promise<Ended>;
   private readonly child: ChildProcess;
   /** The line after which nothing more is printed. */
   private readonly last: RegExp;
 
-  constructor(
-    readonly dataDir: string,
-    settings: Record<string, string> = {},
-  ) {
+  constructor(dataDir: string, settings: Record<string, string> = {}) {
+    this.dataDir = dataDir;
     const { PATH, HOME } = process.env;
     const env = { PATH, HOME, TZ: 'Asia/Kolkata', REEL_PORT: '0', REEL_DATA_DIR: dataDir, ...settings };
     const child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] });
