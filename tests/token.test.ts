@@ -347,3 +347,17 @@ describe('issued tokens', () => {
     expect(expiresAt - Date.now()).toBeLessThanOrEqual(60_000);
   });
 });
+
+test('a token that was verified ends when it says, also where it is remembered', async () => {
+  const secret = 'j'.repeat(32);
+  let now = Date.now();
+  const verify = tokenVerifier({ jwtSecret: secret, jwksUrl: null, serviceSecret: null }, () => now);
+  const token = await issuePersonToken(secret, { id: randomUUID(), email: 'ana@example.com', minutes: 1 });
+  const first = await verify(token);
+  now += 10_000;
+  expect(await verify(token)).toBe(first);
+  // Another signature under the same claims is another token.
+  await expect(verify(`${token.slice(0, -2)}${token.endsWith('AA') ? 'BB' : 'AA'}`)).rejects.toThrow();
+  now += 51_000;
+  await expect(verify(token)).rejects.toThrow('Not authenticated');
+});
