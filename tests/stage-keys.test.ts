@@ -139,7 +139,7 @@ describe('promises', () => {
     const [shown, exact, title] = await rowsOf(page)
       .first()
       .locator('time')
-      .evaluate((time) => [time.textContent!, time.getAttribute('datetime')!, time.title]);
+      .evaluate((time) => [time.textContent!, time.getAttribute('datetime')!, time.getAttribute('title')]);
     expect(exact).toMatch(/\.\d{6}Z$/);
     expect(title).toBe(exact);
     const there = new Date(Date.parse(exact!) + 345 * 60_000).toISOString();

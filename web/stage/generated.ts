@@ -112,7 +112,7 @@ export const EntryDocument: Operation<EntryQuery, EntryQueryVariables> = `query 
 
 export const TimelineDocument: Operation<TimelineQuery, TimelineQueryVariables> = `query Timeline($filter:LogFilter$timeZone:String!$interval:StatsInterval!){logStats(filter:$filter timeZone:$timeZone){totalEntries timeline(interval:$interval){start end count bySeverity{key count}}}}`;
 
-export const BreakdownDocument: Operation<BreakdownQuery, BreakdownQueryVariables> = `query Breakdown($filter:LogFilter){logStats(filter:$filter){modules:facet(field:MODULE){key count}actions:facet(field:ACTION){key count}severities:facet(field:SEVERITY){key count}actors:facet(field:ACTOR){key count}}}`;
+export const BreakdownDocument: Operation<BreakdownQuery, BreakdownQueryVariables> = `query Breakdown($filter:LogFilter){logStats(filter:$filter){modules:facet(field:MODULE first:50){key count}actions:facet(field:ACTION first:50){key count}severities:facet(field:SEVERITY first:50){key count}actors:facet(field:ACTOR first:50){key count}}}`;
 
 export const VocabularyDocument: Operation<VocabularyQuery, VocabularyQueryVariables> = `query Vocabulary{logStats{modules:facet(field:MODULE first:100){key count}actions:facet(field:ACTION first:100){key count}severities:facet(field:SEVERITY first:5){key count}}}`;
 
