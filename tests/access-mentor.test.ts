@@ -273,6 +273,16 @@ describe('a key set', () => {
     try {
       const token = await signed('RS256', (await pairs.RS256).privateKey);
       expect(await status(blind, token, 'view')).toBe(503);
+      const stream = await blind.graphql(
+        token,
+        'subscription { logAdded { id } }',
+        {},
+        { accept: 'text/event-stream' },
+      );
+      expect([stream.status, stream.headers.get('retry-after')]).toEqual([
+        503,
+        expect.stringMatching(/^[1-9]/),
+      ]);
     } finally {
       await blind.close();
       other.server.closeAllConnections();

@@ -233,6 +233,20 @@ describe('a request', () => {
     expect((await fetch(`${reel.url}/health/live`)).status).toBe(200);
   });
 
+  it.each([
+    ['/health/live', 'h2c', '200'],
+    ['/health/live', 'websocket', '200'],
+    [`${REST}/logs`, 'h2c', '401'],
+    ['/graphql?query={__typename}', 'h2c', '400'],
+    ['/nothing', 'websocket', '404'],
+  ])('to %s that would rather speak %s is answered in HTTP/1.1', async (path, protocol, expected) => {
+    const text = await sendRaw(
+      `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: ${protocol}\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n`,
+      1_500,
+    );
+    expect(text.slice(9, 12)).toBe(expected);
+  });
+
   it('broken off in its body stores nothing', async () => {
     const before = await stored();
     const body = `{"module":"fuzz","action":"a","tenant_id":"${TENANT}"}`;

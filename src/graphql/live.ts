@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { createHandler } from 'graphql-sse/lib/use/fastify';
@@ -62,8 +62,10 @@ export function serveWebsockets(app: FastifyInstance, options: LiveOptions): voi
     },
     sockets,
   );
+  const isMeant = ({ url, headers }: IncomingMessage) =>
+    url?.split('?')[0] === path && headers.upgrade?.toLowerCase() === 'websocket';
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (request.url?.split('?')[0] !== path) return;
+    if (!isMeant(request)) return;
     if (!isOwnPage(request, options.allowedOrigins)) {
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
@@ -71,11 +73,25 @@ export function serveWebsockets(app: FastifyInstance, options: LiveOptions): voi
     sockets.handleUpgrade(request, socket, head, (opened) => sockets.emit('connection', opened, request));
   };
   app.server.on('upgrade', upgrade);
+  answerOtherUpgrades(app.server, isMeant);
   app.addHook('preClose', async () => {
     app.server.off('upgrade', upgrade);
     await live.dispose();
   });
 }
+
+/**
+ * With an upgrade listener, Node leaves every request that offers an upgrade to it, h2c among them, which Java's own
+ * client offers with each: here those that nobody listens for are answered as if they offered none.
+ */
+function answerOtherUpgrades(server: UpgradingServer, isMeant: (request: IncomingMessage) => boolean): void {
+  const before = server.shouldUpgradeCallback;
+  server.shouldUpgradeCallback = (request) =>
+    isMeant(request) || (server.listenerCount('upgrade') > 1 && (before?.call(server, request) ?? true));
+}
+
+/** Node's server option (24.9) is a property of the server, too, which its types do not say. */
+type UpgradingServer = Server & { shouldUpgradeCallback?: (request: IncomingMessage) => boolean };
 
 /** A browser says which page opens the socket; programs say nothing. */
 function isOwnPage({ headers }: IncomingMessage, allowed: readonly string[]): boolean {
@@ -100,9 +116,9 @@ export function eventStreams({
         if ('document' in prepared) return subscriptions.run(prepared);
         return [JSON.stringify({ errors: subscriptions.errors(prepared) }), head(400)];
       } catch (error) {
-        const { status, message, code } = error as ReelError;
+        const { status, message, code, retryAfter } = error as ReelError;
         if (!status) throw error;
-        return [JSON.stringify({ errors: [{ message, extensions: { code } }] }), head(status)];
+        return [JSON.stringify({ errors: [{ message, extensions: { code } }] }), head(status, retryAfter)];
       }
     },
   });
@@ -112,10 +128,13 @@ export function eventStreams({
   };
 }
 
-const head = (status: number) => ({
+const head = (status: number, retryAfter?: number) => ({
   status,
   statusText: '',
-  headers: { 'content-type': 'application/json; charset=utf-8' },
+  headers: {
+    'content-type': 'application/json; charset=utf-8',
+    ...(retryAfter === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfter)) }),
+  },
 });
 
 /** Whether a request asks for an event stream. */
