@@ -35,6 +35,7 @@ export async function settle(run: Run, gone: RawBuilder<unknown>): Promise<Gone[
         select s.tenant_id, s.seq, s.seq - row_number() over (partition by s.tenant_id order by s.seq) as stretch
         from gone join reel_log_sequence s on s.tenant_id = gone.tenant_id and s.entry_id = gone.id
       ) placed group by tenant_id, stretch
+      on conflict do nothing
     ),
     counted as (
       insert into reel_log_counts as counted (tenant_id, span, bucket, client_id, module, severity, count)
