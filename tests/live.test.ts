@@ -163,6 +163,18 @@ test('a bad token closes the websocket with 4401, and answers an event stream wi
   ]);
 });
 
+test('an event stream without a token is answered with 401', async () => {
+  const response = await fetch(`${reel.url}/graphql`, {
+    method: 'POST',
+    headers: { accept: 'text/event-stream', 'content-type': 'application/json' },
+    body: JSON.stringify({ query: QUERY }),
+  });
+  expect([response.status, (await response.json()).errors[0].extensions.code]).toEqual([
+    401,
+    'UNAUTHENTICATED',
+  ]);
+});
+
 test('a token that runs out ends a subscription with UNAUTHENTICATED and closes with 4401', async () => {
   const tenantId = randomUUID();
   const token = await person({ grants: [grant(tenantId, 'reel.logs.view:ACCOUNT')], minutes: 2 / 60 });

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { createHandler } from 'graphql-sse/lib/use/fastify';
 import { useServer as serveProtocol } from 'graphql-ws/use/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { ReelError } from '../errors.js';
+import { type ReelError, unauthenticated } from '../errors.js';
 import { type Caller, type IncomingCall, withConnectionParams } from '../request.js';
 import { closeCode, type SubscriptionRequest, type Subscriptions } from './subscriptions.js';
 
@@ -109,10 +109,10 @@ export function eventStreams({
     authenticate: () => null,
     onSubscribe: async ({ raw }, params) => {
       try {
-        const prepared = subscriptions.prepare(
-          params as SubscriptionRequest,
-          await readCaller((raw as FastifyRequest).raw),
-        );
+        const caller = await readCaller((raw as FastifyRequest).raw);
+        const prepared = subscriptions.prepare(params as SubscriptionRequest, caller);
+        // Every subscription asks for a credential, and here there is still a status to say so with.
+        if ('document' in prepared && caller.credential === null) throw unauthenticated();
         if ('document' in prepared) return subscriptions.run(prepared);
         return [JSON.stringify({ errors: subscriptions.errors(prepared) }), head(400)];
       } catch (error) {
