@@ -5,12 +5,11 @@ import type { Verifier } from './note.js';
 import {
   lastSequence,
   readExcuses,
-  readPlaceRows,
   readStrays,
   readStrayTiles,
   readTiles,
   type StoredPlace,
-  toPlace,
+  walkPlaces,
 } from './stored-order.js';
 import { CheckpointWalk, type Milestone } from './verify-checkpoints.js';
 import { verifyCounts } from './verify-counts.js';
@@ -63,23 +62,20 @@ export async function verifyTenant(run: Run, tenantId: string, options: VerifyOp
     async (level, index) => (await readTiles(run, tenantId, level, index, index + 1)).get(index),
   );
 
-  let ahead = readPlaceRows(run, tenantId, 0, PAGE);
-  for (let after = 0; after < size; after += PAGE) {
+  let after = 0;
+  for await (const places of walkPlaces(run, tenantId, 0, size, PAGE)) {
     const until = Math.min(after + PAGE, size);
-    const rows = await ahead;
     const tiles = await readTiles(run, tenantId, 0, after / TILE_WIDTH, Math.ceil(until / TILE_WIDTH));
-    // The database reads the next page while this one is worked out.
-    ahead = readPlaceRows(run, tenantId, after + PAGE, after + 2 * PAGE);
-    ahead.catch(() => {});
-    const places = byPlace(rows.map(toPlace), after);
-    for (let start = after; start < until; start += TILE_WIDTH) {
-      const end = Math.min(start + TILE_WIDTH, until);
-      const slots = Array.from({ length: end - start }, (_, at) => places[start - after + at] ?? null);
-      await tree.add(start, slots, tiles.get(start / TILE_WIDTH));
-    }
+    const slots = slotsOf(places, after, until);
+    for (let start = after; start < until; start += TILE_WIDTH)
+      await tree.add(
+        start,
+        slots.slice(start - after, start - after + TILE_WIDTH),
+        tiles.get(start / TILE_WIDTH),
+      );
     options.onProgress?.(until, size);
+    after = until;
   }
-  await ahead;
   await tree.end();
   await verifyBeyond(run, tenantId, size, last, judge, report);
   judge.end();
@@ -89,8 +85,8 @@ export async function verifyTenant(run: Run, tenantId: string, options: VerifyOp
   return { size, root: tree.root(), faults };
 }
 
-function byPlace(places: readonly StoredPlace[], after: number): (StoredPlace | undefined)[] {
-  const slots: (StoredPlace | undefined)[] = [];
+function slotsOf(places: readonly StoredPlace[], after: number, until: number): (StoredPlace | null)[] {
+  const slots = new Array<StoredPlace | null>(until - after).fill(null);
   for (const place of places) slots[place.seq - after - 1] = place;
   return slots;
 }
@@ -131,9 +127,8 @@ async function verifyBeyond(
   report: Report,
 ): Promise<void> {
   if (last <= size) return;
-  for (let after = size; after < last; after += PAGE)
-    for (const place of (await readPlaceRows(run, tenantId, after, after + PAGE)).map(toPlace))
-      judge.beyond(place);
+  for await (const places of walkPlaces(run, tenantId, size, last, PAGE))
+    for (const place of places) judge.beyond(place);
   report({ kind: 'checkpoint', sequence: last, detail: `is missing; the newest is of ${size} entries` });
 }
 
