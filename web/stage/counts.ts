@@ -14,6 +14,8 @@ export type Facets = BreakdownQuery['logStats'];
 type Counted = { key: string | null; count: number };
 
 const DAY_MS = 86_400_000;
+/** As many actors are named at once; a request may hold 30 aliases. */
+const NAMED = 25;
 
 /** Bars neither too few nor too many for the time they span. */
 export function intervalFor(ms: number): StatsInterval {
@@ -62,12 +64,13 @@ export function useCounts() {
 
   async function loadFacets(filter: LogFilterInput, signal: AbortSignal): Promise<void> {
     facets.value = (await askReel(BreakdownDocument, { filter }, signal)).logStats;
-    const unnamed = facets.value.actors.flatMap(({ key }) => (key && !actors.value[key] ? [key] : []));
-    if (unnamed.length > 0) await nameActors(unnamed, signal);
+    await nameActors(facets.value.actors.slice(0, NAMED), signal);
   }
 
   /** Facets count actors by id; their names stand in their entries. */
-  async function nameActors(ids: readonly string[], signal: AbortSignal): Promise<void> {
+  async function nameActors(list: readonly Counted[], signal = under.signal): Promise<void> {
+    const ids = list.flatMap(({ key }) => (key && !actors.value[key] ? [key] : [])).slice(0, NAMED);
+    if (ids.length === 0) return;
     type Named = Record<
       string,
       { nodes: { actorId: string; actorName: string | null; actorEmail: string | null }[] }
@@ -143,6 +146,7 @@ export function useCounts() {
     load,
     count,
     clear,
+    nameActors,
   };
 }
 

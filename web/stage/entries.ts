@@ -13,8 +13,8 @@ const LONGEST_RETRY_MS = 30_000;
 
 export type ListState = 'loading' | 'shown' | 'failed';
 
-/** The list as far as it was fetched. What was shown stays until an answer takes its place. */
-export function useEntries() {
+/** The list as far as it was fetched. What was shown stays until an answer takes its place. `again` loads a failed list anew. */
+export function useEntries(again: () => void) {
   const rows = shallowRef<readonly Row[]>([]);
   const state = shallowRef<ListState>('loading');
   const more = shallowRef<'none' | 'waiting' | 'loading' | 'failed'>('none');
@@ -57,18 +57,20 @@ export function useEntries() {
     }
   }
 
-  /** Asks for the list from its top. */
-  async function load(filter: LogFilterInput, oldest: boolean): Promise<void> {
+  /** Asks for the list from its top. True where this answer is the one shown, false where it failed or a later one was asked for. */
+  async function load(filter: LogFilterInput, oldest: boolean): Promise<boolean> {
     asked.value = { filter, oldest };
     state.value = 'loading';
     try {
-      if (!(await ask(FIRST_PAGE, null))) return;
+      if (!(await ask(FIRST_PAGE, null))) return false;
       state.value = 'shown';
       edition.value++;
+      return true;
     } catch {
       rows.value = [];
       more.value = 'none';
       state.value = 'failed';
+      return false;
     }
   }
 
@@ -83,7 +85,7 @@ export function useEntries() {
   }
 
   function retry(): void {
-    if (state.value === 'failed') void load(asked.value.filter, asked.value.oldest);
+    if (state.value === 'failed') again();
     else if (more.value === 'failed') void loadMore();
   }
 
@@ -125,7 +127,6 @@ export function useEntries() {
     isEmpty: computed(() => state.value === 'shown' && rows.value.length === 0),
     load,
     loadMore,
-    retry,
     fail,
     insert,
   };

@@ -1,5 +1,6 @@
 import './tokens.css';
 import './stage.css';
+import './layout.css';
 import { createApp } from 'vue';
 import { createReel } from '../reel/index.js';
 import App from './App.vue';

@@ -22,6 +22,7 @@ export function useSession() {
   } | null;
   const token = ref(kept?.token ?? null);
   const tenant = ref(kept?.tenant ?? null);
+  /** Whether another token is asked for. */
   const expired = ref(false);
   const claims = computed(() => (token.value ? readClaims(token.value) : null));
   /** In which the person holds a grant or is a member, where the token says so. */
@@ -82,6 +83,10 @@ export function useSession() {
     /** The server refused the token. */
     expire(): void {
       expired.value = true;
+    },
+    /** Looks on without another token, until one is needed. */
+    dismiss(): void {
+      expired.value = false;
     },
   };
 }
