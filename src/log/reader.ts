@@ -150,19 +150,36 @@ export class LogReader {
     const criteria = readFilter(scope, filter, new Date());
     for (let last = after; last < upTo; ) {
       const until = Math.min(last + batchSize, upTo);
-      const rows = await this.database.read(scope.tenantId, (run) =>
-        run(sql`
-          select e.*, s.seq from (
-            select seq, entry_id from reel_log_sequence
-            where tenant_id = ${scope.tenantId}::uuid and seq > ${last} and seq <= ${until} order by seq
-          ) s cross join lateral (
-            select ${COLUMNS} from reel_log_entries where id = s.entry_id and ${whereAll(criteria)}
-          ) e order by s.seq`),
-      );
-      if (rows.length > 0) yield rows.map(toEntry);
+      const entries = await this.database.read(scope.tenantId, async (run) => {
+        const places = await run<{ seq: string; entry_id: string }>(sql`
+          select seq, entry_id from reel_log_sequence
+          where tenant_id = ${scope.tenantId}::uuid and seq > ${last} and seq <= ${until} order by seq`);
+        return placedEntries(run, criteria, places);
+      });
+      if (entries.length > 0) yield entries;
       last = until;
     }
   }
+}
+
+/** The matching entries of some places, in their order. The ids' own range lets the planner leave out all other months. */
+async function placedEntries(
+  run: Run,
+  criteria: Criteria,
+  places: readonly { seq: string; entry_id: string }[],
+): Promise<LogEntry[]> {
+  const ids = places.map((place) => place.entry_id);
+  if (ids.length === 0) return [];
+  const sorted = ids.toSorted();
+  const [first, last] = [sorted[0], sorted.at(-1)];
+  const rows = await run(sql`
+    select ${COLUMNS} from reel_log_entries where ${whereAll(criteria)}
+      and id >= ${first}::uuid and id <= ${last}::uuid and id = any (${ids}::uuid[])`);
+  const found = new Map(rows.map((row) => [row.id as string, row]));
+  return places.flatMap(({ seq, entry_id }) => {
+    const row = found.get(entry_id);
+    return row ? [toEntry(Object.assign(row, { seq }))] : [];
+  });
 }
 
 async function walk(
