@@ -1,9 +1,13 @@
-import { randomUUID } from 'node:crypto';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openCheckpoint } from '../src/seal/checkpoint.js';
 import { Frontier } from '../src/seal/frontier.js';
+import { signerOf, vkeyOf } from '../src/seal/note.js';
 import { StoredSeal } from '../src/seal/proof.js';
 import { Sealer } from '../src/seal/sealer.js';
 import { Sequencer } from '../src/seal/sequencer.js';
+import { publishKey, readKeys } from '../src/seal/signing-keys.js';
 import { checkConsistency, checkInclusion, openNote } from './independent-verifier.js';
 import { openTrail, SIGNER, type Trail } from './trail.js';
 
@@ -99,6 +103,36 @@ describe('sealing', () => {
     expect(leaves.length).toBe(500);
     for (const each of await rows('reel_log_checkpoints', tenantId, 'tree_size'))
       expect(each.root_hash).toEqual(rootOf(leaves.slice(0, Number(each.tree_size))));
+  });
+
+  test('one that dies in the middle leaves nothing half done, and another takes over', async () => {
+    const tenantId = randomUUID();
+    await write(tenantId, 700);
+    // Its transaction waits for a lock that this one holds, at the last of what it writes.
+    const holder = new pg.Client({ connectionString: trail.own.ownerUrl });
+    await holder.connect();
+    await holder.query('begin');
+    await holder.query('select from reel_log_inbox where tenant_id = $1 for update', [tenantId]);
+    const dying = trail.sequencer.catchUp(tenantId);
+    dying.catch(() => {});
+    const waiting = () =>
+      trail.own.query(
+        "select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like 'delete from reel_log_inbox%'",
+        [],
+        'superuser',
+      );
+    await expect.poll(async () => (await waiting()).length).toBe(1);
+    await trail.own.query('select pg_terminate_backend($1)', [(await waiting())[0]!.pid], 'superuser');
+    await expect(dying).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await holder.query('rollback');
+    await holder.end();
+    for (const table of ['sequence', 'tiles', 'checkpoints'])
+      expect(await trail.own.query(`select from reel_log_${table} where tenant_id = $1`, [tenantId])).toEqual(
+        [],
+      );
+    expect(await new Sequencer(trail.database, new Sealer(SIGNER)).catchUp(tenantId)).toBe(700);
+    const [newest] = await rows('reel_log_checkpoints', tenantId, 'tree_size');
+    expect(newest!.root_hash).toEqual(rootOf(await leavesOf(tenantId)));
   });
 
   test('places from before there were seals are sealed with the next', async () => {
@@ -215,4 +249,32 @@ describe('proofs', () => {
         faults: [{ loc: [field] }],
       });
   });
+});
+
+test('a key is rotated by adding one: the older stays published and its checkpoints valid', async () => {
+  const tenantId = randomUUID();
+  const pem = () =>
+    generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const [first, second] = [signerOf('reel.local', pem()), signerOf('reel.local', pem())];
+  await publishKey(trail.database, first, new Date('2026-01-05T10:00:00.000Z'));
+  await write(tenantId, 3);
+  await new Sequencer(trail.database, new Sealer(first)).catchUp(tenantId);
+  await publishKey(trail.database, second, new Date('2026-02-05T10:00:00.000Z'));
+  await publishKey(trail.database, first, new Date('2026-03-05T10:00:00.000Z'));
+  await write(tenantId, 3);
+  await new Sequencer(trail.database, new Sealer(second)).catchUp(tenantId);
+  const keys = await readKeys(trail.database);
+  expect(keys.map(vkeyOf)).toEqual([vkeyOf(second), vkeyOf(first)]);
+  const notes = (await rows('reel_log_checkpoints', tenantId, 'tree_size')).map((row) => row.note as string);
+  expect(notes.map((note) => openCheckpoint(note, keys))).toMatchObject([
+    { treeSize: 3, verifier: { keyId: first.keyId } },
+    { treeSize: 6, verifier: { keyId: second.keyId } },
+  ]);
+  // Whoever changes a row of the keys only takes the key away.
+  await trail.own.query(
+    "update reel_log_signing_keys set added_at = '2026-04-05' where vkey = $1",
+    [vkeyOf(first)],
+    'superuser',
+  );
+  expect((await readKeys(trail.database)).map(vkeyOf)).toEqual([vkeyOf(second)]);
 });

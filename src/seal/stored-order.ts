@@ -3,7 +3,6 @@ import type { Row, Run } from '../database/connect.js';
 import { OWN_MODULE } from '../log/check-entry.js';
 import { idFloor } from '../log/filter.js';
 import { OWN_ACTIONS } from '../log/own-entries.js';
-import { instant } from '../log/reader.js';
 import { type CheckedRow, checkRow, type EntryRow, ROW_COLUMNS } from './check-row.js';
 import { TILE_WIDTH } from './frontier.js';
 import { CHECKPOINT_COLUMNS, type StoredCheckpoint, toCheckpoint } from './stored-tree.js';
@@ -183,31 +182,44 @@ export async function readExcuses(run: Run, tenantId: string): Promise<Excuses> 
   };
 }
 
-export interface StrayRow {
-  entry: CheckedRow;
-  /** Hash that the inbox has; null where the entry does not wait there. */
-  waiting: Buffer | null;
-  createdAt: string;
-}
+const STRAYS_AT_ONCE = 1_000;
 
-/** Entries that have no place: those in the inbox and those that nothing speaks of. `most` of the latter. */
-export async function readStrays(run: Run, tenantId: string, most: number): Promise<StrayRow[]> {
-  const rows = await run<EntryRow & { waiting: Buffer | null }>(sql`
-    (select ${ROW_COLUMNS}, i.leaf_hash as waiting from reel_log_inbox i
-      join reel_log_entries e on e.tenant_id = i.tenant_id and e.id = i.entry_id
-      where i.tenant_id = ${tenantId}::uuid)
-    union all
-    (select ${ROW_COLUMNS}, null::bytea as waiting from reel_log_entries e
-      where e.tenant_id = ${tenantId}::uuid
+/** Entries that nothing gives a place and that do not wait for one: `most` of them. */
+export async function readExtras(run: Run, tenantId: string, most: number): Promise<CheckedRow[]> {
+  const extras: CheckedRow[] = [];
+  for (let after = FIRST_ID; extras.length < most; after = extras.at(-1)!.id) {
+    const rows = await run<EntryRow>(sql`
+      select ${ROW_COLUMNS} from reel_log_entries e
+      where e.tenant_id = ${tenantId}::uuid and e.id > ${after}::uuid
         and not exists (select from reel_log_sequence s where s.tenant_id = e.tenant_id and s.entry_id = e.id)
         and not exists (select from reel_log_inbox i where i.tenant_id = e.tenant_id and i.entry_id = e.id)
-      limit ${most})`);
-  return rows.map((row) => ({
-    entry: checkRow(row),
-    waiting: row.waiting,
-    createdAt: instant(row.created_at),
-  }));
+      order by e.id limit ${STRAYS_AT_ONCE}`);
+    extras.push(...rows.map(checkRow));
+    if (rows.length < STRAYS_AT_ONCE) break;
+  }
+  return extras;
 }
+
+export interface WaitingEntry {
+  entry: CheckedRow;
+  /** The leaf hash that it is to have in the order. */
+  leafHash: Buffer;
+}
+
+/** Entries that wait for their place. */
+export async function* walkInbox(run: Run, tenantId: string): AsyncGenerator<WaitingEntry> {
+  for (let after = FIRST_ID; ; ) {
+    const rows: (EntryRow & { leaf_hash: Buffer })[] = await run(sql`
+      select ${ROW_COLUMNS}, i.leaf_hash from reel_log_inbox i
+      join reel_log_entries e on e.tenant_id = i.tenant_id and e.id = i.entry_id and e.tenant_id = ${tenantId}::uuid
+      where i.tenant_id = ${tenantId}::uuid and i.entry_id > ${after}::uuid order by i.entry_id limit ${STRAYS_AT_ONCE}`);
+    for (const row of rows) yield { entry: checkRow(row), leafHash: row.leaf_hash };
+    if (rows.length < STRAYS_AT_ONCE) return;
+    after = rows.at(-1)!.id;
+  }
+}
+
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** Rows of the inbox without an entry, or whose entry has a place already. */
 export async function readWrongInbox(

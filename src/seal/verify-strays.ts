@@ -1,30 +1,28 @@
 import type { Run } from '../database/connect.js';
+import type { CheckedRow } from './check-row.js';
 import type { Report } from './fault.js';
-import { placeBefore, readWrongInbox, type StrayRow } from './stored-order.js';
+import { placeBefore, readWrongInbox, walkInbox } from './stored-order.js';
 import type { PlaceJudge } from './verify-places.js';
 
 /**
- * Entries that have no place: right in the inbox, wrong anywhere else. Answers the ids of those that nothing speaks of
- * and that were never sealed, to the tree's knowledge.
+ * Entries that have no place: right in the inbox, wrong anywhere else. Answers the ids of those of `unplaced` that were
+ * never sealed, to the tree's knowledge.
  */
 export async function verifyStrays(
   run: Run,
   tenantId: string,
   size: number,
-  strays: readonly StrayRow[],
+  unplaced: readonly CheckedRow[],
   judge: PlaceJudge,
   report: Report,
 ): Promise<string[]> {
-  const extras: string[] = [];
-  for (const { entry, waiting } of strays) {
-    if (waiting) judge.waits(size + 1, waiting, entry);
-    // One whose place was taken away is told as missing there.
-    else if (judge.homeOf(entry.leaf) === undefined) {
-      extras.push(entry.id);
-      const sequence = await placeBefore(run, tenantId, entry.id, size + 1);
-      report({ kind: 'extra', sequence, detail: `entry ${entry.id}, older than the one here, has no place` });
-    }
+  // One whose place was taken away is told as missing there.
+  const extras = unplaced.filter(({ leaf }) => judge.homeOf(leaf) === undefined).map(({ id }) => id);
+  for (const id of extras) {
+    const sequence = await placeBefore(run, tenantId, id, size + 1);
+    report({ kind: 'extra', sequence, detail: `entry ${id}, older than the one here, has no place` });
   }
+  for await (const { entry, leafHash } of walkInbox(run, tenantId)) judge.waits(size + 1, leafHash, entry);
   for (const { entryId, placed } of await readWrongInbox(run, tenantId))
     report(
       placed === null

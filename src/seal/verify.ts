@@ -5,7 +5,7 @@ import type { Verifier } from './note.js';
 import {
   lastSequence,
   readExcuses,
-  readStrays,
+  readExtras,
   readStrayTiles,
   readTiles,
   type StoredPlace,
@@ -36,8 +36,8 @@ export interface Verified {
 
 /** Places read at once: whole tiles. */
 const PAGE = 8 * TILE_WIDTH;
-/** Entries without a place that are told one by one. */
-const MOST_STRAYS = 100_000;
+/** Extra entries that are told one by one. */
+const MOST_EXTRAS = 100_000;
 
 /**
  * Recomputes a tenant's log from its stored rows: every leaf, tile, checkpoint and count. `run` is of one snapshot that
@@ -52,9 +52,12 @@ export async function verifyTenant(run: Run, tenantId: string, options: VerifyOp
   const last = await lastSequence(run, tenantId);
   const checkpoints = new CheckpointWalk(tenantId, run, options.keys, report);
   const size = (await checkpoints.sealedSize(last)) ?? last;
-  const strays = await readStrays(run, tenantId, MOST_STRAYS);
-  const unplaced = strays.map(({ entry }) => entry.leaf);
-  const judge = new PlaceJudge(await readExcuses(run, tenantId), report, unplaced);
+  const unplaced = await readExtras(run, tenantId, MOST_EXTRAS);
+  const judge = new PlaceJudge(
+    await readExcuses(run, tenantId),
+    report,
+    unplaced.map(({ leaf }) => leaf),
+  );
   const tree = new TreeCheck(
     milestones(checkpoints, options, size, report),
     judge,
@@ -79,7 +82,7 @@ export async function verifyTenant(run: Run, tenantId: string, options: VerifyOp
   await tree.end();
   await verifyBeyond(run, tenantId, size, last, judge, report);
   judge.end();
-  const extras = await verifyStrays(run, tenantId, size, strays, judge, report);
+  const extras = await verifyStrays(run, tenantId, size, unplaced, judge, report);
   await verifyTileRows(run, tenantId, size, report);
   await verifyCounts(run, tenantId, extras, Math.max(size, 1), report);
   return { size, root: tree.root(), faults };
