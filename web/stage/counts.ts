@@ -20,7 +20,7 @@ const NAMED = 25;
 /** Bars neither too few nor too many for the time they span. */
 export function intervalFor(ms: number): StatsInterval {
   const days = ms / DAY_MS;
-  return days <= 4 ? 'HOUR' : days <= 120 ? 'DAY' : days <= 900 ? 'WEEK' : 'MONTH';
+  return days <= 8 ? 'HOUR' : days <= 120 ? 'DAY' : days <= 900 ? 'WEEK' : 'MONTH';
 }
 
 const more = (list: readonly Counted[], key: string | null): Counted[] =>
@@ -64,7 +64,8 @@ export function useCounts() {
 
   async function loadFacets(filter: LogFilterInput, signal: AbortSignal): Promise<void> {
     facets.value = (await askReel(BreakdownDocument, { filter }, signal)).logStats;
-    await nameActors(facets.value.actors.slice(0, NAMED), signal);
+    // Without their names actors are shown by their ids.
+    await nameActors(facets.value.actors.slice(0, NAMED), signal).catch(() => {});
   }
 
   /** Facets count actors by id; their names stand in their entries. */
@@ -105,7 +106,10 @@ export function useCounts() {
           total.value = null;
         }
       }),
-      loadFacets(filter, signal).catch(into(facetsError)),
+      loadFacets(filter, signal).catch((cause) => {
+        into(facetsError)(cause);
+        if (!signal.aborted) facets.value = null;
+      }),
     ]);
     if (!signal.aborted) isLoading.value = false;
   }
