@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readVkey } from '../src/seal/note.js';
 import { type Ran, runCommand, settingsOf } from './cli.js';
 import { grant, moduleToken, person, startReel, type TestReel } from './reel.js';
@@ -56,7 +56,10 @@ beforeAll(async () => {
   );
   exported = await (await fetch(reel.url + body.data.exportLogs.downloadUrl)).text();
   // Reel's own entry about the export, too, is to have its place before the tests look.
-  await expect.poll(() => reel.own.query('select from reel_log_inbox'), { timeout: 10_000 }).toEqual([]);
+  await vi.waitFor(
+    async () => expect(await reel.own.query('select from reel_log_inbox')).toEqual([]),
+    10_000,
+  );
 });
 afterAll(async () => {
   await reel?.close();
