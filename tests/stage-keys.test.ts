@@ -88,9 +88,11 @@ describe('keys', () => {
     await page.keyboard.press('e');
     await page.getByRole('dialog', { name: 'Export' }).waitFor();
     await page.keyboard.press('Escape');
+    await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
     await page.keyboard.press('?');
     await page.getByRole('dialog', { name: 'Keys' }).getByRole('switch').uncheck();
     await page.keyboard.press('Escape');
+    await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
     await page.keyboard.press('e');
     await page.keyboard.press('?');
     await page.keyboard.press('j');
