@@ -65,7 +65,7 @@ export function exportCommand(program: Command, frame: Frame): void {
 async function download(
   link: string,
   ready: LogExport,
-  { format, output, includeProofs }: ExportOptions,
+  { format, output }: ExportOptions,
   frame: Frame,
 ): Promise<void> {
   const response = await fetchOrSay(link);
@@ -99,8 +99,7 @@ async function download(
     });
     frame.progress('');
     const came = count.total();
-    // With proofs, the signed note follows the entries in a line of its own.
-    if (came !== ready.recordCount + (includeProofs ? 1 : 0))
+    if (came !== ready.recordCount)
       throw new Finding(`expected ${ready.recordCount} entries, got ${came ?? 'a file that is not whole'}`);
     if (draft !== null) await rename(draft, output!);
   } finally {
