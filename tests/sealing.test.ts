@@ -173,6 +173,7 @@ describe('sealing', () => {
       .toEqual([]);
     await expect.poll(() => String(faults[0])).toContain('reel verify says what was changed');
     await fresh.stop();
+    expect(faults.length).toBe(1);
     expect((await leavesOf(tenantId)).length).toBe(301);
   });
 });

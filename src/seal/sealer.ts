@@ -42,7 +42,7 @@ export class Sealer {
   ) {}
 
   /**
-   * In the transaction that gives these leaves, one or more, the places after `last`. Errors: an Error where what is
+   * In the transaction that gives these leaves, one or more, the places after `last`. Errors: BrokenLog where what is
    * stored does not lead to the tenant's newest checkpoint: nothing more is signed on top of that.
    */
   async seal(run: Run, tenantId: string, last: LastPlace, leafHashes: readonly Buffer[]): Promise<Sealing> {
@@ -92,7 +92,12 @@ export class Sealer {
   }
 }
 
+/** What is stored of a log is not what was signed. */
+export class BrokenLog extends Error {
+  override readonly name = 'BrokenLog';
+}
+
 const unlike = (tenantId: string, newest: StoredCheckpoint, came: string) =>
-  new Error(
+  new BrokenLog(
     `expected the log of tenant ${tenantId} as its newest checkpoint, of ${newest.treeSize} entries, has it, got ${came}; reel verify says what was changed`,
   );

@@ -2,7 +2,7 @@ import { CompiledQuery, sql } from 'kysely';
 import { type Database, isAway, type Run } from '../database/connect.js';
 import { ReelError } from '../errors.js';
 import { addCounts } from './count-entries.js';
-import type { LastPlace, Sealer, Sealing } from './sealer.js';
+import { BrokenLog, type LastPlace, type Sealer, type Sealing } from './sealer.js';
 
 /** Entries of one sequencing transaction. */
 const BATCH = 2_000;
@@ -10,6 +10,8 @@ const BATCH = 2_000;
 const GATHER_MS = 50;
 /** How often the inbox is looked at for entries of other processes and of callers' own transactions. */
 const POLL_MS = 300;
+/** A log that cannot be gone on with is told of, and looked at again, this often. */
+const REST_MS = 60_000;
 /** First key of the advisory locks that make one sequencer a tenant; the second is the tenant's hash. */
 const LOCK_CLASS = 7_237_534;
 
@@ -31,6 +33,8 @@ export class Sequencer {
   private timer: NodeJS.Timeout | null = null;
   private round: Promise<void> | null = null;
   private stopped = false;
+  /** Tenants whose log was found broken, and until when they are left alone. */
+  private readonly resting = new Map<string, number>();
 
   constructor(
     private readonly database: Database,
@@ -89,6 +93,7 @@ export class Sequencer {
       const more: string[] = [];
       for (const tenantId of waiting) {
         if (this.stopped) return;
+        if ((this.resting.get(tenantId) ?? 0) > performance.now()) continue;
         if ((await this.sequenceOrReport(tenantId)) === BATCH) more.push(tenantId);
       }
       waiting = more;
@@ -101,6 +106,7 @@ export class Sequencer {
       return await this.sequence(tenantId, false);
     } catch (error) {
       if (error instanceof ReelError || isAway(error)) throw error;
+      if (error instanceof BrokenLog) this.resting.set(tenantId, performance.now() + REST_MS);
       this.onFault(error);
       return null;
     }
