@@ -12,6 +12,8 @@ interface Picture {
   /** Of the links that the demo prints: 0 is English, 1 Portuguese. */
   link?: number;
   search?: string;
+  /** Another page than the viewer; then `act` waits for what is to be seen. */
+  path?: string;
   options?: BrowserContextOptions;
   act?: (page: Page) => Promise<unknown>;
 }
@@ -47,6 +49,15 @@ const PICTURES: Picture[] = [
   },
   { name: 'completion', act: (page) => query(page).pressSequentially('severity>=ERROR inv') },
   { name: 'export', search: 'q=module:billing&range=30d', act: (page) => page.keyboard.press('e') },
+  {
+    name: 'playground',
+    path: 'playground',
+    act: async (page) => {
+      await page.locator('.graphiql-query-editor .view-line').first().waitFor();
+      await page.locator('.graphiql-execute-button').click();
+      await page.locator('.result-window', { hasText: '"data"' }).waitFor();
+    },
+  },
 ];
 
 const folder = join(import.meta.dirname, '..', 'docs', 'pictures');
@@ -61,7 +72,7 @@ try {
   const links = await printedLinks();
   await mkdir(folder, { recursive: true });
   const browser = await launchBrowser();
-  for (const { name, link = 0, search = '', options, act } of PICTURES) {
+  for (const { name, link = 0, search = '', path = '', options, act } of PICTURES) {
     const context = await browser.newContext({
       viewport: { width: 1280, height: 800 },
       locale: 'en-US',
@@ -72,9 +83,11 @@ try {
     const page = await context.newPage();
     page.setDefaultTimeout(10_000);
     const url = new URL(links[link]!);
-    await page.goto(`${url.origin}/?${search}${url.hash}`);
-    await page.locator('[data-row], .state:not(.loading)').first().waitFor();
-    await page.locator('.breakdown .value, .breakdown .fold').first().waitFor();
+    await page.goto(`${url.origin}/${path}?${search}${url.hash}`);
+    if (path === '') {
+      await page.locator('[data-row], .state:not(.loading)').first().waitFor();
+      await page.locator('.breakdown .value, .breakdown .fold').first().waitFor();
+    }
     await act?.(page);
     // What the last answer brought is drawn.
     await page.waitForLoadState('networkidle');
