@@ -1,7 +1,8 @@
 import type { Run } from '../database/connect.js';
 import type { CheckedRow } from './check-row.js';
 import type { Report } from './fault.js';
-import { placeBefore, readWrongInbox, walkInbox } from './stored-order.js';
+import { placeBefore } from './stored-order.js';
+import { readWrongInbox, walkInbox } from './stored-strays.js';
 import type { PlaceJudge } from './verify-places.js';
 
 /**

@@ -5,12 +5,12 @@ import type { Verifier } from './note.js';
 import {
   lastSequence,
   readExcuses,
-  readExtras,
   readStrayTiles,
   readTiles,
   type StoredPlace,
   walkPlaces,
 } from './stored-order.js';
+import { readExtras } from './stored-strays.js';
 import { CheckpointWalk, type Milestone } from './verify-checkpoints.js';
 import { verifyCounts } from './verify-counts.js';
 import { PlaceJudge } from './verify-places.js';
