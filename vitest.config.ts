@@ -11,6 +11,8 @@ export default defineConfig({
     // Off UTC by half an hour too, so that whatever leans on the machine's zone shows.
     env: { TZ: 'Asia/Kolkata' },
     reporters: ['default', './tests/reporter.ts'],
+    // One more than the two cores it is meant for: many tests wait for processes and for PostgreSQL.
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

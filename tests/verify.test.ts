@@ -420,7 +420,11 @@ describe('checkpoints', () => {
     ['root_hash', 'root_hash = set_bit(root_hash, 8, 1 - get_bit(root_hash, 8))', 'checkpoint 306'],
     ['sealed_at', "sealed_at = sealed_at + interval '1 microsecond'", 'checkpoint 306'],
     ['the text of the note', "note = replace(note, E'\\n306\\n', E'\\n307\\n')", 'checkpoint 306'],
-    ['the signature', "note = overlay(note placing 'A' from length(note) - 10)", 'checkpoint 306'],
+    [
+      'the signature',
+      "note = overlay(note placing case substr(note, length(note) - 10, 1) when 'A' then 'B' else 'A' end from length(note) - 10)",
+      'checkpoint 306',
+    ],
   ])('whose %s was changed are named', async (_what, change, expected) => {
     const tenantId = await sealedLog();
     await meddle(

@@ -41,8 +41,9 @@ const openNote = (note) => {
   const end = note.indexOf('\n\n') + 1;
   const text = note.slice(0, end);
   for (const vkey of readFileSync(keys, 'utf8').trim().split('\n')) {
-    const [name, , key] = vkey.split('+');
-    const raw = base64(key).subarray(1);
+    // The key itself is base64, in which a + may stand.
+    const [name, , ...key] = vkey.split('+');
+    const raw = base64(key.join('+')).subarray(1);
     const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), raw]);
     const publicKey = createPublicKey({ key: der, format: 'der', type: 'spki' });
     for (const line of note
