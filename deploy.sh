@@ -67,7 +67,7 @@ fi
 
 [[ ! $fe_target || -d $fe_target ]] || fail 2 "expected the folder of a front-end project, got $fe_target"
 [[ ! $be_target || -f $be_target/package.json ]] || fail 2 "expected a project with a package.json, got $be_target"
-[[ ! $service || -d $service || ! -e $service && ! -L $service ]] || fail 2 "expected a folder, got $service"
+[[ ! $service || -d $service || (! -e $service && ! -L $service) ]] || fail 2 "expected a folder, got $service"
 [[ ! $fe_target ]] || fe_target=$(cd -P -- "$fe_target" && pwd)
 [[ ! $be_target ]] || be_target=$(cd -P -- "$be_target" && pwd)
 [[ ! $service || $service == /* ]] || service=$PWD/$service
@@ -146,7 +146,7 @@ deploy_front_end() {
 }
 
 put_front_end_back() {
-  [[ -e $fe_place || ! -e $scratch/old && ! -L $scratch/old ]] || mv -T -- "$scratch/old" "$fe_place"
+  [[ -e $fe_place || (! -e $scratch/old && ! -L $scratch/old) ]] || mv -T -- "$scratch/old" "$fe_place"
 }
 
 missing_peers() {
@@ -317,10 +317,10 @@ make_release() {
   cp -- docs/settings.md "$draft/docs"
   cp -R -- dist "$draft/dist"
   find "$draft/dist" -name '.*' -type f -delete
-  cp -L -- node_modules/node/bin/node "$draft/bin/node"
   cd -- "$draft"
   # None of them needs a script of its own to be ready.
-  npm ci --omit=dev --ignore-scripts --prefer-offline --no-audit --no-fund >&2
+  PATH=$root/node_modules/.bin:$PATH npm ci --omit=dev --ignore-scripts --prefer-offline --no-audit --no-fund >&2
+  cp -L -- "$root/node_modules/node/bin/node" bin/node
   bin/node dist/cli/reel.js --version >/dev/null
   cd -- "$root"
 }

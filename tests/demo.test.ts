@@ -48,7 +48,9 @@ async function startDemo(): Promise<Demo> {
 const count = async (condition = 'true') =>
   Number((await own.query(`select count(*)::int as n from reel_log_entries where ${condition}`))[0]!.n);
 
-test('two tenants of a few thousand lively entries, more arriving, links signed in; a second start goes on', async () => {
+test('two tenants of a few thousand lively entries, more arriving, links signed in; a second start goes on', {
+  timeout: 120_000,
+}, async () => {
   const { child, links, ended } = await startDemo();
   const tenants = links.map((link) => new URLSearchParams(link.hash.slice(1)).get('tenant'));
   expect(links.map((link) => link.searchParams.get('lang'))).toEqual(['en', 'pt-BR']);

@@ -118,7 +118,7 @@ describe('the package', () => {
   };
 });
 
-describe('a host that ./deploy.sh --be-target installed it in', () => {
+describe('a host that ./deploy.sh --be-target installed it in', { timeout: 90_000 }, () => {
   let own: TestDatabase;
   beforeAll(async () => {
     own = await createDatabase();
