@@ -151,7 +151,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       sequencer.wake();
     },
   );
-  metrics.watch({ writeQueueLength: () => writer.length });
+  metrics.watch({ writeQueueLength: () => writer.length, sequencerLagSeconds: () => sequencer.lagSeconds });
   const service = new ReelService(writer, reader);
   const stats = new StatsService(database);
   const audit = new ReadAudit(service, config.auditReads);

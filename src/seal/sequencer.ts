@@ -59,8 +59,36 @@ export class Sequencer {
     await this.round;
   }
 
-  /** Resolves when every entry of the tenant that was visible at the call has its place; answers the last place given. */
-  async catchUp(tenantId: string): Promise<number> {
+  /** How long the oldest entry of the newest batch had waited for its place, in seconds; 0 where none waits. */
+  get lagSeconds(): number {
+    return this.lag;
+  }
+
+  private lag = 0;
+  private readonly catching = new Map<string, { underWay: Promise<number>; next: Promise<number> | null }>();
+
+  /**
+   * Resolves when every entry of the tenant that was visible at the call has its place; answers the last place given.
+   * Calls that come while one is under way share the next: each would hold a connection while it waits for its turn.
+   */
+  catchUp(tenantId: string): Promise<number> {
+    const present = this.catching.get(tenantId);
+    if (!present) return this.beginCatchUp(tenantId);
+    present.next ??= present.underWay.catch(() => {}).then(() => this.beginCatchUp(tenantId));
+    return present.next;
+  }
+
+  private beginCatchUp(tenantId: string): Promise<number> {
+    const catching = { underWay: this.sequenceAll(tenantId), next: null };
+    this.catching.set(tenantId, catching);
+    const end = () => {
+      if (this.catching.get(tenantId) === catching) this.catching.delete(tenantId);
+    };
+    catching.underWay.then(end, end);
+    return catching.underWay;
+  }
+
+  private async sequenceAll(tenantId: string): Promise<number> {
     for (;;) {
       const taken = await this.sequence(tenantId, true);
       if (taken !== null && taken < BATCH) break;
@@ -89,6 +117,7 @@ export class Sequencer {
   /** Every tenant that waits, in turn, a batch each, until none has more than it had time for. */
   private async goRound(): Promise<void> {
     let waiting = await this.waitingTenants();
+    if (waiting.length === 0) this.lag = 0;
     while (waiting.length > 0 && !this.stopped) {
       const more: string[] = [];
       for (const tenantId of waiting) {
@@ -128,6 +157,7 @@ export class Sequencer {
       );
       if (waiting.length === 0) return { count: 0 };
       const ids = waiting.map((row) => row.entry_id);
+      this.lag = Math.max(0, (Date.now() - millisecondsOf(ids[0]!)) / 1000);
       const last = await lastPlace(run, tenantId);
       await run(insertPlaces(tenantId, last.size, waiting));
       const leaves = waiting.map((row) => row.leaf_hash);
@@ -158,6 +188,9 @@ export class Sequencer {
     return row?.locked ?? false;
   }
 }
+
+/** A UUIDv7's time (RFC 9562, section 5.7). */
+const millisecondsOf = (id: string) => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 
 async function lastPlace(run: Run, tenantId: string): Promise<LastPlace> {
   const [row] = await run<{ seq: string; leaf_hash: Buffer }>(
