@@ -11,6 +11,7 @@ import { exporting } from './exporting.ts';
 import { type House, openHouse } from './house.ts';
 import { reading } from './reading.ts';
 import { type Line, table } from './table.ts';
+import { viewer } from './viewer.ts';
 import { writing } from './writing.ts';
 
 const BENCHMARKS: Record<string, (house: House) => Promise<Line[]>> = {
@@ -19,6 +20,7 @@ const BENCHMARKS: Record<string, (house: House) => Promise<Line[]>> = {
   writing,
   exporting,
   cpu,
+  viewer,
 };
 
 const wanted = process.argv[2];

@@ -93,7 +93,7 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
   }
   try {
     const [row] = await run<{ entries: string | null }>(
-      sql`select to_regclass('reel_log_entries') as entries`,
+      sql`select to_regclass('reel_log_removals') as entries`,
     );
     if (row?.entries == null)
       throw new StartError(
