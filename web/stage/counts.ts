@@ -14,6 +14,8 @@ export type Facets = BreakdownQuery['logStats'];
 type Counted = { key: string | null; count: number };
 
 const DAY_MS = 86_400_000;
+/** How long a filter stands before what it matches is counted. */
+const SETTLED_MS = 200;
 /** As many actors are named at once; a request may hold 30 aliases. */
 const NAMED = 25;
 
@@ -88,7 +90,8 @@ export function useCounts() {
     actors.value = found;
   }
 
-  async function load(filter: LogFilterInput, timeZone: string): Promise<void> {
+  /** Begins once `listed` is settled: counting looks at far more than the first rows, which are waited for. */
+  async function load(filter: LogFilterInput, timeZone: string, listed: Promise<unknown>): Promise<void> {
     under.abort();
     under = new AbortController();
     const { signal } = under;
@@ -98,6 +101,10 @@ export function useCounts() {
     };
     timelineError.value = null;
     facetsError.value = null;
+    await listed.catch(() => {});
+    // Of filters that change in quick succession only the one that stays is counted.
+    await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
+    if (signal.aborted) return;
     await Promise.all([
       loadTimeline(filter, timeZone, signal).catch((cause) => {
         into(timelineError)(cause);

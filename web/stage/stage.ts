@@ -67,8 +67,9 @@ export function createStage(session: Session) {
       return;
     }
     const asked = filter();
-    const counting = counts.load(asked, zone.value);
-    const isNewest = await entries.load(asked, view.oldest);
+    const listed = entries.load(asked, view.oldest);
+    const counting = counts.load(asked, zone.value, listed);
+    const isNewest = await listed;
     if (isNewest) {
       active.value = 0;
       if (view.live) follow();
