@@ -92,10 +92,11 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
     });
   }
   try {
-    const [row] = await run<{ entries: string | null }>(
-      sql`select to_regclass('reel_log_removals') as entries`,
+    // Made by the newest migration that these commands need.
+    const [row] = await run<{ newest: string | null }>(
+      sql`select to_regclass('reel_log_removals') as newest`,
     );
-    if (row?.entries == null)
+    if (row?.newest == null)
       throw new StartError(
         `REEL_MIGRATE_URL: expected a migrated database at ${new URL(url).host} (run: reel migrate)`,
       );
