@@ -29,7 +29,8 @@ export function useEntry(id: () => string | null, again: () => unknown) {
       if (signal.aborted) return;
       if (!log) throw new ReelError('NOT_FOUND', 'There is no such entry');
       entry.value = log;
-      if (log.sequence === null && tries < SEAL_TRIES) timer = setTimeout(() => load(tries + 1), SEAL_MS);
+      if ((log.sequence === null || log.proof === null) && tries < SEAL_TRIES)
+        timer = setTimeout(() => load(tries + 1), SEAL_MS);
     } catch (cause) {
       if (!signal.aborted) error.value = cause as ReelError;
     }

@@ -72,7 +72,7 @@ export type EntryQueryVariables = Exact<{
 }>;
 
 
-export type EntryQuery = { log: { tenantId: string, userAgent: string | null, data: Record<string, unknown> | null, erasedAt: string | null, id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, onBehalfOfId: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null, changes: Array<{ path: string, before: string | null, after: string | null }>, related: Array<{ id: string, module: string, action: string, severity: LogSeverity, createdAt: string }> } | null };
+export type EntryQuery = { log: { tenantId: string, userAgent: string | null, data: Record<string, unknown> | null, erasedAt: string | null, id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, onBehalfOfId: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null, proof: { leafIndex: number, leafHash: string, identitySalt: string | null, dataSalt: string | null, identityDigest: string, dataDigest: string | null, path: Array<string>, checkpoint: { tenantId: string, treeSize: number, rootHash: string, sealedAt: string, note: string } } | null, changes: Array<{ path: string, before: string | null, after: string | null }>, related: Array<{ id: string, module: string, action: string, severity: LogSeverity, createdAt: string }> } | null };
 
 export type TimelineQueryVariables = Exact<{
   filter?: LogFilter | null | undefined;
@@ -108,7 +108,7 @@ const Row = `fragment Row on LogEntry{id module action severity origin actorId a
 
 export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int!$after:String){logs(filter:$filter orderBy:$orderBy first:$first after:$after){nodes{...Row}pageInfo{hasNextPage endCursor}}}${Row}`;
 
-export const EntryDocument: Operation<EntryQuery, EntryQueryVariables> = `query Entry($id:UUID!){log(id:$id){...Row tenantId userAgent data erasedAt changes{path before after}related(first:50){id module action severity createdAt}}}${Row}`;
+export const EntryDocument: Operation<EntryQuery, EntryQueryVariables> = `query Entry($id:UUID!){log(id:$id){...Row tenantId userAgent data erasedAt proof{leafIndex leafHash identitySalt dataSalt identityDigest dataDigest path checkpoint{tenantId treeSize rootHash sealedAt note}}changes{path before after}related(first:50){id module action severity createdAt}}}${Row}`;
 
 export const TimelineDocument: Operation<TimelineQuery, TimelineQueryVariables> = `query Timeline($filter:LogFilter$timeZone:String!$interval:StatsInterval!){logStats(filter:$filter timeZone:$timeZone){totalEntries timeline(interval:$interval){start end count bySeverity{key count}}}}`;
 
