@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { grant, person } from './reel.js';
 import { faultsOf, openStage, rowsOf, type StageHouse, writeTrail } from './stage-house.js';
 
 let house: StageHouse;
@@ -59,6 +61,32 @@ test.each(['en-US', 'pt-BR'])(
     const away = await house.open('', { locale, token: null });
     expect(await faultsInBoth(away.page), 'way in').toEqual([]);
     await away.close();
+  },
+  60_000,
+);
+
+test.each(['en-US', 'pt-BR'])(
+  'no fault of axe-core while it loads, where there is nothing, where it failed and when the session ends, %s',
+  async (locale) => {
+    const tenantId = randomUUID();
+    const views = (minutes: number) =>
+      person({ grants: [grant(tenantId, 'reel.logs.view:ACCOUNT')], minutes });
+    const empty = await house.open('', { locale, token: await views(10) });
+    expect.soft(await faultsInBoth(empty.page), 'empty').toEqual([]);
+    await empty.page.route('**/graphql', (route) => route.abort());
+    await empty.go('?q=module:a');
+    await empty.page.locator('.state:not(.loading)').first().waitFor();
+    expect.soft(await faultsInBoth(empty.page), 'failed').toEqual([]);
+    await empty.page.unroute('**/graphql');
+    await empty.page.route('**/graphql', () => {});
+    await empty.page.goto(`${house.reel.url}/?q=module:b`);
+    await empty.page.locator('.state.loading').waitFor();
+    expect.soft(await faultsInBoth(empty.page), 'loading').toEqual([]);
+    await empty.close();
+    const ending = await house.open('', { locale, token: await views(6 / 60) });
+    await ending.page.getByRole('dialog').waitFor();
+    expect.soft(await faultsInBoth(ending.page), 'session ended').toEqual([]);
+    await ending.close();
   },
   60_000,
 );
