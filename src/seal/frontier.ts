@@ -12,9 +12,6 @@ export interface Tile {
   readonly root: Buffer;
 }
 
-/** Tile levels of a tree of 2^53 leaves. */
-export const TILE_LEVELS = 7;
-
 /** How many hashes of a tile level a log of this size has in all, in full tiles and in the partial one. */
 export const hashesAt = (level: number, size: number): number => Math.floor(size / TILE_WIDTH ** level);
 
