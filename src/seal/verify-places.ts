@@ -1,6 +1,7 @@
 import type { CheckedRow } from './check-row.js';
+import type { Excuses } from './excuses.js';
 import type { Fault, Report } from './fault.js';
-import type { Excuses, StoredPlace } from './stored-order.js';
+import type { StoredPlace } from './stored-order.js';
 
 /** A place whose entry is another than was sealed there; told once it is known whether it only moved. */
 interface Suspect {

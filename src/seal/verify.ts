@@ -1,15 +1,9 @@
 import type { Run } from '../database/connect.js';
+import { readExcuses } from './excuses.js';
 import type { Report } from './fault.js';
 import { TILE_WIDTH } from './frontier.js';
 import type { Verifier } from './note.js';
-import {
-  lastSequence,
-  readExcuses,
-  readStrayTiles,
-  readTiles,
-  type StoredPlace,
-  walkPlaces,
-} from './stored-order.js';
+import { lastSequence, readStrayTiles, readTiles, type StoredPlace, walkPlaces } from './stored-order.js';
 import { readExtras } from './stored-strays.js';
 import { CheckpointWalk, type Milestone } from './verify-checkpoints.js';
 import { verifyCounts } from './verify-counts.js';
