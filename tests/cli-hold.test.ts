@@ -301,7 +301,7 @@ test("the server's role may do none of it", async () => {
     code: 2,
     stderr: expect.stringContaining('REEL_MIGRATE_URL'),
   });
-  await own.query(`insert into reel_log_removals values ($1, 1, 2)`, [tenantId]);
+  await own.query(`insert into reel_log_removals values ($1, 1, 2, 0)`, [tenantId]);
   const refused = (statement: string) =>
     own
       .query(
@@ -314,15 +314,14 @@ test("the server's role may do none of it", async () => {
         (error: { code?: string }) => error.code,
       );
   for (const statement of [
-    'select * from reel_log_holds',
     `insert into reel_log_holds (tenant_id, id, reason, created_at) values ('${tenantId}', '${randomUUID()}', 'x', now())`,
     'update reel_log_holds set released_at = now()',
     'delete from reel_log_holds',
-    `insert into reel_log_removals values ('${tenantId}', 5, 6)`,
+    `insert into reel_log_removals values ('${tenantId}', 5, 6, 0)`,
     'update reel_log_removals set last_seq = 9',
     'delete from reel_log_removals',
     'truncate reel_log_removals, reel_log_holds',
-    `select pg_advisory_xact_lock(1) from reel_log_holds`,
+    `select from reel_log_holds for update`,
   ])
     expect([statement, await refused(statement)]).toEqual([statement, '42501']);
   const seen = async (tenant: string) => {

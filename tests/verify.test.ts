@@ -114,6 +114,7 @@ const OTHER: Record<string, string> = {
   data_salt: 'set_bit(data_salt, 127, 1 - get_bit(data_salt, 127))',
   identity_digest: 'set_bit(identity_digest, 0, 1 - get_bit(identity_digest, 0))',
   data_digest: 'set_bit(data_digest, 255, 1 - get_bit(data_digest, 255))',
+  key_digest: "sha256('x')",
   erased_at: 'now()',
 };
 
@@ -183,7 +184,7 @@ describe('an entry', () => {
     await trail.service.record({
       action: 'reel.logs.erased',
       tenantId: own,
-      data: { erasedAt: '2026-01-05T10:00:00.500000Z' },
+      data: { erasedAt: '2026-01-05T10:00:00.500000Z', entries: 1 },
     });
     expect((await verify(own)).told).toEqual([]);
     await trail.sequencer.catchUp(own);
@@ -192,6 +193,13 @@ describe('an entry', () => {
     expect((await verify(own)).lines).toEqual([
       expect.stringMatching(/^changed 4: .*user_agent, which erased_at says is blank/),
     ]);
+    await meddle(`update reel_log_entries set user_agent = null where id = ${which}`, own);
+    // An account does not cover more entries than it says.
+    await meddle(
+      `update reel_log_entries set ${blank}, erased_at = '2026-01-05T10:00:00.5Z' where id = ${which.replace('4', '9')}`,
+      own,
+    );
+    expect((await verify(own)).lines).toEqual([expect.stringMatching(/^changed 9: .*erased_at/)]);
   });
 
   test('that was cleaned up is no fault, one that was taken away is', async () => {
@@ -207,7 +215,15 @@ describe('an entry', () => {
     await remove(2);
     expect((await verify(own)).told).toEqual(['missing 2']);
     const before = new Date(Date.now() + 1).toISOString();
-    await meddle('insert into reel_log_removals values ($1, 2, 2)', own);
+    const empty = (place: number) =>
+      meddle(
+        `insert into reel_log_removals select $1, $2, $2, bit_xor(('x' || left(encode(sha256(
+           convert_to(seq || ' ' || entry_id, 'UTF8')), 'hex'), 16))::bit(64)::bigint)
+         from reel_log_sequence where tenant_id = $1 and seq = $2`,
+        own,
+        place,
+      );
+    await empty(2);
     expect((await verify(own)).told).toEqual(['missing 2', 'missing 2']);
     await trail.service.record({
       action: OWN_ACTIONS.cleanup,
@@ -219,10 +235,22 @@ describe('an entry', () => {
     expect((await verify(own)).told).toEqual([]);
     await remove(5);
     expect((await verify(own)).told).toContain('missing 5');
-    await meddle('insert into reel_log_removals values ($1, 5, 5)', own);
+    await empty(5);
     expect((await verify(own)).lines).toEqual([
-      "missing 2: removals have emptied 2 places from here on, the trail's newest account of one says 1",
+      "missing 2: removals have emptied 2 places from here on, the trail's own account says 1",
     ]);
+    // Nor does a later account of fewer places, as a clock that was set back would leave: each tells of all until then.
+    await trail.service.record({
+      action: OWN_ACTIONS.cleanup,
+      tenantId: own,
+      data: { before, emptyPlaces: 2 },
+    });
+    await trail.service.record({
+      action: OWN_ACTIONS.cleanup,
+      tenantId: own,
+      data: { before, emptyPlaces: 1 },
+    });
+    expect((await verify(own)).told).toEqual([]);
     await meddle(
       'update reel_log_removals set first_seq = 6, last_seq = 6 where tenant_id = $1 and first_seq = 5',
       own,
@@ -384,7 +412,7 @@ describe('tiles', () => {
           removedBefore: '~',
           emptied: [{ first: 1, last: 65_536 }],
           emptyPlaces: 65_536,
-          erasedAt: new Set(),
+          erasedAt: new Map(),
         },
         report,
       );

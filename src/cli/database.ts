@@ -93,13 +93,16 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
   }
   try {
     // Made by the newest migration that these commands need.
-    const [row] = await run<{ newest: string | null }>(
-      sql`select to_regclass('reel_log_removals') as newest`,
-    );
+    const [row] = await run<{ newest: string | null; role: string; is_owner: boolean | null }>(sql`
+      select to_regclass('reel_log_entries_erased') as newest, current_user as role,
+        (select pg_has_role(current_user, c.relowner, 'USAGE') from pg_class c where c.oid = to_regclass('reel_log_entries')) as is_owner`);
     if (row?.newest == null)
       throw new StartError(
         `REEL_MIGRATE_URL: expected a migrated database at ${new URL(url).host} (run: reel migrate)`,
       );
+    // Row-level security would show any other role no row, as if there were none.
+    if (!row.is_owner)
+      throw new StartError(`REEL_MIGRATE_URL: expected the owner of the tables, got the role ${row.role}`);
     return await work({
       transact: async (inside) => {
         await client.query('begin');

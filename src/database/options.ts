@@ -4,12 +4,14 @@ import { LogEntry } from '../log/log-entry.entity.js';
 import { Migration20261124000000_trail } from './migrations/Migration20261124000000_trail.js';
 import { Migration20261124000001_seal } from './migrations/Migration20261124000001_seal.js';
 import { Migration20261124000002_retention } from './migrations/Migration20261124000002_retention.js';
+import { Migration20261124000003_kept } from './migrations/Migration20261124000003_kept.js';
 
 /** Every migration, oldest first. Named here, not found in a folder, so that a bundle or package has them all. */
 export const MIGRATIONS = [
   { name: 'Migration20261124000000_trail', class: Migration20261124000000_trail },
   { name: 'Migration20261124000001_seal', class: Migration20261124000001_seal },
   { name: 'Migration20261124000002_retention', class: Migration20261124000002_retention },
+  { name: 'Migration20261124000003_kept', class: Migration20261124000003_kept },
 ];
 
 export interface PoolBounds {

@@ -2,8 +2,8 @@ import { StartError } from '../errors.js';
 
 type Execute = (sql: string) => Promise<Record<string, unknown>[]>;
 
-/** What the server's role may do with each table; null: nothing. */
-const GRANTS: Record<string, string | null> = {
+/** What the server's role may do with each table. */
+const GRANTS: Record<string, string> = {
   reel_log_entries: 'select, insert',
   reel_log_sequence: 'select, insert',
   reel_log_tiles: 'select, insert',
@@ -13,7 +13,7 @@ const GRANTS: Record<string, string | null> = {
   reel_log_inbox: 'select, insert, delete',
   reel_log_counts: 'select, insert, update',
   reel_log_removals: 'select',
-  reel_log_holds: null,
+  reel_log_holds: 'select',
   reel_migrations: 'select',
 };
 
@@ -58,7 +58,7 @@ export async function ensureRuntimeRole(
   await execute(`grant usage on schema ${identifier(schema)} to ${identifier(role)}`);
   for (const [table, rights] of Object.entries(GRANTS)) {
     await execute(`revoke all on ${table} from ${identifier(role)}`);
-    if (rights !== null) await execute(`grant ${rights} on ${table} to ${identifier(role)}`);
+    await execute(`grant ${rights} on ${table} to ${identifier(role)}`);
   }
   await execute(
     `grant execute on function reel_first_id(timestamptz), reel_ensure_month(timestamptz), reel_waiting_tenants(integer) to ${identifier(role)}`,

@@ -74,6 +74,13 @@ export async function listHolds(
   return rows.map(toHold);
 }
 
+/** A tenant's, released ones too, oldest first. */
+export async function readHolds(run: Run, tenantId: string): Promise<Hold[]> {
+  const rows = await run<HoldRow>(sql`
+    select ${COLUMNS} from reel_log_holds where tenant_id = ${tenantId}::uuid order by created_at, id`);
+  return rows.map(toHold);
+}
+
 /** What it covered may go again. null where there is no such hold; `isNew` false where it was released before. */
 export async function releaseHold(
   database: OwnerDatabase,

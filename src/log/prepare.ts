@@ -3,6 +3,7 @@ import { sealLeaf } from '../seal/leaf.js';
 import type { CheckedEntry } from './check-entry.js';
 import { foldEmail } from './filter.js';
 import type { Identity } from './identify.js';
+import { digestKey } from './key-digest.js';
 import { type LogEntry, ORIGINS, SEVERITIES } from './log-entry.entity.js';
 import { searchText } from './search-text.js';
 
@@ -33,6 +34,7 @@ export const ENTRY_COLUMNS = [
   'data_salt',
   'identity_digest',
   'data_digest',
+  'key_digest',
 ] as const;
 
 /** An entry with everything that will be stored of it, made at the door so that a batch only has to send it. */
@@ -57,6 +59,8 @@ export function prepareEntry(checked: CheckedEntry, identity: Identity, salts?: 
     erasedAt: null,
   } as LogEntry;
   const leaf = sealLeaf(entry, salts);
+  const key =
+    idempotencyKey !== null && contentHash !== null ? { writer, idempotencyKey, contentHash } : null;
   return {
     entry,
     values: [
@@ -85,9 +89,10 @@ export function prepareEntry(checked: CheckedEntry, identity: Identity, salts?: 
       leaf.dataSalt,
       leaf.identityDigest,
       leaf.dataDigest,
+      key && digestKey({ tenantId: entry.tenantId, entryId: entry.id, ...key }),
     ],
     leafHash: leaf.leafHash,
     bytes: 2_000 + 4 * (dataText?.length ?? 0),
-    key: idempotencyKey !== null && contentHash !== null ? { writer, idempotencyKey, contentHash } : null,
+    key,
   };
 }

@@ -19,6 +19,13 @@ interface GoneRow extends Row {
 }
 
 /**
+ * Over the seq and entry_id of places, by the name `s`: what is gone can no longer tell whether its id was changed.
+ * The first 64 bits of a SHA-256 each, put together by exclusive or, so that stretches join without being read again.
+ */
+export const PLACES_DIGEST: RawBuilder<string> = sql<string>`
+  bit_xor(('x' || left(encode(sha256(convert_to(s.seq || ' ' || s.entry_id, 'UTF8')), 'hex'), 16))::bit(64)::bigint)`;
+
+/**
  * Takes the idempotency keys and counts of entries with them, and notes the places that they leave empty; `gone` yields
  * the entries. The counts are touched in the order in which the sequencer touches them, so that the two never wait for
  * each other in a circle.
@@ -30,11 +37,11 @@ export async function settle(run: Run, gone: RawBuilder<unknown>): Promise<Gone[
       delete from reel_log_keys k using gone where k.tenant_id = gone.tenant_id and k.entry_id = gone.id
     ),
     places as (
-      insert into reel_log_removals (tenant_id, first_seq, last_seq)
-      select tenant_id, min(seq), max(seq) from (
-        select s.tenant_id, s.seq, s.seq - row_number() over (partition by s.tenant_id order by s.seq) as stretch
+      insert into reel_log_removals (tenant_id, first_seq, last_seq, places_digest)
+      select tenant_id, min(seq), max(seq), ${PLACES_DIGEST} from (
+        select s.tenant_id, s.seq, s.entry_id, s.seq - row_number() over (partition by s.tenant_id order by s.seq) as stretch
         from gone join reel_log_sequence s on s.tenant_id = gone.tenant_id and s.entry_id = gone.id
-      ) placed group by tenant_id, stretch
+      ) s group by tenant_id, stretch
       on conflict do nothing
     ),
     counted as (
@@ -68,7 +75,7 @@ async function joinStretches(run: Run, tenants: readonly string[]): Promise<void
       delete from reel_log_removals r where tenant_id = any (${tenants}::uuid[]) and (
         exists (select from reel_log_removals o where o.tenant_id = r.tenant_id and o.last_seq = r.first_seq - 1)
         or exists (select from reel_log_removals o where o.tenant_id = r.tenant_id and o.first_seq = r.last_seq + 1)
-      ) returning tenant_id, first_seq, last_seq
+      ) returning tenant_id, first_seq, last_seq, places_digest
     ),
     edges as (
       select *, first_seq is distinct from 1 + lag(last_seq) over (partition by tenant_id order by first_seq) as is_first
@@ -77,8 +84,8 @@ async function joinStretches(run: Run, tenants: readonly string[]): Promise<void
     stretches as (
       select *, count(*) filter (where is_first) over (partition by tenant_id order by first_seq) as stretch from edges
     )
-    insert into reel_log_removals (tenant_id, first_seq, last_seq)
-    select tenant_id, min(first_seq), max(last_seq) from stretches group by tenant_id, stretch`);
+    insert into reel_log_removals (tenant_id, first_seq, last_seq, places_digest)
+    select tenant_id, min(first_seq), max(last_seq), bit_xor(places_digest) from stretches group by tenant_id, stretch`);
 }
 
 export interface RemovalReason {

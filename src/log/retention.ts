@@ -1,8 +1,10 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Run } from '../database/connect.js';
 import type { Account, OwnerDatabase } from './account.js';
+import { OWN_MODULE } from './check-entry.js';
 import { idFloor } from './filter.js';
 import { isHeld, lockRetention } from './hold.js';
+import { OWN_ACTIONS } from './own-entries.js';
 import { accountForRemoval, type Gone, type RemovalReason, settle } from './removal.js';
 
 export interface RemovalRange {
@@ -30,8 +32,20 @@ const BATCH = 5_000;
 const isWaiting = (entry: RawBuilder<unknown>) => sql<boolean>`
   exists (select from reel_log_inbox i where i.tenant_id = ${entry}.tenant_id and i.entry_id = ${entry}.id)`;
 
+/**
+ * Reel's own account of something that is still there: a hold, released or not, or entries that were erased. Without it
+ * verification could not tell whether that was changed since.
+ */
+const isAccountOfKept = (entry: RawBuilder<unknown>) => sql<boolean>`
+  (${entry}.module = ${OWN_MODULE} and (
+    ${entry}.action = any (${[OWN_ACTIONS.hold, OWN_ACTIONS.release]}::text[]) and exists (
+      select from reel_log_holds h where h.tenant_id = ${entry}.tenant_id and h.id::text = ${entry}.resource_id)
+    or ${entry}.action = ${OWN_ACTIONS.erase} and exists (
+      select from reel_log_entries erased
+      where erased.tenant_id = ${entry}.tenant_id and erased.erased_at is not null and erased.erased_at = ${entry}.created_at)))`;
+
 /** What keeps an entry, however old. The one place for it. */
-const KEEPERS = [isWaiting, isHeld];
+const KEEPERS = [isWaiting, isHeld, isAccountOfKept];
 
 const mayGo = (entry: RawBuilder<unknown>) =>
   sql<boolean>`${sql.join(

@@ -3,6 +3,7 @@ import type { Run } from '../database/connect.js';
 import type { Account, OwnerDatabase } from '../log/account.js';
 import { OWN_MODULE } from '../log/check-entry.js';
 import { isHeld, lockRetention } from '../log/hold.js';
+import { KEY_DIGEST } from '../log/key-digest.js';
 import { OWN_ACTIONS } from '../log/own-entries.js';
 
 /** Whose personal data goes: everything that a person did, or one entry. */
@@ -88,14 +89,15 @@ async function eraseBatch(
     resourceId: 'actorId' in of ? of.actorId : of.entryId,
     data: (erasedAt) => ({ reason, erasedAt, entries: ids.length, entriesOfRun: sofar + ids.length }),
   });
-  await run(sql`
-    update reel_log_entries set actor_email = null, actor_email_folded = null, actor_name = null, ip_address = null,
-      user_agent = null, data = null, search_text = null, identity_salt = null, data_salt = null, erased_at = ${at}::timestamptz
-    where tenant_id = ${tenantId}::uuid and id = any (${ids}::uuid[])`);
   // The hash is of what was said, without a salt: who guesses that could tell. An empty one is like no content, so that
   // the same request sent again is refused and not stored anew.
   await run(sql`
     update reel_log_keys set content_hash = '' where tenant_id = ${tenantId}::uuid and entry_id = any (${ids}::uuid[])`);
+  await run(sql`
+    update reel_log_entries e set actor_email = null, actor_email_folded = null, actor_name = null, ip_address = null,
+      user_agent = null, data = null, search_text = null, identity_salt = null, data_salt = null, erased_at = ${at}::timestamptz,
+      key_digest = (select ${KEY_DIGEST} from reel_log_keys k where k.tenant_id = e.tenant_id and k.entry_id = e.id)
+    where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids}::uuid[])`);
   return ids;
 }
 

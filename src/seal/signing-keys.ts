@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Row, Statement } from '../database/connect.js';
+import type { Row, Run, Statement } from '../database/connect.js';
 import { readNote, readVkey, type Signer, signedBy, signNote, type Verifier, vkeyOf } from './note.js';
 
 /** Runs a statement; the keys are the installation's, not a tenant's. */
@@ -9,7 +9,8 @@ export interface KeyDatabase {
 
 interface KeyRow extends Row {
   vkey: string;
-  added_at: string;
+  /** Null where it is infinite. */
+  added_at: string | null;
   note: string;
 }
 
@@ -22,12 +23,18 @@ export async function publishKey(database: KeyDatabase, signer: Signer, now = ne
     on conflict do nothing`);
 }
 
+const READING = sql`
+  select vkey, to_char(added_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as added_at, note
+  from reel_log_signing_keys k order by k.added_at desc, vkey`;
+
 /** Every published key, newest first; none whose row is not as its key has signed it. */
 export async function readKeys(database: KeyDatabase): Promise<Verifier[]> {
-  const rows = await database.system<KeyRow>(sql`
-    select vkey, to_char(added_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as added_at, note
-    from reel_log_signing_keys k order by k.added_at desc, vkey`);
-  return rows.map(readKey).filter((key) => key !== null);
+  return (await database.system<KeyRow>(READING)).map(readKey).filter((key) => key !== null);
+}
+
+/** Rows that are not as their key has signed them, as vkeys. */
+export async function readUnsignedKeys(run: Run): Promise<string[]> {
+  return (await run<KeyRow>(READING)).filter((row) => readKey(row) === null).map(({ vkey }) => vkey);
 }
 
 function readKey({ vkey, added_at, note }: KeyRow): Verifier | null {
@@ -35,7 +42,5 @@ function readKey({ vkey, added_at, note }: KeyRow): Verifier | null {
   const said = readNote(note);
   if (!verifier || !said || !signedBy(said, [verifier])) return null;
   const [name, added] = said.text.split('\n');
-  return name === vkey && added === `added ${added_at.slice(0, 23)}Z` && added_at.endsWith('000Z')
-    ? verifier
-    : null;
+  return name === vkey && added === `added ${added_at?.replace(/000Z$/, 'Z')}` ? verifier : null;
 }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Run } from '../database/connect.js';
 import { type CheckedRow, checkRow, type EntryRow, ROW_COLUMNS } from './check-row.js';
+import type { StoredPlace } from './stored-order.js';
 
 const STRAYS_AT_ONCE = 1_000;
 
@@ -18,6 +19,33 @@ export async function readExtras(run: Run, tenantId: string, most: number): Prom
     if (rows.length < STRAYS_AT_ONCE) break;
   }
   return extras;
+}
+
+/** How many places there are, wherever they stand. */
+export async function countPlaces(run: Run, tenantId: string): Promise<number> {
+  const [row] = await run<{ n: string }>(
+    sql`select count(*) as n from reel_log_sequence where tenant_id = ${tenantId}::uuid`,
+  );
+  return Number(row?.n ?? 0);
+}
+
+/** Places after `size`, in order; from one that is there to the next, since somebody may have put one very far off. */
+export async function* walkBeyond(run: Run, tenantId: string, size: number): AsyncGenerator<StoredPlace> {
+  for (let after = String(size); ; ) {
+    const rows: (EntryRow & { seq: string; entry_id: string; leaf_hash: Buffer })[] = await run(sql`
+      select s.seq, s.entry_id, s.leaf_hash, ${ROW_COLUMNS} from reel_log_sequence s
+      left join reel_log_entries e on e.tenant_id = s.tenant_id and e.id = s.entry_id and e.tenant_id = ${tenantId}::uuid
+      where s.tenant_id = ${tenantId}::uuid and s.seq > ${after}::bigint order by s.seq limit ${STRAYS_AT_ONCE}`);
+    for (const row of rows)
+      yield {
+        seq: Number(row.seq),
+        entryId: row.entry_id,
+        leafHash: row.leaf_hash,
+        entry: row.id === null ? null : checkRow(row),
+      };
+    if (rows.length < STRAYS_AT_ONCE) return;
+    after = rows.at(-1)!.seq;
+  }
 }
 
 export interface WaitingEntry {

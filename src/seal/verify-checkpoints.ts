@@ -2,6 +2,7 @@ import type { Run } from '../database/connect.js';
 import { openCheckpoint, originOf } from './checkpoint.js';
 import type { Report } from './fault.js';
 import type { Verifier } from './note.js';
+import { readUnsignedKeys } from './signing-keys.js';
 import { newestCheckpoints, walkCheckpoints } from './stored-order.js';
 import type { StoredCheckpoint } from './stored-tree.js';
 
@@ -88,4 +89,14 @@ function whyWrong(stored: StoredCheckpoint, tenantId: string, keys: readonly Ver
   if (opened.sealedAt !== stored.sealedAt)
     return `its time is ${stored.sealedAt}, expected ${opened.sealedAt} as in its note`;
   return null;
+}
+
+/** The keys are every tenant's: one that was changed is told with the newest checkpoint, also where it has signed none of them. */
+export async function verifySigningKeys(run: Run, size: number, report: Report): Promise<void> {
+  for (const vkey of await readUnsignedKeys(run))
+    report({
+      kind: 'checkpoint',
+      sequence: size,
+      detail: `the signing key ${JSON.stringify(vkey.slice(0, 200))} is not as it signed itself`,
+    });
 }

@@ -66,10 +66,10 @@ async function placeOf(
   bucket: string,
   size: number,
 ): Promise<number> {
-  const start = Date.parse(bucket);
-  if (Number.isNaN(start)) return size;
+  // Somebody may have put a bucket where no entry can be.
+  if (Number.isNaN(Date.parse(bucket))) return size;
   const from = idFloor(bucket);
-  const until = idFloor(new Date(start + row.span * 60_000).toISOString());
+  const until = idFloor(bucket, row.span * 60_000);
   const [found] = await run<{ seq: string }>(sql`
     select s.seq from reel_log_entries e join reel_log_sequence s on s.tenant_id = e.tenant_id and s.entry_id = e.id
     where e.tenant_id = ${tenantId}::uuid and e.id >= ${from}::uuid and e.id < ${until}::uuid

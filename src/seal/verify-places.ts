@@ -19,6 +19,8 @@ export class PlaceJudge {
   private readonly suspects: Suspect[] = [];
   /** The range of emptied places that is at or after the last place judged. */
   private range = 0;
+  /** Entries met so far, by their erased_at. */
+  private readonly erased = new Map<string, number>();
   /** Where leaves belong that are not in their place. */
   private readonly home = new Map<string, number>();
 
@@ -53,7 +55,7 @@ export class PlaceJudge {
     const wrong = [...entry.wrong];
     const isSealed = sealed === null || entry.leaf.equals(sealed);
     if (isSealed && !leafHash.equals(entry.leaf)) wrong.push('its leaf hash in the order');
-    if (isSealed && !this.isErasedByRights(entry.erasedAt, entryId)) wrong.push('erased_at');
+    if (isSealed && !this.isErasedByRights(entry.erasedAt)) wrong.push('erased_at');
     if (isSealed) {
       if (wrong.length > 0) this.report(changed(sequence, entryId, wrong));
       return;
@@ -74,7 +76,7 @@ export class PlaceJudge {
   waits(sequence: number, leafHash: Buffer, entry: CheckedRow): void {
     const wrong = [...entry.wrong];
     if (!leafHash.equals(entry.leaf)) wrong.push('what its leaf is made of');
-    if (!this.isErasedByRights(entry.erasedAt, entry.id)) wrong.push('erased_at');
+    if (!this.isErasedByRights(entry.erasedAt)) wrong.push('erased_at');
     if (wrong.length > 0) this.report(changed(sequence, entry.id, wrong));
   }
 
@@ -96,7 +98,7 @@ export class PlaceJudge {
       this.report({
         kind: 'missing',
         sequence: emptied[0]?.first ?? 1,
-        detail: `removals have emptied ${places} places from here on, the trail's newest account of one says ${emptyPlaces}`,
+        detail: `removals have emptied ${places} places from here on, the trail's own account says ${emptyPlaces}`,
       });
     for (const suspect of this.suspects) this.tell(suspect);
     this.suspects.length = 0;
@@ -109,8 +111,12 @@ export class PlaceJudge {
     return (emptied[this.range]?.first ?? Number.POSITIVE_INFINITY) <= sequence;
   }
 
-  private isErasedByRights(erasedAt: string | null, entryId: string): boolean {
-    return erasedAt === null || this.excuses.erasedAt.has(erasedAt) || entryId < this.excuses.removedBefore;
+  /** Whether an account of an erasure tells of it, and of no fewer entries than were met; to be asked once an entry. */
+  private isErasedByRights(erasedAt: string | null): boolean {
+    if (erasedAt === null) return true;
+    const met = (this.erased.get(erasedAt) ?? 0) + 1;
+    this.erased.set(erasedAt, met);
+    return met <= (this.excuses.erasedAt.get(erasedAt) ?? 0);
   }
 
   private belongs(sealed: Buffer | null, sequence: number): void {

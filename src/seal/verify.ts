@@ -4,10 +4,13 @@ import type { Report } from './fault.js';
 import { TILE_WIDTH } from './frontier.js';
 import type { Verifier } from './note.js';
 import { lastSequence, readStrayTiles, readTiles, type StoredPlace, walkPlaces } from './stored-order.js';
-import { readExtras } from './stored-strays.js';
-import { CheckpointWalk, type Milestone } from './verify-checkpoints.js';
+import { countPlaces, readExtras, walkBeyond } from './stored-strays.js';
+import { CheckpointWalk, type Milestone, verifySigningKeys } from './verify-checkpoints.js';
 import { verifyCounts } from './verify-counts.js';
+import { verifyHolds } from './verify-holds.js';
+import { verifyKeys } from './verify-keys.js';
 import { PlaceJudge } from './verify-places.js';
+import { verifyRemovals } from './verify-removals.js';
 import { verifyStrays } from './verify-strays.js';
 import { TreeCheck } from './verify-tree.js';
 
@@ -34,7 +37,7 @@ const PAGE = 8 * TILE_WIDTH;
 const MOST_EXTRAS = 100_000;
 
 /**
- * Recomputes a tenant's log from its stored rows: every leaf, tile, checkpoint and count. `run` is of one snapshot that
+ * Recomputes a tenant's log from its stored rows: every leaf, tile, checkpoint and count, and what is kept beside them. `run` is of one snapshot that
  * reads this tenant. Memory does not grow with the log, only with what is wrong.
  */
 export async function verifyTenant(run: Run, tenantId: string, options: VerifyOptions): Promise<Verified> {
@@ -45,7 +48,7 @@ export async function verifyTenant(run: Run, tenantId: string, options: VerifyOp
   };
   const last = await lastSequence(run, tenantId);
   const checkpoints = new CheckpointWalk(tenantId, run, options.keys, report);
-  const size = (await checkpoints.sealedSize(last)) ?? last;
+  const size = (await checkpoints.sealedSize(last)) ?? (await countPlaces(run, tenantId));
   const unplaced = await readExtras(run, tenantId, MOST_EXTRAS);
   const judge = new PlaceJudge(
     await readExcuses(run, tenantId),
@@ -79,6 +82,10 @@ export async function verifyTenant(run: Run, tenantId: string, options: VerifyOp
   const extras = await verifyStrays(run, tenantId, size, unplaced, judge, report);
   await verifyTileRows(run, tenantId, size, report);
   await verifyCounts(run, tenantId, extras, Math.max(size, 1), report);
+  await verifyRemovals(run, tenantId, report);
+  await verifyKeys(run, tenantId, size + 1, report);
+  await verifyHolds(run, tenantId, size + 1, report);
+  await verifySigningKeys(run, size, report);
   return { size, root: tree.root(), faults };
 }
 
@@ -124,8 +131,7 @@ async function verifyBeyond(
   report: Report,
 ): Promise<void> {
   if (last <= size) return;
-  for await (const places of walkPlaces(run, tenantId, size, last, PAGE))
-    for (const place of places) judge.beyond(place);
+  for await (const place of walkBeyond(run, tenantId, size)) judge.beyond(place);
   report({ kind: 'checkpoint', sequence: last, detail: `is missing; the newest is of ${size} entries` });
 }
 
