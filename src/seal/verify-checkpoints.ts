@@ -18,6 +18,8 @@ export interface Milestone {
 export class CheckpointWalk {
   private readonly source: AsyncGenerator<StoredCheckpoint>;
   private before = 0;
+  /** The size of the log, once it is known. */
+  private most = Number.POSITIVE_INFINITY;
   private next: Milestone | null = null;
 
   constructor(
@@ -50,14 +52,16 @@ export class CheckpointWalk {
 
   private check(stored: StoredCheckpoint): Milestone | null {
     const { treeSize: size, previousSize } = stored;
-    const fault = (detail: string) => this.report({ kind: 'checkpoint', sequence: size, detail });
-    if (previousSize > this.before)
+    // Somebody may have put it where the log has no place.
+    const sequence = Math.min(Math.max(size, 0), this.most);
+    const fault = (detail: string) => this.report({ kind: 'checkpoint', sequence, detail });
+    if (previousSize > this.before && previousSize < sequence)
       this.report({
         kind: 'checkpoint',
         sequence: previousSize,
         detail: `is missing; the one of ${size} entries names it as the one before`,
       });
-    else if (previousSize < this.before)
+    else if (previousSize !== this.before)
       fault(`names ${previousSize} as the size of the one before, which is ${this.before}`);
     this.before = size;
     const wrong = whyWrong(stored, this.tenantId, this.keys);
@@ -75,7 +79,9 @@ export class CheckpointWalk {
       if (typeof opened !== 'string' && opened.origin.endsWith(`/${this.tenantId}`)) return opened.treeSize;
       return stored.treeSize <= lastPlace ? stored.treeSize : 0;
     });
-    return sizes.length === 0 ? null : Math.max(...sizes);
+    if (sizes.length === 0) return null;
+    this.most = Math.max(...sizes);
+    return this.most;
   }
 }
 

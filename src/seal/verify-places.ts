@@ -97,7 +97,7 @@ export class PlaceJudge {
     if (places !== emptyPlaces)
       this.report({
         kind: 'missing',
-        sequence: emptied[0]?.first ?? 1,
+        sequence: Math.max(emptied[0]?.first ?? 1, 1),
         detail: `removals have emptied ${places} places from here on, the trail's own account says ${emptyPlaces}`,
       });
     for (const suspect of this.suspects) this.tell(suspect);

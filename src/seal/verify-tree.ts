@@ -64,7 +64,8 @@ export class TreeCheck {
       return stored;
     }
     const isOther = (place: Buffer | null, at: number) =>
-      !place || tile.hashes.compare(place, 0, HASH_BYTES, at * HASH_BYTES, (at + 1) * HASH_BYTES) !== 0;
+      place?.length !== HASH_BYTES ||
+      tile.hashes.compare(place, 0, HASH_BYTES, at * HASH_BYTES, (at + 1) * HASH_BYTES) !== 0;
     if (!stored.some(isOther)) return stored;
     const hashes = splitHashes(tile.hashes);
     if (rootOf(hashes).equals(tile.root)) return hashes;

@@ -82,7 +82,7 @@ export async function verifyTenant(run: Run, tenantId: string, options: VerifyOp
   const extras = await verifyStrays(run, tenantId, size, unplaced, judge, report);
   await verifyTileRows(run, tenantId, size, report);
   await verifyCounts(run, tenantId, extras, Math.max(size, 1), report);
-  await verifyRemovals(run, tenantId, report);
+  await verifyRemovals(run, tenantId, size, report);
   await verifyKeys(run, tenantId, size + 1, report);
   await verifyHolds(run, tenantId, size + 1, report);
   await verifySigningKeys(run, size, report);
