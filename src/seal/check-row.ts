@@ -64,6 +64,8 @@ export function checkRow(row: EntryRow): CheckedRow {
   let data: Record<string, unknown> | null = null;
   try {
     data = row.data === null ? null : JSON.parse(row.data);
+    // JSON's null is not what no data is kept as.
+    if (data === null && row.data !== null) wrong.push('data');
     if (row.erased_at === null) checkDigests(row, data, wrong);
     else checkBlank(row, wrong);
     if (!sameText(row.search_text, data)) wrong.push('search_text');

@@ -1,7 +1,7 @@
 import type { Run } from '../database/connect.js';
-import { openCheckpoint, originOf } from './checkpoint.js';
+import { openCheckpoint, originOf, readCheckpoint } from './checkpoint.js';
 import type { Report } from './fault.js';
-import type { Verifier } from './note.js';
+import { readNote, type Verifier } from './note.js';
 import { readUnsignedKeys } from './signing-keys.js';
 import { newestCheckpoints, walkCheckpoints } from './stored-order.js';
 import type { StoredCheckpoint } from './stored-tree.js';
@@ -66,6 +66,9 @@ export class CheckpointWalk {
     this.before = size;
     const wrong = whyWrong(stored, this.tenantId, this.keys);
     if (wrong !== null) fault(wrong);
+    const said = readCheckpoint(readNote(stored.note)?.text ?? '')?.treeSize ?? size;
+    if (said !== size && said <= this.most)
+      this.report({ kind: 'checkpoint', sequence: said, detail: `stands as one of ${size} entries` });
     return wrong === null ? { size, root: stored.rootHash, isKept: false } : null;
   }
 
