@@ -5,7 +5,7 @@ import { decodeBase64 } from '../seal/note.js';
 import type { StoredSeal } from '../seal/proof.js';
 import type { InclusionProof } from '../seal/proof.types.js';
 import type { ExportedEntry } from '../seal/verify-export.js';
-import { entryFromWire, entryToWire, snake } from './wire.js';
+import { EXPORT_COLUMNS, entryFromWire, entryToWire, snake } from './wire.js';
 
 /** What a bundle has beside the entry, binary as base64. */
 const PROOF_FIELDS = [
@@ -57,13 +57,17 @@ export const exportProofs = (seal: Pick<StoredSeal, 'proofsAt' | 'noteAt'>): Exp
 /** The note of an export's last line, null where nothing was sealed; undefined where the line is another. */
 export function readCheckpointLine(line: string): string | null | undefined {
   const value = parsed(line);
-  if (!value || Object.keys(value).join() !== 'checkpoint') return undefined;
+  if (!value || Object.keys(value).join() !== 'checkpoint' || hasTwice(line, value)) return undefined;
   return typeof value.checkpoint === 'string' || value.checkpoint === null ? value.checkpoint : undefined;
 }
 
+const BUNDLE_NAMES = ['entry', ...PROOF_FIELDS.map(snake)];
+const LINE_NAMES = [...EXPORT_COLUMNS.map(({ name }) => name), 'proof'];
+
 /** An entry's line of an NDJSON export with proofs; null where it has another form. */
 export function readExportLine(line: string): ExportedEntry | null {
-  const { proof, ...shown } = parsed(line) ?? {};
+  const value = parsed(line);
+  const { proof, ...shown } = value ?? {};
   if (!isObject(proof) || !isObject(proof.entry)) return null;
   const wire = proof.entry;
   const entry = entryFromWire(wire);
@@ -86,18 +90,49 @@ export function readExportLine(line: string): ExportedEntry | null {
     !leafHash
   )
     return null;
+  const hasData = 'data' in wire;
+  const differing = [
+    ...strays(value!, LINE_NAMES, hasData),
+    ...strays(wire, Object.keys(entryToWire(entry)), hasData),
+    ...strays(proof, BUNDLE_NAMES, true),
+    ...Object.keys(shown).filter((name) => !isDeepStrictEqual(shown[name], wire[name])),
+  ];
+  if (hasTwice(line, value)) differing.push('a name that stands twice');
   return {
     entry,
     sequence: entry.sequence,
-    hasData: 'data' in wire,
+    hasData,
     identitySalt,
     dataSalt,
     identityDigest,
     dataDigest,
     leafHash,
     path: path as Buffer[],
-    differing: Object.keys(shown).filter((name) => !isDeepStrictEqual(shown[name], wire[name])),
+    differing: [...new Set(differing)],
   };
+}
+
+/** Names that are there and no proof speaks for, and names that are missing. */
+function strays(value: object, expected: readonly string[], hasData: boolean): string[] {
+  const names = expected.filter((name) => hasData || name !== 'data');
+  return [
+    ...Object.keys(value).filter((name) => !names.includes(name)),
+    ...names.filter((name) => !Object.hasOwn(value, name)),
+  ];
+}
+
+/** Whether a name stands twice in one object, of which other readers of JSON may take the first. */
+function hasTwice(line: string, value: unknown): boolean {
+  if (JSON.stringify(value) === line) return false;
+  let names = 0;
+  for (const [, colon] of line.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) if (colon) names += 1;
+  return names !== membersOf(value);
+}
+
+function membersOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const own = Array.isArray(value) ? 0 : Object.keys(value).length;
+  return Object.values(value).reduce<number>((sum, each) => sum + membersOf(each), own);
 }
 
 function parsed(line: string): Record<string, unknown> | null {

@@ -3,6 +3,8 @@ import type { Report } from './fault.js';
 import { digestData, digestIdentity, leafHash, type SealableEntry } from './leaf.js';
 import { verifyInclusion } from './merkle.js';
 
+const SALT_BYTES = 16;
+
 /** What a line of an export with proofs says of one entry. */
 export interface ExportedEntry {
   entry: SealableEntry;
@@ -15,13 +17,15 @@ export interface ExportedEntry {
   dataDigest: Buffer | null;
   leafHash: Buffer;
   path: Buffer[];
-  /** Names under which the line itself says something else than its proof. */
+  /** Names under which the line says something else than its proof, or that are missing, twice or of no export. */
   differing: string[];
 }
 
 /** Checks the entries of an exported file, one after the other, against its checkpoint; needs nothing but the file. */
 export class ExportCheck {
   private last = 0;
+  /** Whether the lines carry data, which all do or none. */
+  private withData: boolean | null = null;
   entries = 0;
 
   constructor(
@@ -47,6 +51,9 @@ export class ExportCheck {
     else if (sequence < this.last) fault('moved', `stands after the one of place ${this.last}`);
     this.last = Math.max(this.last, sequence);
     const wrong = wrongParts(said);
+    this.withData ??= said.hasData;
+    if (said.hasData !== this.withData)
+      wrong.push(`${said.hasData ? 'data' : 'no data'}, unlike the lines before it`);
     if (wrong.length > 0) fault('changed', `is not as it was sealed: ${wrong.join('; ')}`);
     const { treeSize, rootHash } = this.checkpoint;
     if (!verifyInclusion(said.leafHash, sequence - 1, treeSize, said.path, rootHash))
@@ -55,20 +62,25 @@ export class ExportCheck {
 }
 
 function wrongParts(said: ExportedEntry): string[] {
-  const { entry, identitySalt, dataSalt, identityDigest, dataDigest } = said;
+  const { entry, hasData, identitySalt, dataSalt, identityDigest, dataDigest } = said;
   const wrong = [...said.differing];
-  if (identitySalt !== null) {
-    if (!digestIdentity(identitySalt, entry).equals(identityDigest))
-      wrong.push('actor_email, actor_name, ip_address, user_agent or their salt or digest');
-  } else if (
-    [entry.actorEmail, entry.actorName, entry.ipAddress, entry.userAgent].some((field) => field !== null)
-  )
-    wrong.push('identity fields without their salt');
-  if (said.hasData && entry.data !== null) {
-    if (dataSalt === null || dataDigest === null || !digestData(dataSalt, entry.data).equals(dataDigest))
-      wrong.push('data or its salt or digest');
-  } else if (said.hasData && dataSalt !== null) wrong.push('data is missing, its salt is there');
+  // Erasure takes who, data and both salts at once.
+  const isErased = identitySalt === null;
+  const isNobody = [entry.actorEmail, entry.actorName, entry.ipAddress, entry.userAgent].every(
+    (field) => field === null,
+  );
+  if (isErased) {
+    if (!isNobody) wrong.push('identity fields without their salt');
+  } else if (!isSalt(identitySalt) || !digestIdentity(identitySalt, entry).equals(identityDigest))
+    wrong.push('actor_email, actor_name, ip_address, user_agent or their salt or digest');
+  if (!hasData || isErased || dataDigest === null) {
+    if (entry.data !== null || dataSalt !== null) wrong.push('data or its salt, where none is to be');
+  } else if (entry.data === null) wrong.push('data is missing, its digest is there');
+  else if (!isSalt(dataSalt) || !digestData(dataSalt, entry.data).equals(dataDigest))
+    wrong.push('data or its salt or digest');
   if (!leafHash(entry, { identityDigest, dataDigest }).equals(said.leafHash))
     wrong.push('what its leaf is made of');
   return wrong;
 }
+
+const isSalt = (salt: Buffer | null): salt is Buffer => salt?.length === SALT_BYTES;
