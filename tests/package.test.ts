@@ -1,11 +1,21 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Checkout, type Deployed } from './checkout.js';
 import { createDatabase, type TestDatabase } from './postgres.js';
+import { grant, moduleToken, person, startReel } from './reel.js';
 
 const run = promisify(execFile);
 
@@ -183,5 +193,44 @@ describe('a host that ./deploy.sh --be-target installed it in', { timeout: 90_00
       env: { PATH: `${join(checkout.root, 'node_modules/.bin')}:${process.env.PATH}` },
     });
     expect(stdout).toBe('1.0.0\n');
+  });
+
+  test('checks an export without a database, a server or a setting', async () => {
+    const elsewhere = mkdtempSync(join(checkout.home, 'elsewhere-'));
+    const reel = await startReel();
+    try {
+      const [tenantId, clientId] = [randomUUID(), randomUUID()];
+      const input = { module: 'billing', action: 'invoices.create', tenantId, clientId, data: { amount: 1 } };
+      await reel.graphql(
+        await moduleToken(),
+        'mutation ($input: CreateLogInput!) { createLog(input: $input) { id } }',
+        { input },
+      );
+      const { body } = await reel.graphql(
+        await person({ grants: [grant(tenantId, `reel.logs.export:CLIENT:${clientId}`)] }),
+        'mutation { exportLogs(input: { format: NDJSON, includeProofs: true }) { downloadUrl } }',
+        {},
+        { 'X-Client-Id': clientId },
+      );
+      const exported = await (await fetch(reel.url + body.data.exportLogs.downloadUrl)).text();
+      writeFileSync(join(elsewhere, 'evidence.ndjson'), exported);
+      writeFileSync(
+        join(elsewhere, 'changed.ndjson'),
+        exported.replaceAll('invoices.create', 'invoices.delete'),
+      );
+      const keys = await (await fetch(`${reel.url}/.well-known/reel-keys`)).text();
+      writeFileSync(join(elsewhere, 'keys.txt'), keys);
+      const verify = (file: string) =>
+        run(
+          process.execPath,
+          [join(host, 'node_modules/.bin/reel'), 'verify', '--export', file, '--key', 'keys.txt'],
+          { cwd: elsewhere, env: {} },
+        );
+      expect((await verify('evidence.ndjson')).stdout).toMatch(`ok tenant ${tenantId} size 1 root `);
+      await expect(verify('changed.ndjson')).rejects.toMatchObject({ code: 1 });
+      expect(readdirSync(elsewhere).sort()).toEqual(['changed.ndjson', 'evidence.ndjson', 'keys.txt']);
+    } finally {
+      await reel.close();
+    }
   });
 });
