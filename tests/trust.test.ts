@@ -384,7 +384,7 @@ describe('both checkers of an export', { timeout: 60_000 }, () => {
         const isSame = isDeepStrictEqual(meaning(copy), meant);
         expect(await outcomesOf('bits.ndjson')).toEqual({ reel: isSame ? 0 : 1, checkExport: 1 });
       }),
-      { numRuns: 200 },
+      { numRuns: 150, interruptAfterTimeLimit: 30_000 },
     );
   });
 });

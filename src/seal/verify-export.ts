@@ -1,7 +1,7 @@
+import { AuditPaths } from './audit-paths.js';
 import type { CheckpointBody } from './checkpoint.js';
 import type { Report } from './fault.js';
 import { digestData, digestIdentity, leafHash, type SealableEntry } from './leaf.js';
-import { verifyInclusion } from './merkle.js';
 
 const SALT_BYTES = 16;
 
@@ -16,7 +16,8 @@ export interface ExportedEntry {
   identityDigest: Buffer;
   dataDigest: Buffer | null;
   leafHash: Buffer;
-  path: Buffer[];
+  /** From the leaf to the root, base64. */
+  path: readonly string[];
   /** Names under which the line says something else than its proof, or that are missing, twice or of no export. */
   differing: string[];
 }
@@ -26,12 +27,15 @@ export class ExportCheck {
   private last = 0;
   /** Whether the lines carry data, which all do or none. */
   private withData: boolean | null = null;
+  private readonly paths: AuditPaths;
   entries = 0;
 
   constructor(
-    private readonly checkpoint: Pick<CheckpointBody, 'treeSize' | 'rootHash'>,
+    checkpoint: Pick<CheckpointBody, 'treeSize' | 'rootHash'>,
     private readonly report: Report,
-  ) {}
+  ) {
+    this.paths = new AuditPaths(checkpoint.treeSize, checkpoint.rootHash);
+  }
 
   /** A line that has not the form of an exported entry with its proof. */
   unreadable(line: number): void {
@@ -55,8 +59,7 @@ export class ExportCheck {
     if (said.hasData !== this.withData)
       wrong.push(`${said.hasData ? 'data' : 'no data'}, unlike the lines before it`);
     if (wrong.length > 0) fault('changed', `is not as it was sealed: ${wrong.join('; ')}`);
-    const { treeSize, rootHash } = this.checkpoint;
-    if (!verifyInclusion(said.leafHash, sequence - 1, treeSize, said.path, rootHash))
+    if (!this.paths.holds(said.leafHash, sequence - 1, said.path))
       fault('moved', 'is not proven at this place: its path does not lead to the checkpoint');
   }
 }
