@@ -1,7 +1,7 @@
 import type { Run } from '../database/connect.js';
-import { openCheckpoint, originOf, readCheckpoint } from './checkpoint.js';
+import { type OpenedCheckpoint, openCheckpoint, originOf } from './checkpoint.js';
 import type { Report } from './fault.js';
-import { readNote, type Verifier } from './note.js';
+import type { Verifier } from './note.js';
 import { readUnsignedKeys } from './signing-keys.js';
 import { newestCheckpoints, walkCheckpoints } from './stored-order.js';
 import type { StoredCheckpoint } from './stored-tree.js';
@@ -61,14 +61,18 @@ export class CheckpointWalk {
         sequence: previousSize,
         detail: `is missing; the one of ${size} entries names it as the one before`,
       });
-    else if (previousSize !== this.before)
+    if (previousSize !== this.before)
       fault(`names ${previousSize} as the size of the one before, which is ${this.before}`);
     this.before = size;
-    const wrong = whyWrong(stored, this.tenantId, this.keys);
+    const opened = openCheckpoint(stored.note, this.keys);
+    const wrong = whyWrong(stored, opened, this.tenantId);
     if (wrong !== null) fault(wrong);
-    const said = readCheckpoint(readNote(stored.note)?.text ?? '')?.treeSize ?? size;
-    if (said !== size && said <= this.most)
-      this.report({ kind: 'checkpoint', sequence: said, detail: `stands as one of ${size} entries` });
+    if (typeof opened !== 'string' && opened.treeSize !== size && opened.treeSize <= this.most)
+      this.report({
+        kind: 'checkpoint',
+        sequence: opened.treeSize,
+        detail: `stands as one of ${size} entries`,
+      });
     return wrong === null ? { size, root: stored.rootHash, isKept: false } : null;
   }
 
@@ -88,8 +92,11 @@ export class CheckpointWalk {
   }
 }
 
-function whyWrong(stored: StoredCheckpoint, tenantId: string, keys: readonly Verifier[]): string | null {
-  const opened = openCheckpoint(stored.note, keys);
+function whyWrong(
+  stored: StoredCheckpoint,
+  opened: OpenedCheckpoint | string,
+  tenantId: string,
+): string | null {
   if (typeof opened === 'string') return `its note is ${opened}`;
   const origin = originOf(opened.verifier.name, tenantId);
   if (opened.origin !== origin) return `its note is of the log ${opened.origin}, expected ${origin}`;
