@@ -5,6 +5,7 @@ import { StartError } from '../errors.js';
 import { readCheckpointLine, readExportLine } from '../rest/proof-bundle.js';
 import { openCheckpoint, readCheckpoint } from '../seal/checkpoint.js';
 import { type Fault, faultLine } from '../seal/fault.js';
+import { findUnreadable, isUnreadable } from '../seal/find-unreadable.js';
 import { EMPTY_ROOT } from '../seal/merkle.js';
 import { readNote, type Verifier } from '../seal/note.js';
 import { readKeys } from '../seal/signing-keys.js';
@@ -102,6 +103,10 @@ async function verifyStored(
         verifyTenant(run, tenantId, { keys, kept, report, onProgress }),
       );
       return { tenantId, ...verified };
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      await findUnreadable(database, tenantId, error, report);
+      return { tenantId, size: 0, root: EMPTY_ROOT };
     } finally {
       await database.close();
     }
