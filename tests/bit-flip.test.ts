@@ -282,6 +282,42 @@ test.each(Object.keys(PLACES))('a row of %s that is taken away is told', async (
   }
 });
 
+test.each([
+  [
+    'hold',
+    `insert into reel_log_holds select tenant_id, gen_random_uuid(), reason, from_at, to_at, actor_id, created_at from reel_log_holds`,
+    /^extra \d+: hold \S+: no entry says that it was added$/,
+  ],
+  [
+    'key of an entry that came without one',
+    `insert into reel_log_keys select tenant_id, 'module:guardian', 'again', id, sha256('x') from reel_log_entries e
+     where tenant_id = '${TENANT}' and key_digest is null and module <> 'reel' limit 1`,
+    /^changed \d+: entry \S+: the idempotency key "again" names it, which came without one$/,
+  ],
+  [
+    'key of an entry that is not there',
+    `insert into reel_log_keys values ('${TENANT}', 'module:guardian', 'again', gen_random_uuid(), sha256('x'))`,
+    /^changed \d+: entry \S+: the idempotency key "again" names it, which is not there$/,
+  ],
+  [
+    'release of a hold',
+    `update reel_log_holds set released_at = now() where released_at is null`,
+    /^changed \d+: hold \S+: no entry says that it was released; the hold does$/,
+  ],
+  [
+    'signing key',
+    `insert into reel_log_signing_keys select replace(vkey, 'reel.local', 'reel.other'), added_at, note from reel_log_signing_keys`,
+    /^checkpoint \d+: the signing key "reel.other\S+" is not as it signed itself$/,
+  ],
+])('a %s that nobody made is told', async (_what, statement, line) => {
+  const { faults } = await undone(async () => {
+    await meddler.query(statement);
+    return verify();
+  });
+  expect(faults.length).toBeGreaterThan(0);
+  for (const fault of faults) expect(faultLine(fault)).toMatch(line);
+});
+
 test('what was kept before there were digests is given them', async () => {
   const statements: string[] = [];
   const migration = { addSql: (statement: string) => statements.push(statement) };
