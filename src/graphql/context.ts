@@ -13,13 +13,13 @@ import { Loaders } from './loaders.js';
 
 /** Follows the sealed order of a tenant. */
 export interface Tail {
-  /** Entries as they are sealed, from the one after `after` on (null: from now on), in order and without gaps. */
+  /** Entries as they are sealed, from the one after `after` on (null: from now on), in order and without gaps, some at a time. */
   follow(
     caller: Caller,
     scope: Scope,
     filter: LogFilter | null,
     after: number | null,
-  ): AsyncIterable<LogEntry> | Promise<AsyncIterable<LogEntry>>;
+  ): AsyncIterable<readonly LogEntry[]> | Promise<AsyncIterable<readonly LogEntry[]>>;
 }
 
 /** What the GraphQL room needs of the house. */

@@ -1,12 +1,12 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { createHandler } from 'graphql-sse/lib/use/fastify';
-import { useServer as serveProtocol } from 'graphql-ws/use/ws';
+import type { FastifyInstance } from 'fastify';
+import { GraphQLError } from 'graphql';
+import { type Context, handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type ReelError, unauthenticated } from '../errors.js';
 import { type Caller, type IncomingCall, withConnectionParams } from '../request.js';
-import { closeCode, type SubscriptionRequest, type Subscriptions } from './subscriptions.js';
+import { LiveSocket } from './live-socket.js';
+import { closeCode, type Subscriptions } from './subscriptions.js';
 
 export interface LiveOptions {
   path: string;
@@ -17,67 +17,141 @@ export interface LiveOptions {
   allowedOrigins: readonly string[];
 }
 
+interface Extra {
+  request: IncomingMessage;
+  live: LiveSocket;
+  caller?: Caller;
+}
+type LiveContext = Context<Record<string, unknown>, Extra>;
+
 /** Of one websocket at a time. */
 const MAX_SUBSCRIPTIONS = 50;
 const MAX_MESSAGE_BYTES = 256 * 1024;
+/** A client that does not answer the end of its connection within this time is cut off. */
+const GOODBYE_MS = 2_000;
 
-/** Subscriptions over websockets, by graphql-transport-ws: the credential stands in the connection parameters or the upgrade's headers. */
+/**
+ * Subscriptions over websockets, by graphql-transport-ws: the credential stands in the connection parameters or the
+ * upgrade's headers. A message past 256 KiB closes with 1009.
+ */
 export function serveWebsockets(app: FastifyInstance, options: LiveOptions): void {
-  const { path, subscriptions, readCaller } = options;
+  const { path, readCaller, allowedOrigins } = options;
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_MESSAGE_BYTES,
     perMessageDeflate: false,
+    handleProtocols,
   });
-  const callers = new WeakMap<WebSocket, Caller>();
-  const socketOf = new WeakMap<object, WebSocket>();
-  const live = serveProtocol<Record<string, unknown>>(
-    {
-      onConnect: async ({ connectionParams, extra }) => {
-        try {
-          callers.set(extra.socket, await readCaller(withConnectionParams(extra.request, connectionParams)));
-          return true;
-        } catch (error) {
-          const { code, reason } = closeCode(error);
-          extra.socket.close(code, reason);
-          return false;
-        }
-      },
-      onSubscribe: (context, _id, payload) => {
-        if (Object.keys(context.subscriptions).length > MAX_SUBSCRIPTIONS) {
-          context.extra.socket.close(4429, `At most ${MAX_SUBSCRIPTIONS} subscriptions on one socket`);
-          return [];
-        }
-        const prepared = subscriptions.prepare(payload, callers.get(context.extra.socket)!);
-        if ('document' in prepared) socketOf.set(prepared, context.extra.socket);
-        return prepared;
-      },
-      onError: (_context, _id, _payload, errors) => subscriptions.errors(errors),
-      subscribe: (args) =>
-        subscriptions.run(args, (error) => {
-          const { code, reason } = closeCode(error);
-          // After the last result, which says why.
-          setImmediate(() => socketOf.get(args)?.close(code, reason));
-        }),
-    },
-    sockets,
-  );
+  const protocol = serveProtocol(options.subscriptions, readCaller);
   const isMeant = ({ url, headers }: IncomingMessage) =>
     url?.split('?')[0] === path && headers.upgrade?.toLowerCase() === 'websocket';
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (!isMeant(request)) return;
-    if (!isOwnPage(request, options.allowedOrigins)) {
+    if (!isOwnPage(request, allowedOrigins)) {
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
-    sockets.handleUpgrade(request, socket, head, (opened) => sockets.emit('connection', opened, request));
+    sockets.handleUpgrade(request, socket, head, (opened) => accept(opened, socket, request));
+  };
+  const accept = (opened: WebSocket, carrier: Duplex, request: IncomingMessage) => {
+    const live = new LiveSocket(opened, carrier);
+    const closed = protocol.opened(
+      {
+        protocol: opened.protocol,
+        send: (text) => live.send([text]),
+        close: (code, reason) => opened.close(code, reason),
+        onMessage: (take) =>
+          opened.on('message', (message) => {
+            take(String(message)).catch((error: unknown) => {
+              options.subscriptions.errors([new GraphQLError('', { originalError: error as Error })]);
+              opened.close(4500, 'Internal server error');
+            });
+          }),
+      },
+      { request, live },
+    );
+    // A message that keeps to no rule has closed the socket by then, with 1009 where it was too long.
+    opened.on('error', () => {});
+    opened.once('close', (code, reason) => void closed(code, String(reason)));
   };
   app.server.on('upgrade', upgrade);
   answerOtherUpgrades(app.server, isMeant);
   app.addHook('preClose', async () => {
     app.server.off('upgrade', upgrade);
-    await live.dispose();
+    for (const client of sockets.clients) client.close(1001, 'Going away');
+    const cut = setTimeout(() => {
+      for (const client of sockets.clients) client.terminate();
+    }, GOODBYE_MS);
+    await new Promise((closed) => sockets.close(closed));
+    clearTimeout(cut);
   });
+}
+
+function serveProtocol(subscriptions: Subscriptions, readCaller: LiveOptions['readCaller']) {
+  const places = new WeakMap<object, { live: LiveSocket; id: string }>();
+  const closeFor = ({ socket }: LiveSocket, error: unknown) => {
+    const { code, reason } = closeCode(error);
+    socket.close(code, reason);
+  };
+  return makeServer<Record<string, unknown>, Extra>({
+    onConnect: async ({ connectionParams, extra }: LiveContext) => {
+      try {
+        extra.caller = await readCaller(withConnectionParams(extra.request, connectionParams));
+        return true;
+      } catch (error) {
+        closeFor(extra.live, error);
+        return false;
+      }
+    },
+    onSubscribe: ({ extra, subscriptions: open }: LiveContext, id, payload) => {
+      if (Object.keys(open).length > MAX_SUBSCRIPTIONS) {
+        extra.live.socket.close(4429, `At most ${MAX_SUBSCRIPTIONS} subscriptions on one socket`);
+        return [];
+      }
+      const prepared = subscriptions.prepare(payload, extra.caller!);
+      if ('document' in prepared) places.set(prepared, { live: extra.live, id });
+      return prepared;
+    },
+    onError: (_context, _id, _payload, errors) => subscriptions.errors(errors),
+    subscribe: (args) => {
+      const { live, id } = places.get(args)!;
+      const ended = new AbortController();
+      const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
+      const delivered = subscriptions.deliver(args, {
+        signal: ended.signal,
+        send: (results) =>
+          live.send(
+            results.map((result) => `${head}${result}}`),
+            ended.signal,
+          ),
+      });
+      // After the last result, which says why.
+      const over = delivered.then((error) => {
+        if (error !== null) setImmediate(() => closeFor(live, error));
+      });
+      return sentAlready(over, ended);
+    },
+  });
+}
+
+/** Results of which graphql-ws has only to see the end, since each is sent as the text that it shares with others. */
+function sentAlready(over: Promise<void>, ended: AbortController): AsyncGenerator<never, void, void> {
+  const finish = async () => {
+    ended.abort();
+    await over;
+    return { done: true, value: undefined } as const;
+  };
+  const results: AsyncGenerator<never, void, void> = {
+    next: async () => {
+      await over;
+      return { done: true, value: undefined };
+    },
+    return: finish,
+    throw: finish,
+    [Symbol.asyncIterator]: () => results,
+    [Symbol.asyncDispose]: async () => void (await finish()),
+  };
+  return results;
 }
 
 /**
@@ -99,44 +173,3 @@ function isOwnPage({ headers }: IncomingMessage, allowed: readonly string[]): bo
   if (origin === undefined) return true;
   return allowed.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);
 }
-
-/** Subscriptions as server-sent events, one a request (graphql-sse's distinct connections). */
-export function eventStreams({
-  subscriptions,
-  readCaller,
-}: Pick<LiveOptions, 'subscriptions' | 'readCaller'>) {
-  const handler = createHandler({
-    authenticate: () => null,
-    onSubscribe: async ({ raw }, params) => {
-      try {
-        const caller = await readCaller((raw as FastifyRequest).raw);
-        const prepared = subscriptions.prepare(params as SubscriptionRequest, caller);
-        // Every subscription asks for a credential, and here there is still a status to say so with.
-        if ('document' in prepared && caller.credential === null) throw unauthenticated();
-        if ('document' in prepared) return subscriptions.run(prepared);
-        return [JSON.stringify({ errors: subscriptions.errors(prepared) }), head(400)];
-      } catch (error) {
-        const { status, message, code, retryAfter } = error as ReelError;
-        if (!status) throw error;
-        return [JSON.stringify({ errors: [{ message, extensions: { code } }] }), head(status, retryAfter)];
-      }
-    },
-  });
-  return async (request: FastifyRequest, reply: FastifyReply) => {
-    await handler(request, reply);
-    return reply;
-  };
-}
-
-const head = (status: number, retryAfter?: number) => ({
-  status,
-  statusText: '',
-  headers: {
-    'content-type': 'application/json; charset=utf-8',
-    ...(retryAfter === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfter)) }),
-  },
-});
-
-/** Whether a request asks for an event stream. */
-export const wantsEventStream = (request: FastifyRequest): boolean =>
-  request.headers.accept?.includes('text/event-stream') ?? false;

@@ -19,6 +19,13 @@ export class Loaders {
     private readonly services: Pick<Services, 'authorizer' | 'reel' | 'seal' | 'audit'>,
   ) {}
 
+  /** Loaders of the same operation that have seen nothing yet, for one without end, which would keep all it ever saw. */
+  renewed(): Loaders {
+    const next = new Loaders(this.caller, this.services);
+    next.look = this.look;
+    return next;
+  }
+
   /** Records that the caller looks, once an operation; to be awaited before anything seen is answered. */
   recordLook(scope: Scope, look: Record<string, unknown>): Promise<void> {
     this.look ??= this.services.audit.viewed(readerOf(this.caller), scope, { door: 'graphql', ...look });

@@ -15,7 +15,8 @@ import { answerType, refuseCall } from './answer.js';
 import { createApollo } from './apollo.js';
 import { createContext, type PageSizes, type Services } from './context.js';
 import { errorFormatter } from './format-error.js';
-import { eventStreams, serveWebsockets, wantsEventStream } from './live.js';
+import { serveWebsockets } from './live.js';
+import { eventStreams, wantsEventStream } from './live-events.js';
 import { buildReelSchema } from './schema.js';
 import { Subscriptions } from './subscriptions.js';
 import { subscribableTail } from './tail.js';
@@ -59,7 +60,6 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
   const schema = buildReelSchema();
   const apollo = createApollo(schema, config, log);
   await apollo.start();
-  app.addHook('preClose', async () => closing.abort());
   app.addHook('onClose', () => apollo.stop());
 
   const isDevelopment = config.env === 'development';
@@ -72,7 +72,9 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
   });
   const { allowedOrigins } = config;
   serveWebsockets(app, { path: app.prefix + GRAPHQL_PATH, subscriptions, readCaller, allowedOrigins });
-  const streamEvents = eventStreams({ subscriptions, readCaller });
+  // After the websockets, which say themselves that the server goes away; a tail that ends first would say it is complete.
+  app.addHook('preClose', async () => closing.abort());
+  const streamEvents = eventStreams({ subscriptions, readCaller, closing: closing.signal });
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(

@@ -1,7 +1,9 @@
 import {
+  createSourceEventStream,
   type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
+  execute,
   GraphQLError,
   type GraphQLFormattedError,
   type GraphQLSchema,
@@ -9,15 +11,16 @@ import {
   NoSchemaIntrospectionCustomRule,
   parse,
   specifiedRules,
-  subscribe,
   validate,
 } from 'graphql';
 import { ReelError } from '../errors.js';
+import type { LogEntry } from '../log/log-entry.entity.js';
 import type { Caller } from '../request.js';
-import { createContext, type PageSizes, type Services } from './context.js';
+import { createContext, type PageSizes, type ReelContext, type Services } from './context.js';
 import { checkCost } from './cost.js';
 import { causeOf, type errorFormatter } from './format-error.js';
 import { LIMITS, limitsRule } from './limits.js';
+import { sharedWords } from './subscriptions-shared.js';
 
 /** What a client asks for over a websocket or as an event stream. */
 export interface SubscriptionRequest {
@@ -34,9 +37,18 @@ export interface SubscriptionParts {
   format: ReturnType<typeof errorFormatter>;
 }
 
+/** Where results go. */
+export interface Receiver {
+  /** Ends the tail. */
+  signal: AbortSignal;
+  /** Resolves once more may come, which is what keeps a slow receiver from being sent ahead to. */
+  send(results: readonly string[]): Promise<void>;
+}
+
 /** Subscriptions under the same bounds as queries, whatever carries them. */
 export class Subscriptions {
   private readonly rules;
+  private readonly made = new WeakMap<LogEntry, Map<string, Promise<string>>>();
 
   constructor(private readonly parts: SubscriptionParts) {
     this.rules = [
@@ -75,41 +87,68 @@ export class Subscriptions {
     };
   }
 
-  /** Results ready for the wire. A tail that ends with an error ends with a last result that says so; `onEnd` is told the error. */
-  async *run(
-    args: ExecutionArgs,
-    onEnd: (error: unknown) => void = () => {},
-  ): AsyncGenerator<ExecutionResult> {
-    const source = await subscribe(args);
+  /**
+   * Sends the results of what was prepared, each as JSON text, until the tail ends. One that ends with an error ends with
+   * a last result that says so, and the error is answered; null for one that was stopped.
+   */
+  async deliver(args: ExecutionArgs, receiver: Receiver): Promise<unknown> {
+    const { signal } = receiver;
+    const source = await createSourceEventStream(args);
     if (!(Symbol.asyncIterator in source)) {
-      yield this.formatted(source);
-      onEnd(source.errors?.[0]);
-      return;
+      await receiver.send([this.text(source)]);
+      return source.errors?.[0] ?? null;
     }
+    const batches = (source as AsyncIterable<readonly LogEntry[]>)[Symbol.asyncIterator]();
+    const stop = () => void batches.return?.().catch(() => {});
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    const execute = this.executor(args);
     try {
-      for await (const result of source) yield this.formatted(result);
+      for (;;) {
+        const { done, value } = await batches.next();
+        if (done || signal.aborted) return null;
+        await receiver.send(await execute(value));
+      }
     } catch (error) {
       const wrapped =
         error instanceof GraphQLError ? error : new GraphQLError('', { originalError: error as Error });
-      yield this.formatted({ errors: [wrapped] });
-      onEnd(wrapped);
+      await receiver.send([this.text({ errors: [wrapped] })]);
+      return wrapped;
+    } finally {
+      signal.removeEventListener('abort', stop);
+      stop();
     }
+  }
+
+  /** Makes results of entries. Those that hang on nothing but the entry are made once for all who ask in the same words. */
+  private executor(args: ExecutionArgs): (entries: readonly LogEntry[]) => Promise<string[]> {
+    const make = async (entry: LogEntry, contextValue: unknown) =>
+      this.text(await execute({ ...args, rootValue: entry, contextValue }));
+    const words = sharedWords(args);
+    if (words === null)
+      return (entries) => {
+        const context = args.contextValue as ReelContext;
+        const renewed = { ...context, loaders: context.loaders.renewed() };
+        return Promise.all(entries.map((entry) => make(entry, renewed)));
+      };
+    return (entries) =>
+      Promise.all(
+        entries.map((entry) => {
+          const made = this.made.get(entry) ?? new Map<string, Promise<string>>();
+          this.made.set(entry, made);
+          const text = made.get(words) ?? make(entry, args.contextValue);
+          made.set(words, text);
+          return text;
+        }),
+      );
   }
 
   errors(errors: readonly GraphQLError[]): GraphQLFormattedError[] {
     return errors.map((error) => this.parts.format(error.toJSON(), error));
   }
 
-  /** Formatted, and as GraphQLErrors again, since what carries results asks each for its JSON. */
-  private formatted({ errors, ...result }: ExecutionResult): ExecutionResult {
-    if (!errors) return result;
-    const said = this.errors(errors);
-    return {
-      ...result,
-      errors: said.map(
-        ({ message, ...rest }) => new GraphQLError(message, { extensions: rest.extensions, path: rest.path }),
-      ),
-    };
+  private text({ errors, ...result }: ExecutionResult): string {
+    return JSON.stringify(errors ? { ...result, errors: this.errors(errors) } : result);
   }
 }
 

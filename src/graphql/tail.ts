@@ -8,7 +8,7 @@ import type { Tail } from './context.js';
 
 /**
  * logAdded's source. As long as it runs, the credential's end and the grants are looked at again before each batch and
- * every few seconds; it ends with UNAUTHENTICATED or FORBIDDEN where they no longer open what was asked for.
+ * every 5 s; it ends with UNAUTHENTICATED or FORBIDDEN where they no longer open what was asked for.
  */
 export function subscribableTail(
   trail: Trail,
@@ -29,7 +29,7 @@ export function subscribableTail(
         [Symbol.asyncIterator]: () => ({
           next: () => entries.next(),
           // Ends the wait for the next entry, which a generator's own return() would queue behind.
-          return: (value?: LogEntry) => {
+          return: (value?: readonly LogEntry[]) => {
             ended.abort();
             return entries.return(value);
           },
