@@ -26,6 +26,8 @@ export interface House {
   clientId: string;
   viewer: Record<string, string>;
   exporter: Record<string, string>;
+  /** Headers of somebody who views the whole of another tenant. */
+  viewerOf(tenantId: string): Promise<Record<string, string>>;
   module: Record<string, string>;
   runtimeUrl: string;
   /** Statements as the runtime role, in sessions that see the tenant; parsed rows, text protocol, as the server does. */
@@ -56,8 +58,7 @@ export async function openHouse(): Promise<House> {
     'content-type': 'application/json',
   });
   const secrets = await developmentSecrets(dataDir);
-  const { tenantId } = tenant;
-  const person = (action: string, scope: 'ACCOUNT' | 'CLIENT') =>
+  const person = (action: string, scope: 'ACCOUNT' | 'CLIENT', tenantId = tenant.tenantId) =>
     issuePersonToken(secrets.jwtSecret, {
       id: '0196f2f0-0000-7000-8000-00000000b001',
       email: 'ana@example.com',
@@ -70,6 +71,7 @@ export async function openHouse(): Promise<House> {
     clientId,
     viewer: headers(await person('reel.logs.view', 'ACCOUNT')),
     exporter: headers(await person('reel.logs.export', 'CLIENT')),
+    viewerOf: async (tenantId) => headers(await person('reel.logs.view', 'ACCOUNT', tenantId)),
     module: headers(await issueModuleToken(secrets.serviceSecret, '*')),
     runtimeUrl,
     sql,

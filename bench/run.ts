@@ -8,9 +8,12 @@ import { join } from 'node:path';
 import { counting } from './counting.ts';
 import { cpu } from './cpu.ts';
 import { exporting } from './exporting.ts';
+import { following } from './following.ts';
 import { type House, openHouse } from './house.ts';
 import { reading } from './reading.ts';
+import { sealing } from './sealing.ts';
 import { type Line, table } from './table.ts';
+import { verifying } from './verifying.ts';
 import { viewer } from './viewer.ts';
 import { writing } from './writing.ts';
 
@@ -19,6 +22,9 @@ const BENCHMARKS: Record<string, (house: House) => Promise<Line[]>> = {
   counting,
   writing,
   exporting,
+  sealing,
+  verifying,
+  following,
   cpu,
   viewer,
 };
