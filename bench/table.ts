@@ -3,7 +3,7 @@ export interface Line {
   what: string;
   reel: number;
   bare?: number;
-  unit: 'ms' | '/s' | 'KiB' | 'MiB' | 'µs' | 's';
+  unit: 'ms' | '/s' | 'KiB' | 'MiB' | 'µs' | 's' | 'entries';
   aim?: string;
   note?: string;
 }

@@ -80,7 +80,8 @@ export async function writing(house: House): Promise<Line[]> {
   }
 }
 
-async function insertRows(
+/** Entries by one INSERT into their table alone: with no place in the inbox they are never sealed. */
+export async function insertRows(
   database: WriteDatabase,
   tenantId: string,
   prepared: ReturnType<typeof prepareEntry>[],
@@ -96,8 +97,8 @@ async function insertRows(
   );
 }
 
-/** The seeded trail is left as it was. */
-async function remove({ owner }: House, tenantId: string): Promise<void> {
+/** The seeded trail is left as it was, and its files as large. */
+export async function remove({ owner }: House, tenantId: string): Promise<void> {
   for (;;) {
     const { rows } = await owner.query('select 1 from reel_log_inbox where tenant_id = $1 limit 1', [
       tenantId,
@@ -105,6 +106,8 @@ async function remove({ owner }: House, tenantId: string): Promise<void> {
     if (rows.length === 0) break;
     await new Promise((done) => setTimeout(done, 100));
   }
-  for (const table of ['entries', 'inbox', 'sequence', 'tiles', 'checkpoints', 'counts', 'keys'])
+  for (const table of ['entries', 'inbox', 'sequence', 'tiles', 'checkpoints', 'counts', 'keys']) {
     await owner.query(`delete from reel_log_${table} where tenant_id = $1`, [tenantId]);
+    await owner.query(`vacuum reel_log_${table}`);
+  }
 }

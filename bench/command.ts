@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { cpuSeconds, type House } from './house.ts';
+
+const root = resolve(import.meta.dirname, '..');
+
+export interface CommandRun {
+  said: string;
+  /** By the clock, from its start to its end. */
+  seconds: number;
+  cpuSeconds: number;
+  /** The most resident memory that it ever had. */
+  peakMib: number;
+}
+
+/** Runs `reel …` over the house's database in a process of its own. Errors: it ended with anything but 0. */
+export async function runReel({ runtimeUrl }: House, ...words: string[]): Promise<CommandRun> {
+  const started = performance.now();
+  const child = spawn(process.execPath, [join(root, 'dist', 'cli', 'reel.js'), ...words], {
+    cwd: root,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, REEL_DATABASE_URL: runtimeUrl },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+  const used = { cpuSeconds: 0, peakMib: 0 };
+  const watch = setInterval(() => {
+    // Between its end and the notice of it there is nothing left to read.
+    if (child.pid === undefined || child.exitCode !== null) return;
+    try {
+      used.peakMib = peakMib(child.pid) ?? used.peakMib;
+      used.cpuSeconds = cpuSeconds(child.pid);
+    } catch {}
+  }, 10);
+  try {
+    const code = await new Promise((done, fail) => child.once('error', fail).once('close', done));
+    const seconds = (performance.now() - started) / 1000;
+    if (code !== 0)
+      throw new Error(`expected reel ${words.join(' ')} to end with 0, got ${code}: ${said.slice(-2_000)}`);
+    return { said, seconds, ...used };
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+/** Of a process that has not ended yet (proc_pid_status(5): VmHWM). */
+function peakMib(pid: number): number | null {
+  const [, kib] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return kib === undefined ? null : Math.round(Number(kib) / 1024);
+}
