@@ -37,10 +37,12 @@ export async function runReel({ runtimeUrl }: House, ...words: string[]): Promis
     } catch {}
   }, 10);
   try {
-    const code = await new Promise((done, fail) => child.once('error', fail).once('close', done));
+    const ended = await new Promise<number | string>((done, fail) =>
+      child.once('error', fail).once('close', (code, signal) => done(code ?? signal!)),
+    );
     const seconds = (performance.now() - started) / 1000;
-    if (code !== 0)
-      throw new Error(`expected reel ${words.join(' ')} to end with 0, got ${code}: ${said.slice(-2_000)}`);
+    if (ended !== 0)
+      throw new Error(`expected reel ${words.join(' ')} to end with 0, got ${ended}: ${said.slice(-2_000)}`);
     return { said, seconds, ...used };
   } finally {
     clearInterval(watch);

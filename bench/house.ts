@@ -38,9 +38,18 @@ export interface House {
 
 export async function openHouse(): Promise<House> {
   await seed();
+  // Another server may be at work over the same folder: only one can keep its database, but both can use it.
+  const running = await embeddedUrls(dataDir);
+  const joined = running && { REEL_DATABASE_URL: running.runtimeUrl, REEL_MIGRATE_URL: running.ownerUrl };
   const server = spawn(process.execPath, [join(root, 'dist', 'main.js')], {
     cwd: root,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, REEL_PORT: '0', REEL_DATA_DIR: dataDir },
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      REEL_PORT: '0',
+      REEL_DATA_DIR: dataDir,
+      ...joined,
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const url = await addressOf(server);

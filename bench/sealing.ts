@@ -131,19 +131,17 @@ async function atFullSpeed(house: House, tenantId: string, order: Order): Promis
   let peak = before;
   const backlog: { at: number; waiting: number }[] = [];
   const began = performance.now();
-  let isWriting = true;
+  const done = new AbortController();
   const watching = (async () => {
-    while (isWriting) {
+    while (!done.signal.aborted) {
       peak = Math.max(peak, residentMib(house.pid));
       backlog.push({ at: performance.now() - began, waiting: await order.waiting() });
-      await setTimeout(COUNT_MS);
+      await setTimeout(COUNT_MS, undefined, { signal: done.signal }).catch(() => {});
     }
   })();
-  const written = throughput(() => send(call), CALLERS, MINUTES * 60).finally(() => {
-    isWriting = false;
-  });
-  const [batches] = await Promise.all([written, watching]);
+  const batches = await throughput(() => send(call), CALLERS, MINUTES * 60).finally(() => done.abort());
   const end = performance.now();
+  await watching;
   const left = await order.waiting();
   while ((await order.waiting()) > 0) {
     if (performance.now() > end + PATIENCE_MS) throw new Error('expected the inbox to become empty');
