@@ -4,6 +4,8 @@ import { join, resolve } from 'node:path';
 import { cpuSeconds, type House } from './house.ts';
 
 const root = resolve(import.meta.dirname, '..');
+/** Enough for some million entries; what takes longer hangs. */
+const TIMEOUT_MS = 30 * 60_000;
 
 export interface CommandRun {
   said: string;
@@ -21,6 +23,7 @@ export async function runReel({ runtimeUrl }: House, ...words: string[]): Promis
     cwd: root,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, REEL_DATABASE_URL: runtimeUrl },
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: TIMEOUT_MS,
   });
   let said = '';
   for (const stream of [child.stdout, child.stderr])
