@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { compile, type Row, type Run } from '../src/database/connect.js';
+import { runOn } from '../src/database/connect.js';
 import { Migration20261124000003_kept } from '../src/database/migrations/Migration20261124000003_kept.js';
 import { Account, type OwnerDatabase } from '../src/log/account.js';
 import { addHold, releaseHold } from '../src/log/hold.js';
@@ -32,13 +32,6 @@ const connect = async (connectionString: string) => {
   await connection.connect();
   return connection;
 };
-const runOn =
-  (connection: pg.Client): Run =>
-  async <R extends Row>(statement: Parameters<Run>[0]) => {
-    const { sql, parameters } = compile(statement);
-    return (await connection.query(sql, [...parameters])).rows as R[];
-  };
-
 async function write(tenantId: string, count: number, actors: readonly (string | null)[] = [null]) {
   const entries = Array.from({ length: count }, (_, index) => ({
     module: 'guardian',
@@ -70,7 +63,7 @@ beforeAll(async () => {
   const database: OwnerDatabase = {
     transact: async (work) => {
       await owner.query('begin');
-      const result = await work(runOn(owner));
+      const result = await work(runOn(owner).run);
       await owner.query('commit');
       return result;
     },
@@ -127,7 +120,7 @@ afterAll(async () => {
 async function verify(tenantId = TENANT): Promise<{ size: number; faults: Fault[] }> {
   const role = new URL(trail.own.runtimeUrl).username;
   await meddler.query(`set local role ${role}; set local reel.tenant_id = '${tenantId}'`);
-  const run = runOn(meddler);
+  const { run } = runOn(meddler);
   const keys = await readKeys({ system: run });
   const faults: Fault[] = [];
   const { size } = await verifyTenant(run, tenantId, { keys, report: (fault) => faults.push(fault) });

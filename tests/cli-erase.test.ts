@@ -3,7 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Database } from '../src/database/connect.js';
 import { type Fault, faultLine } from '../src/seal/fault.js';
-import { leafHash } from '../src/seal/leaf.js';
+import { hashLeaf } from '../src/seal/leaf.js';
 import { readKeys } from '../src/seal/signing-keys.js';
 import { verifyTenant } from '../src/seal/verify.js';
 import { runCommand, settingsOf, startCommand, wrongCounts } from './cli.js';
@@ -213,10 +213,7 @@ describe('by actor', () => {
       erasedAt: (await accounts(tenantId))[0]!.data.erasedAt,
     });
     expect(proof).toMatchObject({ identitySalt: null, dataSalt: null });
-    const leaf = leafHash(entry, {
-      identityDigest: Buffer.from(proof.identityDigest, 'hex'),
-      dataDigest: Buffer.from(proof.dataDigest, 'hex'),
-    });
+    const leaf = Buffer.from(hashLeaf(entry, proof.identityDigest, proof.dataDigest), 'hex');
     expect(leaf.toString('base64')).toBe(proof.leafHash);
     expect(
       checkInclusion(

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { Database } from '../database/connect.js';
+import { Database, exportSnapshot } from '../database/connect.js';
 import { StartError } from '../errors.js';
 import { readCheckpointLine, readExportLine } from '../rest/proof-bundle.js';
 import { openCheckpoint, readCheckpoint } from '../seal/checkpoint.js';
@@ -16,6 +16,7 @@ import { lastLine, linesOf } from './export-file.js';
 import { Finding, type Frame } from './frame.js';
 import { uuidOption } from './options.js';
 import { readKeyFile } from './verifier-keys.js';
+import { VerifyWorkers } from './verify-workers.js';
 
 interface VerifyOptions {
   tenant?: string;
@@ -99,9 +100,10 @@ async function verifyStored(
       const keys = await readKeys(database);
       const kept = note === null ? null : keptCheckpoint(note, tenantId, keys, report);
       const onProgress = (done: number, size: number) => frame.progress(`${done} of ${size} entries`);
-      const verified = await database.read(tenantId, (run) =>
-        verifyTenant(run, tenantId, { keys, kept, report, onProgress }),
-      );
+      const verified = await database.read(tenantId, async (run) => {
+        await using elsewhere = new VerifyWorkers(await exportSnapshot(run, url, tenantId));
+        return await verifyTenant(run, tenantId, { keys, kept, report, onProgress, elsewhere });
+      });
       return { tenantId, ...verified };
     } catch (error) {
       if (!isUnreadable(error)) throw error;

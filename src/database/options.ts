@@ -22,17 +22,14 @@ export interface PoolBounds {
 /** MikroORM's options for Reel's tables on one database; sessions speak UTC, so that instants are read as stored. */
 export function databaseOptions(url: string, pool: PoolBounds): Options {
   const { clientUrl, schema } = splitUrl(url);
+  const { connectionString: _, ...session } = sessionOf(url);
   return defineConfig({
     clientUrl,
     ...(schema ? { schema } : {}),
     entities: [LogEntry],
     extensions: [Migrator],
     pool: { min: 0, max: pool.max, idleTimeoutMillis: 30_000 },
-    driverOptions: {
-      connectionTimeoutMillis: 10_000,
-      application_name: 'reel',
-      options: '-c timezone=UTC -c datestyle=ISO -c jit=off',
-    },
+    driverOptions: session,
     // Reads have connections of their own, so that slow ones never keep a write waiting.
     replicas: [{ name: 'reading' }],
     migrations: {
@@ -47,6 +44,14 @@ export function databaseOptions(url: string, pool: PoolBounds): Options {
     logger: () => {},
   });
 }
+
+/** The driver's own options for a session on that database. */
+export const sessionOf = (url: string) => ({
+  connectionString: splitUrl(url).clientUrl,
+  connectionTimeoutMillis: 10_000,
+  application_name: 'reel',
+  options: '-c timezone=UTC -c datestyle=ISO -c jit=off',
+});
 
 /** Kept apart for addresses whose `schema` parameter is MikroORM's and unknown to the driver. */
 function splitUrl(url: string): { clientUrl: string; schema: string | null } {

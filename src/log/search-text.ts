@@ -5,8 +5,13 @@ const BETWEEN = '\uFFFF';
  * Unicode's lower case, without its one rule that looks at neighbours: a final sigma is a sigma, so that a piece of a
  * folded text is always the fold of that piece.
  */
-export const fold = (text: string): string =>
-  text.toLowerCase().replaceAll('ς', 'σ').replaceAll(BETWEEN, '\uFFFD');
+export function fold(text: string): string {
+  const lower = text.toLowerCase();
+  return RARE.test(lower) ? lower.replaceAll('ς', 'σ').replaceAll(BETWEEN, '\uFFFD') : lower;
+}
+
+/** What a lower-case text must not hold. */
+const RARE = /[ς\uFFFF]/;
 
 /** What a search looks for in searchText: plain text, in which % and _ mean themselves. */
 export const searchNeedle = (text: string): string => fold(text);

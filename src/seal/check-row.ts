@@ -4,47 +4,91 @@ import { foldEmail } from '../log/filter.js';
 import { ORIGINS, SEVERITIES } from '../log/log-entry.entity.js';
 import { instant } from '../log/reader.js';
 import { searchText } from '../log/search-text.js';
-import { digestData, digestIdentity, leafHash, type SealableEntry } from './leaf.js';
+import { hashData, hashIdentity, hashLeaf, type SealableEntry } from './leaf.js';
 
-/** Every column of an entry, by the name `e`. */
+/** Every column of an entry by the name `e`, as text, in EntryRow's order and form. */
+const COLUMNS = {
+  id: 'e.id',
+  tenant_id: 'e.tenant_id',
+  module: 'e.module',
+  action: 'e.action',
+  severity: 'e.severity::text',
+  origin: 'e.origin::text',
+  actor_id: 'e.actor_id',
+  actor_email: 'e.actor_email',
+  actor_email_folded: 'e.actor_email_folded',
+  actor_name: 'e.actor_name',
+  on_behalf_of_id: 'e.on_behalf_of_id',
+  client_id: 'e.client_id',
+  resource_type: 'e.resource_type',
+  resource_id: 'e.resource_id',
+  data: 'e.data::text',
+  search_text: 'e.search_text',
+  ip_address: 'e.ip_address',
+  user_agent: 'e.user_agent',
+  request_id: 'e.request_id',
+  occurred_at: 'e.occurred_at::text',
+  created_at: 'e.created_at::text',
+  identity_salt: `encode(e.identity_salt, 'hex')`,
+  data_salt: `encode(e.data_salt, 'hex')`,
+  identity_digest: `encode(e.identity_digest, 'hex')`,
+  data_digest: `encode(e.data_digest, 'hex')`,
+  erased_at: 'e.erased_at::text',
+} as const;
+
+type Column = keyof typeof COLUMNS;
+
+/** For a SELECT: the columns under their names. */
 export const ROW_COLUMNS = sql.raw(
-  [
-    'e.id, e.tenant_id, e.module, e.action, e.severity, e.origin, e.actor_id, e.actor_email, e.actor_email_folded',
-    'e.actor_name, e.on_behalf_of_id, e.client_id, e.resource_type, e.resource_id, e.data::text as data, e.search_text',
-    'e.ip_address',
-    'e.user_agent, e.request_id, e.occurred_at::text as occurred_at, e.created_at::text as created_at',
-    'e.identity_salt, e.data_salt, e.identity_digest, e.data_digest, e.erased_at::text as erased_at',
-  ].join(', '),
+  Object.entries(COLUMNS)
+    .map(([name, expression]) => `${expression} as ${name}`)
+    .join(', '),
 );
 
-export interface EntryRow extends Row {
-  id: string;
-  tenant_id: string;
-  module: string;
-  action: string;
-  severity: number;
-  origin: number;
-  actor_id: string | null;
-  actor_email: string | null;
-  actor_email_folded: string | null;
-  actor_name: string | null;
-  on_behalf_of_id: string | null;
-  client_id: string | null;
-  resource_type: string | null;
-  resource_id: string | null;
-  data: string | null;
-  search_text: string | null;
-  ip_address: string | null;
-  user_agent: string | null;
-  request_id: string | null;
-  occurred_at: string;
-  created_at: string;
-  identity_salt: Buffer | null;
-  data_salt: Buffer | null;
-  identity_digest: Buffer;
-  data_digest: Buffer | null;
-  erased_at: string | null;
-}
+/** A stored entry, bytes in lower-case hex. */
+export type EntryRow = Row & Record<Column, string | null> & Record<Always, string>;
+
+type Always =
+  | 'id'
+  | 'tenant_id'
+  | 'module'
+  | 'action'
+  | 'severity'
+  | 'origin'
+  | 'occurred_at'
+  | 'created_at'
+  | 'identity_digest';
+
+/** A row of ROW_COLUMNS that came without its names; written out because this runs for every entry. */
+export const toEntryRow = (values: readonly (string | null)[]) =>
+  ({
+    id: values[0],
+    tenant_id: values[1],
+    module: values[2],
+    action: values[3],
+    severity: values[4],
+    origin: values[5],
+    actor_id: values[6],
+    actor_email: values[7],
+    actor_email_folded: values[8],
+    actor_name: values[9],
+    on_behalf_of_id: values[10],
+    client_id: values[11],
+    resource_type: values[12],
+    resource_id: values[13],
+    data: values[14],
+    search_text: values[15],
+    ip_address: values[16],
+    user_agent: values[17],
+    request_id: values[18],
+    occurred_at: values[19],
+    created_at: values[20],
+    identity_salt: values[21],
+    data_salt: values[22],
+    identity_digest: values[23],
+    data_digest: values[24],
+    erased_at: values[25],
+  }) as EntryRow;
 
 export interface CheckedRow {
   id: string;
@@ -56,17 +100,19 @@ export interface CheckedRow {
   erasedAt: string | null;
 }
 
-const SALT_BYTES = 16;
+/** Of 16 bytes. */
+const SALT_DIGITS = 32;
 
 /** Recomputes the leaf of a stored entry, its digests where they were not erased, and what is derived for searching. */
 export function checkRow(row: EntryRow): CheckedRow {
   const wrong: string[] = [];
-  let data: Record<string, unknown> | null = null;
+  const entry = entryOf(row);
   try {
-    data = row.data === null ? null : JSON.parse(row.data);
+    const data = row.data === null ? null : JSON.parse(row.data);
     // JSON's null is not what no data is kept as.
     if (data === null && row.data !== null) wrong.push('data');
-    if (row.erased_at === null) checkDigests(row, data, wrong);
+    entry.data = data;
+    if (row.erased_at === null) checkDigests(row, entry, wrong);
     else checkBlank(row, wrong);
     if (!sameText(row.search_text, data)) wrong.push('search_text');
   } catch {
@@ -75,26 +121,25 @@ export function checkRow(row: EntryRow): CheckedRow {
   }
   if (row.actor_email_folded !== (row.actor_email && foldEmail(row.actor_email)))
     wrong.push('actor_email_folded');
-  const digests = { identityDigest: row.identity_digest, dataDigest: row.data_digest };
   return {
     id: row.id,
-    leaf: leafHash(entryOf(row, data), digests),
+    leaf: Buffer.from(hashLeaf(entry, row.identity_digest, row.data_digest), 'hex'),
     wrong,
     erasedAt: row.erased_at && instant(row.erased_at),
   };
 }
 
-function checkDigests(row: EntryRow, data: Record<string, unknown> | null, wrong: string[]): void {
+function checkDigests(row: EntryRow, entry: SealableEntry, wrong: string[]): void {
   const { identity_salt: salt, data_salt: dataSalt, data_digest: dataDigest } = row;
   // An address with a mask is not one that was sealed; host() would not show it.
   if (row.ip_address?.includes('/')) wrong.push('ip_address');
-  if (salt?.length !== SALT_BYTES) wrong.push('identity_salt');
-  else if (!digestIdentity(salt, entryOf(row, data)).equals(row.identity_digest))
+  if (salt?.length !== SALT_DIGITS) wrong.push('identity_salt');
+  else if (hashIdentity(Buffer.from(salt, 'hex'), entry) !== row.identity_digest)
     wrong.push('actor_email, actor_name, ip_address, user_agent or their salt or digest');
-  if (data === null) {
+  if (entry.data === null) {
     if (dataSalt !== null || dataDigest !== null) wrong.push('data');
-  } else if (dataSalt?.length !== SALT_BYTES) wrong.push('data_salt');
-  else if (dataDigest === null || !digestData(dataSalt, data).equals(dataDigest))
+  } else if (dataSalt?.length !== SALT_DIGITS) wrong.push('data_salt');
+  else if (hashData(Buffer.from(dataSalt, 'hex'), entry.data) !== dataDigest)
     wrong.push('data or its salt or digest');
 }
 
@@ -113,13 +158,13 @@ function checkBlank(row: EntryRow, wrong: string[]): void {
     if (row[column] !== null) wrong.push(`${column}, which erased_at says is blank`);
 }
 
-const entryOf = (row: EntryRow, data: Record<string, unknown> | null): SealableEntry => ({
+const entryOf = (row: EntryRow): SealableEntry => ({
   id: row.id,
   tenantId: row.tenant_id,
   module: row.module,
   action: row.action,
-  severity: SEVERITIES[row.severity]!,
-  origin: ORIGINS[row.origin]!,
+  severity: SEVERITIES[Number(row.severity)]!,
+  origin: ORIGINS[Number(row.origin)]!,
   actorId: row.actor_id,
   onBehalfOfId: row.on_behalf_of_id,
   clientId: row.client_id,
@@ -132,7 +177,7 @@ const entryOf = (row: EntryRow, data: Record<string, unknown> | null): SealableE
   actorName: row.actor_name,
   ipAddress: row.ip_address,
   userAgent: row.user_agent,
-  data,
+  data: null,
 });
 
 const BETWEEN = '\uFFFF';

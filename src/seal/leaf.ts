@@ -32,13 +32,7 @@ export interface Salts {
   dataSalt: Buffer;
 }
 
-/** SHA-256 values of 32 bytes. */
-export interface Digests {
-  identityDigest: Uint8Array;
-  /** null where the entry has no data. */
-  dataDigest: Uint8Array | null;
-}
-
+/** Salts of 16 bytes, SHA-256 values of 32. */
 export interface SealedLeaf {
   identitySalt: Buffer;
   dataSalt: Buffer | null;
@@ -54,40 +48,40 @@ export function newSalts(): Salts {
 
 /** The two digests and the leaf hash of a new entry (docs/seal.md, "Leaf"). */
 export function sealLeaf(entry: SealableEntry, salts: Salts = newSalts()): SealedLeaf {
-  const identityDigest = digestIdentity(salts.identitySalt, entry);
-  const dataDigest = entry.data === null ? null : digestData(salts.dataSalt, entry.data);
+  const identity = hashIdentity(salts.identitySalt, entry);
+  const data = entry.data === null ? null : hashData(salts.dataSalt, entry.data);
   return {
     identitySalt: salts.identitySalt,
-    dataSalt: dataDigest && salts.dataSalt,
-    identityDigest,
-    dataDigest,
-    leafHash: leafHash(entry, { identityDigest, dataDigest }),
+    dataSalt: data === null ? null : salts.dataSalt,
+    identityDigest: Buffer.from(identity, 'hex'),
+    dataDigest: data === null ? null : Buffer.from(data, 'hex'),
+    leafHash: Buffer.from(hashLeaf(entry, identity, data), 'hex'),
   };
 }
 
-/** SHA-256(salt || JCS of the four identity fields, null where empty). */
-export const digestIdentity = (salt: Uint8Array, entry: IdentityFields): Buffer =>
+/** Lower-case hex of SHA-256(salt || JCS of the four identity fields, null where empty). */
+export const hashIdentity = (salt: Uint8Array, entry: IdentityFields): string =>
   sha256(
     salt,
     `{"actor_email":${quote(entry.actorEmail)},"actor_name":${quote(entry.actorName)}` +
       `,"ip_address":${quote(entry.ipAddress)},"user_agent":${quote(entry.userAgent)}}`,
   );
 
-/** SHA-256(salt || JCS(data)). */
-export const digestData = (salt: Uint8Array, data: Record<string, unknown>): Buffer =>
+/** Lower-case hex of SHA-256(salt || JCS(data)). */
+export const hashData = (salt: Uint8Array, data: Record<string, unknown>): string =>
   sha256(salt, canonicalize(data) as string);
 
 const LEAF_PREFIX = Buffer.of(0);
 
-/** RFC 6962 leaf hash, SHA-256(0x00 || JCS(leaf)), of an entry whose parts may have been erased since. */
-export const leafHash = (entry: LeafFields, digests: Digests): Buffer =>
-  sha256(LEAF_PREFIX, leafText(entry, digests));
+/** RFC 6962 leaf hash, SHA-256(0x00 || JCS(leaf)), in lower-case hex, as are the digests of the parts that may be erased. */
+export const hashLeaf = (entry: LeafFields, identity: string, data: string | null): string =>
+  sha256(LEAF_PREFIX, leafText(entry, identity, data));
 
 /** The leaf as RFC 8785 has it: keys in order, written out because this runs for every entry. */
-export const leafText = (entry: LeafFields, digests: Digests): string =>
+export const leafText = (entry: LeafFields, identity: string, data: string | null): string =>
   `{"action":${quote(entry.action)},"actor_id":${quote(entry.actorId)},"client_id":${quote(entry.clientId)}` +
-  `,"created_at":${quote(entry.createdAt)},"data":${quote(hex(digests.dataDigest))},"id":${quote(entry.id)}` +
-  `,"identity":${quote(hex(digests.identityDigest))},"module":${quote(entry.module)}` +
+  `,"created_at":${quote(entry.createdAt)},"data":${quote(data)},"id":${quote(entry.id)}` +
+  `,"identity":${quote(identity)},"module":${quote(entry.module)}` +
   `,"occurred_at":${quote(entry.occurredAt)},"on_behalf_of_id":${quote(entry.onBehalfOfId)}` +
   `,"origin":${quote(entry.origin)},"request_id":${quote(entry.requestId)},"resource_id":${quote(entry.resourceId)}` +
   `,"resource_type":${quote(entry.resourceType)},"severity":${quote(entry.severity)}` +
@@ -102,16 +96,14 @@ const quote = (text: string | null): string => {
   return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 };
 
-const hex = (digest: Uint8Array | null): string | null =>
-  digest && Buffer.from(digest.buffer, digest.byteOffset, digest.byteLength).toString('hex');
-
 /** Reused, since this runs several times an entry; texts of data fit. */
 const scratch = Buffer.alloc(256 * 1024);
 
-function sha256(first: Uint8Array, text: string): Buffer {
+/** In hex: a third of the time of a Buffer of its own. */
+function sha256(first: Uint8Array, text: string): string {
   if (first.length + 3 * text.length > scratch.length)
-    return hash('sha256', Buffer.concat([first, Buffer.from(text)]), 'buffer');
+    return hash('sha256', Buffer.concat([first, Buffer.from(text)]), 'hex');
   scratch.set(first);
   const end = first.length + scratch.write(text, first.length);
-  return hash('sha256', scratch.subarray(0, end), 'buffer');
+  return hash('sha256', scratch.subarray(0, end), 'hex');
 }

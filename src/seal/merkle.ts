@@ -26,7 +26,8 @@ const pair = Buffer.alloc(1 + 2 * HASH_BYTES, 1);
 export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
   pair.set(left, 1);
   pair.set(right, 1 + HASH_BYTES);
-  return hash('sha256', pair, 'buffer');
+  // By way of hex in half the time of a Buffer of its own.
+  return Buffer.from(hash('sha256', pair, 'hex'), 'hex');
 }
 
 /** The complete subtrees that a range is made of, left to right, largest first. */

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
-import type { Row, Run } from '../database/connect.js';
-import { type CheckedRow, checkRow, type EntryRow, ROW_COLUMNS } from './check-row.js';
+import type { Row, Run, Snapshot } from '../database/connect.js';
+import type { Values } from '../database/copy-out.js';
+import { type CheckedRow, checkRow, ROW_COLUMNS, toEntryRow } from './check-row.js';
 import { TILE_WIDTH } from './frontier.js';
 import { CHECKPOINT_COLUMNS, type StoredCheckpoint, toCheckpoint } from './stored-tree.js';
 
@@ -14,66 +15,130 @@ export interface StoredPlace {
   entry: CheckedRow | null;
 }
 
-interface OrderRow extends Row {
-  seq: string;
-  entry_id: string;
-  leaf_hash: Buffer;
+/** Neighbouring places, with the tiles that are of them. */
+export interface StoredPage {
+  /** Place before the first one. */
+  after: number;
+  /** The last one that there may be. */
+  until: number;
+  tiles: Map<number, StoredTile>;
+  /** Leaf hashes of all its places, one after the other, where somebody else found each of them well. */
+  leaves: Buffer | null;
+  /** Those that are there, in order; empty where `leaves` is not null. */
+  places: StoredPlace[];
 }
 
-/**
- * Places from `from` (exclusive) to `until`, `page` of them at a time, those that are there, in order. The database
- * reads the next page while whoever asks works on one.
- */
-export async function* walkPlaces(
-  run: Run,
+/** Reads a page and answers its leaf hashes; null where anything is to be said of it (checkPage). */
+export type CheckPage = (after: number, until: number) => Promise<Buffer | null>;
+
+/** Others that check pages, in the same snapshot. */
+export interface Elsewhere {
+  check: CheckPage;
+  /** Pages that they have before them at a time. */
+  ahead: number;
+  /** Entries that a log has at the least for it to pay. */
+  least: number;
+}
+
+/** Pages that are asked for before their turn, so that the database reads while whoever asks works on one. */
+const PAGES_AHEAD = 2;
+
+/** Places 1 to `until`, `width` of them at a time, whole tiles. */
+export async function* walkPages(
+  run: Snapshot,
   tenantId: string,
-  from: number,
   until: number,
-  page: number,
-): AsyncGenerator<StoredPlace[]> {
-  let order = await readOrder(run, tenantId, from, Math.min(from + page, until));
-  let entries = readEntries(run, tenantId, order);
-  entries.catch(() => {});
-  for (let after = from; after < until; after += page) {
-    const following = readOrder(run, tenantId, after + page, Math.min(after + 2 * page, until));
-    following.catch(() => {});
-    const rows = new Map((await entries).map((row) => [row.id, row]));
-    const places = order;
-    order = await following;
-    entries = readEntries(run, tenantId, order);
-    entries.catch(() => {});
-    yield places.map((place) => toPlace(place, rows.get(place.entry_id)));
+  width: number,
+  elsewhere: Elsewhere | null,
+): AsyncGenerator<StoredPage> {
+  const most = elsewhere?.ahead ?? PAGES_AHEAD;
+  const ahead: Promise<StoredPage>[] = [];
+  let next = 0;
+  while (next < until || ahead.length > 0) {
+    for (; next < until && ahead.length <= most; next += width) {
+      const page = readPage(run, tenantId, next, Math.min(next + width, until), elsewhere?.check);
+      // It is awaited, and its fault told, in its turn.
+      page.catch(() => {});
+      ahead.push(page);
+    }
+    yield await ahead.shift()!;
   }
 }
 
-const readOrder = (run: Run, tenantId: string, after: number, until: number): Promise<OrderRow[]> =>
-  run<OrderRow>(sql`
-    select seq, entry_id, leaf_hash from reel_log_sequence
-    where tenant_id = ${tenantId}::uuid and seq > ${after} and seq <= ${until} order by seq`);
+async function readPage(
+  run: Snapshot,
+  tenantId: string,
+  after: number,
+  until: number,
+  check: CheckPage = async () => null,
+): Promise<StoredPage> {
+  const tiles = readTiles(run, tenantId, 0, after / TILE_WIDTH, Math.ceil(until / TILE_WIDTH));
+  const leaves = await check(after, until);
+  const places = leaves ? [] : await readPlaces(run, tenantId, after, until);
+  return { after, until, tiles: await tiles, leaves, places };
+}
+
+/** Places after `after` up to `until`, those that are there, in order. */
+export async function readPlaces(
+  run: Snapshot,
+  tenantId: string,
+  after: number,
+  until: number,
+): Promise<StoredPlace[]> {
+  const order = await run.copy(
+    sql`
+    select seq, entry_id, encode(leaf_hash, 'hex') from reel_log_sequence
+    where tenant_id = ${sql.lit(tenantId)}::uuid and seq > ${sql.lit(after)} and seq <= ${sql.lit(until)} order by seq`,
+    ([seq, entryId, leafHash]) => ({
+      seq: Number(seq),
+      entryId: entryId!,
+      leafHash: Buffer.from(leafHash!, 'hex'),
+    }),
+  );
+  const ids = order.map(({ entryId }) => entryId);
+  const entries = new Map((await readEntries(run, tenantId, ids)).map((entry) => [entry.id, entry]));
+  return order.map((place) => ({ ...place, entry: entries.get(place.entryId) ?? null }));
+}
+
+/** Leaf hashes of a page all of whose places are there, each with an entry that is as the order has it and was never erased; otherwise null. */
+export async function checkPage(
+  run: Snapshot,
+  tenantId: string,
+  after: number,
+  until: number,
+): Promise<Buffer | null> {
+  const places = await readPlaces(run, tenantId, after, until);
+  const isWell = places.every(
+    ({ seq, leafHash, entry }, at) =>
+      seq === after + at + 1 &&
+      entry?.wrong.length === 0 &&
+      entry.erasedAt === null &&
+      entry.leaf.equals(leafHash),
+  );
+  return isWell && places.length === until - after
+    ? Buffer.concat(places.map(({ leafHash }) => leafHash))
+    : null;
+}
 
 /** How many times as many entries as are asked for a range of ids may hold and still be the quickest way. */
 const MOST_OTHERS = 3;
 
 /** Neighbours in the order are mostly neighbours by id, too: a range of ids is read in half the time of the ids one by one. */
-async function readEntries(run: Run, tenantId: string, order: readonly OrderRow[]): Promise<EntryRow[]> {
-  if (order.length === 0) return [];
-  const ids = order.map((row) => row.entry_id).sort();
+async function readEntries(run: Snapshot, tenantId: string, ids: readonly string[]): Promise<CheckedRow[]> {
+  if (ids.length === 0) return [];
+  const sorted = ids.toSorted();
+  const [first, last] = [sql.lit(sorted[0]!), sql.lit(sorted.at(-1)!)];
   const most = MOST_OTHERS * ids.length;
-  const rows = await run<EntryRow>(sql`
-    select ${ROW_COLUMNS} from reel_log_entries e
-    where e.tenant_id = ${tenantId}::uuid and e.id >= ${ids[0]}::uuid and e.id <= ${ids.at(-1)}::uuid limit ${most + 1}`);
+  const entries = sql`
+    select ${ROW_COLUMNS} from reel_log_entries e where e.tenant_id = ${sql.lit(tenantId)}::uuid`;
+  const check = (values: Values) => checkRow(toEntryRow(values));
+  const rows = await run.copy(
+    sql`${entries} and e.id >= ${first}::uuid and e.id <= ${last}::uuid limit ${sql.lit(most + 1)}`,
+    check,
+  );
   if (rows.length <= most) return rows;
-  return run<EntryRow>(sql`
-    select ${ROW_COLUMNS} from reel_log_entries e
-    where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids}::uuid[])`);
+  return run.copy(sql`${entries} and e.id in (${sql.join(ids.map((id) => sql.lit(id)))})`, check);
 }
-
-const toPlace = ({ seq, entry_id, leaf_hash }: OrderRow, row: EntryRow | undefined): StoredPlace => ({
-  seq: Number(seq),
-  entryId: entry_id,
-  leafHash: leaf_hash,
-  entry: row ? checkRow(row) : null,
-});
 
 export async function lastSequence(run: Run, tenantId: string): Promise<number> {
   const [row] = await run<{ last: string | null }>(

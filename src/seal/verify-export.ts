@@ -1,7 +1,7 @@
 import { AuditPaths } from './audit-paths.js';
 import type { CheckpointBody } from './checkpoint.js';
 import type { Report } from './fault.js';
-import { digestData, digestIdentity, leafHash, type SealableEntry } from './leaf.js';
+import { hashData, hashIdentity, hashLeaf, type SealableEntry } from './leaf.js';
 
 const SALT_BYTES = 16;
 
@@ -74,15 +74,15 @@ function wrongParts(said: ExportedEntry): string[] {
   );
   if (isErased) {
     if (!isNobody) wrong.push('identity fields without their salt');
-  } else if (!isSalt(identitySalt) || !digestIdentity(identitySalt, entry).equals(identityDigest))
+  } else if (!isSalt(identitySalt) || hashIdentity(identitySalt, entry) !== identityDigest.toString('hex'))
     wrong.push('actor_email, actor_name, ip_address, user_agent or their salt or digest');
   if (!hasData || isErased || dataDigest === null) {
     if (entry.data !== null || dataSalt !== null) wrong.push('data or its salt, where none is to be');
   } else if (entry.data === null) wrong.push('data is missing, its digest is there');
-  else if (!isSalt(dataSalt) || !digestData(dataSalt, entry.data).equals(dataDigest))
+  else if (!isSalt(dataSalt) || hashData(dataSalt, entry.data) !== dataDigest.toString('hex'))
     wrong.push('data or its salt or digest');
-  if (!leafHash(entry, { identityDigest, dataDigest }).equals(said.leafHash))
-    wrong.push('what its leaf is made of');
+  const leaf = hashLeaf(entry, identityDigest.toString('hex'), dataDigest?.toString('hex') ?? null);
+  if (leaf !== said.leafHash.toString('hex')) wrong.push('what its leaf is made of');
   return wrong;
 }
 

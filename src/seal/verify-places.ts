@@ -104,6 +104,14 @@ export class PlaceJudge {
     this.suspects.length = 0;
   }
 
+  /** Whether a removal emptied any of these places; to be asked in order. */
+  hasEmptied(after: number, until: number): boolean {
+    return (
+      this.isEmptied(after + 1) ||
+      (this.excuses.emptied[this.range]?.first ?? Number.POSITIVE_INFINITY) <= until
+    );
+  }
+
   /** Whether a removal emptied the place; to be asked in order. */
   private isEmptied(sequence: number): boolean {
     const { emptied } = this.excuses;

@@ -90,11 +90,8 @@ export class TreeCheck {
 
   private waiting: Milestone[] = [];
 
-  private async grow(
-    start: number,
-    sealed: readonly (Buffer | null)[],
-    tile: StoredTile | undefined,
-  ): Promise<void> {
+  /** Leaves that are known to be what was sealed. */
+  async grow(start: number, sealed: readonly (Buffer | null)[], tile: StoredTile | undefined): Promise<void> {
     for (let at = 0; at < sealed.length; ) {
       await this.compareRoots(start + at);
       const next = await this.peek();

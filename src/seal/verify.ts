@@ -1,9 +1,19 @@
-import type { Run } from '../database/connect.js';
+import type { Run, Snapshot } from '../database/connect.js';
 import { readExcuses } from './excuses.js';
 import type { Report } from './fault.js';
-import { TILE_WIDTH } from './frontier.js';
+import { splitHashes, TILE_WIDTH } from './frontier.js';
+import { HASH_BYTES } from './merkle.js';
 import type { Verifier } from './note.js';
-import { lastSequence, readStrayTiles, readTiles, type StoredPlace, walkPlaces } from './stored-order.js';
+import {
+  type Elsewhere,
+  lastSequence,
+  readPlaces,
+  readStrayTiles,
+  readTiles,
+  type StoredPage,
+  type StoredPlace,
+  walkPages,
+} from './stored-order.js';
 import { countPlaces, readExtras, walkBeyond } from './stored-strays.js';
 import { CheckpointWalk, type Milestone, verifySigningKeys } from './verify-checkpoints.js';
 import { verifyCounts } from './verify-counts.js';
@@ -20,6 +30,8 @@ export interface VerifyOptions {
   /** A checkpoint that was kept outside, which the log must still extend. */
   kept?: { size: number; root: Buffer } | null;
   report: Report;
+  /** Checks pages beside this thread. */
+  elsewhere?: Elsewhere;
   /** Told now and then how many places of how many are done. */
   onProgress?: (done: number, size: number) => void;
 }
@@ -37,10 +49,14 @@ const PAGE = 8 * TILE_WIDTH;
 const MOST_EXTRAS = 100_000;
 
 /**
- * Recomputes a tenant's log from its stored rows: every leaf, tile, checkpoint and count, and what is kept beside them. `run` is of one snapshot that
- * reads this tenant. Memory does not grow with the log, only with what is wrong.
+ * Recomputes a tenant's log from its stored rows: every leaf, tile, checkpoint and count, and what is kept beside them.
+ * `run` reads this tenant. Memory does not grow with the log, only with what is wrong.
  */
-export async function verifyTenant(run: Run, tenantId: string, options: VerifyOptions): Promise<Verified> {
+export async function verifyTenant(
+  run: Snapshot,
+  tenantId: string,
+  options: VerifyOptions,
+): Promise<Verified> {
   let faults = 0;
   const report: Report = (fault) => {
     faults += 1;
@@ -62,19 +78,20 @@ export async function verifyTenant(run: Run, tenantId: string, options: VerifyOp
     async (level, index) => (await readTiles(run, tenantId, level, index, index + 1)).get(index),
   );
 
-  let after = 0;
-  for await (const places of walkPlaces(run, tenantId, 0, size, PAGE)) {
-    const until = Math.min(after + PAGE, size);
-    const tiles = await readTiles(run, tenantId, 0, after / TILE_WIDTH, Math.ceil(until / TILE_WIDTH));
+  const elsewhere = options.elsewhere && size >= options.elsewhere.least ? options.elsewhere : null;
+  for await (const page of walkPages(run, tenantId, size, PAGE, elsewhere)) {
+    const { after, until, tiles } = page;
+    const leaves = isWell(page) && !judge.hasEmptied(after, until) ? page.leaves : null;
+    const places = page.leaves && !leaves ? await readPlaces(run, tenantId, after, until) : page.places;
     const slots = slotsOf(places, after, until);
-    for (let start = after; start < until; start += TILE_WIDTH)
-      await tree.add(
-        start,
-        slots.slice(start - after, start - after + TILE_WIDTH),
-        tiles.get(start / TILE_WIDTH),
-      );
+    for (let start = after; start < until; start += TILE_WIDTH) {
+      const [from, end] = [start - after, start - after + TILE_WIDTH];
+      const tile = tiles.get(start / TILE_WIDTH);
+      if (leaves)
+        await tree.grow(start, splitHashes(leaves.subarray(from * HASH_BYTES, end * HASH_BYTES)), tile);
+      else await tree.add(start, slots.slice(from, end), tile);
+    }
     options.onProgress?.(until, size);
-    after = until;
   }
   await tree.end();
   await verifyBeyond(run, tenantId, size, last, judge, report);
@@ -88,6 +105,17 @@ export async function verifyTenant(run: Run, tenantId: string, options: VerifyOp
   await verifySigningKeys(run, size, report);
   return { size, root: tree.root(), faults };
 }
+
+/** Whether a page that was found well elsewhere is of full tiles that have the same hashes. */
+const isWell = ({ after, until, leaves, tiles }: StoredPage): boolean =>
+  leaves !== null &&
+  until % TILE_WIDTH === 0 &&
+  [...tiles.keys()].length === (until - after) / TILE_WIDTH &&
+  Buffer.concat(
+    Array.from(tiles)
+      .sort(([one], [other]) => one - other)
+      .map(([, { hashes }]) => hashes),
+  ).equals(leaves);
 
 function slotsOf(places: readonly StoredPlace[], after: number, until: number): (StoredPlace | null)[] {
   const slots = new Array<StoredPlace | null>(until - after).fill(null);
