@@ -14,13 +14,13 @@ export interface PageAnswered extends PageAsked {
 }
 
 const snapshot = workerData as ExportedSnapshot;
-const run = joinSnapshot(snapshot);
-run.catch(() => {});
+const joined = joinSnapshot(snapshot);
+joined.catch(() => {});
 
 parentPort!.on('message', async ({ after, until }: PageAsked) => {
   let leaves: Uint8Array | null = null;
   try {
-    leaves = await checkPage(await run, snapshot.tenantId, after, until);
+    leaves = await checkPage((await joined).run, snapshot.tenantId, after, until);
   } catch {}
   parentPort!.postMessage({ after, until, leaves } satisfies PageAnswered);
 });

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { Database, exportSnapshot } from '../database/connect.js';
+import { Database, exportSnapshot, joinSnapshot } from '../database/connect.js';
 import { StartError } from '../errors.js';
 import { readCheckpointLine, readExportLine } from '../rest/proof-bundle.js';
 import { openCheckpoint, readCheckpoint } from '../seal/checkpoint.js';
@@ -101,8 +101,11 @@ async function verifyStored(
       const kept = note === null ? null : keptCheckpoint(note, tenantId, keys, report);
       const onProgress = (done: number, size: number) => frame.progress(`${done} of ${size} entries`);
       const verified = await database.read(tenantId, async (run) => {
-        await using elsewhere = new VerifyWorkers(await exportSnapshot(run, url, tenantId));
-        return await verifyTenant(run, tenantId, { keys, kept, report, onProgress, elsewhere });
+        const snapshot = await exportSnapshot(run, url, tenantId);
+        await using joined = await joinSnapshot(snapshot);
+        await using elsewhere = new VerifyWorkers(snapshot);
+        const beside = joined.run;
+        return await verifyTenant(run, tenantId, { keys, kept, report, onProgress, beside, elsewhere });
       });
       return { tenantId, ...verified };
     } catch (error) {

@@ -11,7 +11,7 @@ import {
 } from 'kysely';
 import pg, { type ClientBase, type Pool } from 'pg';
 import { ReelError, StartError, unavailable } from '../errors.js';
-import { copyOut, type Values } from './copy-out.js';
+import { copyOut } from './copy-out.js';
 import { MIGRATION_NAMES } from './migrate.js';
 import { databaseOptions, sessionOf } from './options.js';
 import { excessOfRole } from './roles.js';
@@ -27,10 +27,10 @@ export type Run = <R extends Row = Row>(statement: Statement) => Promise<R[]>;
 /** Reads in a transaction that sees one moment. */
 export interface Snapshot extends Run {
   /**
-   * What `read` makes of a query's rows, sent by COPY: several times as quick as parsed rows, for many. The query has no
+   * What `read` makes of a query's rows, each a line of columns parted by tabs, sent by COPY (columnOf): several times as quick as parsed rows, for many. The query has no
    * parameters, only literals.
    */
-  copy<T>(query: RawBuilder<unknown>, read: (values: Values) => T): Promise<T[]>;
+  copy<T>(query: RawBuilder<unknown>, read: (line: string) => T): Promise<T[]>;
 }
 
 /** Something whose transactions read one tenant: Reel's own connections, or a host's EntityManager. */
@@ -189,7 +189,7 @@ export function runOn(client: ClientBase): { run: Snapshot; end: () => Promise<v
     const { sql, parameters } = compile(statement);
     return inTurn(async () => (await client.query(sql, [...parameters])).rows as R[]);
   };
-  const copy = <T>(query: RawBuilder<unknown>, read: (values: Values) => T) =>
+  const copy = <T>(query: RawBuilder<unknown>, read: (line: string) => T) =>
     inTurn(() => copyOut(client, compile(query).sql, read));
   const end = async () => {
     isOver = true;
@@ -218,8 +218,13 @@ export async function exportSnapshot(
   return { url, tenantId, id: row!.id, searchPath: row!.search_path };
 }
 
-/** A connection of its own that sees what the exporting transaction sees. */
-export async function joinSnapshot({ url, tenantId, id, searchPath }: ExportedSnapshot): Promise<Snapshot> {
+/** A connection of its own that sees what the exporting transaction sees, for as long as the caller wants it. */
+export async function joinSnapshot({
+  url,
+  tenantId,
+  id,
+  searchPath,
+}: ExportedSnapshot): Promise<{ run: Snapshot } & AsyncDisposable> {
   const { connectionString, ...session } = sessionOf(url);
   const client = new pg.Client({ connectionString, ...session });
   // One that breaks while nothing is asked of it is told by the next statement.
@@ -229,7 +234,7 @@ export async function joinSnapshot({ url, tenantId, id, searchPath }: ExportedSn
     `begin isolation level repeatable read read only; set transaction snapshot '${id}'; ${readingAs(tenantId)}`,
   );
   await client.query(`select set_config('search_path', $1, true)`, [searchPath]);
-  return runOn(client).run;
+  return { run: runOn(client).run, [Symbol.asyncDispose]: () => client.end() };
 }
 
 async function poolOf(orm: MikroORM, type: 'read' | 'write'): Promise<Pool> {

@@ -1,20 +1,13 @@
 import type { ClientBase } from 'pg';
 import { to } from 'pg-copy-streams';
 
-/** A row's columns as PostgreSQL prints them. */
-export type Values = readonly (string | null)[];
-
 const NEWLINE = 0x0a;
 
 /**
- * What `read` makes of each row of a query, by COPY TO in the text format (PostgreSQL's manual, COPY, "Text Format").
+ * What `read` makes of each row of a query, a line by COPY TO in the text format (PostgreSQL's manual, COPY, "Text Format").
  * Rows are read as they come, so that of many only what is made of them takes memory.
  */
-export async function copyOut<T>(
-  client: ClientBase,
-  query: string,
-  read: (values: Values) => T,
-): Promise<T[]> {
+export async function copyOut<T>(client: ClientBase, query: string, read: (line: string) => T): Promise<T[]> {
   const rows: T[] = [];
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of client.query(to(`copy (${query}) to stdout`))) {
@@ -22,7 +15,7 @@ export async function copyOut<T>(
     let start = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
       // Line by line, so that one letter past Latin-1 does not widen the text of all.
-      rows.push(read(valuesOf(bytes.toString('utf8', start, end))));
+      rows.push(read(bytes.toString('utf8', start, end)));
       start = end + 1;
     }
     rest = bytes.subarray(start);
@@ -30,14 +23,12 @@ export async function copyOut<T>(
   return rows;
 }
 
-function valuesOf(line: string): Values {
-  const values: (string | null)[] = line.split('\t');
-  for (let at = 0; at < values.length; at += 1)
-    if (values[at]!.includes('\\')) values[at] = unescaped(values[at]!);
-  return values;
+/** One of the columns of a line, which tabs part. */
+export function columnOf(field: string): string | null {
+  if (!field.includes('\\')) return field;
+  return field === '\\N'
+    ? null
+    : field.replace(/\\(.)/g, (_, escaped: string) => ESCAPES[escaped] ?? escaped);
 }
-
-const unescaped = (field: string): string | null =>
-  field === '\\N' ? null : field.replace(/\\(.)/g, (_, escaped: string) => ESCAPES[escaped] ?? escaped);
 
 const ESCAPES: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };

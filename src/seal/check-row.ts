@@ -1,12 +1,13 @@
 import { sql } from 'kysely';
 import type { Row } from '../database/connect.js';
+import { columnOf } from '../database/copy-out.js';
 import { foldEmail } from '../log/filter.js';
 import { ORIGINS, SEVERITIES } from '../log/log-entry.entity.js';
 import { instant } from '../log/reader.js';
 import { searchText } from '../log/search-text.js';
 import { hashData, hashIdentity, hashLeaf, type SealableEntry } from './leaf.js';
 
-/** Every column of an entry by the name `e`, as text, in EntryRow's order and form. */
+/** Every column of an entry by the name `e`, as text, in the order that readEntryRow takes. */
 const COLUMNS = {
   id: 'e.id',
   tenant_id: 'e.tenant_id',
@@ -22,8 +23,6 @@ const COLUMNS = {
   client_id: 'e.client_id',
   resource_type: 'e.resource_type',
   resource_id: 'e.resource_id',
-  data: 'e.data::text',
-  search_text: 'e.search_text',
   ip_address: 'e.ip_address',
   user_agent: 'e.user_agent',
   request_id: 'e.request_id',
@@ -34,6 +33,8 @@ const COLUMNS = {
   identity_digest: `encode(e.identity_digest, 'hex')`,
   data_digest: `encode(e.data_digest, 'hex')`,
   erased_at: 'e.erased_at::text',
+  data: 'e.data::text',
+  search_text: 'e.search_text',
 } as const;
 
 type Column = keyof typeof COLUMNS;
@@ -59,36 +60,38 @@ type Always =
   | 'created_at'
   | 'identity_digest';
 
-/** A row of ROW_COLUMNS that came without its names; written out because this runs for every entry. */
-export const toEntryRow = (values: readonly (string | null)[]) =>
-  ({
-    id: values[0],
-    tenant_id: values[1],
-    module: values[2],
-    action: values[3],
-    severity: values[4],
-    origin: values[5],
-    actor_id: values[6],
-    actor_email: values[7],
-    actor_email_folded: values[8],
-    actor_name: values[9],
-    on_behalf_of_id: values[10],
-    client_id: values[11],
-    resource_type: values[12],
-    resource_id: values[13],
-    data: values[14],
-    search_text: values[15],
-    ip_address: values[16],
-    user_agent: values[17],
-    request_id: values[18],
-    occurred_at: values[19],
-    created_at: values[20],
-    identity_salt: values[21],
-    data_salt: values[22],
-    identity_digest: values[23],
-    data_digest: values[24],
-    erased_at: values[25],
-  }) as EntryRow;
+/** A row of ROW_COLUMNS as COPY sends it; written out because this runs for every entry. */
+export function readEntryRow(line: string): EntryRow {
+  const fields = line.split('\t');
+  return {
+    id: columnOf(fields[0]!),
+    tenant_id: columnOf(fields[1]!),
+    module: columnOf(fields[2]!),
+    action: columnOf(fields[3]!),
+    severity: columnOf(fields[4]!),
+    origin: columnOf(fields[5]!),
+    actor_id: columnOf(fields[6]!),
+    actor_email: columnOf(fields[7]!),
+    actor_email_folded: columnOf(fields[8]!),
+    actor_name: columnOf(fields[9]!),
+    on_behalf_of_id: columnOf(fields[10]!),
+    client_id: columnOf(fields[11]!),
+    resource_type: columnOf(fields[12]!),
+    resource_id: columnOf(fields[13]!),
+    ip_address: columnOf(fields[14]!),
+    user_agent: columnOf(fields[15]!),
+    request_id: columnOf(fields[16]!),
+    occurred_at: columnOf(fields[17]!),
+    created_at: columnOf(fields[18]!),
+    identity_salt: columnOf(fields[19]!),
+    data_salt: columnOf(fields[20]!),
+    identity_digest: columnOf(fields[21]!),
+    data_digest: columnOf(fields[22]!),
+    erased_at: columnOf(fields[23]!),
+    data: columnOf(fields[24]!),
+    search_text: columnOf(fields[25]!),
+  } as EntryRow;
+}
 
 export interface CheckedRow {
   id: string;

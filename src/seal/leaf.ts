@@ -80,20 +80,20 @@ export const hashLeaf = (entry: LeafFields, identity: string, data: string | nul
 /** The leaf as RFC 8785 has it: keys in order, written out because this runs for every entry. */
 export const leafText = (entry: LeafFields, identity: string, data: string | null): string =>
   `{"action":${quote(entry.action)},"actor_id":${quote(entry.actorId)},"client_id":${quote(entry.clientId)}` +
-  `,"created_at":${quote(entry.createdAt)},"data":${quote(data)},"id":${quote(entry.id)}` +
-  `,"identity":${quote(identity)},"module":${quote(entry.module)}` +
+  `,"created_at":${quote(entry.createdAt)},"data":${data === null ? data : `"${data}"`},"id":${quote(entry.id)}` +
+  `,"identity":"${identity}","module":${quote(entry.module)}` +
   `,"occurred_at":${quote(entry.occurredAt)},"on_behalf_of_id":${quote(entry.onBehalfOfId)}` +
   `,"origin":${quote(entry.origin)},"request_id":${quote(entry.requestId)},"resource_id":${quote(entry.resourceId)}` +
   `,"resource_type":${quote(entry.resourceType)},"severity":${quote(entry.severity)}` +
   `,"tenant_id":${quote(entry.tenantId)},"v":1}`;
 
-/** Characters that JSON writes as they are: most of a leaf's texts have no others. */
-const PLAIN = /^[\w .:@/-]*$/;
+/** Control characters, quotation marks, backslashes and surrogates: what JSON may escape; few texts of a leaf have any. */
+const ESCAPED = /[^ !#-[\]-\ud7ff\ue000-\uffff]/;
 
 /** JSON.stringify writes a well-formed string as RFC 8785 asks. */
 const quote = (text: string | null): string => {
   if (text === null) return 'null';
-  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
+  return ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`;
 };
 
 /** Reused, since this runs several times an entry; texts of data fit. */

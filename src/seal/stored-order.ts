@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import type { Row, Run, Snapshot } from '../database/connect.js';
-import type { Values } from '../database/copy-out.js';
-import { type CheckedRow, checkRow, ROW_COLUMNS, toEntryRow } from './check-row.js';
+import { type CheckedRow, checkRow, ROW_COLUMNS, readEntryRow } from './check-row.js';
 import { TILE_WIDTH } from './frontier.js';
 import { CHECKPOINT_COLUMNS, type StoredCheckpoint, toCheckpoint } from './stored-tree.js';
 
@@ -89,11 +88,10 @@ export async function readPlaces(
     sql`
     select seq, entry_id, encode(leaf_hash, 'hex') from reel_log_sequence
     where tenant_id = ${sql.lit(tenantId)}::uuid and seq > ${sql.lit(after)} and seq <= ${sql.lit(until)} order by seq`,
-    ([seq, entryId, leafHash]) => ({
-      seq: Number(seq),
-      entryId: entryId!,
-      leafHash: Buffer.from(leafHash!, 'hex'),
-    }),
+    (line) => {
+      const [seq, entryId, leafHash] = line.split('\t');
+      return { seq: Number(seq), entryId: entryId!, leafHash: Buffer.from(leafHash!, 'hex') };
+    },
   );
   const ids = order.map(({ entryId }) => entryId);
   const entries = new Map((await readEntries(run, tenantId, ids)).map((entry) => [entry.id, entry]));
@@ -131,7 +129,7 @@ async function readEntries(run: Snapshot, tenantId: string, ids: readonly string
   const most = MOST_OTHERS * ids.length;
   const entries = sql`
     select ${ROW_COLUMNS} from reel_log_entries e where e.tenant_id = ${sql.lit(tenantId)}::uuid`;
-  const check = (values: Values) => checkRow(toEntryRow(values));
+  const check = (line: string) => checkRow(readEntryRow(line));
   const rows = await run.copy(
     sql`${entries} and e.id >= ${first}::uuid and e.id <= ${last}::uuid limit ${sql.lit(most + 1)}`,
     check,

@@ -12,7 +12,7 @@ const COARSER = [SPAN_MINUTES.day, SPAN_MINUTES.block];
 /** Somebody may have put an entry further off than intervals reach. */
 const CREATED = sql`least(greatest(e.created_at, timestamptz '0001-01-01 00:00:00Z'), timestamptz '9999-12-31 23:59:59Z')`;
 
-interface CountRow extends Row {
+export interface WrongCount extends Row {
   span: number;
   bucket: string;
   client_id: string | null;
@@ -22,15 +22,13 @@ interface CountRow extends Row {
   real: string;
 }
 
-/** Compares the counts with the entries that have their place; `extras` are entries that have none by rights. */
-export async function verifyCounts(
+/** Counts that are others than those of the entries that have their place; `extras` are entries that have none by rights. */
+export const readWrongCounts = (
   run: Run,
   tenantId: string,
-  extras: readonly string[],
-  size: number,
-  report: Report,
-): Promise<void> {
-  const rows = await run<CountRow>(sql`
+  extras: readonly string[] = [],
+): Promise<WrongCount[]> =>
+  run<WrongCount>(sql`
     with quarters as materialized (
       select date_bin('15 minutes', ${CREATED}, timestamptz 'epoch') as bucket, e.client_id, e.module, e.severity,
         count(*) as n
@@ -48,6 +46,14 @@ export async function verifyCounts(
     ) both_sides
     group by span, bucket, client_id, module, severity having sum(kept) <> sum(real)
     order by bucket, span, client_id, module, severity`);
+
+export async function tellCounts(
+  run: Run,
+  tenantId: string,
+  rows: readonly WrongCount[],
+  size: number,
+  report: Report,
+): Promise<void> {
   for (const row of rows) {
     const bucket = instant(row.bucket);
     report({
@@ -65,7 +71,7 @@ export async function verifyCounts(
 async function placeOf(
   run: Run,
   tenantId: string,
-  row: CountRow,
+  row: WrongCount,
   bucket: string,
   size: number,
 ): Promise<number> {

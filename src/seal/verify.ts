@@ -16,7 +16,7 @@ import {
 } from './stored-order.js';
 import { countPlaces, readExtras, walkBeyond } from './stored-strays.js';
 import { CheckpointWalk, type Milestone, verifySigningKeys } from './verify-checkpoints.js';
-import { verifyCounts } from './verify-counts.js';
+import { readWrongCounts, tellCounts } from './verify-counts.js';
 import { verifyHolds } from './verify-holds.js';
 import { verifyKeys } from './verify-keys.js';
 import { PlaceJudge } from './verify-places.js';
@@ -30,6 +30,8 @@ export interface VerifyOptions {
   /** A checkpoint that was kept outside, which the log must still extend. */
   kept?: { size: number; root: Buffer } | null;
   report: Report;
+  /** Another connection that sees the same, for what may be asked meanwhile. */
+  beside?: Run;
   /** Checks pages beside this thread. */
   elsewhere?: Elsewhere;
   /** Told now and then how many places of how many are done. */
@@ -62,6 +64,9 @@ export async function verifyTenant(
     faults += 1;
     options.report(fault);
   };
+  const counts = options.beside && readWrongCounts(options.beside, tenantId);
+  // They are awaited, and their fault told, in their turn.
+  counts?.catch(() => {});
   const last = await lastSequence(run, tenantId);
   const checkpoints = new CheckpointWalk(tenantId, run, options.keys, report);
   const size = (await checkpoints.sealedSize(last)) ?? (await countPlaces(run, tenantId));
@@ -98,7 +103,8 @@ export async function verifyTenant(
   judge.end();
   const extras = await verifyStrays(run, tenantId, size, unplaced, judge, report);
   await verifyTileRows(run, tenantId, size, report);
-  await verifyCounts(run, tenantId, extras, Math.max(size, 1), report);
+  const wrong = extras.length === 0 && counts ? await counts : await readWrongCounts(run, tenantId, extras);
+  await tellCounts(run, tenantId, wrong, Math.max(size, 1), report);
   await verifyRemovals(run, tenantId, size, report);
   await verifyKeys(run, tenantId, size + 1, report);
   await verifyHolds(run, tenantId, size + 1, report);
@@ -110,7 +116,7 @@ export async function verifyTenant(
 const isWell = ({ after, until, leaves, tiles }: StoredPage): boolean =>
   leaves !== null &&
   until % TILE_WIDTH === 0 &&
-  [...tiles.keys()].length === (until - after) / TILE_WIDTH &&
+  tiles.size === (until - after) / TILE_WIDTH &&
   Buffer.concat(
     Array.from(tiles)
       .sort(([one], [other]) => one - other)
