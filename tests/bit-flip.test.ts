@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { runOn } from '../src/database/connect.js';
 import { Migration20261124000003_kept } from '../src/database/migrations/Migration20261124000003_kept.js';
+import { runOn } from '../src/database/run.js';
 import { Account, type OwnerDatabase } from '../src/log/account.js';
 import { addHold, releaseHold } from '../src/log/hold.js';
 import { removeEntries } from '../src/log/retention.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { exportSnapshot } from '../src/database/connect.js';
+import { exportSnapshot } from '../src/database/snapshot.js';
 import { type Fault, faultLine } from '../src/seal/fault.js';
 import { publishKey, readKeys } from '../src/seal/signing-keys.js';
 import { verifyTenant } from '../src/seal/verify.js';

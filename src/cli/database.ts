@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import pg from 'pg';
 import type { Config } from '../config.js';
-import { compile, type Row, type Run } from '../database/connect.js';
 import { type EmbeddedUrls, embeddedUrls, startEmbedded } from '../database/embedded.js';
 import { lockDataDir } from '../database/lock.js';
 import { migrate } from '../database/migrate.js';
+import { compile, type Row, type Run } from '../database/run.js';
 import { StartError } from '../errors.js';
 import type { OwnerDatabase } from '../log/account.js';
 

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { type ExportedSnapshot, joinSnapshot } from '../database/connect.js';
+import { type ExportedSnapshot, joinSnapshot } from '../database/snapshot.js';
 import { checkPage } from '../seal/stored-order.js';
 
 /** A page to check, from the thread that started this one. */

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { ExportedSnapshot } from '../database/connect.js';
+import type { ExportedSnapshot } from '../database/snapshot.js';
 import type { Elsewhere } from '../seal/stored-order.js';
 import type { PageAnswered } from './verify-worker.js';
 

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { Database, exportSnapshot, joinSnapshot } from '../database/connect.js';
+import { Database } from '../database/connect.js';
+import { exportSnapshot, joinSnapshot } from '../database/snapshot.js';
 import { StartError } from '../errors.js';
 import { readCheckpointLine, readExportLine } from '../rest/proof-bundle.js';
 import { openCheckpoint, readCheckpoint } from '../seal/checkpoint.js';

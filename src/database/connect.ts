@@ -1,37 +1,19 @@
 import { MikroORM } from '@mikro-orm/postgresql';
-import {
-  CompiledQuery,
-  DummyDriver,
-  Kysely,
-  PostgresAdapter,
-  PostgresIntrospector,
-  PostgresQueryCompiler,
-  type RawBuilder,
-  sql,
-} from 'kysely';
-import pg, { type ClientBase, type Pool } from 'pg';
+import type { Pool } from 'pg';
 import { ReelError, StartError, unavailable } from '../errors.js';
-import { copyOut } from './copy-out.js';
 import { MIGRATION_NAMES } from './migrate.js';
-import { databaseOptions, sessionOf } from './options.js';
+import { databaseOptions } from './options.js';
 import { excessOfRole } from './roles.js';
-
-export type Row = Record<string, unknown>;
-
-/** A statement: an `sql` fragment, or text with its parameters ready. */
-export type Statement = RawBuilder<unknown> | CompiledQuery;
-
-/** Runs one statement in the transaction that it was given for. */
-export type Run = <R extends Row = Row>(statement: Statement) => Promise<R[]>;
-
-/** Reads in a transaction that sees one moment. */
-export interface Snapshot extends Run {
-  /**
-   * What `read` makes of a query's rows, each a line of columns parted by tabs, sent by COPY (columnOf): several times as quick as parsed rows, for many. The query has no
-   * parameters, only literals.
-   */
-  copy<T>(query: RawBuilder<unknown>, read: (line: string) => T): Promise<T[]>;
-}
+import {
+  compile,
+  type Row,
+  type Run,
+  readingAs,
+  runOn,
+  type Snapshot,
+  type Statement,
+  writingAs,
+} from './run.js';
 
 /** Something whose transactions read one tenant: Reel's own connections, or a host's EntityManager. */
 export interface ReadDatabase {
@@ -42,19 +24,6 @@ export interface ReadDatabase {
 export interface WriteDatabase {
   write<T>(tenantIds: readonly string[], work: (run: Run) => Promise<T>): Promise<T>;
 }
-
-/** Turns `sql` fragments into text and parameters; never connected to anything. */
-const compiler = new Kysely<unknown>({
-  dialect: {
-    createAdapter: () => new PostgresAdapter(),
-    createDriver: () => new DummyDriver(),
-    createIntrospector: (db) => new PostgresIntrospector(db),
-    createQueryCompiler: () => new PostgresQueryCompiler(),
-  },
-});
-
-export const compile = (statement: Statement): CompiledQuery =>
-  'compile' in statement ? statement.compile(compiler) : statement;
 
 /**
  * Reel's own connections, taken from MikroORM's pools. Every transaction says first whose rows it is about, which is
@@ -164,77 +133,6 @@ export class Database implements ReadDatabase, WriteDatabase {
       }
     });
   }
-}
-
-export const readingAs = (tenantId: string) => `set local reel.tenant_id = '${tenantId}'`;
-
-/** Names the tenants of a transaction that writes; the ids are checked UUIDs, since SET takes no parameters. */
-export const writingAs = (tenantIds: readonly string[]) =>
-  `set local reel.tenant_ids = '${tenantIds.join(',')}'`;
-
-/** Statements on one connection, in the order asked for; `end` waits for those under way and lets no more through. */
-export function runOn(client: ClientBase): { run: Snapshot; end: () => Promise<void> } {
-  let last: Promise<unknown> = Promise.resolve();
-  let isOver = false;
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const once = () => {
-      if (isOver) throw new Error('expected a statement within its transaction, which is over');
-      return work();
-    };
-    const next = last.then(once, once);
-    last = next;
-    return next;
-  };
-  const run = <R extends Row>(statement: Statement) => {
-    const { sql, parameters } = compile(statement);
-    return inTurn(async () => (await client.query(sql, [...parameters])).rows as R[]);
-  };
-  const copy = <T>(query: RawBuilder<unknown>, read: (line: string) => T) =>
-    inTurn(() => copyOut(client, compile(query).sql, read));
-  const end = async () => {
-    isOver = true;
-    await last.catch(() => {});
-  };
-  return { run: Object.assign(run, { copy }), end };
-}
-
-/** What a transaction sees, for other connections to see as well (SET TRANSACTION SNAPSHOT). */
-export interface ExportedSnapshot {
-  url: string;
-  tenantId: string;
-  id: string;
-  searchPath: string;
-}
-
-/** Answers what others need to read in the same snapshot as `run`, as long as its transaction lasts. */
-export async function exportSnapshot(
-  run: Snapshot,
-  url: string,
-  tenantId: string,
-): Promise<ExportedSnapshot> {
-  const [row] = await run<{ id: string; search_path: string }>(
-    sql`select pg_export_snapshot() as id, current_setting('search_path') as search_path`,
-  );
-  return { url, tenantId, id: row!.id, searchPath: row!.search_path };
-}
-
-/** A connection of its own that sees what the exporting transaction sees, for as long as the caller wants it. */
-export async function joinSnapshot({
-  url,
-  tenantId,
-  id,
-  searchPath,
-}: ExportedSnapshot): Promise<{ run: Snapshot } & AsyncDisposable> {
-  const { connectionString, ...session } = sessionOf(url);
-  const client = new pg.Client({ connectionString, ...session });
-  // One that breaks while nothing is asked of it is told by the next statement.
-  client.on('error', () => {});
-  await client.connect();
-  await client.query(
-    `begin isolation level repeatable read read only; set transaction snapshot '${id}'; ${readingAs(tenantId)}`,
-  );
-  await client.query(`select set_config('search_path', $1, true)`, [searchPath]);
-  return { run: runOn(client).run, [Symbol.asyncDispose]: () => client.end() };
 }
 
 async function poolOf(orm: MikroORM, type: 'read' | 'write'): Promise<Pool> {

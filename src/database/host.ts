@@ -1,14 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { CompiledQuery, type Transaction } from 'kysely';
-import {
-  compile,
-  type ReadDatabase,
-  type Row,
-  type Run,
-  readingAs,
-  type WriteDatabase,
-  writingAs,
-} from './connect.js';
+import { type ReadDatabase, type WriteDatabase } from './connect.js';
+import { compile, type Row, type Run, readingAs, writingAs } from './run.js';
 
 /**
  * Reel's tables through a host's EntityManager: in the transaction that it is in, otherwise in one of its own on the

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { v7 } from 'uuid';
-import type { Run } from '../database/connect.js';
+import type { Run } from '../database/run.js';
 import { checkInput, OWN_MODULE } from './check-entry.js';
 import { Identifier } from './identify.js';
 import type { CreateLogInput } from './inputs.js';

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Run } from '../database/connect.js';
+import type { Run } from '../database/run.js';
 import { bucketPieces } from './bucket-pieces.js';
 import { facts, rangeOf, uncounted } from './counts.js';
 import { type Criteria, isCountable, whereMatches } from './filter.js';

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Run } from '../database/connect.js';
+import type { Run } from '../database/run.js';
 import { type Criteria, idFloor, isCountable, whereAll, whereMatches } from './filter.js';
 import { LogOrder } from './inputs.js';
 import { CountPrecision, type LogCount } from './log-count.js';

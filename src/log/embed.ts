@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import type { Run } from '../database/connect.js';
 import { HostDatabase } from '../database/host.js';
+import type { Run } from '../database/run.js';
 import type { PreparedEntry } from './prepare.js';
 import { LogReader } from './reader.js';
 import { ReelService } from './reel.service.js';

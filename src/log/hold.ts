@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import { v7 } from 'uuid';
-import type { Row, Run } from '../database/connect.js';
+import type { Row, Run } from '../database/run.js';
 import type { Account, OwnerDatabase } from './account.js';
 import { OWN_ACTIONS } from './own-entries.js';
 import { instant } from './reader.js';

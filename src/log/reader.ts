@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Scope } from '../auth/scope.js';
-import type { ReadDatabase, Row, Run } from '../database/connect.js';
+import type { ReadDatabase } from '../database/connect.js';
+import type { Row, Run } from '../database/run.js';
 import { countEntries, locatePage } from './counts.js';
 import { type Criteria, every, readFilter, whereAll, whereMatches, whereWithin } from './filter.js';
 import { type LogFilter, LogOrder, type PageRequest } from './inputs.js';

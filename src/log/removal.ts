@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Row, Run } from '../database/connect.js';
+import type { Row, Run } from '../database/run.js';
 import type { Account } from './account.js';
 import { OWN_ACTIONS } from './own-entries.js';
 import { SPAN_MINUTES } from './pieces.js';

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Run } from '../database/connect.js';
+import type { Run } from '../database/run.js';
 import type { Account, OwnerDatabase } from './account.js';
 import { OWN_MODULE } from './check-entry.js';
 import { idFloor } from './filter.js';

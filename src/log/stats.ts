@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Scope } from '../auth/scope.js';
-import type { Database, Run } from '../database/connect.js';
+import type { Database } from '../database/connect.js';
+import type { Run } from '../database/run.js';
 import { badInput } from '../errors.js';
 import { countBuckets } from './bucket-counts.js';
 import { facts, narrowed } from './counts.js';

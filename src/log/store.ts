@@ -1,5 +1,5 @@
 import { CompiledQuery, sql } from 'kysely';
-import type { Run } from '../database/connect.js';
+import type { Run } from '../database/run.js';
 import { conflict, type ReelError } from '../errors.js';
 import { ENTRY_COLUMNS, type PreparedEntry } from './prepare.js';
 

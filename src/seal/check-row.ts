@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import type { Row } from '../database/connect.js';
 import { columnOf } from '../database/copy-out.js';
+import type { Row } from '../database/run.js';
 import { foldEmail } from '../log/filter.js';
 import { ORIGINS, SEVERITIES } from '../log/log-entry.entity.js';
 import { instant } from '../log/reader.js';

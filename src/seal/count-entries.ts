@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Run } from '../database/connect.js';
+import type { Run } from '../database/run.js';
 import { SPAN_MINUTES } from '../log/pieces.js';
 
 const SPANS = Object.values(SPAN_MINUTES);

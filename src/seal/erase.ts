@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Run } from '../database/connect.js';
+import type { Run } from '../database/run.js';
 import type { Account, OwnerDatabase } from '../log/account.js';
 import { OWN_MODULE } from '../log/check-entry.js';
 import { isHeld, lockRetention } from '../log/hold.js';

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Run } from '../database/connect.js';
+import type { Run } from '../database/run.js';
 import { OWN_MODULE } from '../log/check-entry.js';
 import { idFloor } from '../log/filter.js';
 import { OWN_ACTIONS } from '../log/own-entries.js';

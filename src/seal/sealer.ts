@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Run } from '../database/connect.js';
+import type { Run } from '../database/run.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { Frontier } from './frontier.js';
 import type { Signer } from './note.js';

@@ -1,5 +1,6 @@
 import { CompiledQuery, sql } from 'kysely';
-import { type Database, isAway, type Run } from '../database/connect.js';
+import { type Database, isAway } from '../database/connect.js';
+import { type Run } from '../database/run.js';
 import { ReelError } from '../errors.js';
 import { addCounts } from './count-entries.js';
 import { BrokenLog, type LastPlace, type Sealer, type Sealing } from './sealer.js';

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Row, Run, Statement } from '../database/connect.js';
+import type { Row, Run, Statement } from '../database/run.js';
 import { readNote, readVkey, type Signer, signedBy, signNote, type Verifier, vkeyOf } from './note.js';
 
 /** Runs a statement; the keys are the installation's, not a tenant's. */

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Row, Run, Snapshot } from '../database/connect.js';
+import type { Row, Run, Snapshot } from '../database/run.js';
 import { type CheckedRow, checkRow, ROW_COLUMNS, readEntryRow } from './check-row.js';
 import { TILE_WIDTH } from './frontier.js';
 import { CHECKPOINT_COLUMNS, type StoredCheckpoint, toCheckpoint } from './stored-tree.js';

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Run } from '../database/connect.js';
+import type { Run } from '../database/run.js';
 import { type CheckedRow, checkRow, type EntryRow, ROW_COLUMNS } from './check-row.js';
 import type { StoredPlace } from './stored-order.js';
 

@@ -1,5 +1,5 @@
 import { CompiledQuery, type RawBuilder, sql } from 'kysely';
-import type { Row, Run } from '../database/connect.js';
+import type { Row, Run } from '../database/run.js';
 import { instant } from '../log/reader.js';
 import { Frontier, hashesAt, splitHashes, TILE_WIDTH, type Tile } from './frontier.js';
 import { foldHashes, type Node, type ReadNodes } from './merkle.js';

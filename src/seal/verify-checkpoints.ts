@@ -1,4 +1,4 @@
-import type { Run } from '../database/connect.js';
+import type { Run } from '../database/run.js';
 import { type OpenedCheckpoint, openCheckpoint, originOf } from './checkpoint.js';
 import type { Report } from './fault.js';
 import type { Verifier } from './note.js';

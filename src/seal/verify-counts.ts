@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Row, Run } from '../database/connect.js';
+import type { Row, Run } from '../database/run.js';
 import { idFloor } from '../log/filter.js';
 import { SEVERITIES } from '../log/log-entry.entity.js';
 import { SPAN_MINUTES } from '../log/pieces.js';

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Row, Run } from '../database/connect.js';
+import type { Row, Run } from '../database/run.js';
 import { OWN_MODULE } from '../log/check-entry.js';
 import { idFloor } from '../log/filter.js';
 import { type Hold, readHolds } from '../log/hold.js';

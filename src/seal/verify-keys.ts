@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Run } from '../database/connect.js';
+import type { Run } from '../database/run.js';
 import { KEY_DIGEST } from '../log/key-digest.js';
 import type { Report } from './fault.js';
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Run } from '../database/connect.js';
+import type { Run } from '../database/run.js';
 import { PLACES_DIGEST } from '../log/removal.js';
 import type { Report } from './fault.js';
 

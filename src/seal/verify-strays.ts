@@ -1,4 +1,4 @@
-import type { Run } from '../database/connect.js';
+import type { Run } from '../database/run.js';
 import type { CheckedRow } from './check-row.js';
 import type { Report } from './fault.js';
 import { placeBefore } from './stored-order.js';

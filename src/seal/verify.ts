@@ -1,4 +1,4 @@
-import type { Run, Snapshot } from '../database/connect.js';
+import type { Run, Snapshot } from '../database/run.js';
 import { readExcuses } from './excuses.js';
 import type { Report } from './fault.js';
 import { splitHashes, TILE_WIDTH } from './frontier.js';

@@ -1,0 +1,43 @@
+import { sql } from 'kysely';
+import pg from 'pg';
+import { sessionOf } from './options.js';
+import { readingAs, runOn, type Snapshot } from './run.js';
+
+/** What a transaction sees, for other connections to see as well (SET TRANSACTION SNAPSHOT). */
+export interface ExportedSnapshot {
+  url: string;
+  tenantId: string;
+  id: string;
+  searchPath: string;
+}
+
+/** Answers what others need to read in the same snapshot as `run`, as long as its transaction lasts. */
+export async function exportSnapshot(
+  run: Snapshot,
+  url: string,
+  tenantId: string,
+): Promise<ExportedSnapshot> {
+  const [row] = await run<{ id: string; search_path: string }>(
+    sql`select pg_export_snapshot() as id, current_setting('search_path') as search_path`,
+  );
+  return { url, tenantId, id: row!.id, searchPath: row!.search_path };
+}
+
+/** A connection of its own that sees what the exporting transaction sees, for as long as the caller wants it. */
+export async function joinSnapshot({
+  url,
+  tenantId,
+  id,
+  searchPath,
+}: ExportedSnapshot): Promise<{ run: Snapshot } & AsyncDisposable> {
+  const { connectionString, ...session } = sessionOf(url);
+  const client = new pg.Client({ connectionString, ...session });
+  // One that breaks while nothing is asked of it is told by the next statement.
+  client.on('error', () => {});
+  await client.connect();
+  await client.query(
+    `begin isolation level repeatable read read only; set transaction snapshot '${id}'; ${readingAs(tenantId)}`,
+  );
+  await client.query(`select set_config('search_path', $1, true)`, [searchPath]);
+  return { run: runOn(client).run, [Symbol.asyncDispose]: () => client.end() };
+}
