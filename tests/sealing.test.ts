@@ -48,15 +48,15 @@ const unbase = (texts: readonly string[]) => texts.map((text) => Buffer.from(tex
 describe('sealing', () => {
   test('each batch has its checkpoint, full tiles are stored once, and the root is that of the leaves', async () => {
     const tenantId = randomUUID();
-    for (const count of [3, 300, 1, 2_500]) {
+    for (const count of [3, 300, 1, 10_500]) {
       await write(tenantId, count);
       await trail.sequencer.catchUp(tenantId);
     }
     const leaves = await leavesOf(tenantId);
-    expect(leaves.length).toBe(2_804);
+    expect(leaves.length).toBe(10_804);
     const checkpoints = await rows('reel_log_checkpoints', tenantId, 'tree_size');
-    expect(checkpoints.map((each) => Number(each.tree_size))).toEqual([3, 303, 304, 2_304, 2_804]);
-    expect(checkpoints.map((each) => Number(each.previous_size))).toEqual([0, 3, 303, 304, 2_304]);
+    expect(checkpoints.map((each) => Number(each.tree_size))).toEqual([3, 303, 304, 10_304, 10_804]);
+    expect(checkpoints.map((each) => Number(each.previous_size))).toEqual([0, 3, 303, 304, 10_304]);
     for (const each of checkpoints) {
       const root = rootOf(leaves.slice(0, Number(each.tree_size)));
       expect(each.root_hash).toEqual(root);
@@ -68,10 +68,10 @@ describe('sealing', () => {
     }
     const tiles = await rows('reel_log_tiles', tenantId, 'level, tile_index');
     expect(tiles.map((each) => [each.level, Number(each.tile_index)])).toEqual(
-      Array.from({ length: 10 }, (_, index) => [0, index]),
+      Array.from({ length: 42 }, (_, index) => [0, index]),
     );
     expect(tiles[4]!.hashes).toEqual(Buffer.concat(leaves.slice(1_024, 1_280)));
-    expect(trail.sealed.at(-1)).toMatchObject({ tenantId, first: 2_305, last: 2_804 });
+    expect(trail.sealed.at(-1)).toMatchObject({ tenantId, first: 10_305, last: 10_804 });
     expect(trail.sealed.at(-1)!.note).toBe(checkpoints.at(-1)!.note);
   });
 
