@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { StringDecoder } from 'node:string_decoder';
 import { StartError } from '../errors.js';
 
+const NEWLINE = 0x0a;
 /** No line of an export is longer: data is of 64 KiB at the most. */
 const MAX_LINE = 4 * 1024 * 1024;
 /** A note is some hundreds of bytes. */
@@ -24,19 +24,21 @@ export async function lastLine(file: string): Promise<string> {
 
 /** Lines at `\n` and nowhere else, since JSON may hold U+2028; one that is too long comes cut. */
 export async function* linesOf(file: string): AsyncGenerator<string> {
-  const decoder = new StringDecoder('utf8');
-  let rest = '';
+  let rest: Buffer = Buffer.alloc(0);
   try {
     for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
-      const lines = (rest + decoder.write(chunk as Buffer)).split('\n');
-      rest = (lines.pop() ?? '').slice(0, MAX_LINE);
-      yield* lines;
+      const bytes: Buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      let start = 0;
+      for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
+        yield bytes.toString('utf8', start, end);
+        start = end + 1;
+      }
+      rest = bytes.subarray(start, start + MAX_LINE);
     }
   } catch (error) {
     throw unreadable(file, error);
   }
-  rest += decoder.end();
-  if (rest !== '') yield rest;
+  if (rest.length > 0) yield rest.toString('utf8');
 }
 
 const unreadable = (file: string, error: unknown) =>
