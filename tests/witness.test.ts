@@ -38,6 +38,7 @@ afterEach(async () => {
 });
 
 test("gets each tenant's newest note as text, at most one in the time", async () => {
+  const began = performance.now();
   for (let size = 1; size <= 5; size += 1) witness.tell('a', `note ${size} of a\n`);
   witness.tell('b', 'note 1 of b\n');
   await expect.poll(() => got.length).toBe(2);
@@ -46,9 +47,9 @@ test("gets each tenant's newest note as text, at most one in the time", async ()
   const timer = setInterval(() => witness.tell('a', 'a later note of a\n'), 5);
   await expect.poll(() => got.length, { timeout: 5_000 }).toBeGreaterThanOrEqual(5);
   clearInterval(timer);
-  const times = got.filter(({ body }) => body.includes('of a')).map(({ at }) => at);
-  for (const [index, at] of times.slice(1).entries())
-    expect(at - times[index]!).toBeGreaterThan(EVERY_MS * 0.8);
+  // However late each arrived: so many were not sent in less time.
+  const ofA = got.filter(({ body }) => body.includes('of a'));
+  expect(ofA.at(-1)!.at - began).toBeGreaterThanOrEqual((ofA.length - 1) * EVERY_MS);
 });
 
 test('that refuses is told and gets the note at the next time; one that has it gets it once', async () => {
