@@ -38,7 +38,7 @@ export class VerifyWorkers implements Elsewhere {
       this.waiting.get(after)?.(leaves && Buffer.from(leaves.buffer, leaves.byteOffset, leaves.length));
       this.waiting.delete(after);
     });
-    // Its fault shows where whoever asked does its work; an exit without one is close()'s.
+    // Its fault shows where whoever asked does its work; an exit without one is ours.
     worker.on('error', () => {});
     worker.on('exit', () => this.end());
     return worker;

@@ -21,8 +21,8 @@ export type Run = <R extends Row = Row>(statement: Statement) => Promise<R[]>;
 /** Reads in a transaction that sees one moment. */
 export interface Snapshot extends Run {
   /**
-   * What `read` makes of a query's rows, each a line of columns parted by tabs, sent by COPY (columnOf): several times as quick as parsed rows, for many. The query has no
-   * parameters, only literals.
+   * What `read` makes of a query's rows, each a line of columns parted by tabs, sent by COPY (columnOf): several times as
+   * quick as parsed rows, for many. The query has no parameters, only literals.
    */
   copy<T>(query: RawBuilder<unknown>, read: (line: string) => T): Promise<T[]>;
 }

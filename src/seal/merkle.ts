@@ -94,30 +94,6 @@ export async function hashRanges(ranges: readonly Range[], read: ReadNodes): Pro
   });
 }
 
-/** RFC 9162, section 2.1.3.2. */
-export function verifyInclusion(
-  leaf: Uint8Array,
-  index: number,
-  size: number,
-  path: readonly Uint8Array[],
-  root: Uint8Array,
-): boolean {
-  if (!isCount(index) || !isCount(size) || index >= size || !path.every(isHash)) return false;
-  let [fn, sn] = [index, size - 1];
-  let r: Uint8Array = leaf;
-  for (const p of path) {
-    if (sn === 0) return false;
-    if (isOdd(fn) || fn === sn) {
-      r = nodeHash(p, r);
-      while (!isOdd(fn) && fn !== 0) [fn, sn] = [half(fn), half(sn)];
-    } else {
-      r = nodeHash(r, p);
-    }
-    [fn, sn] = [half(fn), half(sn)];
-  }
-  return sn === 0 && Buffer.compare(r, root) === 0;
-}
-
 /** RFC 9162, section 2.1.4.2; of equal sizes the roots must be equal and the path empty. */
 export function verifyConsistency(
   first: number,
