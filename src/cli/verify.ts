@@ -17,7 +17,6 @@ import { lastLine, linesOf } from './export-file.js';
 import { Finding, type Frame } from './frame.js';
 import { uuidOption } from './options.js';
 import { readKeyFile } from './verifier-keys.js';
-import { VerifyWorkers } from './verify-workers.js';
 
 interface VerifyOptions {
   tenant?: string;
@@ -104,9 +103,8 @@ async function verifyStored(
       const verified = await database.read(tenantId, async (run) => {
         const snapshot = await exportSnapshot(run, url, tenantId);
         await using joined = await joinSnapshot(snapshot);
-        await using elsewhere = new VerifyWorkers(snapshot);
         const beside = joined.run;
-        return await verifyTenant(run, tenantId, { keys, kept, report, onProgress, beside, elsewhere });
+        return await verifyTenant(run, tenantId, { keys, kept, report, onProgress, beside });
       });
       return { tenantId, ...verified };
     } catch (error) {

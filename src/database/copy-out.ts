@@ -1,34 +1,125 @@
 import type { ClientBase } from 'pg';
 import { to } from 'pg-copy-streams';
 
-const NEWLINE = 0x0a;
+/** Signature, flags and the length of what may follow them: 11, 4 and 4 bytes. */
+const HEADER_BYTES = 19;
+
+/** Hex digits of a byte: of its upper half, of its lower half. */
+export const UPPER_DIGIT = Uint8Array.from({ length: 256 }, (_, byte) =>
+  (byte >> 4).toString(16).charCodeAt(0),
+);
+export const LOWER_DIGIT = Uint8Array.from({ length: 256 }, (_, byte) =>
+  (byte & 15).toString(16).charCodeAt(0),
+);
+
+/** A row in the binary format of COPY: a column's bytes are those from its start on. Its fields change with the next row. */
+export class CopiedRow {
+  bytes: Buffer = Buffer.alloc(0);
+  readonly starts: Int32Array;
+  /** In bytes; -1 where the column is null. */
+  readonly lengths: Int32Array;
+
+  constructor(readonly columns: number) {
+    this.starts = new Int32Array(columns);
+    this.lengths = new Int32Array(columns);
+  }
+
+  /** Takes the row that begins there; answers where the next one does, -1 where not all of it is there yet. */
+  take(bytes: Buffer, start: number): number {
+    let at = start + 2;
+    if (at > bytes.length) return -1;
+    for (let column = 0; column < this.columns; column += 1) {
+      if (at + 4 > bytes.length) return -1;
+      const length = bytes.readInt32BE(at);
+      at += 4;
+      this.starts[column] = at;
+      this.lengths[column] = length;
+      if (length > 0) at += length;
+    }
+    this.bytes = bytes;
+    return at <= bytes.length ? at : -1;
+  }
+
+  isNull(column: number): boolean {
+    return this.lengths[column]! < 0;
+  }
+
+  smallint(column: number): number {
+    return this.bytes.readInt16BE(this.starts[column]!);
+  }
+
+  /** Columns of type bigint, up to 2^53 - 1 either way. */
+  bigint(column: number): number {
+    const at = this.starts[column]!;
+    return this.bytes.readInt32BE(at) * 2 ** 32 + this.bytes.readUInt32BE(at + 4);
+  }
+
+  text(column: number): string {
+    const at = this.starts[column]!;
+    return this.bytes.toString('utf8', at, at + this.lengths[column]!);
+  }
+
+  /** A column's bytes, a letter each, to look things up by. */
+  key(column: number): string {
+    const at = this.starts[column]!;
+    return this.bytes.toString('latin1', at, at + this.lengths[column]!);
+  }
+
+  copy(column: number): Buffer {
+    const at = this.starts[column]!;
+    return Buffer.from(this.bytes.subarray(at, at + this.lengths[column]!));
+  }
+
+  /** Whether a column's bytes are what this lower-case hex says. */
+  isHex(column: number, hex: string): boolean {
+    const { bytes } = this;
+    const length = this.lengths[column]!;
+    const from = this.starts[column]!;
+    if (2 * length !== hex.length) return false;
+    for (let at = 0; at < length; at += 1) {
+      const byte = bytes[from + at]!;
+      if (hex.charCodeAt(2 * at) !== UPPER_DIGIT[byte] || hex.charCodeAt(2 * at + 1) !== LOWER_DIGIT[byte])
+        return false;
+    }
+    return true;
+  }
+
+  /** Whether two columns have the same bytes. */
+  isSame(one: number, other: number): boolean {
+    const { bytes, starts, lengths } = this;
+    const [first, second, length] = [starts[one]!, starts[other]!, lengths[one]!];
+    if (length !== lengths[other]) return false;
+    for (let at = 0; at < length; at += 1) if (bytes[first + at] !== bytes[second + at]) return false;
+    return true;
+  }
+}
 
 /**
- * What `read` makes of each row of a query, a line by COPY TO in the text format (PostgreSQL's manual, COPY, "Text Format").
- * Rows are read as they come, so that of many only what is made of them takes memory.
+ * Hands each row of a query to `read`, as it comes, so that of many only what is made of them takes memory (PostgreSQL's
+ * manual, COPY, "Binary Format").
  */
-export async function copyOut<T>(client: ClientBase, query: string, read: (line: string) => T): Promise<T[]> {
-  const rows: T[] = [];
+export async function copyOut(
+  client: ClientBase,
+  query: string,
+  columns: number,
+  read: (row: CopiedRow) => void,
+): Promise<void> {
+  const row = new CopiedRow(columns);
   let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of client.query(to(`copy (${query}) to stdout`))) {
+  let start = HEADER_BYTES;
+  for await (const chunk of client.query(to(`copy (${query}) to stdout (format binary)`))) {
     const bytes: Buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    let start = 0;
-    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
-      // Line by line, so that one letter past Latin-1 does not widen the text of all.
-      rows.push(read(bytes.toString('utf8', start, end)));
-      start = end + 1;
+    while (start + 2 <= bytes.length && bytes.readInt16BE(start) === columns) {
+      const next = row.take(bytes, start);
+      if (next < 0) break;
+      read(row);
+      start = next;
     }
-    rest = bytes.subarray(start);
+    rest = bytes.subarray(Math.min(start, bytes.length));
+    start = Math.max(start - bytes.length, 0);
   }
-  return rows;
+  if (rest.length !== 2 || rest.readInt16BE() !== -1)
+    throw new Error(
+      `expected rows of ${columns} columns from COPY, got ${rest.length} bytes of something else`,
+    );
 }
-
-/** One of the columns of a line, which tabs part. */
-export function columnOf(field: string): string | null {
-  if (!field.includes('\\')) return field;
-  return field === '\\N'
-    ? null
-    : field.replace(/\\(.)/g, (_, escaped: string) => ESCAPES[escaped] ?? escaped);
-}
-
-const ESCAPES: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };

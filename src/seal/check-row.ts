@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import { columnOf } from '../database/copy-out.js';
 import type { Row } from '../database/run.js';
 import { foldEmail } from '../log/filter.js';
 import { ORIGINS, SEVERITIES } from '../log/log-entry.entity.js';
@@ -7,7 +6,7 @@ import { instant } from '../log/reader.js';
 import { searchText } from '../log/search-text.js';
 import { hashData, hashIdentity, hashLeaf, type SealableEntry } from './leaf.js';
 
-/** Every column of an entry by the name `e`, as text, in the order that readEntryRow takes. */
+/** Every column of an entry by the name `e`, as text. */
 const COLUMNS = {
   id: 'e.id',
   tenant_id: 'e.tenant_id',
@@ -59,39 +58,6 @@ type Always =
   | 'occurred_at'
   | 'created_at'
   | 'identity_digest';
-
-/** A row of ROW_COLUMNS as COPY sends it; written out because this runs for every entry. */
-export function readEntryRow(line: string): EntryRow {
-  const fields = line.split('\t');
-  return {
-    id: columnOf(fields[0]!),
-    tenant_id: columnOf(fields[1]!),
-    module: columnOf(fields[2]!),
-    action: columnOf(fields[3]!),
-    severity: columnOf(fields[4]!),
-    origin: columnOf(fields[5]!),
-    actor_id: columnOf(fields[6]!),
-    actor_email: columnOf(fields[7]!),
-    actor_email_folded: columnOf(fields[8]!),
-    actor_name: columnOf(fields[9]!),
-    on_behalf_of_id: columnOf(fields[10]!),
-    client_id: columnOf(fields[11]!),
-    resource_type: columnOf(fields[12]!),
-    resource_id: columnOf(fields[13]!),
-    ip_address: columnOf(fields[14]!),
-    user_agent: columnOf(fields[15]!),
-    request_id: columnOf(fields[16]!),
-    occurred_at: columnOf(fields[17]!),
-    created_at: columnOf(fields[18]!),
-    identity_salt: columnOf(fields[19]!),
-    data_salt: columnOf(fields[20]!),
-    identity_digest: columnOf(fields[21]!),
-    data_digest: columnOf(fields[22]!),
-    erased_at: columnOf(fields[23]!),
-    data: columnOf(fields[24]!),
-    search_text: columnOf(fields[25]!),
-  } as EntryRow;
-}
 
 export interface CheckedRow {
   id: string;

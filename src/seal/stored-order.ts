@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
+import type { CopiedRow } from '../database/copy-out.js';
 import type { Row, Run, Snapshot } from '../database/run.js';
-import { type CheckedRow, checkRow, ROW_COLUMNS, readEntryRow } from './check-row.js';
+import { type CheckedRow, checkRow, type EntryRow, ROW_COLUMNS } from './check-row.js';
 import { TILE_WIDTH } from './frontier.js';
+import { QUICK_COLUMNS, QUICK_WIDTH, QuickCheck } from './quick-check.js';
 import { CHECKPOINT_COLUMNS, type StoredCheckpoint, toCheckpoint } from './stored-tree.js';
 
 /** A place in the tenant's order as it is stored. */
@@ -21,22 +23,13 @@ export interface StoredPage {
   /** The last one that there may be. */
   until: number;
   tiles: Map<number, StoredTile>;
-  /** Leaf hashes of all its places, one after the other, where somebody else found each of them well. */
+  /**
+   * Leaf hashes of all its places, one after the other, where every place is there, with an entry that is as the order
+   * has it and was never erased; otherwise null.
+   */
   leaves: Buffer | null;
-  /** Those that are there, in order; empty where `leaves` is not null. */
-  places: StoredPlace[];
-}
-
-/** Reads a page and answers its leaf hashes; null where anything is to be said of it (checkPage). */
-export type CheckPage = (after: number, until: number) => Promise<Buffer | null>;
-
-/** Others that check pages, in the same snapshot. */
-export interface Elsewhere {
-  check: CheckPage;
-  /** Pages that they have before them at a time. */
-  ahead: number;
-  /** Entries that a log has at the least for it to pay. */
-  least: number;
+  /** Those that are there, in order. */
+  places(): StoredPlace[];
 }
 
 /** Pages that are asked for before their turn, so that the database reads while whoever asks works on one. */
@@ -48,14 +41,13 @@ export async function* walkPages(
   tenantId: string,
   until: number,
   width: number,
-  elsewhere: Elsewhere | null,
 ): AsyncGenerator<StoredPage> {
-  const most = elsewhere?.ahead ?? PAGES_AHEAD;
+  const quick = new QuickCheck();
   const ahead: Promise<StoredPage>[] = [];
   let next = 0;
   while (next < until || ahead.length > 0) {
-    for (; next < until && ahead.length <= most; next += width) {
-      const page = readPage(run, tenantId, next, Math.min(next + width, until), elsewhere?.check);
+    for (; next < until && ahead.length <= PAGES_AHEAD; next += width) {
+      const page = readPage(run, tenantId, next, Math.min(next + width, until), quick);
       // It is awaited, and its fault told, in its turn.
       page.catch(() => {});
       ahead.push(page);
@@ -64,79 +56,134 @@ export async function* walkPages(
   }
 }
 
+/** Places by their number in a page, not in the log. */
+interface Order {
+  seqs: number[];
+  /** Ids of the entries, a letter a byte. */
+  keys: string[];
+  leafHashes: Buffer[];
+}
+
 async function readPage(
   run: Snapshot,
   tenantId: string,
   after: number,
   until: number,
-  check: CheckPage = async () => null,
+  quick: QuickCheck,
 ): Promise<StoredPage> {
   const tiles = readTiles(run, tenantId, 0, after / TILE_WIDTH, Math.ceil(until / TILE_WIDTH));
-  const leaves = await check(after, until);
-  const places = leaves ? [] : await readPlaces(run, tenantId, after, until);
-  return { after, until, tiles: await tiles, leaves, places };
+  tiles.catch(() => {});
+  const order = await readOrder(run, tenantId, after, until);
+  const well = await findWell(run, tenantId, order, quick);
+  const entries = await checkOthers(run, tenantId, order, well);
+  const { seqs, keys, leafHashes } = order;
+  const isWhole = well.every(Boolean) && seqs.every((seq, at) => seq === after + at + 1);
+  const places = () =>
+    seqs.map((seq, at) => {
+      const entryId = uuidOf(keys[at]!);
+      const leafHash = leafHashes[at]!;
+      const entry = well[at]
+        ? { id: entryId, leaf: leafHash, wrong: [], erasedAt: null }
+        : (entries.get(entryId) ?? null);
+      return { seq, entryId, leafHash, entry };
+    });
+  return {
+    after,
+    until,
+    tiles: await tiles,
+    leaves: isWhole && seqs.length === until - after ? Buffer.concat(leafHashes) : null,
+    places,
+  };
 }
 
-/** Places after `after` up to `until`, those that are there, in order. */
-export async function readPlaces(
-  run: Snapshot,
-  tenantId: string,
-  after: number,
-  until: number,
-): Promise<StoredPlace[]> {
-  const order = await run.copy(
+async function readOrder(run: Snapshot, tenantId: string, after: number, until: number): Promise<Order> {
+  const order: Order = { seqs: [], keys: [], leafHashes: [] };
+  await run.copy(
     sql`
-    select seq, entry_id, encode(leaf_hash, 'hex') from reel_log_sequence
+    select seq, entry_id, leaf_hash from reel_log_sequence
     where tenant_id = ${sql.lit(tenantId)}::uuid and seq > ${sql.lit(after)} and seq <= ${sql.lit(until)} order by seq`,
-    (line) => {
-      const [seq, entryId, leafHash] = line.split('\t');
-      return { seq: Number(seq), entryId: entryId!, leafHash: Buffer.from(leafHash!, 'hex') };
+    3,
+    (row) => {
+      order.seqs.push(row.bigint(0));
+      order.keys.push(row.key(1));
+      order.leafHashes.push(row.copy(2));
     },
   );
-  const ids = order.map(({ entryId }) => entryId);
-  const entries = new Map((await readEntries(run, tenantId, ids)).map((entry) => [entry.id, entry]));
-  return order.map((place) => ({ ...place, entry: entries.get(place.entryId) ?? null }));
-}
-
-/** Leaf hashes of a page all of whose places are there, each with an entry that is as the order has it and was never erased; otherwise null. */
-export async function checkPage(
-  run: Snapshot,
-  tenantId: string,
-  after: number,
-  until: number,
-): Promise<Buffer | null> {
-  const places = await readPlaces(run, tenantId, after, until);
-  const isWell = places.every(
-    ({ seq, leafHash, entry }, at) =>
-      seq === after + at + 1 &&
-      entry?.wrong.length === 0 &&
-      entry.erasedAt === null &&
-      entry.leaf.equals(leafHash),
-  );
-  return isWell && places.length === until - after
-    ? Buffer.concat(places.map(({ leafHash }) => leafHash))
-    : null;
+  return order;
 }
 
 /** How many times as many entries as are asked for a range of ids may hold and still be the quickest way. */
 const MOST_OTHERS = 3;
 
-/** Neighbours in the order are mostly neighbours by id, too: a range of ids is read in half the time of the ids one by one. */
-async function readEntries(run: Snapshot, tenantId: string, ids: readonly string[]): Promise<CheckedRow[]> {
-  if (ids.length === 0) return [];
-  const sorted = ids.toSorted();
-  const [first, last] = [sql.lit(sorted[0]!), sql.lit(sorted.at(-1)!)];
-  const most = MOST_OTHERS * ids.length;
+/**
+ * By place whether its entry is there, as the order has it, and plain (QuickCheck). Neighbours in the order are mostly
+ * neighbours by id, too: a range of ids is read in half the time of the ids one by one.
+ */
+async function findWell(
+  run: Snapshot,
+  tenantId: string,
+  { keys, leafHashes }: Order,
+  quick: QuickCheck,
+): Promise<boolean[]> {
+  const well = keys.map(() => false);
+  if (keys.length === 0) return well;
+  const places = new Map(keys.map((key, at) => [key, at]));
+  let [first, last] = [keys[0]!, keys[0]!];
+  for (const key of keys) {
+    if (key < first) first = key;
+    else if (key > last) last = key;
+  }
+  const most = MOST_OTHERS * keys.length;
   const entries = sql`
-    select ${ROW_COLUMNS} from reel_log_entries e where e.tenant_id = ${sql.lit(tenantId)}::uuid`;
-  const check = (line: string) => checkRow(readEntryRow(line));
-  const rows = await run.copy(
-    sql`${entries} and e.id >= ${first}::uuid and e.id <= ${last}::uuid limit ${sql.lit(most + 1)}`,
+    select ${QUICK_COLUMNS} from reel_log_entries e where e.tenant_id = ${sql.lit(tenantId)}::uuid`;
+  let rows = 0;
+  const check = (row: CopiedRow) => {
+    rows += 1;
+    const at = places.get(row.key(0));
+    if (at === undefined) return;
+    const leaf = quick.leafOf(row);
+    well[at] = leaf !== null && leafHashes[at]!.toString('hex') === leaf;
+  };
+  await run.copy(
+    sql`${entries} and e.id >= ${sql.lit(uuidOf(first))}::uuid and e.id <= ${sql.lit(uuidOf(last))}::uuid
+    limit ${sql.lit(most + 1)}`,
+    QUICK_WIDTH,
     check,
   );
-  if (rows.length <= most) return rows;
-  return run.copy(sql`${entries} and e.id in (${sql.join(ids.map((id) => sql.lit(id)))})`, check);
+  if (rows > most)
+    await run.copy(
+      sql`${entries} and e.id in (${sql.join(keys.map((key) => sql.lit(uuidOf(key))))})`,
+      QUICK_WIDTH,
+      check,
+    );
+  return well;
 }
+
+/** Each may have some hundred kilobytes of text. */
+const OTHERS_AT_ONCE = 200;
+
+/** The entries of the places that were not found well, checked one by one. */
+async function checkOthers(
+  run: Snapshot,
+  tenantId: string,
+  { keys }: Order,
+  well: readonly boolean[],
+): Promise<Map<string, CheckedRow>> {
+  const ids = keys.filter((_, at) => !well[at]).map(uuidOf);
+  const entries = new Map<string, CheckedRow>();
+  for (let at = 0; at < ids.length; at += OTHERS_AT_ONCE) {
+    const rows = await run<EntryRow>(sql`
+      select ${ROW_COLUMNS} from reel_log_entries e
+      where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids.slice(at, at + OTHERS_AT_ONCE)}::uuid[])`);
+    for (const row of rows) entries.set(row.id, checkRow(row));
+  }
+  return entries;
+}
+
+const uuidOf = (key: string) =>
+  Buffer.from(key, 'latin1')
+    .toString('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
 export async function lastSequence(run: Run, tenantId: string): Promise<number> {
   const [row] = await run<{ last: string | null }>(

@@ -5,9 +5,7 @@ import { splitHashes, TILE_WIDTH } from './frontier.js';
 import { HASH_BYTES } from './merkle.js';
 import type { Verifier } from './note.js';
 import {
-  type Elsewhere,
   lastSequence,
-  readPlaces,
   readStrayTiles,
   readTiles,
   type StoredPage,
@@ -32,8 +30,6 @@ export interface VerifyOptions {
   report: Report;
   /** Another connection that sees the same, for what may be asked meanwhile. */
   beside?: Run;
-  /** Checks pages beside this thread. */
-  elsewhere?: Elsewhere;
   /** Told now and then how many places of how many are done. */
   onProgress?: (done: number, size: number) => void;
 }
@@ -83,11 +79,10 @@ export async function verifyTenant(
     async (level, index) => (await readTiles(run, tenantId, level, index, index + 1)).get(index),
   );
 
-  const elsewhere = options.elsewhere && size >= options.elsewhere.least ? options.elsewhere : null;
-  for await (const page of walkPages(run, tenantId, size, PAGE, elsewhere)) {
+  for await (const page of walkPages(run, tenantId, size, PAGE)) {
     const { after, until, tiles } = page;
     const leaves = isWell(page) && !judge.hasEmptied(after, until) ? page.leaves : null;
-    const places = page.leaves && !leaves ? await readPlaces(run, tenantId, after, until) : page.places;
+    const places = leaves ? [] : page.places();
     const slots = slotsOf(places, after, until);
     for (let start = after; start < until; start += TILE_WIDTH) {
       const [from, end] = [start - after, start - after + TILE_WIDTH];
@@ -112,7 +107,7 @@ export async function verifyTenant(
   return { size, root: tree.root(), faults };
 }
 
-/** Whether a page that was found well elsewhere is of full tiles that have the same hashes. */
+/** Whether a page whose entries are well is of full tiles that have the same hashes. */
 const isWell = ({ after, until, leaves, tiles }: StoredPage): boolean =>
   leaves !== null &&
   until % TILE_WIDTH === 0 &&
