@@ -123,7 +123,11 @@ async function verify(tenantId = TENANT): Promise<{ size: number; faults: Fault[
   const { run } = runOn(meddler);
   const keys = await readKeys({ system: run });
   const faults: Fault[] = [];
-  const { size } = await verifyTenant(run, tenantId, { keys, report: (fault) => faults.push(fault) });
+  const { size } = await verifyTenant(run, tenantId, {
+    beside: run,
+    keys,
+    report: (fault) => faults.push(fault),
+  });
   return { size, faults };
 }
 

@@ -75,7 +75,7 @@ async function faults(tenantId: string): Promise<string[]> {
   const found: Fault[] = [];
   const keys = await readKeys(database);
   await database.read(tenantId, (run) =>
-    verifyTenant(run, tenantId, { keys, report: (fault) => found.push(fault) }),
+    verifyTenant(run, tenantId, { beside: run, keys, report: (fault) => found.push(fault) }),
   );
   return found.map(faultLine);
 }

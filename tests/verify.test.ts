@@ -49,7 +49,7 @@ async function verify(tenantId: string, kept: { size: number; root: Buffer } | n
   const faults: Fault[] = [];
   const keys = await readKeys(trail.database);
   const verified = await trail.database.read(tenantId, (run) =>
-    verifyTenant(run, tenantId, { keys, kept, report: (fault) => faults.push(fault) }),
+    verifyTenant(run, tenantId, { beside: run, keys, kept, report: (fault) => faults.push(fault) }),
   );
   expect(verified.faults).toBe(faults.length);
   return {
@@ -489,7 +489,7 @@ describe('checkpoints', () => {
     ]);
     const faults: Fault[] = [];
     await trail.database.read(other, (run) =>
-      verifyTenant(run, other, { keys: [], report: (fault) => faults.push(fault) }),
+      verifyTenant(run, other, { beside: run, keys: [], report: (fault) => faults.push(fault) }),
     );
     expect(faults).toEqual([
       { kind: 'checkpoint', sequence: 5, detail: 'its note is not signed by a known key' },

@@ -12,6 +12,17 @@ export const LOWER_DIGIT = Uint8Array.from({ length: 256 }, (_, byte) =>
   (byte & 15).toString(16).charCodeAt(0),
 );
 
+/** Whether bytes are what this lower-case hex says. */
+export function isHexOf(hex: string, bytes: Uint8Array, from: number, length: number): boolean {
+  if (2 * length !== hex.length) return false;
+  for (let at = 0; at < length; at += 1) {
+    const byte = bytes[from + at]!;
+    if (hex.charCodeAt(2 * at) !== UPPER_DIGIT[byte] || hex.charCodeAt(2 * at + 1) !== LOWER_DIGIT[byte])
+      return false;
+  }
+  return true;
+}
+
 /** A row in the binary format of COPY: a column's bytes are those from its start on. Its fields change with the next row. */
 export class CopiedRow {
   bytes: Buffer = Buffer.alloc(0);
@@ -59,38 +70,36 @@ export class CopiedRow {
     return this.bytes.toString('utf8', at, at + this.lengths[column]!);
   }
 
-  /** A column's bytes, a letter each, to look things up by. */
-  key(column: number): string {
-    const at = this.starts[column]!;
-    return this.bytes.toString('latin1', at, at + this.lengths[column]!);
-  }
-
   copy(column: number): Buffer {
-    const at = this.starts[column]!;
-    return Buffer.from(this.bytes.subarray(at, at + this.lengths[column]!));
+    const copy = Buffer.allocUnsafe(Math.max(this.lengths[column]!, 0));
+    this.copyTo(copy, 0, column);
+    return copy;
   }
 
-  /** Whether a column's bytes are what this lower-case hex says. */
-  isHex(column: number, hex: string): boolean {
+  copyTo(target: Uint8Array, start: number, column: number): void {
     const { bytes } = this;
-    const length = this.lengths[column]!;
     const from = this.starts[column]!;
-    if (2 * length !== hex.length) return false;
-    for (let at = 0; at < length; at += 1) {
-      const byte = bytes[from + at]!;
-      if (hex.charCodeAt(2 * at) !== UPPER_DIGIT[byte] || hex.charCodeAt(2 * at + 1) !== LOWER_DIGIT[byte])
-        return false;
-    }
+    const length = this.lengths[column]!;
+    for (let at = 0; at < length; at += 1) target[start + at] = bytes[from + at]!;
+  }
+
+  /** Whether a column's bytes stand in these from a place on. */
+  isAt(column: number, others: Uint8Array, start: number): boolean {
+    const { bytes } = this;
+    const from = this.starts[column]!;
+    const length = this.lengths[column]!;
+    for (let at = 0; at < length; at += 1) if (bytes[from + at] !== others[start + at]) return false;
     return true;
   }
 
   /** Whether two columns have the same bytes. */
   isSame(one: number, other: number): boolean {
-    const { bytes, starts, lengths } = this;
-    const [first, second, length] = [starts[one]!, starts[other]!, lengths[one]!];
-    if (length !== lengths[other]) return false;
-    for (let at = 0; at < length; at += 1) if (bytes[first + at] !== bytes[second + at]) return false;
-    return true;
+    return this.lengths[one] === this.lengths[other] && this.isAt(one, this.bytes, this.starts[other]!);
+  }
+
+  /** Whether a column's bytes are what this lower-case hex says. */
+  isHex(column: number, hex: string): boolean {
+    return isHexOf(hex, this.bytes, this.starts[column]!, this.lengths[column]!);
   }
 }
 

@@ -12,12 +12,12 @@ const MOST_TRIES = 20_000;
  * lead to a root, those recomputed from the entries may, or an exchange of two, or a leaf that was found elsewhere. What
  * nothing tells stays as it is stored. `frontier` has everything before.
  */
-export function repairEdge(
+export async function repairEdge(
   frontier: Frontier,
   slots: readonly (StoredPlace | null)[],
   milestones: readonly Milestone[],
-  loose: readonly Buffer[],
-): (Buffer | null)[] {
+  loose: () => Promise<readonly Buffer[]>,
+): Promise<(Buffer | null)[]> {
   let leaves: Leaves = slots.map((place) => place?.leafHash ?? null);
   const start = frontier.size;
   const good = frontier.copy();
@@ -31,7 +31,7 @@ export function repairEdge(
       return grown.root().equals(root);
     };
     let isFound = false;
-    for (const candidate of candidates(leaves, slots, from, until, loose)) {
+    for await (const candidate of candidates(leaves, slots, from, until, loose)) {
       if (!leads(candidate)) continue;
       leaves = candidate;
       isFound = true;
@@ -44,18 +44,18 @@ export function repairEdge(
 }
 
 /** What may have been sealed from `from` to `until`, the likelier first. */
-function* candidates(
+async function* candidates(
   leaves: Leaves,
   slots: readonly (StoredPlace | null)[],
   from: number,
   until: number,
-  loose: readonly Buffer[],
-): Generator<Leaves> {
+  loose: () => Promise<readonly Buffer[]>,
+): AsyncGenerator<Leaves> {
   const missing = leaves.slice(from, until).filter((leaf) => leaf === null).length;
   if (missing > 1) return;
   if (missing === 1) {
     const at = leaves.indexOf(null, from);
-    for (const leaf of loose.slice(0, MOST_TRIES)) yield leaves.with(at, leaf);
+    for (const leaf of (await loose()).slice(0, MOST_TRIES)) yield leaves.with(at, leaf);
     return;
   }
   yield leaves;
@@ -63,6 +63,7 @@ function* candidates(
   yield leaves.map((leaf, at) => (at >= from && at < until ? recomputed(at) : leaf));
   // One hash of the order was changed, and other entries too.
   for (let at = from; at < until; at += 1) yield leaves.with(at, recomputed(at));
+  const others = await loose();
   let tries = 0;
   for (let i = from; i < until; i += 1) {
     for (let j = i + 1; j < leaves.length && tries < MOST_TRIES; j += 1) {
@@ -71,7 +72,7 @@ function* candidates(
       tries += 1;
       yield leaves.with(i, other).with(j, leaves[i]!);
     }
-    for (const leaf of loose) {
+    for (const leaf of others) {
       tries += 1;
       if (tries < MOST_TRIES) yield leaves.with(i, leaf);
     }

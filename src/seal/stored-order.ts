@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { CopiedRow } from '../database/copy-out.js';
+import { type CopiedRow, isHexOf } from '../database/copy-out.js';
 import type { Row, Run, Snapshot } from '../database/run.js';
 import { type CheckedRow, checkRow, type EntryRow, ROW_COLUMNS } from './check-row.js';
 import { TILE_WIDTH } from './frontier.js';
@@ -24,10 +24,10 @@ export interface StoredPage {
   until: number;
   tiles: Map<number, StoredTile>;
   /**
-   * Leaf hashes of all its places, one after the other, where every place is there, with an entry that is as the order
-   * has it and was never erased; otherwise null.
+   * Leaf hashes of all its places, where every place is there, with an entry that is as the order has it and was never
+   * erased; otherwise null.
    */
-  leaves: Buffer | null;
+  leaves: readonly Buffer[] | null;
   /** Those that are there, in order. */
   places(): StoredPlace[];
 }
@@ -42,7 +42,7 @@ export async function* walkPages(
   until: number,
   width: number,
 ): AsyncGenerator<StoredPage> {
-  const quick = new QuickCheck();
+  const quick = new QuickCheck(tenantId);
   const ahead: Promise<StoredPage>[] = [];
   let next = 0;
   while (next < until || ahead.length > 0) {
@@ -56,11 +56,11 @@ export async function* walkPages(
   }
 }
 
-/** Places by their number in a page, not in the log. */
+/** The places of a page that are there, without their entries. */
 interface Order {
   seqs: number[];
-  /** Ids of the entries, a letter a byte. */
-  keys: string[];
+  /** Of the entries, 16 bytes each. */
+  ids: Buffer[];
   leafHashes: Buffer[];
 }
 
@@ -76,11 +76,11 @@ async function readPage(
   const order = await readOrder(run, tenantId, after, until);
   const well = await findWell(run, tenantId, order, quick);
   const entries = await checkOthers(run, tenantId, order, well);
-  const { seqs, keys, leafHashes } = order;
+  const { seqs, ids, leafHashes } = order;
   const isWhole = well.every(Boolean) && seqs.every((seq, at) => seq === after + at + 1);
   const places = () =>
     seqs.map((seq, at) => {
-      const entryId = uuidOf(keys[at]!);
+      const entryId = uuidOf(ids[at]!);
       const leafHash = leafHashes[at]!;
       const entry = well[at]
         ? { id: entryId, leaf: leafHash, wrong: [], erasedAt: null }
@@ -91,13 +91,13 @@ async function readPage(
     after,
     until,
     tiles: await tiles,
-    leaves: isWhole && seqs.length === until - after ? Buffer.concat(leafHashes) : null,
+    leaves: isWhole && seqs.length === until - after ? leafHashes : null,
     places,
   };
 }
 
 async function readOrder(run: Snapshot, tenantId: string, after: number, until: number): Promise<Order> {
-  const order: Order = { seqs: [], keys: [], leafHashes: [] };
+  const order: Order = { seqs: [], ids: [], leafHashes: [] };
   await run.copy(
     sql`
     select seq, entry_id, leaf_hash from reel_log_sequence
@@ -105,7 +105,7 @@ async function readOrder(run: Snapshot, tenantId: string, after: number, until: 
     3,
     (row) => {
       order.seqs.push(row.bigint(0));
-      order.keys.push(row.key(1));
+      order.ids.push(row.copy(1));
       order.leafHashes.push(row.copy(2));
     },
   );
@@ -122,42 +122,64 @@ const MOST_OTHERS = 3;
 async function findWell(
   run: Snapshot,
   tenantId: string,
-  { keys, leafHashes }: Order,
+  { ids, leafHashes }: Order,
   quick: QuickCheck,
 ): Promise<boolean[]> {
-  const well = keys.map(() => false);
-  if (keys.length === 0) return well;
-  const places = new Map(keys.map((key, at) => [key, at]));
-  let [first, last] = [keys[0]!, keys[0]!];
-  for (const key of keys) {
-    if (key < first) first = key;
-    else if (key > last) last = key;
-  }
-  const most = MOST_OTHERS * keys.length;
+  const well = ids.map(() => false);
+  if (ids.length === 0) return well;
+  const most = MOST_OTHERS * ids.length;
   const entries = sql`
     select ${QUICK_COLUMNS} from reel_log_entries e where e.tenant_id = ${sql.lit(tenantId)}::uuid`;
+  const placeOf = placesByRow(ids);
   let rows = 0;
   const check = (row: CopiedRow) => {
     rows += 1;
-    const at = places.get(row.key(0));
+    const at = placeOf(row);
     if (at === undefined) return;
     const leaf = quick.leafOf(row);
-    well[at] = leaf !== null && leafHashes[at]!.toString('hex') === leaf;
+    const leafHash = leafHashes[at]!;
+    well[at] = leaf !== null && isHexOf(leaf, leafHash, 0, leafHash.length);
   };
+  const [first, last] = rangeOf(ids);
   await run.copy(
-    sql`${entries} and e.id >= ${sql.lit(uuidOf(first))}::uuid and e.id <= ${sql.lit(uuidOf(last))}::uuid
-    limit ${sql.lit(most + 1)}`,
+    sql`${entries} and e.id >= ${sql.lit(first)}::uuid and e.id <= ${sql.lit(last)}::uuid limit ${sql.lit(most + 1)}`,
     QUICK_WIDTH,
     check,
   );
   if (rows > most)
     await run.copy(
-      sql`${entries} and e.id in (${sql.join(keys.map((key) => sql.lit(uuidOf(key))))})`,
+      sql`${entries} and e.id in (${sql.join(ids.map((id) => sql.lit(uuidOf(id))))})`,
       QUICK_WIDTH,
       check,
     );
   return well;
 }
+
+/** Finds the place of a row by its first column: mostly the one after that of the row before. */
+function placesByRow(ids: readonly Buffer[]): (row: CopiedRow) => number | undefined {
+  let next = 0;
+  let known: Map<string, number> | null = null;
+  return (row) => {
+    const expected = ids[next];
+    if (expected && row.isAt(0, expected, 0)) return next++;
+    known ??= new Map(ids.map((id, at) => [id.toString('latin1'), at]));
+    const at = known.get(row.copy(0).toString('latin1'));
+    if (at !== undefined) next = at + 1;
+    return at;
+  };
+}
+
+/** The smallest and the largest id. */
+function rangeOf(ids: readonly Buffer[]): [string, string] {
+  let [first, last] = [ids[0]!, ids[0]!];
+  for (const id of ids) {
+    if (id.compare(first) < 0) first = id;
+    else if (id.compare(last) > 0) last = id;
+  }
+  return [uuidOf(first), uuidOf(last)];
+}
+
+const uuidOf = (bytes: Buffer) => bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
 /** Each may have some hundred kilobytes of text. */
 const OTHERS_AT_ONCE = 200;
@@ -166,24 +188,19 @@ const OTHERS_AT_ONCE = 200;
 async function checkOthers(
   run: Snapshot,
   tenantId: string,
-  { keys }: Order,
+  { ids }: Order,
   well: readonly boolean[],
 ): Promise<Map<string, CheckedRow>> {
-  const ids = keys.filter((_, at) => !well[at]).map(uuidOf);
+  const others = ids.filter((_, at) => !well[at]).map(uuidOf);
   const entries = new Map<string, CheckedRow>();
-  for (let at = 0; at < ids.length; at += OTHERS_AT_ONCE) {
+  for (let at = 0; at < others.length; at += OTHERS_AT_ONCE) {
     const rows = await run<EntryRow>(sql`
       select ${ROW_COLUMNS} from reel_log_entries e
-      where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids.slice(at, at + OTHERS_AT_ONCE)}::uuid[])`);
+      where e.tenant_id = ${tenantId}::uuid and e.id = any (${others.slice(at, at + OTHERS_AT_ONCE)}::uuid[])`);
     for (const row of rows) entries.set(row.id, checkRow(row));
   }
   return entries;
 }
-
-const uuidOf = (key: string) =>
-  Buffer.from(key, 'latin1')
-    .toString('hex')
-    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
 export async function lastSequence(run: Run, tenantId: string): Promise<number> {
   const [row] = await run<{ last: string | null }>(

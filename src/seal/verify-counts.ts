@@ -9,6 +9,12 @@ import { placeBefore } from './stored-order.js';
 
 const COARSER = [SPAN_MINUTES.day, SPAN_MINUTES.block];
 
+/** The quarters of an hour put together. */
+const ofSpan = (minutes: number) => sql`
+  select ${sql.lit(minutes)} as span, date_bin(make_interval(mins => ${sql.lit(minutes)}), bucket, timestamptz 'epoch') as bucket,
+    client_id, module, severity, sum(n) as n
+  from quarters group by 1, 2, 3, 4, 5`;
+
 /** Somebody may have put an entry further off than intervals reach. */
 const CREATED = sql`least(greatest(e.created_at, timestamptz '0001-01-01 00:00:00Z'), timestamptz '9999-12-31 23:59:59Z')`;
 
@@ -36,16 +42,29 @@ export const readWrongCounts = (
       where e.tenant_id = ${tenantId}::uuid and not (e.id = any (${extras}::uuid[]))
         and not exists (select from reel_log_inbox i where i.tenant_id = e.tenant_id and i.entry_id = e.id)
       group by 1, 2, 3, 4
+    ), coarser as (
+      ${sql.join(
+        COARSER.map((minutes) => ofSpan(minutes)),
+        sql` union all `,
+      )}
     )
     select span, bucket::text as bucket, client_id, module, severity, sum(kept) as kept, sum(real) as real from (
       select span, bucket, client_id, module, severity, count as kept, 0 as real from reel_log_counts
       where tenant_id = ${tenantId}::uuid
-      union all select 15, bucket, client_id, module, severity, 0, n from quarters
-      union all select s.span, date_bin(make_interval(mins => s.span), bucket, timestamptz 'epoch'), client_id, module, severity, 0, n
-      from quarters cross join unnest(${COARSER}::smallint[]) s(span)
+      union all select ${SPAN_MINUTES.quarter}, bucket, client_id, module, severity, 0, n from quarters
+      union all select span, bucket, client_id, module, severity, 0, n from coarser
     ) both_sides
     group by span, bucket, client_id, module, severity having sum(kept) <> sum(real)
     order by bucket, span, client_id, module, severity`);
+
+/** How many entries the counts have, those that wait for their place not among them. */
+export async function readCounted(run: Run, tenantId: string): Promise<number> {
+  const [row] = await run<{ entries: string }>(
+    sql`select coalesce(sum(count), 0) as entries from reel_log_counts
+      where tenant_id = ${tenantId}::uuid and span = ${SPAN_MINUTES.day}`,
+  );
+  return Number(row?.entries);
+}
 
 export async function tellCounts(
   run: Run,

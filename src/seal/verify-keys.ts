@@ -3,7 +3,7 @@ import type { Run } from '../database/run.js';
 import { KEY_DIGEST } from '../log/key-digest.js';
 import type { Report } from './fault.js';
 
-interface KeyFault {
+export interface KeyFault {
   [column: string]: unknown;
   entry_id: string;
   seq: string | null;
@@ -15,9 +15,9 @@ interface KeyFault {
 /** Told one by one. */
 const MOST = 100_000;
 
-/** Compares every idempotency key with the digest that its entry keeps; `next` is the place of entries that have none yet. */
-export async function verifyKeys(run: Run, tenantId: string, next: number, report: Report): Promise<void> {
-  const rows = await run<KeyFault>(sql`
+/** Idempotency keys that are others than the digests that their entries keep. */
+export const readWrongKeys = (run: Run, tenantId: string): Promise<KeyFault[]> =>
+  run<KeyFault>(sql`
     select entry_id, idempotency_key, has_digest,
       (select s.seq from reel_log_sequence s where s.tenant_id = ${tenantId}::uuid and s.entry_id = differing.entry_id) as seq,
       exists (select from reel_log_entries e where e.tenant_id = ${tenantId}::uuid and e.id = differing.entry_id) as has_entry
@@ -30,6 +30,9 @@ export async function verifyKeys(run: Run, tenantId: string, next: number, repor
       where e.key_digest is distinct from case when k.entry_id is not null then ${KEY_DIGEST} end
       limit ${MOST}
     ) differing order by seq, entry_id`);
+
+/** `next`: the place of entries that have none yet. */
+export function tellKeys(rows: readonly KeyFault[], next: number, report: Report): void {
   for (const row of rows)
     report({
       kind: 'changed',

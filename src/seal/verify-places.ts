@@ -27,8 +27,8 @@ export class PlaceJudge {
   constructor(
     private readonly excuses: Excuses,
     private readonly report: Report,
-    /** Leaves of entries that have no place. */
-    private readonly unplaced: readonly Buffer[] = [],
+    /** Reads the entries that have no place. */
+    private readonly readUnplaced: () => Promise<readonly CheckedRow[]>,
   ) {}
 
   /** `sealed`: the hash that the tree has at this place; null where nothing tells any more. */
@@ -86,8 +86,9 @@ export class PlaceJudge {
   }
 
   /** Leaves of entries that were found elsewhere than where they were sealed. */
-  strayLeaves(): Buffer[] {
-    return [...this.unplaced, ...this.suspects.map(({ leaf }) => leaf)];
+  async strayLeaves(): Promise<Buffer[]> {
+    const unplaced = await this.readUnplaced();
+    return [...unplaced.map(({ leaf }) => leaf), ...this.suspects.map(({ leaf }) => leaf)];
   }
 
   /** Tells of the places that had to wait for the others. */

@@ -85,7 +85,7 @@ export class TreeCheck {
     }
     this.waiting = ahead;
     const own = ahead.filter(({ isKept }) => !isKept);
-    return repairEdge(this.frontier, slots, own, this.judge.strayLeaves());
+    return repairEdge(this.frontier, slots, own, () => this.judge.strayLeaves());
   }
 
   private waiting: Milestone[] = [];
