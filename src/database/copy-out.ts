@@ -70,17 +70,10 @@ export class CopiedRow {
     return this.bytes.toString('utf8', at, at + this.lengths[column]!);
   }
 
-  copy(column: number): Buffer {
-    const copy = Buffer.allocUnsafe(Math.max(this.lengths[column]!, 0));
-    this.copyTo(copy, 0, column);
-    return copy;
-  }
-
-  copyTo(target: Uint8Array, start: number, column: number): void {
-    const { bytes } = this;
-    const from = this.starts[column]!;
-    const length = this.lengths[column]!;
-    for (let at = 0; at < length; at += 1) target[start + at] = bytes[from + at]!;
+  /** A column's bytes, a letter each, to look things up by. */
+  latin1(column: number): string {
+    const at = this.starts[column]!;
+    return this.bytes.toString('latin1', at, at + this.lengths[column]!);
   }
 
   /** Whether a column's bytes stand in these from a place on. */
@@ -100,6 +93,52 @@ export class CopiedRow {
   /** Whether a column's bytes are what this lower-case hex says. */
   isHex(column: number, hex: string): boolean {
     return isHexOf(hex, this.bytes, this.starts[column]!, this.lengths[column]!);
+  }
+}
+
+/** Values of one column, all of the same width in bytes, one after the other. */
+export class FixedColumn {
+  bytes: Buffer;
+  count = 0;
+
+  /** `expected`: how many there will be; more may come. */
+  constructor(
+    private readonly width: number,
+    expected: number,
+  ) {
+    this.bytes = Buffer.alloc(width * expected);
+  }
+
+  /** One of another width is kept as zeros. */
+  push(row: CopiedRow, column: number): void {
+    const { width } = this;
+    const start = this.count++ * width;
+    if (start === this.bytes.length) this.bytes = Buffer.concat([this.bytes], 2 * start + width);
+    if (row.lengths[column] !== width) return;
+    const from = row.starts[column]!;
+    for (let at = 0; at < width; at += 1) this.bytes[start + at] = row.bytes[from + at]!;
+  }
+
+  at(index: number): Buffer {
+    return this.bytes.subarray(index * this.width, (index + 1) * this.width);
+  }
+
+  each(): Buffer[] {
+    return Array.from({ length: this.count }, (_, index) => this.at(index));
+  }
+
+  all(): Buffer {
+    return this.bytes.subarray(0, this.count * this.width);
+  }
+
+  /** Below zero where the first of them is the smaller one. */
+  compare(one: number, other: number): number {
+    const { bytes, width } = this;
+    for (let at = 0; at < width; at += 1) {
+      const difference = bytes[one * width + at]! - bytes[other * width + at]!;
+      if (difference !== 0) return difference;
+    }
+    return 0;
   }
 }
 

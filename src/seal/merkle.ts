@@ -30,6 +30,17 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
   return Buffer.from(hash('sha256', pair, 'hex'), 'hex');
 }
 
+/** MTH of leaf hashes that stand one after the other, a power of two of them. */
+export function perfectRoot(hashes: Buffer): Buffer {
+  const row = Buffer.from(hashes);
+  for (let count = hashes.length / HASH_BYTES; count > 1; count /= 2)
+    for (let at = 0; at < count / 2; at += 1) {
+      for (let byte = 0; byte < 2 * HASH_BYTES; byte += 1) pair[1 + byte] = row[2 * HASH_BYTES * at + byte]!;
+      row.write(hash('sha256', pair, 'hex'), HASH_BYTES * at, 'hex');
+    }
+  return row.subarray(0, HASH_BYTES);
+}
+
 /** The complete subtrees that a range is made of, left to right, largest first. */
 export function nodesOf({ start, end }: Range): Node[] {
   const nodes: Node[] = [];

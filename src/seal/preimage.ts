@@ -28,6 +28,12 @@ export class Preimage {
     this.copy(part, 0, part.length);
   }
 
+  /** What stands between two places already. */
+  repeat(from: number, end: number): true {
+    this.copy(this.bytes, from, end);
+    return true;
+  }
+
   /** A column's bytes as they are. */
   raw(row: CopiedRow, column: number): void {
     const from = row.starts[column]!;

@@ -150,7 +150,9 @@ export class QuickCheck {
     text.put(LEAF[2]!);
     text.uuid(row, AT.client_id);
     text.put(LEAF[3]!);
+    const created = text.length;
     const isNear = text.instant(row, AT.created_at);
+    const afterCreated = text.length;
     text.put(LEAF[4]!);
     text.hex(row, AT.data_digest);
     text.put(LEAF[5]!);
@@ -160,7 +162,10 @@ export class QuickCheck {
     text.put(LEAF[7]!);
     text.string(row, AT.module);
     text.put(LEAF[8]!);
-    const isNearToo = text.instant(row, AT.occurred_at);
+    // Mostly the same moment.
+    const isNearToo = row.isSame(AT.created_at, AT.occurred_at)
+      ? text.repeat(created, afterCreated)
+      : text.instant(row, AT.occurred_at);
     text.put(LEAF[9]!);
     text.uuid(row, AT.on_behalf_of_id);
     text.put(LEAF[10]!);

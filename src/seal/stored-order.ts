@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
-import { type CopiedRow, isHexOf } from '../database/copy-out.js';
+import { type CopiedRow, FixedColumn, isHexOf } from '../database/copy-out.js';
 import type { Row, Run, Snapshot } from '../database/run.js';
 import { type CheckedRow, checkRow, type EntryRow, ROW_COLUMNS } from './check-row.js';
 import { TILE_WIDTH } from './frontier.js';
+import { HASH_BYTES } from './merkle.js';
 import { QUICK_COLUMNS, QUICK_WIDTH, QuickCheck } from './quick-check.js';
 import { CHECKPOINT_COLUMNS, type StoredCheckpoint, toCheckpoint } from './stored-tree.js';
 
@@ -24,10 +25,10 @@ export interface StoredPage {
   until: number;
   tiles: Map<number, StoredTile>;
   /**
-   * Leaf hashes of all its places, where every place is there, with an entry that is as the order has it and was never
-   * erased; otherwise null.
+   * Leaf hashes of all its places, one after the other, where every place is there, with an entry that is as the order
+   * has it and was never erased; otherwise null.
    */
-  leaves: readonly Buffer[] | null;
+  leaves: Buffer | null;
   /** Those that are there, in order. */
   places(): StoredPlace[];
 }
@@ -59,10 +60,11 @@ export async function* walkPages(
 /** The places of a page that are there, without their entries. */
 interface Order {
   seqs: number[];
-  /** Of the entries, 16 bytes each. */
-  ids: Buffer[];
-  leafHashes: Buffer[];
+  ids: FixedColumn;
+  leafHashes: FixedColumn;
 }
+
+const ID_BYTES = 16;
 
 async function readPage(
   run: Snapshot,
@@ -80,8 +82,8 @@ async function readPage(
   const isWhole = well.every(Boolean) && seqs.every((seq, at) => seq === after + at + 1);
   const places = () =>
     seqs.map((seq, at) => {
-      const entryId = uuidOf(ids[at]!);
-      const leafHash = leafHashes[at]!;
+      const entryId = uuidOf(ids.at(at));
+      const leafHash = leafHashes.at(at);
       const entry = well[at]
         ? { id: entryId, leaf: leafHash, wrong: [], erasedAt: null }
         : (entries.get(entryId) ?? null);
@@ -91,13 +93,17 @@ async function readPage(
     after,
     until,
     tiles: await tiles,
-    leaves: isWhole && seqs.length === until - after ? leafHashes : null,
+    leaves: isWhole && seqs.length === until - after ? leafHashes.all() : null,
     places,
   };
 }
 
 async function readOrder(run: Snapshot, tenantId: string, after: number, until: number): Promise<Order> {
-  const order: Order = { seqs: [], ids: [], leafHashes: [] };
+  const order: Order = {
+    seqs: [],
+    ids: new FixedColumn(ID_BYTES, until - after),
+    leafHashes: new FixedColumn(HASH_BYTES, until - after),
+  };
   await run.copy(
     sql`
     select seq, entry_id, leaf_hash from reel_log_sequence
@@ -105,8 +111,8 @@ async function readOrder(run: Snapshot, tenantId: string, after: number, until: 
     3,
     (row) => {
       order.seqs.push(row.bigint(0));
-      order.ids.push(row.copy(1));
-      order.leafHashes.push(row.copy(2));
+      order.ids.push(row, 1);
+      order.leafHashes.push(row, 2);
     },
   );
   return order;
@@ -125,9 +131,9 @@ async function findWell(
   { ids, leafHashes }: Order,
   quick: QuickCheck,
 ): Promise<boolean[]> {
-  const well = ids.map(() => false);
-  if (ids.length === 0) return well;
-  const most = MOST_OTHERS * ids.length;
+  const well = new Array<boolean>(ids.count).fill(false);
+  if (ids.count === 0) return well;
+  const most = MOST_OTHERS * ids.count;
   const entries = sql`
     select ${QUICK_COLUMNS} from reel_log_entries e where e.tenant_id = ${sql.lit(tenantId)}::uuid`;
   const placeOf = placesByRow(ids);
@@ -137,8 +143,7 @@ async function findWell(
     const at = placeOf(row);
     if (at === undefined) return;
     const leaf = quick.leafOf(row);
-    const leafHash = leafHashes[at]!;
-    well[at] = leaf !== null && isHexOf(leaf, leafHash, 0, leafHash.length);
+    well[at] = leaf !== null && isHexOf(leaf, leafHashes.bytes, at * HASH_BYTES, HASH_BYTES);
   };
   const [first, last] = rangeOf(ids);
   await run.copy(
@@ -148,7 +153,7 @@ async function findWell(
   );
   if (rows > most)
     await run.copy(
-      sql`${entries} and e.id in (${sql.join(ids.map((id) => sql.lit(uuidOf(id))))})`,
+      sql`${entries} and e.id in (${sql.join(ids.each().map((id) => sql.lit(uuidOf(id))))})`,
       QUICK_WIDTH,
       check,
     );
@@ -156,27 +161,26 @@ async function findWell(
 }
 
 /** Finds the place of a row by its first column: mostly the one after that of the row before. */
-function placesByRow(ids: readonly Buffer[]): (row: CopiedRow) => number | undefined {
+function placesByRow(ids: FixedColumn): (row: CopiedRow) => number | undefined {
   let next = 0;
   let known: Map<string, number> | null = null;
   return (row) => {
-    const expected = ids[next];
-    if (expected && row.isAt(0, expected, 0)) return next++;
-    known ??= new Map(ids.map((id, at) => [id.toString('latin1'), at]));
-    const at = known.get(row.copy(0).toString('latin1'));
+    if (next < ids.count && row.isAt(0, ids.bytes, next * ID_BYTES)) return next++;
+    known ??= new Map(ids.each().map((id, at) => [id.toString('latin1'), at]));
+    const at = known.get(row.latin1(0));
     if (at !== undefined) next = at + 1;
     return at;
   };
 }
 
 /** The smallest and the largest id. */
-function rangeOf(ids: readonly Buffer[]): [string, string] {
-  let [first, last] = [ids[0]!, ids[0]!];
-  for (const id of ids) {
-    if (id.compare(first) < 0) first = id;
-    else if (id.compare(last) > 0) last = id;
+function rangeOf(ids: FixedColumn): [string, string] {
+  let [first, last] = [0, 0];
+  for (let at = 1; at < ids.count; at += 1) {
+    if (ids.compare(at, first) < 0) first = at;
+    else if (ids.compare(at, last) > 0) last = at;
   }
-  return [uuidOf(first), uuidOf(last)];
+  return [uuidOf(ids.at(first)), uuidOf(ids.at(last))];
 }
 
 const uuidOf = (bytes: Buffer) => bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
@@ -191,7 +195,10 @@ async function checkOthers(
   { ids }: Order,
   well: readonly boolean[],
 ): Promise<Map<string, CheckedRow>> {
-  const others = ids.filter((_, at) => !well[at]).map(uuidOf);
+  const others = ids
+    .each()
+    .filter((_, at) => !well[at])
+    .map(uuidOf);
   const entries = new Map<string, CheckedRow>();
   for (let at = 0; at < others.length; at += OTHERS_AT_ONCE) {
     const rows = await run<EntryRow>(sql`

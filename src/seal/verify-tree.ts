@@ -41,6 +41,17 @@ export class TreeCheck {
     await this.grow(start, sealed, isFull ? tile : undefined);
   }
 
+  /** A full tile whose leaves are known to be what was sealed, from `start` (0-based). */
+  async addWell(start: number, leaves: Buffer, tile: StoredTile): Promise<void> {
+    await this.compareRoots(start);
+    const next = await this.peek();
+    if (next && next.size < start + TILE_WIDTH) await this.grow(start, splitHashes(leaves), tile);
+    else {
+      if (this.isWhole) for (const full of this.frontier.appendTile(leaves)) await this.compare(full, tile);
+      await this.compareRoots(start + TILE_WIDTH);
+    }
+  }
+
   /** Reads what is left of the milestones: all of sizes that the log does not have. */
   async end(): Promise<void> {
     for (let next = await this.peek(); next; next = await this.peek()) {
@@ -90,8 +101,11 @@ export class TreeCheck {
 
   private waiting: Milestone[] = [];
 
-  /** Leaves that are known to be what was sealed. */
-  async grow(start: number, sealed: readonly (Buffer | null)[], tile: StoredTile | undefined): Promise<void> {
+  private async grow(
+    start: number,
+    sealed: readonly (Buffer | null)[],
+    tile: StoredTile | undefined,
+  ): Promise<void> {
     for (let at = 0; at < sealed.length; ) {
       await this.compareRoots(start + at);
       const next = await this.peek();

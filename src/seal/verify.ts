@@ -3,6 +3,7 @@ import type { CheckedRow } from './check-row.js';
 import { readExcuses } from './excuses.js';
 import type { Report } from './fault.js';
 import { TILE_WIDTH } from './frontier.js';
+import { HASH_BYTES } from './merkle.js';
 import type { Verifier } from './note.js';
 import {
   lastSequence,
@@ -84,11 +85,11 @@ export async function verifyTenant(
     const leaves = isWell(page) && !judge.hasEmptied(after, until) ? page.leaves : null;
     const places = leaves ? [] : page.places();
     const slots = slotsOf(places, after, until);
-    present += leaves ? leaves.length : places.filter(({ entry }) => entry !== null).length;
+    present += leaves ? until - after : places.filter(({ entry }) => entry !== null).length;
     for (let start = after; start < until; start += TILE_WIDTH) {
       const [from, end] = [start - after, start - after + TILE_WIDTH];
       const tile = tiles.get(start / TILE_WIDTH);
-      if (leaves) await tree.grow(start, leaves.slice(from, end), tile);
+      if (leaves) await tree.addWell(start, leaves.subarray(from * HASH_BYTES, end * HASH_BYTES), tile!);
       else await tree.add(start, slots.slice(from, end), tile);
     }
     options.onProgress?.(until, size);
@@ -120,7 +121,7 @@ const isWell = ({ after, until, leaves, tiles }: StoredPage): boolean =>
     Array.from(tiles)
       .sort(([one], [other]) => one - other)
       .map(([, { hashes }]) => hashes),
-  ).equals(Buffer.concat(leaves));
+  ).equals(leaves);
 
 function slotsOf(places: readonly StoredPlace[], after: number, until: number): (StoredPlace | null)[] {
   const slots = new Array<StoredPlace | null>(until - after).fill(null);
