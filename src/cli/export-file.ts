@@ -23,14 +23,14 @@ export async function lastLine(file: string): Promise<string> {
 }
 
 /** Lines at `\n` and nowhere else, since JSON may hold U+2028; one that is too long comes cut. */
-export async function* linesOf(file: string): AsyncGenerator<string> {
+export async function* linesOf(file: string): AsyncGenerator<Buffer> {
   let rest: Buffer = Buffer.alloc(0);
   try {
     for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
       const bytes: Buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       let start = 0;
       for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
-        yield bytes.toString('utf8', start, end);
+        yield bytes.subarray(start, end);
         start = end + 1;
       }
       rest = bytes.subarray(start, start + MAX_LINE);
@@ -38,7 +38,7 @@ export async function* linesOf(file: string): AsyncGenerator<string> {
   } catch (error) {
     throw unreadable(file, error);
   }
-  if (rest.length > 0) yield rest.toString('utf8');
+  if (rest.length > 0) yield rest;
 }
 
 const unreadable = (file: string, error: unknown) =>

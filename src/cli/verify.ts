@@ -4,6 +4,7 @@ import { Database } from '../database/connect.js';
 import { exportSnapshot, joinSnapshot } from '../database/snapshot.js';
 import { StartError } from '../errors.js';
 import { readCheckpointLine, readExportLine } from '../rest/proof-bundle.js';
+import { WrittenLines } from '../rest/written-line.js';
 import { openCheckpoint, readCheckpoint } from '../seal/checkpoint.js';
 import { type Fault, faultLine } from '../seal/fault.js';
 import { findUnreadable, isUnreadable } from '../seal/find-unreadable.js';
@@ -153,9 +154,10 @@ async function verifyFile(file: string, keyFile: string, report: Report, frame: 
     report({ kind: 'checkpoint', sequence: said.treeSize, detail: `the note of the last line is ${opened}` });
   const check = new ExportCheck(said, report);
   let number = 0;
-  let before: string | null = null;
+  const written = [new WrittenLines(true), new WrittenLines(false)];
+  let before: Buffer | null = null;
   for await (const line of linesOf(file)) {
-    if (before !== null) checkLine(check, before, number);
+    if (before !== null) checkLine(check, written, before, number);
     before = line;
     number += 1;
     if (number % 10_000 === 0) frame.progress(`${number} lines`);
@@ -169,8 +171,15 @@ async function verifyFile(file: string, keyFile: string, report: Report, frame: 
   };
 }
 
-function checkLine(check: ExportCheck, line: string, number: number): void {
-  const exported = readExportLine(line);
+function checkLine(check: ExportCheck, written: readonly WrittenLines[], line: Buffer, number: number): void {
+  for (const lines of written) {
+    const well = lines.read(line);
+    if (well) {
+      if (check.addWell(well)) return;
+      break;
+    }
+  }
+  const exported = readExportLine(line.toString('utf8'));
   if (exported) check.add(exported);
   else check.unreadable(number);
 }

@@ -61,10 +61,12 @@ export function readCheckpointLine(line: string): string | null | undefined {
   return typeof value.checkpoint === 'string' || value.checkpoint === null ? value.checkpoint : undefined;
 }
 
-const BYTES_NAMES = PROOF_FIELDS.slice(0, -1).map(snake);
+/** What an exported line and its bundle have, in the order in which they are written. */
+export const SHOWN_NAMES = EXPORT_COLUMNS.map(({ name }) => name);
+export const ENTRY_NAMES = Object.keys(entryToWire({} as LogEntry));
+export const BYTES_NAMES = PROOF_FIELDS.slice(0, -1).map(snake);
 const BUNDLE_NAMES = ['entry', ...BYTES_NAMES, 'path'];
-const ENTRY_NAMES = Object.keys(entryToWire({} as LogEntry));
-const LINE_NAMES = [...EXPORT_COLUMNS.map(({ name }) => name), 'proof'];
+const LINE_NAMES = [...SHOWN_NAMES, 'proof'];
 
 /** An entry's line of an NDJSON export with proofs; null where it has another form. */
 export function readExportLine(line: string): ExportedEntry | null {

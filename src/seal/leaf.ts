@@ -87,6 +87,39 @@ export const leafText = (entry: LeafFields, identity: string, data: string | nul
   `,"resource_type":${quote(entry.resourceType)},"severity":${quote(entry.severity)}` +
   `,"tenant_id":${quote(entry.tenantId)},"v":1}`;
 
+/** What stands before each of the four identity fields, and after the last. */
+export const IDENTITY_PARTS = parts(
+  '{"actor_email":',
+  ',"actor_name":',
+  ',"ip_address":',
+  ',"user_agent":',
+  '}',
+);
+/** Before each value of a leaf, in the order of its keys, and after the last; the first with RFC 6962's prefix. */
+export const LEAF_PARTS = parts(
+  '\0{"action":',
+  ',"actor_id":',
+  ',"client_id":',
+  ',"created_at":',
+  ',"data":',
+  ',"id":',
+  ',"identity":',
+  ',"module":',
+  ',"occurred_at":',
+  ',"on_behalf_of_id":',
+  ',"origin":',
+  ',"request_id":',
+  ',"resource_id":',
+  ',"resource_type":',
+  ',"severity":',
+  ',"tenant_id":',
+  ',"v":1}',
+);
+
+function parts(...texts: string[]): Buffer[] {
+  return texts.map((text) => Buffer.from(text));
+}
+
 /** Control characters, quotation marks, backslashes and surrogates: what JSON may escape; few texts of a leaf have any. */
 const ESCAPED = /[^ !#-[\]-\ud7ff\ue000-\uffff]/;
 

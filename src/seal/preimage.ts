@@ -28,10 +28,12 @@ export class Preimage {
     this.copy(part, 0, part.length);
   }
 
-  /** What stands between two places already. */
-  repeat(from: number, end: number): true {
-    this.copy(this.bytes, from, end);
-    return true;
+  /** Bytes from one place to before another, as they are. */
+  copy(source: Uint8Array, from: number, end: number): void {
+    const { bytes } = this;
+    let at = this.length;
+    for (let next = from; next < end; next += 1) bytes[at++] = source[next]!;
+    this.length = at;
   }
 
   /** A column's bytes as they are. */
@@ -85,11 +87,14 @@ export class Preimage {
   hex(row: CopiedRow, column: number): void {
     const from = row.starts[column]!;
     if (row.isNull(column)) this.put(NULL);
-    else {
-      this.mark(QUOTE);
-      this.digits(row.bytes, from, from + row.lengths[column]!);
-      this.mark(QUOTE);
-    }
+    else this.quoted(row.bytes, from, from + row.lengths[column]!);
+  }
+
+  /** Bytes from one place to before another, as lower-case hex. */
+  quoted(source: Uint8Array, from: number, end: number): void {
+    this.mark(QUOTE);
+    this.digits(source, from, end);
+    this.mark(QUOTE);
   }
 
   /** A timestamptz as `2026-01-05T10:00:00.123456Z`; false where it is centuries away, since numbers are not as exact there. */
@@ -133,13 +138,6 @@ export class Preimage {
     return date;
   }
 
-  private copy(source: Uint8Array, from: number, end: number): void {
-    const { bytes } = this;
-    let at = this.length;
-    for (let next = from; next < end; next += 1) bytes[at++] = source[next]!;
-    this.length = at;
-  }
-
   private mark(byte: number): void {
     this.bytes[this.length++] = byte;
   }
@@ -149,7 +147,7 @@ export class Preimage {
     this.mark(ZERO + (number % 10));
   }
 
-  private digits(source: Buffer, from: number, end: number): void {
+  private digits(source: Uint8Array, from: number, end: number): void {
     const { bytes } = this;
     let at = this.length;
     for (let next = from; next < end; next += 1) {

@@ -2,8 +2,9 @@ import { sql } from 'kysely';
 import type { CopiedRow } from '../database/copy-out.js';
 import { foldEmail } from '../log/filter.js';
 import { ORIGINS, SEVERITIES } from '../log/log-entry.entity.js';
+import { CanonicalData } from './canonical-data.js';
+import { IDENTITY_PARTS, LEAF_PARTS } from './leaf.js';
 import { Preimage } from './preimage.js';
-import { StoredData } from './stored-data.js';
 
 const AT = {
   id: 0,
@@ -45,33 +46,9 @@ const SALT_BYTES = 16;
 /** Of a row's texts; a longer one is left to the other check. */
 const MOST_BYTES = 256 * 1024;
 
-const IDENTITY = parts('{"actor_email":', ',"actor_name":', ',"ip_address":', ',"user_agent":', '}');
-const LEAF = parts(
-  '\0{"action":',
-  ',"actor_id":',
-  ',"client_id":',
-  ',"created_at":',
-  ',"data":',
-  ',"id":',
-  ',"identity":',
-  ',"module":',
-  ',"occurred_at":',
-  ',"on_behalf_of_id":',
-  ',"origin":',
-  ',"request_id":',
-  ',"resource_id":',
-  ',"resource_type":',
-  ',"severity":',
-  ',"tenant_id":"',
-  '","v":1}',
-);
 const [SEVERITY_NAMES, ORIGIN_NAMES] = [SEVERITIES, ORIGINS].map((names) =>
   names.map((name) => Buffer.from(JSON.stringify(name))),
 ) as [Buffer[], Buffer[]];
-
-function parts(...texts: string[]): Buffer[] {
-  return texts.map((text) => Buffer.from(text));
-}
 
 /**
  * The same rules as checkRow's, over the bytes of copied rows, for entries that are well: those that it does not find so,
@@ -79,12 +56,12 @@ function parts(...texts: string[]): Buffer[] {
  */
 export class QuickCheck {
   private readonly text = new Preimage(2 * MOST_BYTES);
-  private readonly data = new StoredData(MOST_BYTES);
+  private readonly data = new CanonicalData(MOST_BYTES, 'spaced');
   private readonly tenantId: Buffer;
 
   /** `tenantId`: whose entries are given, in lower case. */
   constructor(tenantId: string) {
-    this.tenantId = Buffer.from(tenantId);
+    this.tenantId = Buffer.from(JSON.stringify(tenantId));
   }
 
   /** Hex of the leaf hash; null where the row does not go together, or where this cannot tell. */
@@ -99,15 +76,15 @@ export class QuickCheck {
     if (row.lengths[AT.identity_salt] !== SALT_BYTES) return false;
     text.length = 0;
     text.raw(row, AT.identity_salt);
-    text.put(IDENTITY[0]!);
+    text.put(IDENTITY_PARTS[0]!);
     text.string(row, AT.actor_email);
-    text.put(IDENTITY[1]!);
+    text.put(IDENTITY_PARTS[1]!);
     text.string(row, AT.actor_name);
-    text.put(IDENTITY[2]!);
+    text.put(IDENTITY_PARTS[2]!);
     text.string(row, AT.ip_address);
-    text.put(IDENTITY[3]!);
+    text.put(IDENTITY_PARTS[3]!);
     text.string(row, AT.user_agent);
-    text.put(IDENTITY[4]!);
+    text.put(IDENTITY_PARTS[4]!);
     return row.isHex(AT.identity_digest, text.digest());
   }
 
@@ -120,9 +97,10 @@ export class QuickCheck {
     text.raw(row, AT.data_salt);
     // The first byte is jsonb's version of its binary format.
     const from = row.starts[AT.data]!;
+    const end = from + row.lengths[AT.data]!;
     return (
       row.bytes[from] === 1 &&
-      data.write(text, row.bytes, from + 1, from + row.lengths[AT.data]!) &&
+      data.write(text, row.bytes, from + 1, end) === end &&
       row.isHex(AT.data_digest, text.digest()) &&
       data.isSearchedBy(row.bytes, row.starts[AT.search_text]!, row.lengths[AT.search_text]!)
     );
@@ -143,44 +121,44 @@ export class QuickCheck {
     const origin = ORIGIN_NAMES[row.smallint(AT.origin)];
     if (!severity || !origin) return null;
     text.length = 0;
-    text.put(LEAF[0]!);
+    text.put(LEAF_PARTS[0]!);
     text.string(row, AT.action);
-    text.put(LEAF[1]!);
+    text.put(LEAF_PARTS[1]!);
     text.uuid(row, AT.actor_id);
-    text.put(LEAF[2]!);
+    text.put(LEAF_PARTS[2]!);
     text.uuid(row, AT.client_id);
-    text.put(LEAF[3]!);
+    text.put(LEAF_PARTS[3]!);
     const created = text.length;
     const isNear = text.instant(row, AT.created_at);
     const afterCreated = text.length;
-    text.put(LEAF[4]!);
+    text.put(LEAF_PARTS[4]!);
     text.hex(row, AT.data_digest);
-    text.put(LEAF[5]!);
+    text.put(LEAF_PARTS[5]!);
     text.uuid(row, AT.id);
-    text.put(LEAF[6]!);
+    text.put(LEAF_PARTS[6]!);
     text.hex(row, AT.identity_digest);
-    text.put(LEAF[7]!);
+    text.put(LEAF_PARTS[7]!);
     text.string(row, AT.module);
-    text.put(LEAF[8]!);
+    text.put(LEAF_PARTS[8]!);
+    const isSame = row.isSame(AT.created_at, AT.occurred_at);
     // Mostly the same moment.
-    const isNearToo = row.isSame(AT.created_at, AT.occurred_at)
-      ? text.repeat(created, afterCreated)
-      : text.instant(row, AT.occurred_at);
-    text.put(LEAF[9]!);
+    if (isSame) text.copy(text.bytes, created, afterCreated);
+    const isNearToo = isSame || text.instant(row, AT.occurred_at);
+    text.put(LEAF_PARTS[9]!);
     text.uuid(row, AT.on_behalf_of_id);
-    text.put(LEAF[10]!);
+    text.put(LEAF_PARTS[10]!);
     text.put(origin);
-    text.put(LEAF[11]!);
+    text.put(LEAF_PARTS[11]!);
     text.uuid(row, AT.request_id);
-    text.put(LEAF[12]!);
+    text.put(LEAF_PARTS[12]!);
     text.string(row, AT.resource_id);
-    text.put(LEAF[13]!);
+    text.put(LEAF_PARTS[13]!);
     text.string(row, AT.resource_type);
-    text.put(LEAF[14]!);
+    text.put(LEAF_PARTS[14]!);
     text.put(severity);
-    text.put(LEAF[15]!);
+    text.put(LEAF_PARTS[15]!);
     text.put(this.tenantId);
-    text.put(LEAF[16]!);
+    text.put(LEAF_PARTS[16]!);
     return isNear && isNearToo ? text.digest() : null;
   }
 }

@@ -22,6 +22,9 @@ export interface ExportedEntry {
   differing: string[];
 }
 
+/** An entry that is as it was sealed, going by its line alone: what is left to check of it. */
+export type WellEntry = Pick<ExportedEntry, 'sequence' | 'hasData' | 'leafHash' | 'path'>;
+
 /** Checks the entries of an exported file, one after the other, against its checkpoint; needs nothing but the file. */
 export class ExportCheck {
   private last = 0;
@@ -44,6 +47,16 @@ export class ExportCheck {
       sequence: this.last + 1,
       detail: `line ${line} is no entry with its proof; the one before it is of place ${this.last}`,
     });
+  }
+
+  /** False, and nothing told, where there is something to tell of it (add). */
+  addWell({ sequence, hasData, leafHash, path }: WellEntry): boolean {
+    if (sequence <= this.last || hasData !== (this.withData ?? hasData)) return false;
+    if (!this.paths.holds(leafHash, sequence - 1, path)) return false;
+    this.last = sequence;
+    this.withData = hasData;
+    this.entries += 1;
+    return true;
   }
 
   add(said: ExportedEntry): void {

@@ -24,10 +24,10 @@ const FOLDED = Uint8Array.from({ length: 256 }, (_, byte) =>
 const NOT_PLAIN = new Error('expected data of a plain form');
 
 /**
- * Reads jsonb's own text in one pass and makes of it what is sealed and what is searched, as bytes; several times as
- * quick as by way of JSON.parse.
+ * Reads data in one pass from JSON as jsonb or JSON.stringify writes it, and makes of it what is sealed and what is
+ * searched, as bytes; several times as quick as by way of JSON.parse.
  */
-export class StoredData {
+export class CanonicalData {
   private source: Buffer;
   private at = 0;
   private end = 0;
@@ -43,22 +43,24 @@ export class StoredData {
   private readonly members = new Int32Array(3 * MOST_MEMBERS);
   private open = 0;
 
-  /** `most`: bytes that the text may have. */
-  constructor(private readonly most: number) {
+  /** `most`: bytes that the text may have; `form`: spaced as jsonb is, or tight as by JSON.stringify. */
+  constructor(
+    private readonly most: number,
+    private readonly form: 'spaced' | 'tight',
+  ) {
     this.source = this.bytes = this.spare = Buffer.alloc(2 * most);
     // Lower case takes up to half as much again.
     this.pieces = Buffer.alloc(2 * most);
   }
 
   /**
-   * Adds the object between two places in canonical form (RFC 8785); false where it has not the form that jsonb prints or
-   * is not of the common ones.
+   * Adds the object that begins at a place, in canonical form (RFC 8785); answers where it ends, -1 where it has not the
+   * form that is expected or is not of the common ones. `end`: where the source does.
    */
-  write(into: Preimage, source: Buffer, from: number, end: number): boolean {
-    if (end - from > this.most || source[from] !== OPEN_OBJECT) return false;
+  write(into: Preimage, source: Buffer, from: number, end: number): number {
     this.source = source;
     this.at = from;
-    this.end = end;
+    this.end = Math.min(end, from + this.most);
     this.bytes = into.bytes;
     this.length = into.length;
     this.count = 0;
@@ -66,11 +68,11 @@ export class StoredData {
     try {
       this.object(1);
     } catch (error) {
-      if (error === NOT_PLAIN) return false;
+      if (error === NOT_PLAIN) return -1;
       throw error;
     }
     into.length = this.length;
-    return this.at === end;
+    return this.at <= this.end ? this.at : -1;
   }
 
   /** Whether a text for searching has the pieces of what was written, in whatever order; `length` is -1 where there is none. */
@@ -228,7 +230,7 @@ export class StoredData {
   }
 
   private space(): void {
-    if (this.source[this.at++] !== SPACE) throw NOT_PLAIN;
+    if (this.form === 'spaced' && this.source[this.at++] !== SPACE) throw NOT_PLAIN;
   }
 
   /** Puts the members of the object that was just closed, from `base` on, in the order of their keys. */
