@@ -4,25 +4,6 @@ import { to } from 'pg-copy-streams';
 /** Signature, flags and the length of what may follow them: 11, 4 and 4 bytes. */
 const HEADER_BYTES = 19;
 
-/** Hex digits of a byte: of its upper half, of its lower half. */
-export const UPPER_DIGIT = Uint8Array.from({ length: 256 }, (_, byte) =>
-  (byte >> 4).toString(16).charCodeAt(0),
-);
-export const LOWER_DIGIT = Uint8Array.from({ length: 256 }, (_, byte) =>
-  (byte & 15).toString(16).charCodeAt(0),
-);
-
-/** Whether bytes are what this lower-case hex says. */
-export function isHexOf(hex: string, bytes: Uint8Array, from: number, length: number): boolean {
-  if (2 * length !== hex.length) return false;
-  for (let at = 0; at < length; at += 1) {
-    const byte = bytes[from + at]!;
-    if (hex.charCodeAt(2 * at) !== UPPER_DIGIT[byte] || hex.charCodeAt(2 * at + 1) !== LOWER_DIGIT[byte])
-      return false;
-  }
-  return true;
-}
-
 /** A row in the binary format of COPY: a column's bytes are those from its start on. Its fields change with the next row. */
 export class CopiedRow {
   bytes: Buffer = Buffer.alloc(0);
@@ -88,11 +69,6 @@ export class CopiedRow {
   /** Whether two columns have the same bytes. */
   isSame(one: number, other: number): boolean {
     return this.lengths[one] === this.lengths[other] && this.isAt(one, this.bytes, this.starts[other]!);
-  }
-
-  /** Whether a column's bytes are what this lower-case hex says. */
-  isHex(column: number, hex: string): boolean {
-    return isHexOf(hex, this.bytes, this.starts[column]!, this.lengths[column]!);
   }
 }
 

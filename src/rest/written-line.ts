@@ -1,5 +1,5 @@
-import { isHexOf } from '../database/copy-out.js';
 import { CanonicalData } from '../seal/canonical-data.js';
+import { isHexOf } from '../seal/hex.js';
 import { IDENTITY_PARTS, LEAF_PARTS } from '../seal/leaf.js';
 import { HASH_BYTES } from '../seal/merkle.js';
 import { Preimage } from '../seal/preimage.js';

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
-import { type CopiedRow, LOWER_DIGIT, UPPER_DIGIT } from '../database/copy-out.js';
+import type { CopiedRow } from '../database/copy-out.js';
+import { LOWER_DIGIT, UPPER_DIGIT } from './hex.js';
 
 const [QUOTE, BACKSLASH, DASH, COLON, DOT] = [0x22, 0x5c, 0x2d, 0x3a, 0x2e] as const;
 const [ZERO, LETTER_Z] = [0x30, 0x5a] as const;

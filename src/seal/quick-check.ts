@@ -3,6 +3,7 @@ import type { CopiedRow } from '../database/copy-out.js';
 import { foldEmail } from '../log/filter.js';
 import { ORIGINS, SEVERITIES } from '../log/log-entry.entity.js';
 import { CanonicalData } from './canonical-data.js';
+import { isHexOf } from './hex.js';
 import { IDENTITY_PARTS, LEAF_PARTS } from './leaf.js';
 import { Preimage } from './preimage.js';
 
@@ -85,7 +86,7 @@ export class QuickCheck {
     text.put(IDENTITY_PARTS[3]!);
     text.string(row, AT.user_agent);
     text.put(IDENTITY_PARTS[4]!);
-    return row.isHex(AT.identity_digest, text.digest());
+    return isColumn(row, AT.identity_digest, text.digest());
   }
 
   private hasData(row: CopiedRow): boolean {
@@ -101,7 +102,7 @@ export class QuickCheck {
     return (
       row.bytes[from] === 1 &&
       data.write(text, row.bytes, from + 1, end) === end &&
-      row.isHex(AT.data_digest, text.digest()) &&
+      isColumn(row, AT.data_digest, text.digest()) &&
       data.isSearchedBy(row.bytes, row.starts[AT.search_text]!, row.lengths[AT.search_text]!)
     );
   }
@@ -162,3 +163,6 @@ export class QuickCheck {
     return isNear && isNearToo ? text.digest() : null;
   }
 }
+
+const isColumn = (row: CopiedRow, column: number, hex: string): boolean =>
+  isHexOf(hex, row.bytes, row.starts[column]!, row.lengths[column]!);

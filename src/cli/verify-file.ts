@@ -1,0 +1,68 @@
+import { readCheckpointLine, readExportLine } from '../rest/proof-bundle.js';
+import { WrittenLines } from '../rest/written-line.js';
+import { openCheckpoint, readCheckpoint } from '../seal/checkpoint.js';
+import type { Report } from '../seal/fault.js';
+import { EMPTY_ROOT } from '../seal/merkle.js';
+import { readNote } from '../seal/note.js';
+import { ExportCheck } from '../seal/verify-export.js';
+import { lastLine, linesOf } from './export-file.js';
+import type { Frame } from './frame.js';
+import { readKeyFile } from './verifier-keys.js';
+import type { Verdict } from './verify.js';
+
+/** Verifies an exported file with nothing but the public keys. */
+export async function verifyFile(
+  file: string,
+  keyFile: string,
+  report: Report,
+  frame: Frame,
+): Promise<Verdict> {
+  const note = readCheckpointLine(await lastLine(file));
+  const keys = await readKeyFile(keyFile, note ?? null);
+  const said = readCheckpoint(readNote(note ?? '')?.text ?? '');
+  const opened = openCheckpoint(note ?? '', keys);
+  if (said === null) {
+    const isEmpty = note === null && (await isOneLine(file));
+    if (!isEmpty)
+      report({ kind: 'checkpoint', sequence: 0, detail: 'the last line has no signed checkpoint' });
+    return { tenantId: null, size: 0, root: EMPTY_ROOT };
+  }
+  if (typeof opened === 'string')
+    report({ kind: 'checkpoint', sequence: said.treeSize, detail: `the note of the last line is ${opened}` });
+  const check = new ExportCheck(said, report);
+  let number = 0;
+  const written = [new WrittenLines(true), new WrittenLines(false)];
+  let before: Buffer | null = null;
+  for await (const line of linesOf(file)) {
+    if (before !== null) checkLine(check, written, before, number);
+    before = line;
+    number += 1;
+    if (number % 10_000 === 0) frame.progress(`${number} lines`);
+  }
+  frame.progress('');
+  frame.say(`${check.entries} entries`);
+  return {
+    tenantId: said.origin.slice(said.origin.lastIndexOf('/') + 1),
+    size: said.treeSize,
+    root: said.rootHash,
+  };
+}
+
+function checkLine(check: ExportCheck, written: readonly WrittenLines[], line: Buffer, number: number): void {
+  for (const lines of written) {
+    const well = lines.read(line);
+    if (well) {
+      if (check.addWell(well)) return;
+      break;
+    }
+  }
+  const exported = readExportLine(line.toString('utf8'));
+  if (exported) check.add(exported);
+  else check.unreadable(number);
+}
+
+async function isOneLine(file: string): Promise<boolean> {
+  let lines = 0;
+  for await (const _ of linesOf(file)) lines += 1;
+  return lines === 1;
+}
