@@ -415,6 +415,7 @@ describe('tiles', () => {
           erasedAt: new Map(),
         },
         report,
+        async () => [],
       );
       async function* none() {}
       const tree = new TreeCheck(none(), judge, report, async (level, index) => {

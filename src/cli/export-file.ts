@@ -22,23 +22,28 @@ export async function lastLine(file: string): Promise<string> {
   }
 }
 
-/** Lines at `\n` and nowhere else, since JSON may hold U+2028; one that is too long comes cut. */
-export async function* linesOf(file: string): AsyncGenerator<Buffer> {
+/** Lines at `\n` and nowhere else, since JSON may hold U+2028, some at a time; one that is too long comes cut. */
+export async function* linesOf(file: string): AsyncGenerator<Buffer[]> {
   let rest: Buffer = Buffer.alloc(0);
   try {
-    for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
-      const bytes: Buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    for await (const chunk of createReadStream(file, {
+      highWaterMark: 1024 * 1024,
+    }) as AsyncIterable<Buffer>) {
+      const lines: Buffer[] = [];
       let start = 0;
-      for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
-        yield bytes.subarray(start, end);
+      for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+        const line = chunk.subarray(start, end);
+        lines.push(start === 0 && rest.length > 0 ? Buffer.concat([rest, line]) : line);
         start = end + 1;
       }
-      rest = bytes.subarray(start, start + MAX_LINE);
+      rest = start === 0 ? Buffer.concat([rest, chunk]) : chunk.subarray(start);
+      rest = rest.subarray(0, MAX_LINE);
+      yield lines;
     }
   } catch (error) {
     throw unreadable(file, error);
   }
-  if (rest.length > 0) yield rest;
+  if (rest.length > 0) yield [rest];
 }
 
 const unreadable = (file: string, error: unknown) =>

@@ -33,11 +33,13 @@ export async function verifyFile(
   let number = 0;
   const written = [new WrittenLines(true), new WrittenLines(false)];
   let before: Buffer | null = null;
-  for await (const line of linesOf(file)) {
-    if (before !== null) checkLine(check, written, before, number);
-    before = line;
-    number += 1;
-    if (number % 10_000 === 0) frame.progress(`${number} lines`);
+  for await (const lines of linesOf(file)) {
+    for (const line of lines) {
+      if (before !== null) checkLine(check, written, before, number);
+      before = line;
+      number += 1;
+    }
+    frame.progress(`${number} lines`);
   }
   frame.progress('');
   frame.say(`${check.entries} entries`);
@@ -62,7 +64,7 @@ function checkLine(check: ExportCheck, written: readonly WrittenLines[], line: B
 }
 
 async function isOneLine(file: string): Promise<boolean> {
-  let lines = 0;
-  for await (const _ of linesOf(file)) lines += 1;
-  return lines === 1;
+  let count = 0;
+  for await (const lines of linesOf(file)) count += lines.length;
+  return count === 1;
 }

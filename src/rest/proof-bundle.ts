@@ -110,7 +110,8 @@ export function readExportLine(line: string): ExportedEntry | null {
     identityDigest,
     dataDigest,
     leafHash,
-    path: proof.path as string[],
+    // What is no hash leads nowhere.
+    path: proof.path.map((each: string) => decodeBase64(each) ?? Buffer.alloc(0)),
     differing: [...new Set(differing)],
   };
 }

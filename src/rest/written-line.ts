@@ -29,10 +29,22 @@ for (const [digit, letter] of Buffer.from(
 
 /** A value of a line, and what stands before it. */
 interface Slot {
+  readonly name: string;
   readonly before: Buffer;
   readonly kind: 'text' | 'data' | 'sequence' | 'again';
   /** The number of the slot with the same value, for one that stands in the line again. */
   readonly first: number;
+}
+
+/** The numbers of the slots that are more than texts of the leaf. */
+interface Slots {
+  readonly sequence: number;
+  readonly data: number;
+  readonly identitySalt: number;
+  readonly dataSalt: number;
+  readonly identityDigest: number;
+  readonly dataDigest: number;
+  readonly leafHash: number;
 }
 
 const IDENTITY_NAMES = ['actor_email', 'actor_name', 'ip_address', 'user_agent'];
@@ -61,7 +73,7 @@ const LEAF_NAMES = [
  */
 export class WrittenLines {
   private readonly slots: Slot[] = [];
-  private readonly numbers: Record<string, number> = {};
+  private readonly at: Slots;
   /** Where the value of each slot begins and ends. */
   private readonly starts: Int32Array;
   private readonly ends: Int32Array;
@@ -74,8 +86,8 @@ export class WrittenLines {
   private readonly identityDigest = Buffer.alloc(HASH_BYTES);
   private readonly dataDigest = Buffer.alloc(HASH_BYTES);
   /** Of the line before. */
-  private path: readonly string[] = [];
-  private pathBytes = Buffer.alloc(0);
+  private path: readonly Buffer[] = [];
+  private pathBytes: Buffer = Buffer.alloc(0);
 
   constructor(private readonly hasData: boolean) {
     const isThere = (name: string) => hasData || name !== 'data';
@@ -86,28 +98,37 @@ export class WrittenLines {
     for (const [at, name] of BYTES_NAMES.entries()) this.add(name, at === 0 ? '},' : ',');
     this.starts = new Int32Array(this.slots.length);
     this.ends = new Int32Array(this.slots.length);
-    this.identity = IDENTITY_NAMES.map((name) => this.numbers[name]!);
-    this.leaf = LEAF_NAMES.map((name) => this.numbers[name]!);
+    const numberOf = (name: string) => this.slots.findIndex((slot) => slot.name === name);
+    this.identity = IDENTITY_NAMES.map(numberOf);
+    this.leaf = LEAF_NAMES.map(numberOf);
+    this.at = {
+      sequence: numberOf('sequence'),
+      data: numberOf('data'),
+      identitySalt: numberOf('identity_salt'),
+      dataSalt: numberOf('data_salt'),
+      identityDigest: numberOf('identity_digest'),
+      dataDigest: numberOf('data_digest'),
+      leafHash: numberOf('leaf_hash'),
+    };
   }
 
   private add(name: string, opening: string, first = -1): void {
-    if (first < 0) this.numbers[name] = this.slots.length;
     const kind = first >= 0 ? 'again' : name === 'data' || name === 'sequence' ? name : 'text';
-    this.slots.push({ before: Buffer.from(`${opening}"${name}":`), kind, first });
+    this.slots.push({ name, before: Buffer.from(`${opening}"${name}":`), kind, first });
   }
 
   /** null where the line has another form, or something in it does not go together. */
   read(line: Buffer): WellEntry | null {
+    const { at } = this;
     const pathStart = this.split(line);
     if (pathStart < 0 || !this.isIdentityWell(line) || !this.isDataWell(line)) return null;
     const leafHash = Buffer.allocUnsafe(HASH_BYTES);
-    if (!this.decode(line, 'leaf_hash', leafHash, HASH_BYTES)) return null;
+    if (!this.decode(line, at.leafHash, leafHash, HASH_BYTES)) return null;
     if (!isHexOf(this.hashLeaf(line), leafHash, 0, HASH_BYTES)) return null;
     const path = this.readPath(line, pathStart, line.length - END.length);
-    const sequence = this.numbers.sequence!;
     return (
       path && {
-        sequence: Number(line.toString('latin1', this.starts[sequence], this.ends[sequence])),
+        sequence: integerAt(line, this.starts[at.sequence]!, this.ends[at.sequence]!),
         hasData: this.hasData,
         leafHash,
         path,
@@ -133,7 +154,8 @@ export class WrittenLines {
 
   private endOf(line: Buffer, at: number, { kind, first }: Slot): number {
     if (kind === 'again') {
-      const [start, end] = [this.starts[first]!, this.ends[first]!];
+      const start = this.starts[first]!;
+      const end = this.ends[first]!;
       return isAt(line, at, line, start, end) ? at + end - start : -1;
     }
     if (kind === 'sequence') return endOfNumber(line, at);
@@ -144,41 +166,41 @@ export class WrittenLines {
   }
 
   private isIdentityWell(line: Buffer): boolean {
-    const { text, identityDigest } = this;
+    const { text, identityDigest, at } = this;
     text.length = SALT_BYTES;
-    if (!this.decode(line, 'identity_salt', text.bytes, SALT_BYTES)) return false;
+    if (!this.decode(line, at.identitySalt, text.bytes, SALT_BYTES)) return false;
     for (let part = 0; part < this.identity.length; part += 1) {
       text.put(IDENTITY_PARTS[part]!);
       this.copy(line, this.identity[part]!);
     }
     text.put(IDENTITY_PARTS.at(-1)!);
     return (
-      this.decode(line, 'identity_digest', identityDigest, HASH_BYTES) &&
+      this.decode(line, at.identityDigest, identityDigest, HASH_BYTES) &&
       isHexOf(text.digest(), identityDigest, 0, HASH_BYTES)
     );
   }
 
   private isDataWell(line: Buffer): boolean {
-    const { sealed, dataDigest, hasData } = this;
-    if (this.isNull(line, 'data_digest'))
-      return this.isNull(line, 'data_salt') && (!hasData || this.isNull(line, 'data'));
-    if (!this.decode(line, 'data_digest', dataDigest, HASH_BYTES)) return false;
-    if (!hasData) return this.isNull(line, 'data_salt');
+    const { sealed, dataDigest, hasData, at } = this;
+    if (this.isNull(line, at.dataDigest))
+      return this.isNull(line, at.dataSalt) && (!hasData || this.isNull(line, at.data));
+    if (!this.decode(line, at.dataDigest, dataDigest, HASH_BYTES)) return false;
+    if (!hasData) return this.isNull(line, at.dataSalt);
     return (
-      !this.isNull(line, 'data') &&
-      this.decode(line, 'data_salt', sealed.bytes, SALT_BYTES) &&
+      !this.isNull(line, at.data) &&
+      this.decode(line, at.dataSalt, sealed.bytes, SALT_BYTES) &&
       isHexOf(sealed.digest(), dataDigest, 0, HASH_BYTES)
     );
   }
 
   private hashLeaf(line: Buffer): string {
-    const { text, leaf } = this;
+    const { text, leaf, at } = this;
     text.length = 0;
     for (let part = 0; part < leaf.length; part += 1) {
       text.put(LEAF_PARTS[part]!);
       const slot = leaf[part]!;
-      if (slot === this.numbers.identity_digest) text.quoted(this.identityDigest, 0, HASH_BYTES);
-      else if (slot === this.numbers.data_digest && !this.isNull(line, 'data_digest'))
+      if (slot === at.identityDigest) text.quoted(this.identityDigest, 0, HASH_BYTES);
+      else if (slot === at.dataDigest && !this.isNull(line, at.dataDigest))
         text.quoted(this.dataDigest, 0, HASH_BYTES);
       else this.copy(line, slot);
     }
@@ -190,47 +212,46 @@ export class WrittenLines {
     this.text.copy(line, this.starts[slot]!, this.ends[slot]!);
   }
 
-  private isNull(line: Buffer, name: string): boolean {
-    return isAt(line, this.starts[this.numbers[name]!]!, NULL, 0, NULL.length);
+  private isNull(line: Buffer, slot: number): boolean {
+    return isAt(line, this.starts[slot]!, NULL, 0, NULL.length);
   }
 
   /** Puts a value of so many bytes, in base64, at the start of `target`; false where it is something else. */
-  private decode(line: Buffer, name: string, target: Uint8Array, count: number): boolean {
-    const slot = this.numbers[name]!;
+  private decode(line: Buffer, slot: number, target: Uint8Array, count: number): boolean {
     return decodeBase64(line, this.starts[slot]! + 1, this.ends[slot]! - 1, target, count);
   }
 
   /** The hashes between two places; those at the end are mostly the same as in the line before. */
-  private readPath(line: Buffer, start: number, end: number): readonly string[] | null {
-    const { pathBytes } = this;
-    const length = end - start;
-    if (length === 0) return [];
-    if ((length + 1) % PARTED_STEP_BYTES !== 0) return null;
-    const known = Math.floor((1 + sameAtEnd(line, start, end, pathBytes)) / PARTED_STEP_BYTES);
-    const count = (length + 1) / PARTED_STEP_BYTES;
-    const path: string[] = [];
-    for (let at = start; path.length < count - known; at += PARTED_STEP_BYTES) {
+  private readPath(line: Buffer, start: number, end: number): readonly Buffer[] | null {
+    if (start === end) return [];
+    const count = (end - start + 1) / PARTED_STEP_BYTES;
+    if (!Number.isInteger(count)) return null;
+    const path: Buffer[] = [];
+    let at = start;
+    for (; at < end && !this.isKnown(line, at, end); at += PARTED_STEP_BYTES) {
       const close = at + STEP_BYTES - 1;
       const isParted = close + 1 === end || line[close + 1] === COMMA;
+      const hash = Buffer.allocUnsafe(HASH_BYTES);
       if (line[at] !== QUOTE || line[close] !== QUOTE || !isParted) return null;
-      path.push(line.toString('latin1', at + 1, close));
+      if (!decodeBase64(line, at + 1, close, hash, HASH_BYTES)) return null;
+      path.push(hash);
     }
-    this.path = [...path, ...this.path.slice(this.path.length - known)];
-    this.pathBytes = Buffer.from(line.subarray(start, end));
+    this.path = [...path, ...this.path.slice(this.path.length - (count - path.length))];
+    this.pathBytes = line.subarray(start, end);
     return this.path;
+  }
+
+  /** Whether these bytes are those that the path before ends with. */
+  private isKnown(line: Buffer, start: number, end: number): boolean {
+    const { pathBytes } = this;
+    const from = pathBytes.length - (end - start);
+    return from >= 0 && line.compare(pathBytes, from, pathBytes.length, start, end) === 0;
   }
 }
 
-/** How many bytes are the same at the end of a part of a line and of others. */
-function sameAtEnd(line: Buffer, start: number, end: number, others: Buffer): number {
-  const most = Math.min(end - start, others.length);
-  let count = 0;
-  while (count < most && line[end - 1 - count] === others[others.length - 1 - count]) count += 1;
-  return count;
-}
-
 function isAt(line: Uint8Array, at: number, part: Uint8Array, start: number, end: number): boolean {
-  for (let next = start; next < end; next += 1) if (line[at + next - start] !== part[next]) return false;
+  const offset = at - start;
+  for (let next = start; next < end; next += 1) if (line[next + offset] !== part[next]) return false;
   return true;
 }
 
@@ -252,23 +273,34 @@ function endOfNumber(line: Buffer, at: number): number {
   return next > at && next - at <= MOST_DIGITS && line[at] !== ZERO ? next : -1;
 }
 
+function integerAt(line: Buffer, start: number, end: number): number {
+  let integer = 0;
+  for (let at = start; at < end; at += 1) integer = 10 * integer + line[at]! - ZERO;
+  return integer;
+}
+
 /** Takes standard base64 with its padding and nothing else, of so many bytes that it does not end with whole threes. */
 function decodeBase64(line: Buffer, start: number, end: number, target: Uint8Array, count: number): boolean {
   const rest = count % 3;
   if (end - start !== 4 * Math.ceil(count / 3)) return false;
-  let [from, to] = [start, 0];
+  let from = start;
+  let to = 0;
   for (; to < count - rest; from += 4) {
-    const [one, two] = [DIGIT[line[from]!]!, DIGIT[line[from + 1]!]!];
-    const [three, four] = [DIGIT[line[from + 2]!]!, DIGIT[line[from + 3]!]!];
+    const one = DIGIT[line[from]!]!;
+    const two = DIGIT[line[from + 1]!]!;
+    const three = DIGIT[line[from + 2]!]!;
+    const four = DIGIT[line[from + 3]!]!;
     if ((one | two | three | four) > 63) return false;
     target[to++] = (one << 2) | (two >> 4);
-    target[to++] = ((two & 15) << 4) | (three >> 2);
-    target[to++] = ((three & 3) << 6) | four;
+    target[to++] = (two << 4) | (three >> 2);
+    target[to++] = (three << 6) | four;
   }
-  const [one, two, three] = [DIGIT[line[from]!]!, DIGIT[line[from + 1]!]!, DIGIT[line[from + 2]!]!];
+  const one = DIGIT[line[from]!]!;
+  const two = DIGIT[line[from + 1]!]!;
+  const three = DIGIT[line[from + 2]!]!;
   if ((one | two) > 63 || line[from + 3] !== EQUALS) return false;
   target[to++] = (one << 2) | (two >> 4);
   if (rest === 1) return (two & 15) === 0 && line[from + 2] === EQUALS;
-  target[to++] = ((two & 15) << 4) | (three >> 2);
+  target[to++] = (two << 4) | (three >> 2);
   return three < 64 && (three & 3) === 0;
 }

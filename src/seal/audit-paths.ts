@@ -1,5 +1,4 @@
 import { HASH_BYTES, nodeHash } from './merkle.js';
-import { decodeBase64 } from './note.js';
 
 /** Where a walk up a path stands: RFC 9162's fn and sn, and the hash so far. */
 interface Step {
@@ -11,11 +10,11 @@ interface Step {
 const half = (count: number): number => Math.floor(count / 2);
 
 /**
- * Audit paths in base64 from leaves to one root. Leaves that are near each other share the upper part of their paths: a walk
+ * Audit paths from leaves to one root. Leaves that are near each other share the upper part of their paths: a walk
  * that comes to where the one before it was, with the same path ahead, need not be walked again.
  */
 export class AuditPaths {
-  private path: readonly string[] = [];
+  private path: readonly Buffer[] = [];
   /** Of the last walk that came to the root; one more than its path has steps. */
   private steps: readonly Step[] = [];
 
@@ -25,11 +24,13 @@ export class AuditPaths {
   ) {}
 
   /** RFC 9162, section 2.1.3.2. */
-  holds(leaf: Buffer, index: number, path: readonly string[]): boolean {
+  holds(leaf: Buffer, index: number, path: readonly Buffer[]): boolean {
     if (!Number.isSafeInteger(index) || index < 0 || index >= this.size) return false;
     const known = this.known(path);
     const steps: Step[] = [];
-    let [fn, sn, hash] = [index, this.size - 1, leaf];
+    let fn = index;
+    let sn = this.size - 1;
+    let hash = leaf;
     for (let at = 0; ; at += 1) {
       const before =
         path.length - at <= known ? this.steps[this.steps.length - 1 - (path.length - at)] : null;
@@ -40,13 +41,17 @@ export class AuditPaths {
       }
       steps.push({ fn, sn, hash });
       if (at === path.length) break;
-      const next = decodeBase64(path[at]!);
-      if (sn === 0 || next?.length !== HASH_BYTES) return false;
+      const next = path[at]!;
+      if (sn === 0 || next.length !== HASH_BYTES) return false;
       if (fn % 2 === 1 || fn === sn) {
         hash = nodeHash(next, hash);
-        while (fn % 2 === 0 && fn !== 0) [fn, sn] = [half(fn), half(sn)];
+        while (fn % 2 === 0 && fn !== 0) {
+          fn = half(fn);
+          sn = half(sn);
+        }
       } else hash = nodeHash(hash, next);
-      [fn, sn] = [half(fn), half(sn)];
+      fn = half(fn);
+      sn = half(sn);
     }
     if (sn !== 0 || !hash.equals(this.root)) return false;
     this.steps = steps;
@@ -55,11 +60,14 @@ export class AuditPaths {
   }
 
   /** How many of the last hashes of the path are those of the walk before. */
-  private known(path: readonly string[]): number {
+  private known(path: readonly Buffer[]): number {
     const most = Math.min(path.length, this.path.length);
     let count = 0;
-    while (count < most && path[path.length - 1 - count] === this.path[this.path.length - 1 - count])
-      count += 1;
+    for (; count < most; count += 1) {
+      const one = path[path.length - 1 - count]!;
+      const other = this.path[this.path.length - 1 - count]!;
+      if (one !== other && !one.equals(other)) break;
+    }
     return count;
   }
 }

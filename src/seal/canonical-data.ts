@@ -158,7 +158,9 @@ export class CanonicalData {
     const start = this.at;
     if (source[start] !== QUOTE) throw NOT_PLAIN;
     const first = this.ends[this.count]!;
-    let [to, piece, next] = [this.length, first, start + 1];
+    let to = this.length;
+    let piece = first;
+    let next = start + 1;
     let isPlain = true;
     bytes[to++] = QUOTE;
     for (let byte = source[next]!; byte !== QUOTE; byte = source[next]!) {
@@ -182,7 +184,8 @@ export class CanonicalData {
   private scalar(): void {
     const { source, end } = this;
     const start = this.at;
-    let [next, digits] = [start, 0];
+    let next = start;
+    let digits = 0;
     let isInteger = true;
     for (
       let byte = source[next]!;
@@ -205,7 +208,8 @@ export class CanonicalData {
 
   private literal(source: Uint8Array, from: number, end: number): void {
     const { bytes, pieces } = this;
-    let [to, piece] = [this.length, this.ends[this.count]!];
+    let to = this.length;
+    let piece = this.ends[this.count]!;
     for (let next = from; next < end; next += 1) {
       const byte = source[next]!;
       bytes[to++] = byte;
@@ -260,8 +264,10 @@ export class CanonicalData {
   /** Whether the key of one member comes before that of another; both end with a quotation mark, which does not count. */
   private isBefore(left: number, right: number): boolean {
     const { members, bytes } = this;
-    let [one, other] = [members[3 * left]!, members[3 * right]!];
-    const [end, otherEnd] = [members[3 * left + 1]! - 1, members[3 * right + 1]! - 1];
+    let one = members[3 * left]!;
+    let other = members[3 * right]!;
+    const end = members[3 * left + 1]! - 1;
+    const otherEnd = members[3 * right + 1]! - 1;
     while (one < end && other < otherEnd && bytes[one] === bytes[other]) {
       one += 1;
       other += 1;

@@ -16,8 +16,8 @@ export interface ExportedEntry {
   identityDigest: Buffer;
   dataDigest: Buffer | null;
   leafHash: Buffer;
-  /** From the leaf to the root, base64. */
-  path: readonly string[];
+  /** From the leaf to the root. */
+  path: readonly Buffer[];
   /** Names under which the line says something else than its proof, or that are missing, twice or of no export. */
   differing: string[];
 }
