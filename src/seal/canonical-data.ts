@@ -117,19 +117,19 @@ export class CanonicalData {
     this.step(OPEN_OBJECT);
     const base = this.open;
     let isSorted = true;
-    while (this.source[this.at] !== CLOSE_OBJECT) {
-      if (this.open === MOST_MEMBERS) throw NOT_PLAIN;
-      const member = this.open++;
-      this.members[3 * member] = this.length;
-      this.string(true);
-      this.members[3 * member + 1] = this.length;
-      isSorted &&= member === base || this.isBefore(member - 1, member);
-      this.step(COLON);
-      this.space();
-      this.value(level + 1);
-      this.members[3 * member + 2] = this.length;
-      this.comma(CLOSE_OBJECT);
-    }
+    if (this.source[this.at] !== CLOSE_OBJECT)
+      do {
+        if (this.open === MOST_MEMBERS) throw NOT_PLAIN;
+        const member = this.open++;
+        this.members[3 * member] = this.length;
+        this.string(true);
+        this.members[3 * member + 1] = this.length;
+        isSorted &&= member === base || this.isBefore(member - 1, member);
+        this.step(COLON);
+        this.space();
+        this.value(level + 1);
+        this.members[3 * member + 2] = this.length;
+      } while (this.hasNext());
     this.step(CLOSE_OBJECT);
     if (!isSorted) this.sort(base);
     this.open = base;
@@ -138,18 +138,19 @@ export class CanonicalData {
   private list(level: number): void {
     if (level > MAX_DATA_LEVELS) throw NOT_PLAIN;
     this.step(OPEN_LIST);
-    while (this.source[this.at] !== CLOSE_LIST) {
-      this.value(level + 1);
-      this.comma(CLOSE_LIST);
-    }
+    if (this.source[this.at] !== CLOSE_LIST)
+      do {
+        this.value(level + 1);
+      } while (this.hasNext());
     this.step(CLOSE_LIST);
   }
 
-  /** Past what parts two values, unless the last one was read. */
-  private comma(close: number): void {
-    if (this.source[this.at] === close) return;
+  /** Past what parts two values, if it is there. */
+  private hasNext(): boolean {
+    if (this.source[this.at] !== COMMA) return false;
     this.step(COMMA);
     this.space();
+    return true;
   }
 
   /** Copied as it stands: jsonb escapes what RFC 8785 does, in the same way. */
@@ -278,10 +279,14 @@ export class CanonicalData {
 }
 
 function literalOf(text: string): unknown {
-  const value: unknown = LITERALS.has(text) ? LITERALS.get(text) : Number(text);
-  if (typeof value === 'number' && !Number.isFinite(value)) throw NOT_PLAIN;
-  return value;
+  if (LITERALS.has(text)) return LITERALS.get(text);
+  const number = NUMBER.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isFinite(number)) throw NOT_PLAIN;
+  return number;
 }
+
+/** Of JSON (RFC 8259, section 6); Number takes more. */
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 const LITERALS = new Map([
   ['true', true],
