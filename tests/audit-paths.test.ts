@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { AuditPaths } from '../src/seal/audit-paths.js';
 import { foldHashes, hashRanges, inclusionRanges } from '../src/seal/merkle.js';
+import { AuditPaths } from '../src/verify/audit-paths.js';
 import { checkInclusion } from './independent-verifier.js';
 
 const leaves: Buffer[] = Array.from({ length: 600 }, (_, index) =>

@@ -7,9 +7,9 @@ import { Account, type OwnerDatabase } from '../src/log/account.js';
 import { addHold, releaseHold } from '../src/log/hold.js';
 import { removeEntries } from '../src/log/retention.js';
 import { eraseEntries } from '../src/seal/erase.js';
-import { type Fault, faultLine } from '../src/seal/fault.js';
 import { publishKey, readKeys } from '../src/seal/signing-keys.js';
-import { verifyTenant } from '../src/seal/verify.js';
+import { type Fault, faultLine } from '../src/verify/fault.js';
+import { verifyTenant } from '../src/verify/stored-log.js';
 import { type ColumnType, flip, ODD, quoted, seeded } from './bit-flip.js';
 import { openTrail, SIGNER, type Trail } from './trail.js';
 

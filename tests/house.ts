@@ -25,6 +25,7 @@ export const DOORS: Record<string, readonly string[]> = {
   database: [...LOWEST, 'log'],
   log: [...LOWEST, 'database', 'auth', 'seal'],
   seal: [...LOWEST, 'database', 'log', 'auth'],
+  verify: [...LOWEST, 'database', 'log', 'seal', 'rest'],
   request: [...LOWEST, ...TRADE],
   graphql: [...LOWEST, ...TRADE, 'request'],
   rest: [...LOWEST, ...TRADE, 'request'],
@@ -35,7 +36,7 @@ export const DOORS: Record<string, readonly string[]> = {
   development: [...LOWEST, ...TRADE],
   welcome: [...LOWEST, ...TRADE],
   client: ['errors'],
-  cli: [...LOWEST, ...TRADE, ...DOORS_OUT, ...TOP, 'request'],
+  cli: [...LOWEST, ...TRADE, ...DOORS_OUT, ...TOP, 'verify', 'request'],
   demo: [...LOWEST, ...TRADE, ...TOP],
   main: [...LOWEST, ...TOP],
   index: [...LOWEST, ...TRADE, 'server', 'client', 'request'],
@@ -51,6 +52,7 @@ export const DOORS: Record<string, readonly string[]> = {
 const NARROW: { from: string; to: string; files: readonly string[] }[] = [
   { from: 'log', to: 'auth', files: ['src/auth/scope.ts'] },
   { from: 'log', to: 'seal', files: ['src/seal/leaf.ts'] },
+  { from: 'verify', to: 'rest', files: ['src/rest/proof-bundle.ts', 'src/rest/wire.ts'] },
   { from: 'database', to: 'log', files: ['src/log/log-entry.entity.ts'] },
   { from: 'web/stage', to: 'web/reel', files: ['web/reel/index.ts'] },
 ];

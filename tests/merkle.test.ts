@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { AuditPaths } from '../src/seal/audit-paths.js';
 import { Frontier, TILE_WIDTH, type Tile } from '../src/seal/frontier.js';
 import {
   consistencyRanges,
@@ -12,6 +11,7 @@ import {
   nodesOf,
   verifyConsistency,
 } from '../src/seal/merkle.js';
+import { AuditPaths } from '../src/verify/audit-paths.js';
 import { checkConsistency, checkInclusion } from './independent-verifier.js';
 
 const sha256 = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest();

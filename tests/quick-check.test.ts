@@ -5,9 +5,9 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { searchText } from '../src/log/search-text.js';
 import { isStorable } from '../src/log/values.js';
-import { CanonicalData } from '../src/seal/canonical-data.js';
-import { Preimage } from '../src/seal/preimage.js';
-import { QUICK_COLUMNS, QUICK_WIDTH, QuickCheck } from '../src/seal/quick-check.js';
+import { CanonicalData } from '../src/verify/canonical-data.js';
+import { Preimage } from '../src/verify/preimage.js';
+import { QUICK_COLUMNS, QUICK_WIDTH, QuickCheck } from '../src/verify/quick-check.js';
 import { openTrail, type Trail } from './trail.js';
 
 let trail: Trail;

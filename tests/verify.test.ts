@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OWN_ACTIONS } from '../src/log/own-entries.js';
-import { type Fault, faultLine } from '../src/seal/fault.js';
 import { rootOf } from '../src/seal/frontier.js';
 import { publishKey, readKeys } from '../src/seal/signing-keys.js';
-import { verifyTenant } from '../src/seal/verify.js';
+import { type Fault, faultLine } from '../src/verify/fault.js';
+import { verifyTenant } from '../src/verify/stored-log.js';
 import { openTrail, SIGNER, type Trail } from './trail.js';
 
 let trail: Trail;
@@ -397,8 +397,8 @@ describe('tiles', () => {
   test('of a higher level are compared with those below', async () => {
     const tenantId = randomUUID();
     const { Frontier } = await import('../src/seal/frontier.js');
-    const { TreeCheck } = await import('../src/seal/verify-tree.js');
-    const { PlaceJudge } = await import('../src/seal/verify-places.js');
+    const { TreeCheck } = await import('../src/verify/tree-check.js');
+    const { PlaceJudge } = await import('../src/verify/place-judge.js');
     const { createHash } = await import('node:crypto');
     const leaves = Array.from({ length: 65_536 }, (_, index) =>
       createHash('sha256').update(String(index)).digest(),

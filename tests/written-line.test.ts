@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readCheckpointLine, readExportLine } from '../src/rest/proof-bundle.js';
-import { WrittenLines } from '../src/rest/written-line.js';
 import { readCheckpoint } from '../src/seal/checkpoint.js';
-import type { Fault } from '../src/seal/fault.js';
 import { readNote } from '../src/seal/note.js';
-import { ExportCheck } from '../src/seal/verify-export.js';
+import { ExportCheck } from '../src/verify/export-check.js';
+import { readCheckpointLine, readExportLine } from '../src/verify/export-line.js';
+import type { Fault } from '../src/verify/fault.js';
+import { WrittenLines } from '../src/verify/written-line.js';
 import { grant, moduleToken, person, startReel, type TestReel } from './reel.js';
 
 const [tenantId, clientId] = [randomUUID(), randomUUID()];

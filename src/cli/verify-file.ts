@@ -1,10 +1,10 @@
-import { readCheckpointLine, readExportLine } from '../rest/proof-bundle.js';
-import { WrittenLines } from '../rest/written-line.js';
 import { openCheckpoint, readCheckpoint } from '../seal/checkpoint.js';
-import type { Report } from '../seal/fault.js';
 import { EMPTY_ROOT } from '../seal/merkle.js';
 import { readNote } from '../seal/note.js';
-import { ExportCheck } from '../seal/verify-export.js';
+import { ExportCheck } from '../verify/export-check.js';
+import { readCheckpointLine, readExportLine } from '../verify/export-line.js';
+import type { Report } from '../verify/fault.js';
+import { WrittenLines } from '../verify/written-line.js';
 import { lastLine, linesOf } from './export-file.js';
 import type { Frame } from './frame.js';
 import { readKeyFile } from './verifier-keys.js';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { StartError } from '../errors.js';
-import { type Fault, faultLine } from '../seal/fault.js';
+import { type Fault, faultLine } from '../verify/fault.js';
 import { Finding, type Frame } from './frame.js';
 import { uuidOption } from './options.js';
 

@@ -1,10 +1,16 @@
 import type { Run, Snapshot } from '../database/run.js';
+import { TILE_WIDTH } from '../seal/frontier.js';
+import { HASH_BYTES } from '../seal/merkle.js';
+import type { Verifier } from '../seal/note.js';
 import type { CheckedRow } from './check-row.js';
+import { CheckpointWalk, type Milestone, verifySigningKeys } from './checkpoint-walk.js';
+import { readCounted, readWrongCounts, tellCounts } from './counts.js';
 import { readExcuses } from './excuses.js';
 import type { Report } from './fault.js';
-import { TILE_WIDTH } from './frontier.js';
-import { HASH_BYTES } from './merkle.js';
-import type { Verifier } from './note.js';
+import { verifyHolds } from './holds.js';
+import { readWrongKeys, tellKeys } from './idempotency-keys.js';
+import { PlaceJudge } from './place-judge.js';
+import { verifyRemovals } from './removals.js';
 import {
   lastSequence,
   readStrayTiles,
@@ -14,14 +20,8 @@ import {
   walkPages,
 } from './stored-order.js';
 import { countPlaces, readExtras, walkBeyond } from './stored-strays.js';
-import { CheckpointWalk, type Milestone, verifySigningKeys } from './verify-checkpoints.js';
-import { readCounted, readWrongCounts, tellCounts } from './verify-counts.js';
-import { verifyHolds } from './verify-holds.js';
-import { readWrongKeys, tellKeys } from './verify-keys.js';
-import { PlaceJudge } from './verify-places.js';
-import { verifyRemovals } from './verify-removals.js';
-import { verifyStrays } from './verify-strays.js';
-import { TreeCheck } from './verify-tree.js';
+import { verifyStrays } from './strays.js';
+import { TreeCheck } from './tree-check.js';
 
 export interface VerifyOptions {
   /** Keys that checkpoints may be signed with. */

@@ -1,9 +1,9 @@
 import type { Run } from '../database/run.js';
 import type { CheckedRow } from './check-row.js';
 import type { Report } from './fault.js';
+import type { PlaceJudge } from './place-judge.js';
 import { placeBefore } from './stored-order.js';
 import { readWrongInbox, walkInbox } from './stored-strays.js';
-import type { PlaceJudge } from './verify-places.js';
 
 /**
  * Entries that have no place: right in the inbox, wrong anywhere else. Answers the ids of those of `unplaced` that were

@@ -1,4 +1,4 @@
-import { HASH_BYTES, nodeHash } from './merkle.js';
+import { HASH_BYTES, nodeHash } from '../seal/merkle.js';
 
 /** Where a walk up a path stands: RFC 9162's fn and sn, and the hash so far. */
 interface Step {

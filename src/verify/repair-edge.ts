@@ -1,6 +1,6 @@
-import type { Frontier } from './frontier.js';
+import type { Frontier } from '../seal/frontier.js';
+import type { Milestone } from './checkpoint-walk.js';
 import type { StoredPlace } from './stored-order.js';
-import type { Milestone } from './verify-checkpoints.js';
 
 type Leaves = readonly (Buffer | null)[];
 

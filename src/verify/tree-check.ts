@@ -1,10 +1,10 @@
+import { Frontier, rootOf, splitHashes, TILE_WIDTH, type Tile } from '../seal/frontier.js';
+import { EMPTY_ROOT, HASH_BYTES } from '../seal/merkle.js';
+import type { Milestone } from './checkpoint-walk.js';
 import type { Report } from './fault.js';
-import { Frontier, rootOf, splitHashes, TILE_WIDTH, type Tile } from './frontier.js';
-import { EMPTY_ROOT, HASH_BYTES } from './merkle.js';
+import type { PlaceJudge } from './place-judge.js';
 import { repairEdge } from './repair-edge.js';
 import type { StoredPlace, StoredTile } from './stored-order.js';
-import type { Milestone } from './verify-checkpoints.js';
-import type { PlaceJudge } from './verify-places.js';
 
 type Slots = readonly (StoredPlace | null)[];
 

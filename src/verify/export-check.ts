@@ -1,7 +1,7 @@
+import type { CheckpointBody } from '../seal/checkpoint.js';
+import { hashData, hashIdentity, hashLeaf, type SealableEntry } from '../seal/leaf.js';
 import { AuditPaths } from './audit-paths.js';
-import type { CheckpointBody } from './checkpoint.js';
 import type { Report } from './fault.js';
-import { hashData, hashIdentity, hashLeaf, type SealableEntry } from './leaf.js';
 
 const SALT_BYTES = 16;
 

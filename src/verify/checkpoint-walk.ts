@@ -1,10 +1,10 @@
 import type { Run } from '../database/run.js';
-import { type OpenedCheckpoint, openCheckpoint, originOf } from './checkpoint.js';
+import { type OpenedCheckpoint, openCheckpoint, originOf } from '../seal/checkpoint.js';
+import type { Verifier } from '../seal/note.js';
+import { readUnsignedKeys } from '../seal/signing-keys.js';
+import type { StoredCheckpoint } from '../seal/stored-tree.js';
 import type { Report } from './fault.js';
-import type { Verifier } from './note.js';
-import { readUnsignedKeys } from './signing-keys.js';
 import { newestCheckpoints, walkCheckpoints } from './stored-order.js';
-import type { StoredCheckpoint } from './stored-tree.js';
 
 /** A root that the tree must have at a size. */
 export interface Milestone {

@@ -4,7 +4,7 @@ import { foldEmail } from '../log/filter.js';
 import { ORIGINS, SEVERITIES } from '../log/log-entry.entity.js';
 import { instant } from '../log/reader.js';
 import { searchText } from '../log/search-text.js';
-import { hashData, hashIdentity, hashLeaf, type SealableEntry } from './leaf.js';
+import { hashData, hashIdentity, hashLeaf, type SealableEntry } from '../seal/leaf.js';
 
 /** Every column of an entry by the name `e`, as text. */
 const COLUMNS = {

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { ReadDatabase } from '../database/connect.js';
+import { TILE_WIDTH } from '../seal/frontier.js';
 import type { FaultKind, Report } from './fault.js';
-import { TILE_WIDTH } from './frontier.js';
 
 /**
  * Whether PostgreSQL could not make sense of what it has stored (SQLSTATE classes 22, data exception, and XX, internal

@@ -1,12 +1,12 @@
 import { sql } from 'kysely';
 import { type CopiedRow, FixedColumn } from '../database/copy-out.js';
 import type { Row, Run, Snapshot } from '../database/run.js';
+import { TILE_WIDTH } from '../seal/frontier.js';
+import { HASH_BYTES } from '../seal/merkle.js';
+import { CHECKPOINT_COLUMNS, type StoredCheckpoint, toCheckpoint } from '../seal/stored-tree.js';
 import { type CheckedRow, checkRow, type EntryRow, ROW_COLUMNS } from './check-row.js';
-import { TILE_WIDTH } from './frontier.js';
 import { isHexOf } from './hex.js';
-import { HASH_BYTES } from './merkle.js';
 import { QUICK_COLUMNS, QUICK_WIDTH, QuickCheck } from './quick-check.js';
-import { CHECKPOINT_COLUMNS, type StoredCheckpoint, toCheckpoint } from './stored-tree.js';
 
 /** A place in the tenant's order as it is stored. */
 export interface StoredPlace {

@@ -1,10 +1,10 @@
-import { CanonicalData } from '../seal/canonical-data.js';
-import { isHexOf } from '../seal/hex.js';
+import { BYTES_NAMES, ENTRY_NAMES, SHOWN_NAMES } from '../rest/proof-bundle.js';
 import { IDENTITY_PARTS, LEAF_PARTS } from '../seal/leaf.js';
 import { HASH_BYTES } from '../seal/merkle.js';
-import { Preimage } from '../seal/preimage.js';
-import type { WellEntry } from '../seal/verify-export.js';
-import { BYTES_NAMES, ENTRY_NAMES, SHOWN_NAMES } from './proof-bundle.js';
+import { CanonicalData } from './canonical-data.js';
+import type { WellEntry } from './export-check.js';
+import { isHexOf } from './hex.js';
+import { Preimage } from './preimage.js';
 
 const [QUOTE, BACKSLASH, COMMA, EQUALS] = [0x22, 0x5c, 0x2c, 0x3d] as const;
 const [ZERO, NINE] = [0x30, 0x39] as const;
