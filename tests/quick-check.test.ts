@@ -135,6 +135,9 @@ describe('data read as bytes', () => {
       '{"a":1e999}',
       '{"a":tru}',
       '{"a":"1}',
+      '{"a":"\u0001"}',
+      '{"a":"\\x"}',
+      '{"a":"\\u12"}',
       `{"a":"${'x'.repeat(100)}"}`,
     ])
       expect([text, canonical(reader, text)]).toEqual([text, null]);

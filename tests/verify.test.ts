@@ -361,6 +361,36 @@ describe('the order', () => {
   });
 });
 
+describe('with the primary key gone', () => {
+  const without = async (tenantId: string, table: string, columns: string, meddling: string) => {
+    await meddle(`alter table reel_log_${table} drop constraint reel_log_${table}_pkey`);
+    await meddle(meddling, tenantId);
+    const { told } = await verify(tenantId);
+    for (const each of ['entries', 'counts', 'sequence'])
+      await meddle(`delete from reel_log_${each} where tenant_id = $1`, tenantId);
+    await meddle(
+      `alter table reel_log_${table} add constraint reel_log_${table}_pkey primary key (${columns})`,
+    );
+    return told;
+  };
+
+  test('an entry that stands twice is named', async () => {
+    const tenantId = await sealedLog([5, 300]);
+    const meddling = `insert into reel_log_entries select e.* from reel_log_entries e
+      where tenant_id = $1 and id in (select entry_id from reel_log_sequence where tenant_id = $1 and seq in (7, 300))`;
+    const told = await without(tenantId, 'entries', 'tenant_id, id', meddling);
+    expect(told.filter((each) => !each.startsWith('count'))).toEqual(['changed 7', 'changed 300']);
+  });
+
+  test('a place that has two entries is named', async () => {
+    const tenantId = await sealedLog([5, 300]);
+    const meddling = `insert into reel_log_sequence select tenant_id, seq, gen_random_uuid(), leaf_hash
+      from reel_log_sequence where tenant_id = $1 and seq in (7, 300)`;
+    const told = await without(tenantId, 'sequence', 'tenant_id, seq', meddling);
+    expect(told).toEqual(expect.arrayContaining(['extra 7', 'extra 300']));
+  });
+});
+
 describe('tiles', () => {
   test.each([
     ['a hash', 'hashes = set_bit(hashes, 2570, 1 - get_bit(hashes, 2570))', 267],

@@ -68,7 +68,8 @@ export class CanonicalData {
     try {
       this.object(1);
     } catch (error) {
-      if (error === NOT_PLAIN) return -1;
+      // JSON.parse says so of an escape that is none.
+      if (error === NOT_PLAIN || error instanceof SyntaxError) return -1;
       throw error;
     }
     into.length = this.length;
@@ -165,7 +166,8 @@ export class CanonicalData {
     let isPlain = true;
     bytes[to++] = QUOTE;
     for (let byte = source[next]!; byte !== QUOTE; byte = source[next]!) {
-      if (next >= end || (isKey && (byte >= FIRST_OUT_OF_ORDER || byte === BACKSLASH))) throw NOT_PLAIN;
+      if (next >= end || byte < SPACE || (isKey && (byte >= FIRST_OUT_OF_ORDER || byte === BACKSLASH)))
+        throw NOT_PLAIN;
       if (byte === BACKSLASH) {
         bytes[to++] = byte;
         byte = source[++next]!;

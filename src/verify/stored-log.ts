@@ -84,7 +84,7 @@ export async function verifyTenant(
     const { after, until, tiles } = page;
     const leaves = isWell(page) && !judge.hasEmptied(after, until) ? page.leaves : null;
     const places = leaves ? [] : page.places();
-    const slots = slotsOf(places, after, until);
+    const slots = slotsOf(places, after, until, report);
     present += leaves ? until - after : places.filter(({ entry }) => entry !== null).length;
     for (let start = after; start < until; start += TILE_WIDTH) {
       const [from, end] = [start - after, start - after + TILE_WIDTH];
@@ -123,9 +123,24 @@ const isWell = ({ after, until, leaves, tiles }: StoredPage): boolean =>
       .map(([, { hashes }]) => hashes),
   ).equals(leaves);
 
-function slotsOf(places: readonly StoredPlace[], after: number, until: number): (StoredPlace | null)[] {
+function slotsOf(
+  places: readonly StoredPlace[],
+  after: number,
+  until: number,
+  report: Report,
+): (StoredPlace | null)[] {
   const slots = new Array<StoredPlace | null>(until - after).fill(null);
-  for (const place of places) slots[place.seq - after - 1] = place;
+  for (const place of places) {
+    const at = place.seq - after - 1;
+    // The primary key keeps others out, unless somebody took it away.
+    if (slots[at])
+      report({
+        kind: 'extra',
+        sequence: place.seq,
+        detail: `entry ${place.entryId} stands at the place of another`,
+      });
+    slots[at] = place;
+  }
   return slots;
 }
 
