@@ -5,7 +5,7 @@ await import('reflect-metadata');
 export const { embeddedUrls } = (await built(
   'database/embedded',
 )) as typeof import('../src/database/embedded.ts');
-export const { Database } = (await built('database/connect')) as typeof import('../src/database/connect.ts');
+export const { connect } = (await built('database/connect')) as typeof import('../src/database/connect.ts');
 export const { developmentSecrets } = (await built(
   'auth/secrets',
 )) as typeof import('../src/auth/secrets.ts');

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
-import { checkInput, Database, Identifier, prepareEntry } from './built.ts';
+import { checkInput, connect, Identifier, prepareEntry } from './built.ts';
 import { runReel } from './command.ts';
 import { type House, residentMib } from './house.ts';
 import { type Call, graphql, send, throughput } from './load.ts';
@@ -179,7 +179,7 @@ async function atFullSpeed(house: House, tenantId: string, order: Order): Promis
 /** Entries a second by plain multi-row INSERTs into the table of entries, which nothing seals. */
 async function insertOnly(house: House): Promise<number> {
   const tenantId = randomUUID();
-  const database = await Database.connect(house.runtimeUrl, CALLERS + 1);
+  const database = await connect(house.runtimeUrl, CALLERS + 1);
   const identifier = new Identifier();
   const prepare = () => prepareEntry(checkInput(entry(tenantId), author), identifier.next());
   try {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { WriteDatabase } from '../src/database/connect.ts';
-import { checkInput, Database, ENTRY_COLUMNS, Identifier, prepareEntry, Writer } from './built.ts';
+import type { WriteDatabase } from '../src/database/database.ts';
+import { checkInput, connect, ENTRY_COLUMNS, Identifier, prepareEntry, Writer } from './built.ts';
 import type { House } from './house.ts';
 import { graphql, httpThroughput, latency, rounds, send, throughput } from './load.ts';
 import type { Line } from './table.ts';
@@ -27,7 +27,7 @@ export async function writing(house: House): Promise<Line[]> {
     requestId: randomUUID(),
     data: { before: { role: 'viewer', active: true }, after: { role: 'editor', active: true } },
   };
-  const database = await Database.connect(runtimeUrl, 3);
+  const database = await connect(runtimeUrl, 3);
   const identifier = new Identifier();
   const prepare = () => prepareEntry(checkInput(entry, author), identifier.next());
   const writer = new Writer({

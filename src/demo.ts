@@ -8,7 +8,7 @@ import { refuseProduction } from './cli/frame.js';
 import { operator } from './cli/operator.js';
 import type { SampleTenant } from './cli/sample-entries.js';
 import { type Config, readConfig } from './config.js';
-import { Database } from './database/connect.js';
+import { connectSession } from './database/session.js';
 import { keepArriving } from './demo/arrivals.js';
 import { demoTenants, fillPast, storePast } from './demo/past.js';
 import { tellStory } from './demo/story.js';
@@ -28,7 +28,7 @@ const askedToEnd = new Promise<null>((end) => {
 /** Fills both trails up to now; a new one gets its story. */
 async function prepareTrails(config: Config, tenants: readonly SampleTenant[]): Promise<void> {
   const now = Date.now();
-  const database = await Database.connect(config.databaseUrl!, 3);
+  const database = await connectSession(config.databaseUrl!, 3);
   try {
     for (const [index, tenant] of tenants.entries()) {
       const { added, isNew } = await fillPast(database, tenant, now);

@@ -8,7 +8,7 @@ import { mentorPort } from './auth/mentor.js';
 import { withDevelopmentSecrets } from './auth/secrets.js';
 import { tokenVerifier } from './auth/token.js';
 import type { Config } from './config.js';
-import { Database } from './database/connect.js';
+import { connect } from './database/connect.js';
 import { StartError } from './errors.js';
 import { graphqlRoutes } from './graphql/routes.js';
 import { createMetrics, health } from './health.js';
@@ -118,7 +118,7 @@ export interface Reel {
 export async function composeReel(config: Config, log: FastifyBaseLogger): Promise<Reel> {
   if (config.databaseUrl === null)
     throw new StartError('REEL_DATABASE_URL: expected the address of a PostgreSQL, got nothing');
-  const database = await Database.connect(config.databaseUrl);
+  const database = await connect(config.databaseUrl);
   const metrics = createMetrics();
   const reader = new LogReader(database, config.defaultPageSize);
   const trail = new Tail(database, reader);

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { Database } from '../src/database/connect.js';
+import { connect } from '../src/database/connect.js';
+import type { Database } from '../src/database/database.js';
 import { hashLeaf } from '../src/seal/leaf.js';
 import { readKeys } from '../src/seal/signing-keys.js';
 import { type Fault, faultLine } from '../src/verify/fault.js';
@@ -14,7 +15,7 @@ let reel: TestReel;
 let database: Database;
 beforeAll(async () => {
   reel = await startReel();
-  database = await Database.connect(reel.own.runtimeUrl);
+  database = await connect(reel.own.runtimeUrl);
 });
 afterAll(async () => {
   await database?.close();

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Database } from '../src/database/connect.js';
+import { connect } from '../src/database/connect.js';
+import type { Database } from '../src/database/database.js';
 import { countEntries, locatePage } from '../src/log/counts.js';
 import { every, readFilter, whereAll, whereWithin } from '../src/log/filter.js';
 import { type LogFilter, LogOrder } from '../src/log/inputs.js';
@@ -17,7 +18,7 @@ let known: Known[];
 
 beforeAll(async () => {
   own = await createDatabase();
-  database = await Database.connect(own.runtimeUrl);
+  database = await connect(own.runtimeUrl);
   known = await plant(database, tenantId, 6_000, 4_500, 7);
   await plant(database, randomUUID(), 500, 300, 8);
 });

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LogOrigin, LogSeverity } from '../src/log/log-entry.entity.js';
+import { LogOrigin } from '../src/log/origin.js';
+import { LogSeverity } from '../src/log/severity.js';
 import { hashLeaf, leafText, newSalts, type SealableEntry, sealLeaf } from '../src/seal/leaf.js';
 
 const sha256 = (...parts: (string | Uint8Array)[]) => {

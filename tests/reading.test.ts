@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LogFilter, LogOrder } from '../src/log/inputs.js';
-import { type LogEntry, LogOrigin, LogSeverity, SEVERITIES } from '../src/log/log-entry.entity.js';
+import { type LogEntry } from '../src/log/log-entry.entity.js';
+import { LogOrigin } from '../src/log/origin.js';
+import { LogSeverity, SEVERITIES } from '../src/log/severity.js';
 import { openTrail, type Trail } from './trail.js';
 
 let trail: Trail;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { LogSeverity } from '../src/log/log-entry.entity.js';
+import { LogSeverity } from '../src/log/severity.js';
 import {
   ANA,
   anEntry,

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Scope } from '../src/auth/scope.js';
-import { Database } from '../src/database/connect.js';
+import { connect } from '../src/database/connect.js';
+import type { Database } from '../src/database/database.js';
 import type { LogFilter } from '../src/log/inputs.js';
-import { SEVERITIES } from '../src/log/log-entry.entity.js';
 import { LogFacet, StatsInterval } from '../src/log/log-stats.js';
+import { SEVERITIES } from '../src/log/severity.js';
 import { StatsService } from '../src/log/stats.js';
 import { createDatabase, type TestDatabase } from './postgres.js';
 import { ACTORS, filters, type Known, matching, NOW, plant, scopes, ZONES } from './trail-oracle.js';
@@ -20,7 +21,7 @@ let known: Known[];
 
 beforeAll(async () => {
   own = await createDatabase();
-  database = await Database.connect(own.runtimeUrl);
+  database = await connect(own.runtimeUrl);
   service = new StatsService(database, () => NOW);
   known = await plant(database, tenantId, 4_000, 3_000, 42);
   await plant(database, randomUUID(), 500, 300, 43);

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import type { Scope } from '../src/auth/scope.js';
-import type { Database } from '../src/database/connect.js';
+import type { Database } from '../src/database/database.js';
 import { checkInput } from '../src/log/check-entry.js';
 import type { LogFilter } from '../src/log/inputs.js';
-import { type LogEntry, LogSeverity, SEVERITIES } from '../src/log/log-entry.entity.js';
+import { type LogEntry } from '../src/log/log-entry.entity.js';
 import { prepareEntry } from '../src/log/prepare.js';
+import { LogSeverity, SEVERITIES } from '../src/log/severity.js';
 import { storeEntries } from '../src/log/store.js';
 import { Sealer } from '../src/seal/sealer.js';
 import { Sequencer } from '../src/seal/sequencer.js';

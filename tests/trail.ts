@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { sql } from 'kysely';
-import { Database } from '../src/database/connect.js';
+import { connect } from '../src/database/connect.js';
+import type { Database } from '../src/database/database.js';
 import { LogReader } from '../src/log/reader.js';
 import { ReelService } from '../src/log/reel.service.js';
 import { Writer, type WriterBounds } from '../src/log/writer.js';
@@ -28,7 +29,7 @@ export interface Trail {
 
 export async function openTrail(bounds?: WriterBounds): Promise<Trail> {
   const own = await createDatabase();
-  const database = await Database.connect(own.runtimeUrl);
+  const database = await connect(own.runtimeUrl);
   const reader = new LogReader(database);
   const writer = new Writer(
     {

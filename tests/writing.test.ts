@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ReelError } from '../src/errors.js';
 import { LogOrder } from '../src/log/inputs.js';
-import { LogSeverity } from '../src/log/log-entry.entity.js';
+import { LogSeverity } from '../src/log/severity.js';
 import { openTrail, type Trail } from './trail.js';
 
 let trail: Trail;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { Database } from '../database/connect.js';
+import { connectSession } from '../database/session.js';
 import { StoredSeal } from '../seal/proof.js';
 import { withRuntimeRole } from './database.js';
 import { Finding, type Frame } from './frame.js';
@@ -14,7 +14,7 @@ export function checkpointCommand(program: Command, frame: Frame): void {
     .action(async (options: { tenant?: string; json?: boolean }) => {
       const tenantId = needed(options.tenant, '--tenant <id>');
       const checkpoint = await withRuntimeRole(frame.config(), async (url) => {
-        const database = await Database.connect(url, 2);
+        const database = await connectSession(url, 2);
         try {
           return await new StoredSeal(database).checkpoint({ tenantId, clients: null });
         } finally {

@@ -3,7 +3,6 @@ import pg from 'pg';
 import type { Config } from '../config.js';
 import { type EmbeddedUrls, embeddedUrls, startEmbedded } from '../database/embedded.js';
 import { lockDataDir } from '../database/lock.js';
-import { migrate } from '../database/migrate.js';
 import { compile, type Row, type Run } from '../database/run.js';
 import { StartError } from '../errors.js';
 import type { OwnerDatabase } from '../log/account.js';
@@ -37,7 +36,9 @@ export function withOwner<T>(config: Config, work: (database: OwnerDatabase) => 
 
 const missingOwner = () => new StartError("REEL_MIGRATE_URL: expected the owner's connection, got nothing");
 
-const migrateFirst = ({ ownerUrl, runtimeUrl }: EmbeddedUrls) => migrate(ownerUrl, runtimeUrl);
+// Loaded where it is needed, since it brings the ORM.
+const migrateFirst = async ({ ownerUrl, runtimeUrl }: EmbeddedUrls) =>
+  (await import('../database/migrate.js')).migrate(ownerUrl, runtimeUrl);
 
 /** `prepare` is for a database that is started here; one that runs has been seen to by its server. */
 async function withEmbedded<T>(

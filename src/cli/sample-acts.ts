@@ -1,4 +1,4 @@
-import { LogSeverity } from '../log/log-entry.entity.js';
+import { LogSeverity } from '../log/severity.js';
 import { type SeededRandom, weighted } from './seeded-random.js';
 
 /** A kind of thing that happens on the platform. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { sql } from 'kysely';
-import { Database } from '../database/connect.js';
+import type { Database } from '../database/database.js';
+import { connectSession } from '../database/session.js';
 import { checkInput } from '../log/check-entry.js';
 import { type PreparedEntry, prepareEntry } from '../log/prepare.js';
 import { storeEntries } from '../log/store.js';
@@ -69,7 +70,7 @@ async function seedDatabase(
   plan: SamplePlan,
   progress: (line: string) => void,
 ): Promise<SampleTenant[]> {
-  const database = await Database.connect(url, CONNECTIONS + 1);
+  const database = await connectSession(url, CONNECTIONS + 1);
   try {
     const tenants = sampleTenants(plan);
     for (const tenant of tenants) await refuseTwice(database, tenant, plan.seed);

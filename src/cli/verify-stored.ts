@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { Database } from '../database/connect.js';
+import { connectSession } from '../database/session.js';
 import { exportSnapshot, joinSnapshot } from '../database/snapshot.js';
 import { StartError } from '../errors.js';
 import { openCheckpoint, readCheckpoint } from '../seal/checkpoint.js';
@@ -23,7 +23,7 @@ export async function verifyStored(
   const config = frame.config();
   const note = noteFile === undefined ? null : await readNoteFile(noteFile);
   return withRuntimeRole(config, async (url) => {
-    const database = await Database.connect(url, 2);
+    const database = await connectSession(url, 2);
     try {
       const keys = await readKeys(database);
       const kept = note === null ? null : keptCheckpoint(note, tenantId, keys, report);

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { StartError } from '../errors.js';
-import { isAway } from './connect.js';
+import { isAway } from './away.js';
 import { isRunning } from './lock.js';
 import { type Account, databaseAccount, findPrograms, runProgram } from './programs.js';
 

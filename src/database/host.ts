@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { CompiledQuery, type Transaction } from 'kysely';
-import { type ReadDatabase, type WriteDatabase } from './connect.js';
+import { type ReadDatabase, type WriteDatabase } from './database.js';
 import { compile, type Row, type Run, readingAs, writingAs } from './run.js';
 
 /**

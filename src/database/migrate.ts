@@ -1,6 +1,6 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import { StartError } from '../errors.js';
-import { databaseOptions, MIGRATIONS } from './options.js';
+import { databaseOptions } from './options.js';
 import { ensureRuntimeRole } from './roles.js';
 
 /** Months of partitions made ahead of the present one. */
@@ -35,6 +35,3 @@ export async function migrate(ownerUrl: string, runtimeUrl: string): Promise<{ a
     await orm.close(true);
   }
 }
-
-/** Names of the migrations that the code knows, oldest first. */
-export const MIGRATION_NAMES = MIGRATIONS.map((migration) => migration.name);

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import pg from 'pg';
-import { sessionOf } from './options.js';
 import { readingAs, runOn, type Snapshot } from './run.js';
+import { sessionOf } from './session.js';
 
 /** What a transaction sees, for other connections to see as well (SET TRANSACTION SNAPSHOT). */
 export interface ExportedSnapshot {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { type SampleEntry, type SampleTenant, sampleEntries, sampleTenants } from '../cli/sample-entries.js';
-import type { Database } from '../database/connect.js';
+import type { Database } from '../database/database.js';
 import { checkInput } from '../log/check-entry.js';
 import { type PreparedEntry, prepareEntry } from '../log/prepare.js';
 import { storeEntries } from '../log/store.js';

@@ -2,9 +2,9 @@ import { v4, v7 } from 'uuid';
 import type { SampleTenant } from '../cli/sample-entries.js';
 import { checkInput } from '../log/check-entry.js';
 import { Identifier } from '../log/identify.js';
-import { LogSeverity } from '../log/log-entry.entity.js';
 import { type PreparedEntry, prepareEntry } from '../log/prepare.js';
 import type { LogInput } from '../log/reel.service.js';
+import { LogSeverity } from '../log/severity.js';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;

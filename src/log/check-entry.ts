@@ -6,7 +6,8 @@ import { checkData } from './check-data.js';
 import { FieldReader } from './field-reader.js';
 import type { CreateLogInput } from './inputs.js';
 import { peerAddress } from './ip-address.js';
-import { LogOrigin, LogSeverity } from './log-entry.entity.js';
+import { LogOrigin } from './origin.js';
+import { LogSeverity } from './severity.js';
 
 /** The module name of Reel's own entries; nobody else may write under it. */
 export const OWN_MODULE = 'reel';

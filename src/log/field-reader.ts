@@ -1,7 +1,7 @@
 import { clip, type Fault } from '../errors.js';
 import type { CreateLogInput } from './inputs.js';
 import { parseAddress } from './ip-address.js';
-import { LogSeverity, SEVERITIES } from './log-entry.entity.js';
+import { LogSeverity, SEVERITIES } from './severity.js';
 import { hasControl, isStorable, parseInstant, parseUuid } from './values.js';
 
 type Name = keyof CreateLogInput;

@@ -2,8 +2,8 @@ import { type RawBuilder, sql } from 'kysely';
 import { v7 } from 'uuid';
 import type { Row, Run } from '../database/run.js';
 import type { Account, OwnerDatabase } from './account.js';
+import { instant } from './instant.js';
 import { OWN_ACTIONS } from './own-entries.js';
-import { instant } from './reader.js';
 
 /** What a legal hold covers: a tenant's entries, those created within the times and of the actor where these are named. */
 export interface HoldTerms {

@@ -1,6 +1,7 @@
 import { Field, InputType, registerEnumType } from 'type-graphql';
-import { LogOrigin, LogSeverity } from './log-entry.entity.js';
+import { LogOrigin } from './origin.js';
 import { DateTime, JSONObject, UUID } from './scalars.js';
+import { LogSeverity } from './severity.js';
 
 export enum LogOrder {
   NEWEST_FIRST = 'NEWEST_FIRST',

@@ -1,29 +1,14 @@
 import { Entity, PrimaryKey, Property } from '@mikro-orm/decorators/legacy';
 import { Field, ObjectType, registerEnumType } from 'type-graphql';
+import { LogOrigin } from './origin.js';
 import { Count, DateTime, JSONObject, UUID } from './scalars.js';
+import { LogSeverity } from './severity.js';
 
-export enum LogSeverity {
-  DEBUG = 'DEBUG',
-  INFO = 'INFO',
-  WARNING = 'WARNING',
-  ERROR = 'ERROR',
-  CRITICAL = 'CRITICAL',
-}
 registerEnumType(LogSeverity, { name: 'LogSeverity' });
-
-/** From mild to grave. A severity is stored as its place here: only a plain integer's comparison passes row-level security into an index. */
-export const SEVERITIES = Object.values(LogSeverity);
-
-export enum LogOrigin {
-  MODULE = 'MODULE',
-  BROWSER = 'BROWSER',
-}
 registerEnumType(LogOrigin, {
   name: 'LogOrigin',
   description: "How an entry came in: written by a module, or reported by a signed-in person's browser.",
 });
-/** Stored as the place in this list, as severities are. */
-export const ORIGINS = Object.values(LogOrigin);
 
 /**
  * One row of reel_log_entries and GraphQL's LogEntry. Times are text in the wire's form (`2026-01-05T10:00:00.123456Z`),

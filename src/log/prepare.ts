@@ -4,8 +4,10 @@ import type { CheckedEntry } from './check-entry.js';
 import { foldEmail } from './filter.js';
 import type { Identity } from './identify.js';
 import { digestKey } from './key-digest.js';
-import { type LogEntry, ORIGINS, SEVERITIES } from './log-entry.entity.js';
+import { type LogEntry } from './log-entry.entity.js';
+import { ORIGINS } from './origin.js';
 import { searchText } from './search-text.js';
+import { SEVERITIES } from './severity.js';
 
 /** Columns of reel_log_entries in the order of PreparedEntry.values. */
 export const ENTRY_COLUMNS = [

@@ -1,4 +1,4 @@
-import type { LogOrigin, LogSeverity } from './log-entry.entity.js';
+import type { LogOrigin } from './origin.js';
 import {
   FIELDS,
   type FieldName,
@@ -12,6 +12,7 @@ import {
   type Term,
 } from './query-terms.js';
 import { EXPECTED_TIME, printTime, readTime, type TimeField } from './query-time.js';
+import type { LogSeverity } from './severity.js';
 import { parseUuid } from './values.js';
 
 export { QueryLineError } from './query-terms.js';

@@ -1,12 +1,15 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Scope } from '../auth/scope.js';
-import type { ReadDatabase } from '../database/connect.js';
+import type { ReadDatabase } from '../database/database.js';
 import type { Row, Run } from '../database/run.js';
 import { countEntries, locatePage } from './counts.js';
 import { type Criteria, every, readFilter, whereAll, whereMatches, whereWithin } from './filter.js';
 import { type LogFilter, LogOrder, type PageRequest } from './inputs.js';
+import { instant } from './instant.js';
 import type { LogCount } from './log-count.js';
-import { type LogEntry, ORIGINS, SEVERITIES } from './log-entry.entity.js';
+import { type LogEntry } from './log-entry.entity.js';
+import { ORIGINS } from './origin.js';
+import { SEVERITIES } from './severity.js';
 
 /** One page of the list, in the order asked for. */
 export interface LogPage {
@@ -225,10 +228,4 @@ export function toEntry(row: Row): LogEntry {
     erasedAt: row.erased_at === null ? null : instant(row.erased_at as string),
     sequence: row.seq == null ? null : Number(row.seq),
   } as LogEntry;
-}
-
-/** `2026-01-05 10:00:00.12+00`, as a session in UTC prints a timestamptz, in the wire's form. */
-export function instant(stored: string): string {
-  const fraction = stored.slice(20, -3);
-  return `${stored.slice(0, 10)}T${stored.slice(11, 19)}.${fraction.padEnd(6, '0')}Z`;
 }

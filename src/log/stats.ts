@@ -1,13 +1,12 @@
 import { sql } from 'kysely';
 import type { Scope } from '../auth/scope.js';
-import type { Database } from '../database/connect.js';
+import type { Database } from '../database/database.js';
 import type { Run } from '../database/run.js';
 import { badInput } from '../errors.js';
 import { countBuckets } from './bucket-counts.js';
 import { facts, narrowed } from './counts.js';
 import { type Criteria, type FilterField, isCountable, leavingOut, readFilter, whereAll } from './filter.js';
 import type { LogFilter } from './inputs.js';
-import { SEVERITIES } from './log-entry.entity.js';
 import {
   type FacetCount,
   LogFacet,
@@ -17,6 +16,7 @@ import {
   type TimeBucket,
 } from './log-stats.js';
 import { DAY, fromMicros, type Micros, QUARTER, toMicros, toTimestamp } from './pieces.js';
+import { SEVERITIES } from './severity.js';
 import { bucketBounds, readTimeZone, startsOf } from './time-buckets.js';
 
 /** Values of one facet. */

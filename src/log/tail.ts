@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
 import type { Scope } from '../auth/scope.js';
-import type { ReadDatabase } from '../database/connect.js';
+import type { ReadDatabase } from '../database/database.js';
 import { readFilter } from './filter.js';
 import type { LogFilter } from './inputs.js';
 import type { LogEntry } from './log-entry.entity.js';

@@ -1,4 +1,4 @@
-import type { WriteDatabase } from '../database/connect.js';
+import type { WriteDatabase } from '../database/database.js';
 import { overloaded, ReelError, unavailable } from '../errors.js';
 import type { LogEntry } from './log-entry.entity.js';
 import type { PreparedEntry } from './prepare.js';

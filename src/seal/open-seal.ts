@@ -1,5 +1,5 @@
 import type { Config } from '../config.js';
-import type { Database } from '../database/connect.js';
+import type { Database } from '../database/database.js';
 import { StartError } from '../errors.js';
 import { type Signer, signerOf, vkeyOf } from './note.js';
 import { StoredSeal } from './proof.js';

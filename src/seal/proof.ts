@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Scope } from '../auth/scope.js';
-import type { ReadDatabase } from '../database/connect.js';
+import type { ReadDatabase } from '../database/database.js';
 import type { Row, Run } from '../database/run.js';
 import { badInput } from '../errors.js';
 import { readFilter, whereMatches } from '../log/filter.js';

@@ -1,5 +1,6 @@
 import { CompiledQuery, sql } from 'kysely';
-import { type Database, isAway } from '../database/connect.js';
+import { isAway } from '../database/away.js';
+import type { Database } from '../database/database.js';
 import { type Run } from '../database/run.js';
 import { ReelError } from '../errors.js';
 import { addCounts } from './count-entries.js';

@@ -1,6 +1,6 @@
 import { CompiledQuery, type RawBuilder, sql } from 'kysely';
 import type { Row, Run } from '../database/run.js';
-import { instant } from '../log/reader.js';
+import { instant } from '../log/instant.js';
 import { Frontier, hashesAt, splitHashes, TILE_WIDTH, type Tile } from './frontier.js';
 import { foldHashes, type Node, type ReadNodes } from './merkle.js';
 

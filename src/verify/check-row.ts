@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
 import type { Row } from '../database/run.js';
 import { foldEmail } from '../log/filter.js';
-import { ORIGINS, SEVERITIES } from '../log/log-entry.entity.js';
-import { instant } from '../log/reader.js';
+import { instant } from '../log/instant.js';
+import { ORIGINS } from '../log/origin.js';
 import { searchText } from '../log/search-text.js';
+import { SEVERITIES } from '../log/severity.js';
 import { hashData, hashIdentity, hashLeaf, type SealableEntry } from '../seal/leaf.js';
 
 /** Every column of an entry by the name `e`, as text. */

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import type { Row, Run } from '../database/run.js';
 import { idFloor } from '../log/filter.js';
-import { SEVERITIES } from '../log/log-entry.entity.js';
+import { instant } from '../log/instant.js';
 import { SPAN_MINUTES } from '../log/pieces.js';
-import { instant } from '../log/reader.js';
+import { SEVERITIES } from '../log/severity.js';
 import type { Report } from './fault.js';
 import { placeBefore } from './stored-order.js';
 

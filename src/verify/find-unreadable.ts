@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { ReadDatabase } from '../database/connect.js';
+import type { ReadDatabase } from '../database/database.js';
 import { TILE_WIDTH } from '../seal/frontier.js';
 import type { FaultKind, Report } from './fault.js';
 

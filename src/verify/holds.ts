@@ -3,8 +3,8 @@ import type { Row, Run } from '../database/run.js';
 import { OWN_MODULE } from '../log/check-entry.js';
 import { idFloor } from '../log/filter.js';
 import { type Hold, readHolds } from '../log/hold.js';
+import { instant } from '../log/instant.js';
 import { OWN_ACTIONS } from '../log/own-entries.js';
-import { instant } from '../log/reader.js';
 import type { Report } from './fault.js';
 import { placeBefore } from './stored-order.js';
 

@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import type { CopiedRow } from '../database/copy-out.js';
 import { foldEmail } from '../log/filter.js';
-import { ORIGINS, SEVERITIES } from '../log/log-entry.entity.js';
+import { ORIGINS } from '../log/origin.js';
+import { SEVERITIES } from '../log/severity.js';
 import { IDENTITY_PARTS, LEAF_PARTS } from '../seal/leaf.js';
 import { CanonicalData } from './canonical-data.js';
 import { isHexOf } from './hex.js';
