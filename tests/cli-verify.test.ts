@@ -179,6 +179,18 @@ describe('reel verify --export', () => {
         `moved ${placeOf(5)}`,
       ],
       [withLines((all) => all.splice(4, 1, lines[4]!.slice(0, 300))), `changed ${placeOf(3) + 1}`],
+      [
+        withLines((all) => all.splice(4, 1, `${lines[4]!}${' '.repeat(4 * 1024 * 1024)}{"id":"FORGED"}`)),
+        `changed ${placeOf(3) + 1}`,
+      ],
+      [
+        withLines((all) => all.splice(4, 1, `{${' '.repeat(5 * 1024 * 1024)}${lines[4]!.slice(1)}`)),
+        `changed ${placeOf(3) + 1}`,
+      ],
+      [
+        withLines((all) => all.splice(-1, 1, `{"id":"FORGED"}${' '.repeat(70_000)}${all.at(-1)}`)),
+        'checkpoint 0',
+      ],
       [withLines((all) => all.pop()), 'checkpoint 0'],
       [withLines((all) => all.splice(-1, 1, all.at(-1)!.replace(/\\n(\d)/, '\\n9$1'))), 'checkpoint '],
     ];

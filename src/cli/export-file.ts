@@ -16,15 +16,26 @@ export async function lastLine(file: string): Promise<string> {
     const length = Math.min(size, MAX_LAST_LINE);
     const { buffer } = await handle.read(Buffer.alloc(length), 0, length, size - length);
     const text = buffer.toString('utf8').replace(/\n$/, '');
-    return text.slice(text.lastIndexOf('\n') + 1);
+    const before = text.lastIndexOf('\n');
+    // One that does not begin here is longer than a note can be.
+    return before < 0 && size > length ? '' : text.slice(before + 1);
   } catch (error) {
     throw unreadable(file, error);
   }
 }
 
-/** Lines at `\n` and nowhere else, since JSON may hold U+2028, some at a time; one that is too long comes cut. */
+/** Lines at `\n` and nowhere else, since JSON may hold U+2028, some at a time; one that is too long comes empty. */
 export async function* linesOf(file: string): AsyncGenerator<Buffer[]> {
   let rest: Buffer = Buffer.alloc(0);
+  let isTooLong = false;
+  /** The line that ends with this part. */
+  const whole = (part: Buffer): Buffer => {
+    const line = rest.length === 0 ? part : Buffer.concat([rest, part]);
+    const said = isTooLong || line.length > MAX_LINE ? Buffer.alloc(0) : line;
+    rest = Buffer.alloc(0);
+    isTooLong = false;
+    return said;
+  };
   try {
     for await (const chunk of createReadStream(file, {
       highWaterMark: 1024 * 1024,
@@ -32,18 +43,17 @@ export async function* linesOf(file: string): AsyncGenerator<Buffer[]> {
       const lines: Buffer[] = [];
       let start = 0;
       for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-        const line = chunk.subarray(start, end);
-        lines.push(start === 0 && rest.length > 0 ? Buffer.concat([rest, line]) : line);
+        lines.push(whole(chunk.subarray(start, end)));
         start = end + 1;
       }
-      rest = start === 0 ? Buffer.concat([rest, chunk]) : chunk.subarray(start);
-      rest = rest.subarray(0, MAX_LINE);
+      isTooLong ||= rest.length > MAX_LINE;
+      if (!isTooLong) rest = Buffer.concat([rest, chunk.subarray(start)]);
       yield lines;
     }
   } catch (error) {
     throw unreadable(file, error);
   }
-  if (rest.length > 0) yield [rest];
+  if (rest.length > 0) yield [whole(Buffer.alloc(0))];
 }
 
 const unreadable = (file: string, error: unknown) =>

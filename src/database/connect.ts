@@ -1,11 +1,13 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import type { Pool } from 'pg';
-import { Database } from './database.js';
+import { Database, unanswered } from './database.js';
 import { databaseOptions } from './options.js';
 
 /** Connects as the runtime role, `connections` at the most for each of reading and writing. Errors: those of Database.over. */
 export async function connect(url: string, connections = 10): Promise<Database> {
-  const orm = await MikroORM.init(databaseOptions(url, { max: connections }));
+  const orm = await MikroORM.init(databaseOptions(url, { max: connections })).catch((error) => {
+    throw unanswered(url, error);
+  });
   const pools = { reading: await poolOf(orm, 'read'), writing: await poolOf(orm, 'write') };
   return Database.over(pools, url, () => orm.close(true));
 }

@@ -7,6 +7,8 @@ const HEADER_BYTES = 19;
 /** A row in the binary format of COPY: a column's bytes are those from its start on. Its fields change with the next row. */
 export class CopiedRow {
   bytes: Buffer = Buffer.alloc(0);
+  /** In bytes, of all columns. */
+  size = 0;
   readonly starts: Int32Array;
   /** In bytes; -1 where the column is null. */
   readonly lengths: Int32Array;
@@ -29,6 +31,7 @@ export class CopiedRow {
       if (length > 0) at += length;
     }
     this.bytes = bytes;
+    this.size = at - start;
     return at <= bytes.length ? at : -1;
   }
 
@@ -36,12 +39,15 @@ export class CopiedRow {
     return this.lengths[column]! < 0;
   }
 
+  /** NaN where it is null. */
   smallint(column: number): number {
+    if (this.lengths[column] !== 2) return Number.NaN;
     return this.bytes.readInt16BE(this.starts[column]!);
   }
 
-  /** Columns of type bigint, up to 2^53 - 1 either way. */
+  /** Columns of type bigint, and of instants in microseconds: up to 2^53 - 1 either way; NaN where it is null. */
   bigint(column: number): number {
+    if (this.lengths[column] !== 8) return Number.NaN;
     const at = this.starts[column]!;
     return this.bytes.readInt32BE(at) * 2 ** 32 + this.bytes.readUInt32BE(at + 4);
   }
@@ -129,19 +135,42 @@ export async function copyOut(
   read: (row: CopiedRow) => void,
 ): Promise<void> {
   const row = new CopiedRow(columns);
-  let rest: Buffer = Buffer.alloc(0);
+  let pending: Buffer[] = [];
+  let size = 0;
+  /** Bytes that there must be for another look to pay: a long row is not put together again with each of its parts. */
+  let wanted = 0;
   let start = HEADER_BYTES;
-  for await (const chunk of client.query(to(`copy (${query}) to stdout (format binary)`))) {
-    const bytes: Buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+  let fault: { error: unknown } | null = null;
+  const readPending = () => {
+    const bytes = pending.length === 1 ? pending[0]! : Buffer.concat(pending, size);
     while (start + 2 <= bytes.length && bytes.readInt16BE(start) === columns) {
       const next = row.take(bytes, start);
       if (next < 0) break;
-      read(row);
+      if (fault === null) {
+        try {
+          read(row);
+        } catch (error) {
+          // Told in the end: the connection is of no use to anybody before all of it was received.
+          fault = { error };
+        }
+      }
       start = next;
     }
-    rest = bytes.subarray(Math.min(start, bytes.length));
+    const rest = bytes.subarray(Math.min(start, bytes.length));
     start = Math.max(start - bytes.length, 0);
+    pending = [rest];
+    size = rest.length;
+    wanted = 2 * size;
+  };
+  for await (const chunk of client.query(to(`copy (${query}) to stdout (format binary)`))) {
+    pending.push(chunk);
+    size += chunk.length;
+    if (size >= wanted) readPending();
   }
+  readPending();
+  const thrown = fault as { error: unknown } | null;
+  if (thrown !== null) throw thrown.error;
+  const [rest] = pending as [Buffer];
   if (rest.length !== 2 || rest.readInt16BE() !== -1)
     throw new Error(
       `expected rows of ${columns} columns from COPY, got ${rest.length} bytes of something else`,

@@ -59,10 +59,7 @@ export class Database implements ReadDatabase, WriteDatabase {
     try {
       await this.reading.query('select 1');
     } catch (error) {
-      throw new StartError(
-        `REEL_DATABASE_URL: expected a PostgreSQL that answers at ${placeOf(url)}: ${oneLine(error)}`,
-        { cause: error },
-      );
+      throw unanswered(url, error);
     }
   }
 
@@ -136,6 +133,13 @@ export class Database implements ReadDatabase, WriteDatabase {
     });
   }
 }
+
+/** That there is no database. */
+export const unanswered = (url: string, error: unknown) =>
+  new StartError(
+    `REEL_DATABASE_URL: expected a PostgreSQL that answers at ${placeOf(url)}: ${oneLine(error)}`,
+    { cause: error },
+  );
 
 const placeOf = (url: string) => new URL(url).host;
 const oneLine = (error: unknown) => (error as Error).message.split('\n')[0];

@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import { Field, InputType, registerEnumType } from 'type-graphql';
 import { LogOrigin } from './origin.js';
 import { DateTime, JSONObject, UUID } from './scalars.js';

@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import { Field, ObjectType } from 'type-graphql';
 import type { Scope } from '../auth/scope.js';
 import type { LogFilter } from './inputs.js';

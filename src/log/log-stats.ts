@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import { Arg, Field, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { Count, DateTime } from './scalars.js';
 

@@ -16,7 +16,7 @@ const MOST_PIECES = 256;
 const MOST_MEMBERS = 4096;
 
 /** What a byte is in lower case, where it is a letter of ASCII. */
-const FOLDED = Uint8Array.from({ length: 256 }, (_, byte) =>
+export const FOLDED = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte,
 );
 
@@ -49,8 +49,8 @@ export class CanonicalData {
     private readonly form: 'spaced' | 'tight',
   ) {
     this.source = this.bytes = this.spare = Buffer.alloc(2 * most);
-    // Lower case takes up to half as much again.
-    this.pieces = Buffer.alloc(2 * most);
+    // Lower case takes up to half as much again, and a byte that is no UTF-8 becomes three.
+    this.pieces = Buffer.alloc(3 * most);
   }
 
   /**

@@ -49,16 +49,7 @@ export const ROW_COLUMNS = sql.raw(
 /** A stored entry, bytes in lower-case hex. */
 export type EntryRow = Row & Record<Column, string | null> & Record<Always, string>;
 
-type Always =
-  | 'id'
-  | 'tenant_id'
-  | 'module'
-  | 'action'
-  | 'severity'
-  | 'origin'
-  | 'occurred_at'
-  | 'created_at'
-  | 'identity_digest';
+type Always = 'id' | 'tenant_id' | 'module' | 'action' | 'identity_digest';
 
 export interface CheckedRow {
   id: string;
@@ -133,22 +124,26 @@ const entryOf = (row: EntryRow): SealableEntry => ({
   tenantId: row.tenant_id,
   module: row.module,
   action: row.action,
-  severity: SEVERITIES[Number(row.severity)]!,
-  origin: ORIGINS[Number(row.origin)]!,
+  severity: SEVERITIES[numberOf(row.severity)]!,
+  origin: ORIGINS[numberOf(row.origin)]!,
   actorId: row.actor_id,
   onBehalfOfId: row.on_behalf_of_id,
   clientId: row.client_id,
   resourceType: row.resource_type,
   resourceId: row.resource_id,
   requestId: row.request_id,
-  occurredAt: instant(row.occurred_at),
-  createdAt: instant(row.created_at),
+  occurredAt: instantOf(row.occurred_at),
+  createdAt: instantOf(row.created_at),
   actorEmail: row.actor_email,
   actorName: row.actor_name,
   ipAddress: row.ip_address,
   userAgent: row.user_agent,
   data: null,
 });
+
+/** Somebody may have taken away what keeps these from being null, which is never as it was sealed. */
+const numberOf = (text: string | null) => (text === null ? Number.NaN : Number(text));
+const instantOf = (text: string | null) => (text === null ? '' : instant(text));
 
 const BETWEEN = '\uFFFF';
 

@@ -9,6 +9,9 @@ import { placeBefore } from './stored-order.js';
 
 const COARSER = [SPAN_MINUTES.day, SPAN_MINUTES.block];
 
+/** What the row of all entries has for a span. */
+const ALL = -1;
+
 /** The quarters of an hour put together. */
 const ofSpan = (minutes: number) => sql`
   select ${sql.lit(minutes)} as span, date_bin(make_interval(mins => ${sql.lit(minutes)}), bucket, timestamptz 'epoch') as bucket,
@@ -28,13 +31,20 @@ export interface WrongCount extends Row {
   real: string;
 }
 
-/** Counts that are others than those of the entries that have their place; `extras` are entries that have none by rights. */
-export const readWrongCounts = (
+export interface CheckedCounts {
+  /** Counts that are others than those of the entries. */
+  wrong: WrongCount[];
+  /** How many entries there are that do not wait for their place. */
+  entries: number;
+}
+
+/** Compares the counts with the entries that do not wait for their place, without `extras`, which have none by rights. */
+export async function readCounts(
   run: Run,
   tenantId: string,
   extras: readonly string[] = [],
-): Promise<WrongCount[]> =>
-  run<WrongCount>(sql`
+): Promise<CheckedCounts> {
+  const rows = await run<WrongCount>(sql`
     with quarters as materialized (
       select date_bin('15 minutes', ${CREATED}, timestamptz 'epoch') as bucket, e.client_id, e.module, e.severity,
         count(*) as n
@@ -49,21 +59,18 @@ export const readWrongCounts = (
       )}
     )
     select span, bucket::text as bucket, client_id, module, severity, sum(kept) as kept, sum(real) as real from (
-      select span, bucket, client_id, module, severity, count as kept, 0 as real from reel_log_counts
+      select span, bucket, client_id, module, severity, count::bigint as kept, 0 as real from reel_log_counts
       where tenant_id = ${tenantId}::uuid
       union all select ${SPAN_MINUTES.quarter}, bucket, client_id, module, severity, 0, n from quarters
       union all select span, bucket, client_id, module, severity, 0, n from coarser
     ) both_sides
     group by span, bucket, client_id, module, severity having sum(kept) <> sum(real)
+    union all select ${ALL}, null, null, null, null, 0, coalesce(sum(n), 0) from quarters
     order by bucket, span, client_id, module, severity`);
-
-/** How many entries the counts have, those that wait for their place not among them. */
-export async function readCounted(run: Run, tenantId: string): Promise<number> {
-  const [row] = await run<{ entries: string }>(
-    sql`select coalesce(sum(count), 0) as entries from reel_log_counts
-      where tenant_id = ${tenantId}::uuid and span = ${SPAN_MINUTES.day}`,
-  );
-  return Number(row?.entries);
+  return {
+    wrong: rows.filter(({ span }) => span !== ALL),
+    entries: Number(rows.find(({ span }) => span === ALL)?.real),
+  };
 }
 
 export async function tellCounts(

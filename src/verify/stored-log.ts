@@ -4,7 +4,7 @@ import { HASH_BYTES } from '../seal/merkle.js';
 import type { Verifier } from '../seal/note.js';
 import type { CheckedRow } from './check-row.js';
 import { CheckpointWalk, type Milestone, verifySigningKeys } from './checkpoint-walk.js';
-import { readCounted, readWrongCounts, tellCounts } from './counts.js';
+import { readCounts, tellCounts } from './counts.js';
 import { readExcuses } from './excuses.js';
 import type { Report } from './fault.js';
 import { verifyHolds } from './holds.js';
@@ -42,6 +42,7 @@ export interface Verified {
   faults: number;
 }
 
+const TILE_BYTES = TILE_WIDTH * HASH_BYTES;
 /** Places read at once: whole tiles. */
 const PAGE = 32 * TILE_WIDTH;
 /** Extra entries that are told one by one. */
@@ -62,7 +63,7 @@ export async function verifyTenant(
     options.report(fault);
   };
   // They are awaited, and their fault told, in their turn.
-  const counts = readWrongCounts(options.beside, tenantId);
+  const counts = readCounts(options.beside, tenantId);
   const keys = readWrongKeys(options.beside, tenantId);
   for (const each of [counts, keys]) each.catch(() => {});
   const last = await lastSequence(run, tenantId);
@@ -97,14 +98,20 @@ export async function verifyTenant(
   await tree.end();
   await verifyBeyond(run, tenantId, size, last, judge, report);
   judge.end();
-  const wrong = await counts;
+  const { wrong, entries } = await counts;
   // Counting them is quicker than looking for those without a place.
-  const isEachPlaced = faults === 0 && wrong.length === 0 && (await readCounted(run, tenantId)) === present;
+  const isEachPlaced = faults === 0 && wrong.length === 0 && entries === present;
   const unplaced = isEachPlaced ? [] : await readUnplaced();
   const strays = await verifyStrays(run, tenantId, size, unplaced, judge, report);
   await verifyTileRows(run, tenantId, size, report);
-  const told = strays.length === 0 ? wrong : await readWrongCounts(run, tenantId, strays);
+  const told = strays.length === 0 ? wrong : (await readCounts(run, tenantId, strays)).wrong;
   await tellCounts(run, tenantId, told, Math.max(size, 1), report);
+  if (faults === 0 && entries !== present)
+    report({
+      kind: 'count',
+      sequence: Math.max(size, 1),
+      detail: `there are ${entries} entries, and places for ${present}`,
+    });
   await verifyRemovals(run, tenantId, size, report);
   tellKeys(await keys, size + 1, report);
   await verifyHolds(run, tenantId, size + 1, report);
@@ -116,12 +123,11 @@ export async function verifyTenant(
 const isWell = ({ after, until, leaves, tiles }: StoredPage): boolean =>
   leaves !== null &&
   until % TILE_WIDTH === 0 &&
-  tiles.size === (until - after) / TILE_WIDTH &&
-  Buffer.concat(
-    Array.from(tiles)
-      .sort(([one], [other]) => one - other)
-      .map(([, { hashes }]) => hashes),
-  ).equals(leaves);
+  Array.from({ length: (until - after) / TILE_WIDTH }, (_, at) => at * TILE_BYTES).every((from) =>
+    tiles
+      .get((after + from / HASH_BYTES) / TILE_WIDTH)
+      ?.hashes.equals(leaves.subarray(from, from + TILE_BYTES)),
+  );
 
 function slotsOf(
   places: readonly StoredPlace[],
@@ -186,10 +192,13 @@ async function verifyBeyond(
 
 /** Tiles of places that the log does not have, and of levels that it has not grown to. */
 async function verifyTileRows(run: Run, tenantId: string, size: number, report: Report): Promise<void> {
-  for (const { level, index } of await readStrayTiles(run, tenantId, size))
+  for (const { level, index, copies } of await readStrayTiles(run, tenantId, size))
     report({
       kind: 'tile',
       sequence: size + 1,
-      detail: `tile ${index} of level ${level} is of entries that the log does not have`,
+      detail:
+        copies === '1'
+          ? `tile ${index} of level ${level} is of entries that the log does not have`
+          : `tile ${index} of level ${level} stands ${copies} times`,
     });
 }

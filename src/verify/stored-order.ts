@@ -77,17 +77,17 @@ async function readPage(
   const tiles = readTiles(run, tenantId, 0, after / TILE_WIDTH, Math.ceil(until / TILE_WIDTH));
   tiles.catch(() => {});
   const order = await readOrder(run, tenantId, after, until);
-  const well = await findWell(run, tenantId, order, quick);
-  const entries = await checkOthers(run, tenantId, order, well);
+  const others = await findOthers(run, tenantId, order, quick);
+  const entries = await checkOthers(run, tenantId, order, others);
   const { seqs, ids, leafHashes } = order;
-  const isWhole = well.every(Boolean) && seqs.every((seq, at) => seq === after + at + 1);
+  const isWhole = others.size === 0 && seqs.every((seq, at) => seq === after + at + 1);
   const places = () =>
     seqs.map((seq, at) => {
       const entryId = uuidOf(ids.at(at));
       const leafHash = leafHashes.at(at);
-      const entry = well[at]
-        ? { id: entryId, leaf: leafHash, wrong: [], erasedAt: null }
-        : (entries.get(entryId) ?? null);
+      const entry = others.has(at)
+        ? (entries.get(entryId) ?? null)
+        : { id: entryId, leaf: leafHash, wrong: [], erasedAt: null };
       return { seq, entryId, leafHash, entry };
     });
   return {
@@ -107,7 +107,7 @@ async function readOrder(run: Snapshot, tenantId: string, after: number, until: 
   };
   await run.copy(
     sql`
-    select seq, entry_id, leaf_hash from reel_log_sequence
+    select seq::bigint, entry_id::uuid, leaf_hash::bytea from reel_log_sequence
     where tenant_id = ${sql.lit(tenantId)}::uuid and seq > ${sql.lit(after)} and seq <= ${sql.lit(until)} order by seq`,
     3,
     (row) => {
@@ -123,17 +123,17 @@ async function readOrder(run: Snapshot, tenantId: string, after: number, until: 
 const MOST_OTHERS = 3;
 
 /**
- * By place whether its entry is there, as the order has it, and plain (QuickCheck). Neighbours in the order are mostly
- * neighbours by id, too: a range of ids is read in half the time of the ids one by one.
+ * Places whose entry is not there, or not as the order has it, or not plain (QuickCheck), with the bytes of the entry.
+ * Neighbours in the order are mostly neighbours by id, too: a range of ids is read in half the time of the ids one by one.
  */
-async function findWell(
+async function findOthers(
   run: Snapshot,
   tenantId: string,
   { ids, leafHashes }: Order,
   quick: QuickCheck,
-): Promise<boolean[]> {
-  const well = new Array<boolean>(ids.count).fill(false);
-  if (ids.count === 0) return well;
+): Promise<Map<number, number>> {
+  const others = new Map<number, number>();
+  if (ids.count === 0) return others;
   const most = MOST_OTHERS * ids.count;
   const entries = sql`
     select ${QUICK_COLUMNS} from reel_log_entries e where e.tenant_id = ${sql.lit(tenantId)}::uuid`;
@@ -146,7 +146,8 @@ async function findWell(
     if (at === undefined) return;
     const leaf = isMet[at] === 1 ? null : quick.leafOf(row);
     isMet[at] = 1;
-    well[at] = leaf !== null && isHexOf(leaf, leafHashes.bytes, at * HASH_BYTES, HASH_BYTES);
+    if (leaf === null || !isHexOf(leaf, leafHashes.bytes, at * HASH_BYTES, HASH_BYTES))
+      others.set(at, (others.get(at) ?? 0) + row.size);
   };
   const [first, last] = rangeOf(ids);
   await run.copy(
@@ -155,6 +156,7 @@ async function findWell(
     check,
   );
   if (rows > most) {
+    others.clear();
     isMet.fill(0);
     await run.copy(
       sql`${entries} and e.id in (${sql.join(ids.each().map((id) => sql.lit(uuidOf(id))))})`,
@@ -162,7 +164,8 @@ async function findWell(
       check,
     );
   }
-  return well;
+  for (let at = 0; at < ids.count; at += 1) if (isMet[at] === 0) others.set(at, 0);
+  return others;
 }
 
 /** Finds the place of a row by its first column: mostly the one after that of the row before. */
@@ -190,25 +193,22 @@ function rangeOf(ids: FixedColumn): [string, string] {
 
 const uuidOf = (bytes: Buffer) => bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
-/** Each may have some hundred kilobytes of text. */
-const OTHERS_AT_ONCE = 200;
+/** Read at once: so many, or so many bytes of them. */
+const OTHERS_AT_ONCE = { rows: 200, bytes: 4 * 1024 * 1024 };
 
-/** The entries of the places that were not found well, checked one by one. */
+/** The entries of these places, checked one by one. */
 async function checkOthers(
   run: Snapshot,
   tenantId: string,
   { ids }: Order,
-  well: readonly boolean[],
+  others: ReadonlyMap<number, number>,
 ): Promise<Map<string, CheckedRow>> {
-  const others = ids
-    .each()
-    .filter((_, at) => !well[at])
-    .map(uuidOf);
   const entries = new Map<string, CheckedRow>();
-  for (let at = 0; at < others.length; at += OTHERS_AT_ONCE) {
+  for (const batch of batchesOf(others)) {
+    const wanted = batch.map((at) => uuidOf(ids.at(at)));
     const rows = await run<EntryRow>(sql`
       select ${ROW_COLUMNS} from reel_log_entries e
-      where e.tenant_id = ${tenantId}::uuid and e.id = any (${others.slice(at, at + OTHERS_AT_ONCE)}::uuid[])`);
+      where e.tenant_id = ${tenantId}::uuid and e.id = any (${wanted}::uuid[])`);
     for (const row of rows) {
       const entry = checkRow(row);
       // The primary key keeps others out, unless somebody took it away.
@@ -217,6 +217,21 @@ async function checkOthers(
     }
   }
   return entries;
+}
+
+function* batchesOf(others: ReadonlyMap<number, number>): Generator<number[]> {
+  let batch: number[] = [];
+  let bytes = 0;
+  for (const [at, size] of others) {
+    if (batch.length === OTHERS_AT_ONCE.rows || (batch.length > 0 && bytes + size > OTHERS_AT_ONCE.bytes)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(at);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
 }
 
 export async function lastSequence(run: Run, tenantId: string): Promise<number> {
@@ -271,16 +286,16 @@ export async function readTiles(
   return new Map(rows.map(({ tile_index, hashes, root }) => [Number(tile_index), { hashes, root }]));
 }
 
-/** Tiles that a log of this size has not: beyond its full ones, or of no level. */
+/** Tiles that a log of this size has not: beyond its full ones, of no level, or beside another of the same place. */
 export async function readStrayTiles(
   run: Run,
   tenantId: string,
   size: number,
-): Promise<{ level: number; index: string }[]> {
-  return run<{ level: number; index: string }>(sql`
-    select level, tile_index as index from reel_log_tiles
-    where tenant_id = ${tenantId}::uuid and (level < 0 or tile_index < 0
-      or tile_index >= trunc(${size}::numeric / power(${TILE_WIDTH}::numeric, level + 1)))
+): Promise<{ level: number; index: string; copies: string }[]> {
+  return run<{ level: number; index: string; copies: string }>(sql`
+    select level, tile_index as index, count(*) as copies from reel_log_tiles where tenant_id = ${tenantId}::uuid
+    group by level, tile_index having count(*) > 1 or level < 0 or tile_index < 0
+      or tile_index >= trunc(${size}::numeric / power(${TILE_WIDTH}::numeric, level + 1))
     order by level, tile_index limit 1000`);
 }
 
