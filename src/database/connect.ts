@@ -5,11 +5,17 @@ import { databaseOptions } from './options.js';
 
 /** Connects as the runtime role, `connections` at the most for each of reading and writing. Errors: those of Database.over. */
 export async function connect(url: string, connections = 10): Promise<Database> {
-  const orm = await MikroORM.init(databaseOptions(url, { max: connections })).catch((error) => {
+  const { orm, ...pools } = await open(url, connections).catch((error) => {
     throw unanswered(url, error);
   });
-  const pools = { reading: await poolOf(orm, 'read'), writing: await poolOf(orm, 'write') };
   return Database.over(pools, url, () => orm.close(true));
+}
+
+async function open(url: string, connections: number) {
+  const orm = await MikroORM.init(databaseOptions(url, { max: connections }));
+  // Asked first: for its pools the ORM would try to make a database that is not there.
+  await orm.em.getConnection('read').execute('select 1');
+  return { orm, reading: await poolOf(orm, 'read'), writing: await poolOf(orm, 'write') };
 }
 
 async function poolOf(orm: MikroORM, type: 'read' | 'write'): Promise<Pool> {
