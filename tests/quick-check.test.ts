@@ -64,7 +64,7 @@ function canonical(reader: CanonicalData, text: string): string | null {
 }
 const isSearched = (reader: CanonicalData, text: string | null) => {
   const bytes = Buffer.from(text ?? '');
-  return reader.isSearchedBy(bytes, 0, text === null ? -1 : bytes.length);
+  return reader.pieces.areOf(bytes, 0, text === null ? -1 : bytes.length);
 };
 
 describe('data read as bytes', () => {

@@ -1,6 +1,7 @@
 import { MAX_DATA_LEVELS } from '../log/check-data.js';
 import { fold } from '../log/search-text.js';
 import type { Preimage } from './preimage.js';
+import { SearchPieces } from './search-pieces.js';
 
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a] as const;
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d] as const;
@@ -10,9 +11,6 @@ const [LETTER_N, FIRST_PAST_ASCII] = [0x6e, 0x80] as const;
 const FIRST_OUT_OF_ORDER = 0xee;
 /** Digits of an integer that stands in its shortest form already. */
 const PLAIN_DIGITS = 15;
-/** U+FFFF, between the pieces of the text for searching. */
-const BETWEEN = [0xef, 0xbf, 0xbf] as const;
-const MOST_PIECES = 256;
 const MOST_MEMBERS = 4096;
 
 /** What a byte is in lower case, where it is a letter of ASCII. */
@@ -34,11 +32,8 @@ export class CanonicalData {
   private bytes: Buffer;
   private length = 0;
   private readonly spare: Buffer;
-  /** Every piece of the text for searching, folded, one after the other; piece i ends at ends[i + 1]. */
-  private readonly pieces: Buffer;
-  private readonly ends = new Int32Array(MOST_PIECES + 1);
-  private count = 0;
-  private readonly isTaken = new Uint8Array(MOST_PIECES);
+  /** Of what was written last. */
+  readonly pieces: SearchPieces;
   /** Members of the objects under way: where each begins, where its key ends, where it ends in `bytes`. */
   private readonly members = new Int32Array(3 * MOST_MEMBERS);
   private open = 0;
@@ -49,8 +44,7 @@ export class CanonicalData {
     private readonly form: 'spaced' | 'tight',
   ) {
     this.source = this.bytes = this.spare = Buffer.alloc(2 * most);
-    // Lower case takes up to half as much again, and a byte that is no UTF-8 becomes three.
-    this.pieces = Buffer.alloc(3 * most);
+    this.pieces = new SearchPieces(most);
   }
 
   /**
@@ -63,7 +57,7 @@ export class CanonicalData {
     this.end = Math.min(end, from + this.most);
     this.bytes = into.bytes;
     this.length = into.length;
-    this.count = 0;
+    this.pieces.clear();
     this.open = 0;
     try {
       this.object(1);
@@ -74,35 +68,6 @@ export class CanonicalData {
     }
     into.length = this.length;
     return this.at <= this.end ? this.at : -1;
-  }
-
-  /** Whether a text for searching has the pieces of what was written, in whatever order; `length` is -1 where there is none. */
-  isSearchedBy(source: Uint8Array, from: number, length: number): boolean {
-    const { ends, pieces, count, isTaken } = this;
-    if (length < 0) return count === 0;
-    isTaken.fill(0, 0, count);
-    const end = from + length;
-    let matched = 0;
-    for (let start = from; start <= end; matched += 1) {
-      if (matched === count) return false;
-      let stop = start;
-      while (
-        stop < end &&
-        !(source[stop] === BETWEEN[0] && source[stop + 1] === BETWEEN[1] && source[stop + 2] === BETWEEN[2])
-      )
-        stop += 1;
-      // Most of them are not far from where they are in data.
-      let piece = matched;
-      for (let tried = 0; ; tried += 1, piece = piece + 1 === count ? 0 : piece + 1) {
-        if (tried === count) return false;
-        if (isTaken[piece] === 1) continue;
-        const first = ends[piece]!;
-        if (ends[piece + 1]! - first === stop - start && isSame(pieces, first, source, start, stop)) break;
-      }
-      isTaken[piece] = 1;
-      start = stop + BETWEEN.length;
-    }
-    return matched === count;
   }
 
   private value(level: number): void {
@@ -159,7 +124,7 @@ export class CanonicalData {
     const { source, bytes, pieces, end } = this;
     const start = this.at;
     if (source[start] !== QUOTE) throw NOT_PLAIN;
-    const first = this.ends[this.count]!;
+    const first = pieces.end;
     let to = this.length;
     let piece = first;
     let next = start + 1;
@@ -174,12 +139,12 @@ export class CanonicalData {
         isPlain = false;
       } else if (byte >= FIRST_PAST_ASCII) isPlain = false;
       bytes[to++] = byte;
-      pieces[piece++] = FOLDED[byte]!;
+      pieces.bytes[piece++] = FOLDED[byte]!;
       next += 1;
     }
     bytes[to++] = QUOTE;
     const text = isPlain ? '' : fold(JSON.parse(bytes.toString('utf8', this.length, to)));
-    this.addPiece(isPlain ? piece : first + pieces.write(text, first));
+    this.addPiece(isPlain ? piece : first + pieces.bytes.write(text, first));
     this.length = to;
     this.at = next + 1;
   }
@@ -212,11 +177,11 @@ export class CanonicalData {
   private literal(source: Uint8Array, from: number, end: number): void {
     const { bytes, pieces } = this;
     let to = this.length;
-    let piece = this.ends[this.count]!;
+    let piece = pieces.end;
     for (let next = from; next < end; next += 1) {
       const byte = source[next]!;
       bytes[to++] = byte;
-      pieces[piece++] = byte;
+      pieces.bytes[piece++] = byte;
     }
     this.length = to;
     // A null is not looked for.
@@ -224,9 +189,7 @@ export class CanonicalData {
   }
 
   private addPiece(end: number): void {
-    if (this.count === MOST_PIECES) throw NOT_PLAIN;
-    this.count += 1;
-    this.ends[this.count] = end;
+    if (!this.pieces.add(end)) throw NOT_PLAIN;
   }
 
   /** Past one byte, which is copied. */
@@ -295,8 +258,3 @@ const LITERALS = new Map([
   ['false', false],
   ['null', null],
 ]);
-
-function isSame(left: Uint8Array, first: number, right: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at += 1) if (left[first + at - start] !== right[at]) return false;
-  return true;
-}

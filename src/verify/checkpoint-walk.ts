@@ -4,7 +4,7 @@ import type { Verifier } from '../seal/note.js';
 import { readUnsignedKeys } from '../seal/signing-keys.js';
 import type { StoredCheckpoint } from '../seal/stored-tree.js';
 import type { Report } from './fault.js';
-import { newestCheckpoints, walkCheckpoints } from './stored-order.js';
+import { newestCheckpoints, walkCheckpoints } from './stored-checkpoints.js';
 
 /** A root that the tree must have at a size. */
 export interface Milestone {

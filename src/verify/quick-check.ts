@@ -120,7 +120,7 @@ export class QuickCheck {
       row.bytes[from] === 1 &&
       data.write(text, row.bytes, from + 1, end) === end &&
       isColumn(row, AT.data_digest, text.digest()) &&
-      data.isSearchedBy(row.bytes, row.starts[AT.search_text]!, row.lengths[AT.search_text]!)
+      data.pieces.areOf(row.bytes, row.starts[AT.search_text]!, row.lengths[AT.search_text]!)
     );
   }
 

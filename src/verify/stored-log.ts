@@ -11,15 +11,9 @@ import { verifyHolds } from './holds.js';
 import { readWrongKeys, tellKeys } from './idempotency-keys.js';
 import { PlaceJudge } from './place-judge.js';
 import { verifyRemovals } from './removals.js';
-import {
-  lastSequence,
-  readStrayTiles,
-  readTiles,
-  type StoredPage,
-  type StoredPlace,
-  walkPages,
-} from './stored-order.js';
+import { lastSequence, type StoredPage, type StoredPlace, walkPages } from './stored-order.js';
 import { countPlaces, readExtras, walkBeyond } from './stored-strays.js';
+import { readStrayTiles, readTiles } from './stored-tiles.js';
 import { verifyStrays } from './strays.js';
 import { TreeCheck } from './tree-check.js';
 

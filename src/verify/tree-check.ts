@@ -4,7 +4,8 @@ import type { Milestone } from './checkpoint-walk.js';
 import type { Report } from './fault.js';
 import type { PlaceJudge } from './place-judge.js';
 import { repairEdge } from './repair-edge.js';
-import type { StoredPlace, StoredTile } from './stored-order.js';
+import type { StoredPlace } from './stored-order.js';
+import type { StoredTile } from './stored-tiles.js';
 
 type Slots = readonly (StoredPlace | null)[];
 
