@@ -3,7 +3,7 @@
  * compiled: `node src/build.ts [server | pages]`, both where none is named.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '..');
@@ -41,8 +41,21 @@ function build(name: string, sources: string[], command: string[]): void {
   process.stderr.write(`built ${name} in ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
 }
 
+/** Takes away what was compiled from files that are no more: nobody should run it, or find it in the package. */
+function clearStale(): void {
+  for (const name of globSync('**/*.{js,js.map,d.ts}', {
+    cwd: join(root, 'dist'),
+    exclude: ['stage', 'playground'],
+  }))
+    if (!existsSync(join(root, 'src', name.replace(/\.(js|js\.map|d\.ts)$/, '.ts'))))
+      rmSync(join(root, 'dist', name));
+}
+
 const wanted = process.argv[2];
-if (wanted !== 'pages') build('server', ['src', 'tsconfig.json'], ['tsc', '-p', 'tsconfig.json']);
+if (wanted !== 'pages') {
+  build('server', ['src', 'tsconfig.json'], ['tsc', '-p', 'tsconfig.json']);
+  clearStale();
+}
 if (wanted !== 'server')
   for (const page of ['playground', 'stage'])
     if (existsSync(join(root, 'web', page, 'vite.config.ts')))

@@ -124,6 +124,7 @@ export class CanonicalData {
     const { source, bytes, pieces, end } = this;
     const start = this.at;
     if (source[start] !== QUOTE) throw NOT_PLAIN;
+    const folded = pieces.bytes;
     const first = pieces.end;
     let to = this.length;
     let piece = first;
@@ -139,12 +140,12 @@ export class CanonicalData {
         isPlain = false;
       } else if (byte >= FIRST_PAST_ASCII) isPlain = false;
       bytes[to++] = byte;
-      pieces.bytes[piece++] = FOLDED[byte]!;
+      folded[piece++] = FOLDED[byte]!;
       next += 1;
     }
     bytes[to++] = QUOTE;
     const text = isPlain ? '' : fold(JSON.parse(bytes.toString('utf8', this.length, to)));
-    this.addPiece(isPlain ? piece : first + pieces.bytes.write(text, first));
+    this.addPiece(isPlain ? piece : first + folded.write(text, first));
     this.length = to;
     this.at = next + 1;
   }
@@ -177,11 +178,12 @@ export class CanonicalData {
   private literal(source: Uint8Array, from: number, end: number): void {
     const { bytes, pieces } = this;
     let to = this.length;
+    const folded = pieces.bytes;
     let piece = pieces.end;
     for (let next = from; next < end; next += 1) {
       const byte = source[next]!;
       bytes[to++] = byte;
-      pieces.bytes[piece++] = byte;
+      folded[piece++] = byte;
     }
     this.length = to;
     // A null is not looked for.
