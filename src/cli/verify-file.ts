@@ -7,8 +7,8 @@ import type { Report } from '../verify/fault.js';
 import { WrittenLines } from '../verify/written-line.js';
 import { lastLine, linesOf } from './export-file.js';
 import type { Frame } from './frame.js';
+import type { Verdict } from './verdict.js';
 import { readKeyFile } from './verifier-keys.js';
-import type { Verdict } from './verify.js';
 
 /** Verifies an exported file with nothing but the public keys. */
 export async function verifyFile(

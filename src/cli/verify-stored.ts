@@ -11,7 +11,7 @@ import { findUnreadable, isUnreadable } from '../verify/find-unreadable.js';
 import { verifyTenant } from '../verify/stored-log.js';
 import { withRuntimeRole } from './database.js';
 import type { Frame } from './frame.js';
-import type { Verdict } from './verify.js';
+import type { Verdict } from './verdict.js';
 
 /** Verifies what the database has of a tenant; `noteFile`: a checkpoint that was kept outside. */
 export async function verifyStored(

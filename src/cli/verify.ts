@@ -12,13 +12,6 @@ interface VerifyOptions {
   json?: boolean;
 }
 
-/** What a log was found to be. */
-export interface Verdict {
-  tenantId: string | null;
-  size: number;
-  root: Buffer;
-}
-
 export function verifyCommand(program: Command, frame: Frame): void {
   program
     .command('verify')
