@@ -140,19 +140,17 @@ export async function copyOut(
   /** Bytes that there must be for another look to pay: a long row is not put together again with each of its parts. */
   let wanted = 0;
   let start = HEADER_BYTES;
-  let fault: { error: unknown } | null = null;
+  const faults: unknown[] = [];
   const readPending = () => {
     const bytes = pending.length === 1 ? pending[0]! : Buffer.concat(pending, size);
     while (start + 2 <= bytes.length && bytes.readInt16BE(start) === columns) {
       const next = row.take(bytes, start);
       if (next < 0) break;
-      if (fault === null) {
-        try {
-          read(row);
-        } catch (error) {
-          // Told in the end: the connection is of no use to anybody before all of it was received.
-          fault = { error };
-        }
+      try {
+        if (faults.length === 0) read(row);
+      } catch (error) {
+        // Told in the end: the connection is of no use to anybody before all of it was received.
+        faults.push(error);
       }
       start = next;
     }
@@ -168,8 +166,7 @@ export async function copyOut(
     if (size >= wanted) readPending();
   }
   readPending();
-  const thrown = fault as { error: unknown } | null;
-  if (thrown !== null) throw thrown.error;
+  if (faults.length > 0) throw faults[0];
   const [rest] = pending as [Buffer];
   if (rest.length !== 2 || rest.readInt16BE() !== -1)
     throw new Error(

@@ -26,10 +26,10 @@ const NOT_PLAIN = new Error('expected data of a plain form');
  * searched, as bytes; several times as quick as by way of JSON.parse.
  */
 export class CanonicalData {
-  private source: Buffer;
+  private source: Buffer = Buffer.alloc(0);
   private at = 0;
   private end = 0;
-  private bytes: Buffer;
+  private bytes: Buffer = this.source;
   private length = 0;
   private readonly spare: Buffer;
   /** Of what was written last. */
@@ -43,7 +43,7 @@ export class CanonicalData {
     private readonly most: number,
     private readonly form: 'spaced' | 'tight',
   ) {
-    this.source = this.bytes = this.spare = Buffer.alloc(2 * most);
+    this.spare = Buffer.alloc(2 * most);
     this.pieces = new SearchPieces(most);
   }
 

@@ -78,9 +78,8 @@ export async function verifyTenant(
   for await (const page of walkPages(run, tenantId, size, PAGE)) {
     const { after, until, tiles } = page;
     const leaves = isWell(page) && !judge.hasEmptied(after, until) ? page.leaves : null;
-    const places = leaves ? [] : page.places();
-    const slots = slotsOf(places, after, until, report);
-    present += leaves ? until - after : places.filter(({ entry }) => entry !== null).length;
+    const slots = leaves ? [] : slotsOf(page.places(), after, until, report);
+    present += leaves ? until - after : slots.filter((place) => place?.entry != null).length;
     for (let start = after; start < until; start += TILE_WIDTH) {
       const [from, end] = [start - after, start - after + TILE_WIDTH];
       const tile = tiles.get(start / TILE_WIDTH);
