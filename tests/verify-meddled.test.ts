@@ -1,23 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { publishKey, readKeys } from '../src/seal/signing-keys.js';
-import type { Fault } from '../src/verify/fault.js';
-import { verifyTenant } from '../src/verify/stored-log.js';
-import { openTrail, SIGNER, type Trail } from './trail.js';
+import { type Logs, openLogs } from './sealed-logs.js';
 
 // Whoever may write to the database may also change its tables; each test has a database of its own.
-let trail: Trail;
+let logs: Logs;
 let tenantId: string;
 beforeEach(async () => {
-  trail = await openTrail();
+  logs = await openLogs();
   tenantId = randomUUID();
-  await publishKey(trail.database, SIGNER);
 });
-afterEach(() => trail?.close());
+afterEach(() => logs?.trail.close());
 
 async function seal(count: number): Promise<void> {
   for (let from = 0; from < count; from += 256) {
-    await trail.service.createMany(
+    await logs.trail.service.createMany(
       { kind: 'module', module: '*', ip: null, agent: null },
       Array.from({ length: Math.min(256, count - from) }, (_, at) => ({
         module: 'guardian',
@@ -32,22 +28,14 @@ async function seal(count: number): Promise<void> {
         data: { at },
       })),
     );
-    await trail.sequencer.catchUp(tenantId);
+    await logs.trail.sequencer.catchUp(tenantId);
   }
 }
 
-async function verify(): Promise<string[]> {
-  const faults: Fault[] = [];
-  const keys = await readKeys(trail.database);
-  await trail.database.read(tenantId, (run) =>
-    verifyTenant(run, tenantId, { beside: run, keys, report: (fault) => faults.push(fault) }),
-  );
-  return faults.map(({ kind, sequence, detail }) => `${kind} ${sequence}: ${detail}`);
-}
+const verify = async () => (await logs.verify(tenantId)).lines;
 
 const meddle = async (...statements: string[]) => {
-  for (const statement of statements)
-    await trail.own.query(statement.replaceAll('$T', `'${tenantId}'`), [], 'superuser');
+  for (const statement of statements) await logs.meddle(statement.replaceAll('$T', `'${tenantId}'`));
 };
 /** Counts as they would be if the entries were right. */
 const RECOUNT = [
