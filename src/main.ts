@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
 import { setTimeout } from 'node:timers/promises';
-import { readConfig } from './config.js';
-import { prepareDevelopment } from './development.js';
+import { readConfig } from './config/config.js';
+import { prepareDevelopment } from './development/prepare.js';
+import { welcome } from './development/welcome.js';
 import { oneLineFault } from './errors.js';
 import { createReelServer } from './server.js';
-import { welcome } from './welcome.js';
 
 /** A database that does not answer keeps nobody from ending; what it did not take was not acknowledged either. */
 const END_MS = 20_000;

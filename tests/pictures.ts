@@ -1,11 +1,11 @@
-/** Makes docs/pictures from the demo's entries: `node src/build.ts && node tests/pictures.ts`. */
+/** Makes docs/pictures from the demo's entries: `node src/development/build.ts && node tests/pictures.ts`. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BrowserContextOptions, Page } from 'playwright-core';
-import { launchBrowser } from './browser.ts';
+import { launchBrowser } from './support/browser.ts';
 
 interface Picture {
   name: string;
@@ -64,7 +64,7 @@ const folder = join(import.meta.dirname, '..', 'docs', 'pictures');
 const data = await mkdtemp(join(tmpdir(), 'reel-pictures-'));
 // The database runs as a user of its own where this is root.
 await chmod(data, 0o755);
-const demo = spawn(process.execPath, [join(import.meta.dirname, '..', 'dist', 'demo.js')], {
+const demo = spawn(process.execPath, [join(import.meta.dirname, '..', 'dist', 'development', 'demo.js')], {
   env: { ...process.env, REEL_PORT: '0', REEL_DATA_DIR: data },
   stdio: ['ignore', 'pipe', 'inherit'],
 });

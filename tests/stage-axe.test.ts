@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { grant, person } from './reel.js';
 import { faultsOf, openStage, rowsOf, type StageHouse, writeTrail } from './stage-house.js';
+import { grant, person } from './support/reel.js';
 
 let house: StageHouse;
 let changed: string;

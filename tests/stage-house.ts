@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { vi } from 'vitest';
-import { launchBrowser, type Watched, watchPage } from './browser.js';
-import { grant, moduleToken, person, startReel, type TestReel } from './reel.js';
+import { launchBrowser, type Watched, watchPage } from './support/browser.js';
+import { grant, moduleToken, person, startReel, type TestReel } from './support/reel.js';
 
 export const TENANT = '6f2b4c0e-0000-4000-8000-0000000000a1';
 export const CLIENT = '6f2b4c0e-0000-4000-8000-0000000000c1';

@@ -1,7 +1,7 @@
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { JWT_SECRET } from './reel.js';
 import { ANA, openStage, rowsOf, type StageHouse, TENANT, writeTrail } from './stage-house.js';
+import { JWT_SECRET } from './support/reel.js';
 
 let house: StageHouse;
 

@@ -4,8 +4,8 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EntryDocument } from '../web/stage/generated.js';
 import { canonical, checkProof, type Part, type Provable } from '../web/stage/proof.js';
-import { runCommand, settingsOf } from './cli.js';
 import { faultsOf, openStage, type StageHouse, TENANT } from './stage-house.js';
+import { runCommand, settingsOf } from './support/cli.js';
 
 let house: StageHouse;
 let ids: string[];

@@ -3,7 +3,7 @@ import { createPinia } from 'pinia';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createApp } from 'vue';
 import { issueModuleToken, issuePersonToken } from '../src/auth/token.js';
-import { readConfig } from '../src/config.js';
+import { readConfig } from '../src/config/config.js';
 import { createReelServer, type ReelServer } from '../src/server.js';
 import {
   createLog,
@@ -17,7 +17,7 @@ import {
   useReel,
   useReelTail,
 } from '../web/reel/index.js';
-import { createDatabase, type TestDatabase } from './postgres.js';
+import { createDatabase, type TestDatabase } from './support/postgres.js';
 
 const TENANT = '11111111-1111-4111-8111-111111111111';
 const CLIENT = 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa';

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import type { Config } from '../config.js';
-import { SETTINGS } from '../config.js';
+import type { Config } from '../config/config.js';
+import { SETTINGS } from '../config/config.js';
 import { StartError } from '../errors.js';
-import { Account } from '../log/account.js';
-import { countRemovable, removeEntries } from '../log/retention.js';
+import { countRemovable, removeEntries } from '../log/retention/cleanup.js';
+import { Account } from '../log/retention/own-entry.js';
 import { withOwner } from './database.js';
 import type { Frame } from './frame.js';
 import { operator } from './operator.js';

@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
 import pg from 'pg';
-import type { Config } from '../config.js';
-import { type EmbeddedUrls, embeddedUrls, startEmbedded } from '../database/embedded.js';
-import { lockDataDir } from '../database/lock.js';
+import type { Config } from '../config/config.js';
+import { type EmbeddedUrls, embeddedUrls, startEmbedded } from '../database/embedded/embedded.js';
+import { lockDataDir } from '../database/embedded/lock.js';
 import { compile, type Row, type Run } from '../database/run.js';
 import { StartError } from '../errors.js';
-import type { OwnerDatabase } from '../log/account.js';
+import type { OwnerDatabase } from '../log/retention/own-entry.js';
 
 /**
  * Hands over the addresses that the settings name or, in development where they name none, those of the embedded

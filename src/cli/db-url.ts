@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { embeddedUrls } from '../database/embedded.js';
+import { embeddedUrls } from '../database/embedded/embedded.js';
 import { StartError } from '../errors.js';
 import { type Frame, refuseProduction } from './frame.js';
 

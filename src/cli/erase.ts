@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { StartError } from '../errors.js';
-import { Account } from '../log/account.js';
-import { type Erased, type ErasureOf, eraseEntries } from '../seal/erase.js';
+import { type Erased, type ErasureOf, eraseEntries } from '../log/retention/erase.js';
+import { Account } from '../log/retention/own-entry.js';
 import { withOwner } from './database.js';
 import { Finding, type Frame } from './frame.js';
 import { operator } from './operator.js';

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { LogFilter } from '../log/inputs.js';
-import { LogOrigin } from '../log/origin.js';
+import type { LogFilter } from '../log/entry/inputs.js';
+import { LogOrigin } from '../log/entry/origin.js';
+import { LogSeverity } from '../log/entry/severity.js';
 import { EXPECTED_TIME, readTime, type TimeField } from '../log/query-time.js';
-import { LogSeverity } from '../log/severity.js';
 import { textsOption, uuidOption, uuidsOption } from './options.js';
 
 interface FilterOption {

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { oneLineFault, ReelError, StartError } from '../errors.js';
 
 /** What every command works with. Data goes to stdout, words for people to stderr. */

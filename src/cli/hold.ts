@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { StartError } from '../errors.js';
-import { Account } from '../log/account.js';
-import { addHold, type Hold, listHolds, releaseHold } from '../log/hold.js';
 import { EXPECTED_TIME, readTime, type TimeField } from '../log/query-time.js';
+import { addHold, type Hold, listHolds, releaseHold } from '../log/retention/hold.js';
+import { Account } from '../log/retention/own-entry.js';
 import { withOwner } from './database.js';
 import { Finding, type Frame } from './frame.js';
 import { operator } from './operator.js';

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { Command } from 'commander';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { connectSession } from '../database/session.js';
 import { StartError } from '../errors.js';
 import { signerOf, vkeyOf } from '../seal/note.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { StartError } from '../errors.js';
 import { type Frame, refuseProduction } from './frame.js';
 import { needed } from './options.js';

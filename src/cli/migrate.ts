@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import pg from 'pg';
-import type { Config } from '../config.js';
-import { embeddedUrls } from '../database/embedded.js';
+import type { Config } from '../config/config.js';
+import { embeddedUrls } from '../database/embedded/embedded.js';
 import { migrate } from '../database/migrate.js';
 import { MIGRATION_NAMES } from '../database/migration-names.js';
 import { StartError } from '../errors.js';

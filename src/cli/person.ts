@@ -4,9 +4,9 @@ import { EXPORT, REEL_ACTIONS, VIEW } from '../auth/actions.js';
 import { type Grant, MENTOR_SCOPES, type MentorScope } from '../auth/grant.js';
 import { withDevelopmentSecrets } from '../auth/secrets.js';
 import { issuePersonToken } from '../auth/token.js';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { StartError } from '../errors.js';
-import { SAMPLE } from '../welcome.js';
+import { SAMPLE } from '../sample/identities.js';
 import { integerOption, needed, textOption, uuidOption, uuidsOption } from './options.js';
 
 export interface PersonOptions {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { readConfig, readRemote } from '../config.js';
+import { readConfig, readRemote } from '../config/config.js';
 import { type Frame, failed, newFrame } from './frame.js';
 
 type Add = (program: Command, frame: Frame) => void;

@@ -2,9 +2,10 @@ import type { Command } from 'commander';
 import { sql } from 'kysely';
 import type { Database } from '../database/database.js';
 import { connectSession } from '../database/session.js';
-import { checkInput } from '../log/check-entry.js';
-import { type PreparedEntry, prepareEntry } from '../log/prepare.js';
-import { storeEntries } from '../log/store.js';
+import { checkInput } from '../log/entry/check-entry.js';
+import { type PreparedEntry, prepareEntry } from '../log/write/prepare.js';
+import { storeEntries } from '../log/write/store.js';
+import { type SamplePlan, type SampleTenant, sampleEntries, sampleTenants } from '../sample/entries.js';
 import type { Signer } from '../seal/note.js';
 import { Sealer } from '../seal/sealer.js';
 import { Sequencer } from '../seal/sequencer.js';
@@ -12,7 +13,6 @@ import { publishKey } from '../seal/signing-keys.js';
 import { withRuntimeRole } from './database.js';
 import { Finding, type Frame, refuseProduction } from './frame.js';
 import { integerOption, needed, textOption } from './options.js';
-import { type SamplePlan, type SampleTenant, sampleEntries, sampleTenants } from './sample-entries.js';
 import { commandSigner } from './signer.js';
 
 interface SeedOptions {

@@ -1,10 +1,10 @@
 import { openCheckpoint, readCheckpoint } from '../seal/checkpoint.js';
 import { EMPTY_ROOT } from '../seal/merkle.js';
 import { readNote } from '../seal/note.js';
-import { ExportCheck } from '../verify/export-check.js';
-import { readCheckpointLine, readExportLine } from '../verify/export-line.js';
+import { ExportCheck } from '../verify/export/export-check.js';
+import { readCheckpointLine, readExportLine } from '../verify/export/export-line.js';
+import { WrittenLines } from '../verify/export/written-line.js';
 import type { Report } from '../verify/fault.js';
-import { WrittenLines } from '../verify/written-line.js';
 import { lastLine, linesOf } from './export-file.js';
 import type { Frame } from './frame.js';
 import type { Verdict } from './verdict.js';

@@ -1,6 +1,5 @@
 import { type Migration, Migrator } from '@mikro-orm/migrations';
-import { type Constructor, defineConfig, type Options } from '@mikro-orm/postgresql';
-import { LogEntry } from '../log/log-entry.entity.js';
+import { type Constructor, defineConfig, type EntityClass, type Options } from '@mikro-orm/postgresql';
 import { MIGRATION_NAMES, type MigrationName } from './migration-names.js';
 import { Migration20261124000000_trail } from './migrations/Migration20261124000000_trail.js';
 import { Migration20261124000001_seal } from './migrations/Migration20261124000001_seal.js';
@@ -20,14 +19,21 @@ export interface PoolBounds {
   max: number;
 }
 
-/** MikroORM's options for Reel's tables on one database; sessions speak UTC, so that instants are read as stored. */
-export function databaseOptions(url: string, pool: PoolBounds): Options {
+/**
+ * MikroORM's options for Reel's tables on one database; sessions speak UTC, so that instants are read as stored. Reel's
+ * own statements need no entities, only its connections and migrations.
+ */
+export function databaseOptions(
+  url: string,
+  pool: PoolBounds,
+  entities: EntityClass<object>[] = [],
+): Options {
   const { clientUrl, schema } = splitUrl(url);
   const { connectionString: _, ...session } = sessionOf(url);
   return defineConfig({
     clientUrl,
     ...(schema ? { schema } : {}),
-    entities: [LogEntry],
+    entities,
     extensions: [Migrator],
     pool: { min: 0, max: pool.max, idleTimeoutMillis: 30_000 },
     driverOptions: session,

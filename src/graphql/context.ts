@@ -1,13 +1,13 @@
 import type { Authorizer } from '../auth/authorize.js';
 import type { Scope } from '../auth/scope.js';
-import type { Config } from '../config.js';
-import type { ExportService } from '../log/export.js';
-import type { LogFilter } from '../log/inputs.js';
-import type { LogEntry } from '../log/log-entry.entity.js';
+import type { Config } from '../config/config.js';
+import type { Caller } from '../http/request.js';
+import type { LogFilter } from '../log/entry/inputs.js';
+import type { LogEntry } from '../log/entry/log-entry.entity.js';
+import type { ExportService } from '../log/export/export.js';
 import type { ReadAudit } from '../log/read-audit.js';
-import type { ReelService } from '../log/reel.service.js';
-import type { StatsService } from '../log/stats.js';
-import type { Caller } from '../request.js';
+import type { ReelService } from '../log/service.js';
+import type { StatsService } from '../log/stats/stats.js';
 import type { SealService } from '../seal/seal.service.js';
 import { Loaders } from './loaders.js';
 

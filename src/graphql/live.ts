@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { GraphQLError } from 'graphql';
 import { type Context, handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type Caller, type IncomingCall, withConnectionParams } from '../request.js';
+import { type Caller, type IncomingCall, withConnectionParams } from '../http/request.js';
 import { LiveSocket } from './live-socket.js';
 import { closeCode, type Subscriptions } from './subscriptions.js';
 

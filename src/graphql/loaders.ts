@@ -1,9 +1,9 @@
 import DataLoader from 'dataloader';
 import { readerOf } from '../auth/caller.js';
 import type { Scope } from '../auth/scope.js';
-import type { LogEntry } from '../log/log-entry.entity.js';
-import { checkSize } from '../log/page.js';
-import type { Caller } from '../request.js';
+import type { Caller } from '../http/request.js';
+import type { LogEntry } from '../log/entry/log-entry.entity.js';
+import { checkSize } from '../log/read/page.js';
 import type { InclusionProof } from '../seal/proof.types.js';
 import type { Services } from './context.js';
 

@@ -1,5 +1,5 @@
 import { ArgsType, Field, Int } from 'type-graphql';
-import { LogFilter, LogOrder, type PageRequest } from '../log/inputs.js';
+import { LogFilter, LogOrder, type PageRequest } from '../log/entry/inputs.js';
 
 @ArgsType()
 export class LogsArgs implements PageRequest {

@@ -6,10 +6,10 @@ import {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { ReelError } from '../errors.js';
-import type { Tail } from '../log/tail.js';
-import type { Caller, IncomingCall } from '../request.js';
+import type { Caller, IncomingCall } from '../http/request.js';
+import type { Tail } from '../log/read/tail.js';
 import { UNSEALED } from '../seal/seal.service.js';
 import { answerType, refuseCall } from './answer.js';
 import { createApollo } from './apollo.js';

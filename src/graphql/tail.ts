@@ -2,8 +2,8 @@ import { VIEW } from '../auth/actions.js';
 import type { Authorizer } from '../auth/authorize.js';
 import type { Scope } from '../auth/scope.js';
 import { forbidden } from '../errors.js';
-import type { LogEntry } from '../log/log-entry.entity.js';
-import type { Tail as Trail } from '../log/tail.js';
+import type { LogEntry } from '../log/entry/log-entry.entity.js';
+import type { Tail as Trail } from '../log/read/tail.js';
 import type { Tail } from './context.js';
 
 /**

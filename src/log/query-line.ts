@@ -1,4 +1,5 @@
-import type { LogOrigin } from './origin.js';
+import type { LogOrigin } from './entry/origin.js';
+import type { LogSeverity } from './entry/severity.js';
 import {
   FIELDS,
   type FieldName,
@@ -12,7 +13,6 @@ import {
   type Term,
 } from './query-terms.js';
 import { EXPECTED_TIME, printTime, readTime, type TimeField } from './query-time.js';
-import type { LogSeverity } from './severity.js';
 import { parseUuid } from './values.js';
 
 export { QueryLineError } from './query-terms.js';

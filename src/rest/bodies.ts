@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify';
 import type { Author } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
-import { checkInput } from '../log/check-entry.js';
-import { type CreateLogInput, type ExportLogsInput, LogExportFormat } from '../log/inputs.js';
-import { parseJson } from '../log/json.js';
+import { parseJson } from '../http/json.js';
+import { checkInput } from '../log/entry/check-entry.js';
+import { type CreateLogInput, type ExportLogsInput, LogExportFormat } from '../log/entry/inputs.js';
 import { Fields, isObject, show } from './fields.js';
 import { readFilterFields } from './list-query.js';
 import { camel } from './wire.js';

@@ -1,7 +1,7 @@
 import type { Fault } from '../errors.js';
-import type { LogExport } from '../log/export.js';
-import type { ExportColumn } from '../log/export-format.js';
-import type { LogEntry } from '../log/log-entry.entity.js';
+import type { LogEntry } from '../log/entry/log-entry.entity.js';
+import type { LogExport } from '../log/export/export.js';
+import type { ExportColumn } from '../log/export/export-format.js';
 import type { LogStatistics } from './options.js';
 
 /** `resourceType` as `resource_type`: the only rule by which names change on this wire. */

@@ -3,7 +3,7 @@ import type { Scope } from '../auth/scope.js';
 import type { ReadDatabase } from '../database/database.js';
 import type { Row, Run } from '../database/run.js';
 import { badInput } from '../errors.js';
-import { readFilter, whereMatches } from '../log/filter.js';
+import { readFilter, whereMatches } from '../log/filter/criteria.js';
 import { consistencyRanges, hashRanges, inclusionRanges } from './merkle.js';
 import type { Checkpoint, ConsistencyProof, InclusionProof } from './proof.types.js';
 import type { SealService } from './seal.service.js';

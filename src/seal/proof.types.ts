@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { Field, ObjectType } from 'type-graphql';
-import { Count, DateTime, UUID } from '../log/scalars.js';
+import { Count, DateTime, UUID } from '../log/entry/scalars.js';
 
 @ObjectType({
   description:

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Run } from '../database/run.js';
 import { writeCheckpoint } from './checkpoint.js';
-import { Frontier } from './frontier.js';
+import { CompactRange } from './compact-range.js';
 import type { Signer } from './note.js';
 import {
   insertCheckpoint,
@@ -28,7 +28,7 @@ export interface Sealing {
 const KEPT_TENANTS = 1_000;
 
 interface Kept {
-  frontier: Frontier;
+  compactRange: CompactRange;
   lastLeaf: Buffer;
 }
 
@@ -46,48 +46,48 @@ export class Sealer {
    * stored does not lead to the tenant's newest checkpoint: nothing more is signed on top of that.
    */
   async seal(run: Run, tenantId: string, last: LastPlace, leafHashes: readonly Buffer[]): Promise<Sealing> {
-    const { frontier, previousSize } = await this.rightEdge(run, tenantId, last);
-    await insertTiles(run, tenantId, frontier.append(leafHashes));
+    const { compactRange, previousSize } = await this.rightEdge(run, tenantId, last);
+    await insertTiles(run, tenantId, compactRange.append(leafHashes));
     const said = {
-      treeSize: frontier.size,
-      rootHash: frontier.root(),
+      treeSize: compactRange.size,
+      rootHash: compactRange.root(),
       sealedAt: this.clock().toISOString().replace('Z', '000Z'),
     };
     const checkpoint = { ...said, previousSize, note: writeCheckpoint(this.signer, tenantId, said) };
     await insertCheckpoint(run, tenantId, checkpoint);
     const lastLeaf = leafHashes.at(-1)!;
-    return { checkpoint, keep: () => void this.kept.set(tenantId, { frontier, lastLeaf }) };
+    return { checkpoint, keep: () => void this.kept.set(tenantId, { compactRange, lastLeaf }) };
   }
 
   private async rightEdge(
     run: Run,
     tenantId: string,
     { size, leafHash }: LastPlace,
-  ): Promise<{ frontier: Frontier; previousSize: number }> {
+  ): Promise<{ compactRange: CompactRange; previousSize: number }> {
     const kept = this.kept.get(tenantId);
-    if (kept?.frontier.size === size && leafHash?.equals(kept.lastLeaf))
-      return { frontier: kept.frontier.copy(), previousSize: size };
+    if (kept?.compactRange.size === size && leafHash?.equals(kept.lastLeaf))
+      return { compactRange: kept.compactRange.copy(), previousSize: size };
     const newest = await newestCheckpoint(run, tenantId);
     if (newest === null) {
       // Nothing, or places given before there were seals.
-      const frontier = await rebuild(run, tenantId, size, (tiles) => insertTiles(run, tenantId, tiles));
-      return { frontier, previousSize: 0 };
+      const compactRange = await rebuild(run, tenantId, size, (tiles) => insertTiles(run, tenantId, tiles));
+      return { compactRange, previousSize: 0 };
     }
     if (newest.treeSize !== size) throw unlike(tenantId, newest, `${size} places`);
-    return { frontier: await this.readBack(run, tenantId, newest), previousSize: size };
+    return { compactRange: await this.readBack(run, tenantId, newest), previousSize: size };
   }
 
-  private async readBack(run: Run, tenantId: string, newest: StoredCheckpoint): Promise<Frontier> {
+  private async readBack(run: Run, tenantId: string, newest: StoredCheckpoint): Promise<CompactRange> {
     const size = newest.treeSize;
-    const leads = (frontier: Frontier) => frontier.root().equals(newest.rootHash);
+    const leads = (compactRange: CompactRange) => compactRange.root().equals(newest.rootHash);
     const partial = await readPartial(run, tenantId, size);
     if (partial.reduce((sum, row, level) => sum + row.length * 256 ** level, 0) === size) {
-      const frontier = Frontier.of(size, partial);
-      if (leads(frontier)) return frontier;
+      const compactRange = CompactRange.of(size, partial);
+      if (leads(compactRange)) return compactRange;
     }
     // Tiles that somebody changed do not stop the log as long as its leaves are right; verify tells of them.
-    const frontier = await rebuild(run, tenantId, size);
-    if (leads(frontier)) return frontier;
+    const compactRange = await rebuild(run, tenantId, size);
+    if (leads(compactRange)) return compactRange;
     throw unlike(tenantId, newest, 'leaves with another root');
   }
 }

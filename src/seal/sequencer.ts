@@ -3,7 +3,7 @@ import { isAway } from '../database/away.js';
 import type { Database } from '../database/database.js';
 import { type Run } from '../database/run.js';
 import { ReelError } from '../errors.js';
-import { addCounts } from './count-entries.js';
+import { addCounts } from '../log/stats/count-entries.js';
 import { BrokenLog, type LastPlace, type Sealer, type Sealing } from './sealer.js';
 
 /**

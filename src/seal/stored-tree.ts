@@ -1,7 +1,7 @@
 import { CompiledQuery, type RawBuilder, sql } from 'kysely';
 import type { Row, Run } from '../database/run.js';
-import { instant } from '../log/instant.js';
-import { Frontier, hashesAt, splitHashes, TILE_WIDTH, type Tile } from './frontier.js';
+import { instant } from '../log/entry/instant.js';
+import { CompactRange, hashesAt, splitHashes, TILE_WIDTH, type Tile } from './compact-range.js';
 import { foldHashes, type Node, type ReadNodes } from './merkle.js';
 
 /** A checkpoint as it is kept. */
@@ -108,20 +108,20 @@ export async function rebuild(
   tenantId: string,
   size: number,
   onTiles: (tiles: readonly Tile[]) => Promise<void> = async () => {},
-): Promise<Frontier> {
-  const frontier = new Frontier();
-  while (frontier.size < size) {
-    const until = Math.min(frontier.size + PAGE, size);
+): Promise<CompactRange> {
+  const compactRange = new CompactRange();
+  while (compactRange.size < size) {
+    const until = Math.min(compactRange.size + PAGE, size);
     const rows = await run<{ leaf_hash: Buffer }>(sql`
       select leaf_hash from reel_log_sequence
-      where tenant_id = ${tenantId}::uuid and seq > ${frontier.size} and seq <= ${until} order by seq`);
-    if (rows.length !== until - frontier.size)
+      where tenant_id = ${tenantId}::uuid and seq > ${compactRange.size} and seq <= ${until} order by seq`);
+    if (rows.length !== until - compactRange.size)
       throw new Error(
-        `expected ${until} places of tenant ${tenantId} without gaps, got ${rows.length} after ${frontier.size}`,
+        `expected ${until} places of tenant ${tenantId} without gaps, got ${rows.length} after ${compactRange.size}`,
       );
-    await onTiles(frontier.append(rows.map((row) => row.leaf_hash)));
+    await onTiles(compactRange.append(rows.map((row) => row.leaf_hash)));
   }
-  return frontier;
+  return compactRange;
 }
 
 interface TileRow extends Row {

@@ -1,0 +1,54 @@
+import 'reflect-metadata';
+import { Field, ObjectType } from 'type-graphql';
+import type { Scope } from '../../auth/scope.js';
+import type { LogFilter } from '../entry/inputs.js';
+import { LogEntry } from '../entry/log-entry.entity.js';
+import type { LogPage } from './reader.js';
+
+@ObjectType({ simpleResolvers: true })
+export class PageInfo {
+  @Field(() => Boolean)
+  hasNextPage!: boolean;
+
+  @Field(() => Boolean)
+  hasPreviousPage!: boolean;
+
+  @Field(() => String, { nullable: true })
+  startCursor!: string | null;
+
+  @Field(() => String, { nullable: true })
+  endCursor!: string | null;
+}
+
+@ObjectType({ simpleResolvers: true })
+export class LogEdge {
+  @Field(() => String)
+  cursor!: string;
+
+  @Field(() => LogEntry)
+  node!: LogEntry;
+}
+
+/** A page of the list with what it takes to count the whole of it. An entry's cursor is its id. */
+@ObjectType({ simpleResolvers: true })
+export class LogConnection {
+  @Field(() => [LogEdge])
+  readonly edges: LogEdge[];
+
+  @Field(() => [LogEntry])
+  readonly nodes: LogEntry[];
+
+  @Field(() => PageInfo)
+  readonly pageInfo: PageInfo;
+
+  constructor(
+    { entries, hasNextPage, hasPreviousPage }: LogPage,
+    readonly scope: Scope,
+    readonly filter: LogFilter | null | undefined,
+  ) {
+    this.nodes = entries;
+    this.edges = entries.map((node) => ({ cursor: node.id, node }));
+    const [startCursor, endCursor] = [entries.at(0)?.id ?? null, entries.at(-1)?.id ?? null];
+    this.pageInfo = { hasNextPage, hasPreviousPage, startCursor, endCursor };
+  }
+}

@@ -1,0 +1,231 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Scope } from '../../auth/scope.js';
+import type { ReadDatabase } from '../../database/database.js';
+import type { Row, Run } from '../../database/run.js';
+import { type LogFilter, LogOrder, type PageRequest } from '../entry/inputs.js';
+import { instant } from '../entry/instant.js';
+import { type LogEntry } from '../entry/log-entry.entity.js';
+import { ORIGINS } from '../entry/origin.js';
+import { SEVERITIES } from '../entry/severity.js';
+import { type Criteria, every, readFilter, whereAll, whereMatches, whereWithin } from '../filter/criteria.js';
+import { countEntries, locatePage } from '../stats/counts.js';
+import type { LogCount } from '../stats/log-count.js';
+
+/** One page of the list, in the order asked for. */
+export interface LogPage {
+  entries: LogEntry[];
+  hasNextPage: boolean;
+  hasPreviousPage: boolean;
+}
+
+/** Columns of an entry that are read back; salts and digests are read where a proof needs them. */
+const COLUMNS = sql.raw(
+  [
+    'id, module, action, severity, origin, actor_id, actor_email, actor_name, on_behalf_of_id, tenant_id, client_id',
+    'resource_type, resource_id, data, host(ip_address) as ip_address, user_agent, request_id, occurred_at, created_at, erased_at',
+  ].join(', '),
+);
+
+/** The entries' place in the sealed order, added to rows that a sub-select has already cut to the page. */
+const placed = (rows: RawBuilder<unknown>, order: RawBuilder<unknown>) => sql<Row>`
+  select e.*, s.seq from (${rows}) e
+  left join reel_log_sequence s on s.tenant_id = e.tenant_id and s.entry_id = e.id order by ${order}`;
+
+const NEWEST = sql`id desc`;
+const OLDEST = sql`id asc`;
+
+/** Reads entries back, always one tenant's, as far as the scope goes, by walks along the key. */
+export class LogReader {
+  constructor(
+    private readonly database: ReadDatabase,
+    private readonly defaultPageSize = 50,
+  ) {}
+
+  /** The request has been checked (checkPage): its bounds hold and its parts go together. */
+  async list(scope: Scope, filter: LogFilter | null | undefined, request: PageRequest): Promise<LogPage> {
+    const criteria = readFilter(scope, filter, new Date());
+    const order = request.orderBy ?? LogOrder.NEWEST_FIRST;
+    return this.database.read(scope.tenantId, (run) =>
+      request.page != null
+        ? this.numbered(run, criteria, order, request.first ?? this.defaultPageSize, request.page)
+        : this.byCursor(run, criteria, order, request),
+    );
+  }
+
+  private async byCursor(
+    run: Run,
+    criteria: Criteria,
+    order: LogOrder,
+    request: PageRequest,
+  ): Promise<LogPage> {
+    const backwards = request.last != null || (request.first == null && request.before != null);
+    const size = (backwards ? request.last : request.first) ?? this.defaultPageSize;
+    const descending = (order === LogOrder.NEWEST_FIRST) !== backwards;
+    const cursor = request.after ?? request.before ?? null;
+    const towardsOlder = (order === LogOrder.NEWEST_FIRST) === (request.after != null);
+    const beyond =
+      cursor === null ? [] : [towardsOlder ? sql`id < ${cursor}::uuid` : sql`id > ${cursor}::uuid`];
+    const rows = await walk(run, every([whereAll(criteria), ...beyond]), descending, size + 1);
+    const entries = rows.slice(0, size);
+    const more = rows.length > size;
+    if (backwards) entries.reverse();
+    // What lies behind the cursor is looked up only there: the entry that the cursor names may be gone or not match.
+    const behind =
+      cursor !== null &&
+      (await exists(
+        run,
+        every([whereAll(criteria), towardsOlder ? sql`id >= ${cursor}::uuid` : sql`id <= ${cursor}::uuid`]),
+      ));
+    return backwards
+      ? { entries, hasPreviousPage: more, hasNextPage: behind }
+      : { entries, hasNextPage: more, hasPreviousPage: behind };
+  }
+
+  private async numbered(
+    run: Run,
+    criteria: Criteria,
+    order: LogOrder,
+    size: number,
+    page: number,
+  ): Promise<LogPage> {
+    const offset = (page - 1) * size;
+    const start = await locatePage(run, criteria, offset, order);
+    const where = every([whereAll(criteria), whereWithin(start.from ?? null, start.until ?? null)]);
+    const rows = await walk(run, where, order === LogOrder.NEWEST_FIRST, size + 1, start.skip);
+    return { entries: rows.slice(0, size), hasNextPage: rows.length > size, hasPreviousPage: page > 1 };
+  }
+
+  async count(scope: Scope, filter: LogFilter | null | undefined, exact: boolean): Promise<LogCount> {
+    const criteria = readFilter(scope, filter, new Date());
+    return this.database.read(scope.tenantId, (run) => countEntries(run, criteria, exact));
+  }
+
+  async get(scope: Scope, id: string): Promise<LogEntry | null> {
+    return (await this.byIds(scope, [id])).get(id) ?? null;
+  }
+
+  async byIds(scope: Scope, ids: readonly string[]): Promise<Map<string, LogEntry>> {
+    const criteria = readFilter(scope, null, new Date());
+    const rows = await this.database.read(scope.tenantId, (run) =>
+      walk(run, every([whereMatches(criteria), sql`id = any (${ids}::uuid[])`]), true, ids.length),
+    );
+    return new Map(rows.map((entry) => [entry.id, entry]));
+  }
+
+  /** For each request id its entries, oldest first, at most `most` each: one statement, one index walk a request. */
+  async byRequests(
+    scope: Scope,
+    requestIds: readonly string[],
+    most: number,
+  ): Promise<Map<string, LogEntry[]>> {
+    const criteria = readFilter(scope, null, new Date());
+    const found = sql`
+      select e.* from unnest(${requestIds}::uuid[]) wanted
+      cross join lateral (
+        select ${COLUMNS} from reel_log_entries
+        where ${whereMatches(criteria)} and request_id = wanted order by id limit ${most}
+      ) e`;
+    const rows = await this.database.read(scope.tenantId, (run) => run(placed(found, OLDEST)));
+    const groups = new Map<string, LogEntry[]>(requestIds.map((id) => [id, []]));
+    for (const entry of rows.map(toEntry)) if (entry.requestId) groups.get(entry.requestId)?.push(entry);
+    return groups;
+  }
+
+  /** How many sequenced entries up to the place `upTo` match. */
+  async countSequenced(scope: Scope, filter: LogFilter | null | undefined, upTo: number): Promise<number> {
+    const criteria = readFilter(scope, filter, new Date());
+    const [row] = await this.database.read(scope.tenantId, (run) =>
+      run<{ count: string }>(sql`
+        select count(*) as count from reel_log_entries e
+        where ${whereAll(criteria)} and exists (
+          select from reel_log_sequence s where s.tenant_id = e.tenant_id and s.entry_id = e.id and s.seq <= ${upTo})`),
+    );
+    return Number(row?.count ?? 0);
+  }
+
+  /** Matching entries from place 1 to `upTo`, in sealed order, a stretch of the sequence at a time: memory is that of one batch. */
+  async *streamSequenced(
+    scope: Scope,
+    filter: LogFilter | null | undefined,
+    upTo: number,
+    batchSize = 1000,
+    after = 0,
+  ): AsyncGenerator<LogEntry[]> {
+    const criteria = readFilter(scope, filter, new Date());
+    for (let last = after; last < upTo; ) {
+      const until = Math.min(last + batchSize, upTo);
+      const entries = await this.database.read(scope.tenantId, async (run) => {
+        const places = await run<{ seq: string; entry_id: string }>(sql`
+          select seq, entry_id from reel_log_sequence
+          where tenant_id = ${scope.tenantId}::uuid and seq > ${last} and seq <= ${until} order by seq`);
+        return placedEntries(run, criteria, places);
+      });
+      if (entries.length > 0) yield entries;
+      last = until;
+    }
+  }
+}
+
+/** The matching entries of some places, in their order. The ids' own range lets the planner leave out all other months. */
+async function placedEntries(
+  run: Run,
+  criteria: Criteria,
+  places: readonly { seq: string; entry_id: string }[],
+): Promise<LogEntry[]> {
+  const ids = places.map((place) => place.entry_id);
+  if (ids.length === 0) return [];
+  const sorted = ids.toSorted();
+  const [first, last] = [sorted[0], sorted.at(-1)];
+  const rows = await run(sql`
+    select ${COLUMNS} from reel_log_entries where ${whereAll(criteria)}
+      and id >= ${first}::uuid and id <= ${last}::uuid and id = any (${ids}::uuid[])`);
+  const found = new Map(rows.map((row) => [row.id as string, row]));
+  return places.flatMap(({ seq, entry_id }) => {
+    const row = found.get(entry_id);
+    return row ? [toEntry(Object.assign(row, { seq }))] : [];
+  });
+}
+
+async function walk(
+  run: Run,
+  where: RawBuilder<boolean>,
+  descending: boolean,
+  limit: number,
+  skip = 0,
+): Promise<LogEntry[]> {
+  const order = descending ? NEWEST : OLDEST;
+  const rows = sql`select ${COLUMNS} from reel_log_entries where ${where} order by ${order} limit ${limit} offset ${skip}`;
+  return (await run(placed(rows, order))).map(toEntry);
+}
+
+async function exists(run: Run, where: RawBuilder<boolean>): Promise<boolean> {
+  const rows = await run(sql`select from reel_log_entries where ${where} limit 1`);
+  return rows.length > 0;
+}
+
+/** A stored row as the entry that GraphQL and REST show. */
+export function toEntry(row: Row): LogEntry {
+  return {
+    id: row.id,
+    module: row.module,
+    action: row.action,
+    severity: SEVERITIES[row.severity as number],
+    origin: ORIGINS[row.origin as number],
+    actorId: row.actor_id,
+    actorEmail: row.actor_email,
+    actorName: row.actor_name,
+    onBehalfOfId: row.on_behalf_of_id,
+    tenantId: row.tenant_id,
+    clientId: row.client_id,
+    resourceType: row.resource_type,
+    resourceId: row.resource_id,
+    data: typeof row.data === 'string' ? JSON.parse(row.data) : row.data,
+    ipAddress: row.ip_address,
+    userAgent: row.user_agent,
+    requestId: row.request_id,
+    occurredAt: instant(row.occurred_at as string),
+    createdAt: instant(row.created_at as string),
+    erasedAt: row.erased_at === null ? null : instant(row.erased_at as string),
+    sequence: row.seq == null ? null : Number(row.seq),
+  } as LogEntry;
+}

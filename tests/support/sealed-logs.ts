@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'vitest';
+import { publishKey, readKeys } from '../../src/seal/signing-keys.js';
+import { type Fault, faultLine } from '../../src/verify/fault.js';
+import { verifyTenant } from '../../src/verify/log/stored-log.js';
+import { openTrail, SIGNER } from './trail.js';
+
+const GATEWAY = { kind: 'module', module: '*', ip: null, agent: null } as const;
+
+/** A trail with sealed logs, to be meddled with behind its back and verified. */
+export async function openLogs() {
+  const trail = await openTrail();
+  await publishKey(trail.database, SIGNER);
+
+  /** A sealed log: 600 entries in batches of 1, 5, 300, 284 and 10, so with two full tiles and an edge. */
+  async function sealedLog(batches: readonly number[] = [1, 5, 300, 284, 10]): Promise<string> {
+    const tenantId = randomUUID();
+    for (const count of batches) {
+      await trail.service.createMany(
+        GATEWAY,
+        Array.from({ length: count }, (_, index) => ({
+          module: 'guardian',
+          action: 'users.update',
+          tenantId,
+          clientId: randomUUID(),
+          actorId: randomUUID(),
+          actorEmail: 'Ana@Example.com',
+          actorName: 'Ana',
+          onBehalfOfId: randomUUID(),
+          resourceType: 'user',
+          resourceId: String(index),
+          data: { b: 'Straße', a: [1.5, { c: null }], index },
+          ipAddress: '10.0.0.1',
+          userAgent: 'curl/8',
+          requestId: randomUUID(),
+          occurredAt: '2026-01-05T10:00:00.123456Z',
+        })),
+      );
+      await trail.sequencer.catchUp(tenantId);
+    }
+    return tenantId;
+  }
+
+  async function verify(tenantId: string, kept: { size: number; root: Buffer } | null = null) {
+    const faults: Fault[] = [];
+    const keys = await readKeys(trail.database);
+    const verified = await trail.database.read(tenantId, (run) =>
+      verifyTenant(run, tenantId, { beside: run, keys, kept, report: (fault) => faults.push(fault) }),
+    );
+    expect(verified.faults).toBe(faults.length);
+    return {
+      ...verified,
+      lines: faults.map((fault) => faultLine(fault)),
+      told: faults.map(({ kind, sequence }) => `${kind} ${sequence}`),
+    };
+  }
+
+  const meddle = async (statement: string, ...parameters: unknown[]) => {
+    await trail.own.query(statement, parameters, 'superuser');
+  };
+  const column = async (tenantId: string, name: string, table = 'entries') =>
+    (
+      await trail.own.query(`select ${name} as value from reel_log_${table} where tenant_id = $1`, [tenantId])
+    ).map(({ value }) => value);
+
+  return { trail, sealedLog, verify, meddle, column };
+}
+
+export type Logs = Awaited<ReturnType<typeof openLogs>>;
