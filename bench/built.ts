@@ -18,7 +18,7 @@ export const { checkInput } = (await built(
 export const { Identifier } = (await built(
   'log/entry/identifier',
 )) as typeof import('../src/log/entry/identifier.ts');
-export const { ENTRY_COLUMNS, prepareEntry } = (await built(
+export const { insertColumns, prepareEntry } = (await built(
   'log/write/prepare',
 )) as typeof import('../src/log/write/prepare.ts');
 export const { Writer } = (await built('log/write/writer')) as typeof import('../src/log/write/writer.ts');

@@ -16,6 +16,7 @@ import { parseJson } from './http/json.js';
 import { pages } from './http/pages.js';
 import { reelKeys } from './http/public-keys.js';
 import { readCaller, readConnection, trustedProxies } from './http/request.js';
+import { exportColumns } from './log/entry/wire.js';
 import { ExportService } from './log/export/export.js';
 import { maskToken } from './log/export/export-link.js';
 import { LogReader } from './log/read/reader.js';
@@ -25,7 +26,6 @@ import { ReelService } from './log/service.js';
 import { StatsService } from './log/stats/stats.js';
 import { Writer } from './log/write/writer.js';
 import { REST_PREFIX, restRoutes } from './rest/routes.js';
-import { EXPORT_COLUMNS } from './rest/wire.js';
 import { openSeal } from './seal/open-seal.js';
 import { exportProofs } from './seal/proof-bundle.js';
 import { Sequencer } from './seal/sequencer.js';
@@ -160,7 +160,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     audit,
     catchUp: (tenantId) => sequencer.catchUp(tenantId),
     proofs: exportProofs(seal.service),
-    columns: EXPORT_COLUMNS,
+    columns: exportColumns(),
     // Links are signed under a key derived from what all servers of an installation share.
     secret: config.serviceSecret ?? config.jwtSecret ?? '',
     linkMinutes: config.exportLinkMinutes,

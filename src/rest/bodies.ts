@@ -3,10 +3,10 @@ import type { Author } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
 import { parseJson } from '../http/json.js';
 import { checkInput } from '../log/entry/check-entry.js';
+import { camel } from '../log/entry/fields.js';
 import { type CreateLogInput, type ExportLogsInput, LogExportFormat } from '../log/entry/inputs.js';
 import { Fields, isObject, show } from './fields.js';
 import { readFilterFields } from './list-query.js';
-import { camel } from './wire.js';
 
 /** The body as a JSON object; every fault of it is kept, and null answered. */
 export function readBody(request: FastifyRequest, faults: Fault[]): Record<string, unknown> | null {

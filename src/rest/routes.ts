@@ -2,13 +2,14 @@ import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
+import { entryToWire } from '../log/entry/wire.js';
 import { parseUuid } from '../log/values.js';
 import { answerError, MAX_BODY_BYTES, notAnId, refused } from './answers.js';
 import { inputFaults, readCreateInput, readExportInput } from './bodies.js';
 import { Door, type Passage } from './door.js';
 import { LAST_PAGE, queryOf, readListQuery } from './list-query.js';
 import type { RestOptions } from './options.js';
-import { entryToWire, exportToWire, listToWire, statsToWire } from './wire.js';
+import { exportToWire, listToWire, statsToWire } from './wire.js';
 
 export const REST_PREFIX = '/api/v1/reel';
 

@@ -1,8 +1,9 @@
+import { snake } from '../log/entry/fields.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
+import { entryNames, entryToWire, exportColumns } from '../log/entry/wire.js';
 import type { ExportProofs } from '../log/export/export.js';
-import { EXPORT_COLUMNS, entryToWire, snake } from '../rest/wire.js';
-import type { StoredSeal } from '../seal/proof.js';
-import type { InclusionProof } from '../seal/proof.types.js';
+import type { StoredSeal } from './proof.js';
+import type { InclusionProof } from './proof.types.js';
 
 /** What a bundle has beside the entry, binary as base64. */
 const PROOF_FIELDS = [
@@ -15,8 +16,8 @@ const PROOF_FIELDS = [
 ] as const satisfies readonly (keyof InclusionProof)[];
 
 /** What an exported line and its bundle have, in the order in which they are written. */
-export const SHOWN_NAMES = EXPORT_COLUMNS.map(({ name }) => name);
-export const ENTRY_NAMES = Object.keys(entryToWire({} as LogEntry));
+export const SHOWN_NAMES = exportColumns().map(({ name }) => name);
+export const ENTRY_NAMES = entryNames();
 export const BYTES_NAMES = PROOF_FIELDS.slice(0, -1).map(snake);
 
 const HEX_FIELDS: ReadonlySet<string> = new Set(['identityDigest', 'dataDigest']);

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { connect } from '../../src/database/connect.js';
 import type { Database } from '../../src/database/database.js';
-import { hashLeaf } from '../../src/log/entry/leaf.js';
+import { LEAF } from '../../src/log/entry/leaf.js';
 import { readKeys } from '../../src/seal/signing-keys.js';
 import { type Fault, faultLine } from '../../src/verify/fault.js';
 import { verifyTenant } from '../../src/verify/log/stored-log.js';
@@ -214,7 +214,7 @@ describe('by actor', () => {
       erasedAt: (await accounts(tenantId))[0]!.data.erasedAt,
     });
     expect(proof).toMatchObject({ identitySalt: null, dataSalt: null });
-    const leaf = Buffer.from(hashLeaf(entry, proof.identityDigest, proof.dataDigest), 'hex');
+    const leaf = Buffer.from(LEAF.hashLeaf(entry, proof.identityDigest, proof.dataDigest), 'hex');
     expect(leaf.toString('base64')).toBe(proof.leafHash);
     expect(
       checkInclusion(

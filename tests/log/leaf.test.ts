@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hashLeaf, leafText, newSalts, type SealableEntry, sealLeaf } from '../../src/log/entry/leaf.js';
+import { LEAF, newSalts, type SealableEntry } from '../../src/log/entry/leaf.js';
 import { LogOrigin } from '../../src/log/entry/origin.js';
 import { LogSeverity } from '../../src/log/entry/severity.js';
 
@@ -76,9 +76,9 @@ describe('the leaf', () => {
     fc.assert(
       fc.property(entries, (entry) => {
         const salts = newSalts();
-        const sealed = sealLeaf(entry, salts);
+        const sealed = LEAF.seal(entry, salts);
         const expected = leafByTheBook(entry, salts.identitySalt, salts.dataSalt);
-        expect(leafText(entry, hex(sealed.identityDigest)!, hex(sealed.dataDigest))).toBe(expected);
+        expect(LEAF.leafText(entry, hex(sealed.identityDigest)!, hex(sealed.dataDigest))).toBe(expected);
         expect(sealed.leafHash).toEqual(sha256(Buffer.of(0), expected));
         expect(sealed.dataSalt === null).toBe(entry.data === null);
       }),
@@ -89,7 +89,7 @@ describe('the leaf', () => {
   it('stays the same when identity and data are erased and their digests kept', () => {
     fc.assert(
       fc.property(entries, (entry) => {
-        const { identityDigest, dataDigest, leafHash: sealed } = sealLeaf(entry);
+        const { identityDigest, dataDigest, leafHash: sealed } = LEAF.seal(entry);
         const erased = {
           ...entry,
           actorEmail: null,
@@ -98,7 +98,7 @@ describe('the leaf', () => {
           userAgent: null,
           data: null,
         };
-        expect(hashLeaf(erased, hex(identityDigest)!, hex(dataDigest))).toBe(hex(sealed));
+        expect(LEAF.hashLeaf(erased, hex(identityDigest)!, hex(dataDigest))).toBe(hex(sealed));
       }),
     );
   });
@@ -106,8 +106,8 @@ describe('the leaf', () => {
   it('does not depend on the order of keys in data, nor on the sign of zero', () => {
     const salts = newSalts();
     const [entry] = fc.sample(entries, 1) as [SealableEntry];
-    const one = sealLeaf({ ...entry, data: { b: 0, a: { d: 1, c: [1.0] } } }, salts);
-    const other = sealLeaf({ ...entry, data: { a: { c: [1], d: 1 }, b: -0 } }, salts);
+    const one = LEAF.seal({ ...entry, data: { b: 0, a: { d: 1, c: [1.0] } } }, salts);
+    const other = LEAF.seal({ ...entry, data: { a: { c: [1], d: 1 }, b: -0 } }, salts);
     expect(one.leafHash).toEqual(other.leafHash);
   });
 
@@ -140,7 +140,7 @@ describe('the leaf', () => {
       },
     };
     const salts = { identitySalt: Buffer.alloc(16, 1), dataSalt: Buffer.alloc(16, 2) };
-    expect(sealLeaf(entry, salts).leafHash.toString('hex')).toBe(
+    expect(LEAF.seal(entry, salts).leafHash.toString('hex')).toBe(
       '971225437765c71a14eb6ddcd2e74e894a855c7faa7929a286aaa3d56e4d3362',
     );
   });
@@ -148,7 +148,7 @@ describe('the leaf', () => {
   it('salts each part anew', () => {
     const [entry] = fc.sample(entries, 1) as [SealableEntry];
     const data = { same: 1 };
-    const [one, two] = [sealLeaf({ ...entry, data }), sealLeaf({ ...entry, data })];
+    const [one, two] = [LEAF.seal({ ...entry, data }), LEAF.seal({ ...entry, data })];
     expect(one.identityDigest).not.toEqual(two.identityDigest);
     expect(one.dataDigest).not.toEqual(two.dataDigest);
     expect(one.identitySalt).toHaveLength(16);

@@ -13,11 +13,11 @@ import type { CreateLogInput, LogFilter, PageRequest } from '../../src/log/entry
 import { type LogEntry } from '../../src/log/entry/log-entry.entity.js';
 import { LogOrigin } from '../../src/log/entry/origin.js';
 import { LogSeverity } from '../../src/log/entry/severity.js';
+import { exportColumns } from '../../src/log/entry/wire.js';
 import { ExportService, type SealedReader } from '../../src/log/export/export.js';
 import { CountPrecision } from '../../src/log/stats/log-count.js';
 import type { RestOptions, StatisticsReader } from '../../src/rest/options.js';
 import { REST_PREFIX, restRoutes } from '../../src/rest/routes.js';
-import { EXPORT_COLUMNS } from '../../src/rest/wire.js';
 
 export const TENANT = '11111111-1111-4111-8111-111111111111';
 export const OTHER_TENANT = '22222222-2222-4222-8222-222222222222';
@@ -187,7 +187,7 @@ export async function openRestHouse(
     audit: { exported: async () => {} },
     catchUp: async () => reel.entries.at(-1)?.sequence ?? 0,
     proofs: { bundles: async (_scope, entries) => entries.map(() => ({})), note: async () => null },
-    columns: EXPORT_COLUMNS,
+    columns: exportColumns(),
     secret: SECRETS.serviceSecret,
     linkMinutes: 60,
     maxRecords: over.maxRecords ?? 0,

@@ -1,30 +1,13 @@
 import { hash, randomBytes } from 'node:crypto';
 import canonicalize from 'canonicalize';
+import { FIELDS, type Field, type Sealed, sealedFields } from './fields.js';
 import type { LogEntry } from './log-entry.entity.js';
 
-/** What may be erased of an entry; the leaf holds it as a salted digest. `ipAddress` as host(inet) prints it. */
-export type IdentityFields = Pick<LogEntry, 'actorEmail' | 'actorName' | 'ipAddress' | 'userAgent'>;
+/** What a leaf is made of, in stored form: UUIDs in lower case, times in UTC with six digits, addresses as host(inet) prints them. */
+export type SealableEntry = Omit<LogEntry, 'sequence' | 'erasedAt'>;
 
-/** What stands in the leaf as it is, in stored form: UUIDs in lower case, times in UTC with six digits. */
-export type LeafFields = Pick<
-  LogEntry,
-  | 'id'
-  | 'tenantId'
-  | 'module'
-  | 'action'
-  | 'severity'
-  | 'origin'
-  | 'actorId'
-  | 'onBehalfOfId'
-  | 'clientId'
-  | 'resourceType'
-  | 'resourceId'
-  | 'requestId'
-  | 'occurredAt'
-  | 'createdAt'
->;
-
-export type SealableEntry = LeafFields & IdentityFields & Pick<LogEntry, 'data'>;
+/** The same of an entry that may have been changed, so that its values may be anything. */
+export type LeafValues = { readonly [name in keyof LogEntry]?: unknown };
 
 /** 16 random bytes each. */
 export interface Salts {
@@ -41,31 +24,103 @@ export interface SealedLeaf {
   leafHash: Buffer;
 }
 
+/** A member of a leaf's object: a field of the entry, or one of the digests that stand for the others. */
+export type LeafMember = Field | 'identity' | 'data';
+
+/** A canonical JSON object of fixed keys, as what stands before each value and after the last. */
+export interface Template<Member> {
+  readonly members: readonly Member[];
+  /** One more than members. */
+  readonly parts: readonly string[];
+}
+
+const template = <Member>(
+  members: readonly (readonly [string, Member])[],
+  end: string,
+): Template<Member> => ({
+  members: members.map(([, member]) => member),
+  parts: [...members.map(([key], at) => `${at === 0 ? '{' : ','}${JSON.stringify(key)}:`), end],
+});
+
+/** The object that identity is the digest of (docs/seal.md, "Leaf"). */
+export const identityTemplate = (fields: readonly Field[], version: number): Template<Field> =>
+  template(
+    sealedFields(fields, 'identity', version).map((field) => [field.column, field] as const),
+    '}',
+  );
+
+/** A leaf with its keys in the order of RFC 8785, `v` the last. */
+export function leafTemplate(fields: readonly Field[], version: number): Template<LeafMember> {
+  const digests: [string, LeafMember][] = [
+    ['identity', 'identity'],
+    ['data', 'data'],
+  ];
+  const members = sealedFields(fields, 'leaf' satisfies Sealed, version).map(
+    (field): [string, LeafMember] => [field.column, field],
+  );
+  const sorted = [...members, ...digests].sort(([a], [b]) => (a < b ? -1 : 1));
+  return template(sorted, `,"v":${version}}`);
+}
+
+/** Hashes entries under one version of the leaf. */
+export class LeafVersion {
+  readonly identity: Template<Field>;
+  readonly leaf: Template<LeafMember>;
+
+  constructor(
+    readonly version: number,
+    fields: readonly Field[] = FIELDS,
+  ) {
+    this.identity = identityTemplate(fields, version);
+    this.leaf = leafTemplate(fields, version);
+  }
+
+  /** The two digests and the leaf hash of a new entry (docs/seal.md, "Leaf"). */
+  seal(entry: SealableEntry, salts: Salts = newSalts()): SealedLeaf {
+    const identity = this.hashIdentity(salts.identitySalt, entry);
+    const data = entry.data === null ? null : hashData(salts.dataSalt, entry.data);
+    return {
+      identitySalt: salts.identitySalt,
+      dataSalt: data === null ? null : salts.dataSalt,
+      identityDigest: Buffer.from(identity, 'hex'),
+      dataDigest: data === null ? null : Buffer.from(data, 'hex'),
+      leafHash: Buffer.from(this.hashLeaf(entry, identity, data), 'hex'),
+    };
+  }
+
+  /** Lower-case hex of SHA-256(salt || JCS of the identity fields, null where empty). */
+  hashIdentity(salt: Uint8Array, entry: LeafValues): string {
+    const { members, parts } = this.identity;
+    let text = '';
+    for (let at = 0; at < members.length; at += 1) text += parts[at]! + quote(entry[members[at]!.name]);
+    return sha256(salt, text + parts[members.length]!);
+  }
+
+  /** RFC 6962 leaf hash, SHA-256(0x00 || JCS(leaf)), in lower-case hex, as are the digests of the parts that may be erased. */
+  hashLeaf(entry: LeafValues, identity: string, data: string | null): string {
+    return sha256(LEAF_PREFIX, this.leafText(entry, identity, data));
+  }
+
+  /** The leaf as RFC 8785 has it. */
+  leafText(entry: LeafValues, identity: string, data: string | null): string {
+    const { members, parts } = this.leaf;
+    let text = '';
+    for (let at = 0; at < members.length; at += 1) {
+      const member = members[at]!;
+      const value = member === 'identity' ? identity : member === 'data' ? data : entry[member.name];
+      text += parts[at]! + quote(value);
+    }
+    return text + parts[members.length]!;
+  }
+}
+
+/** The version that entries are sealed under now. */
+export const LEAF = new LeafVersion(1);
+
 export function newSalts(): Salts {
   const random = randomBytes(32);
   return { identitySalt: random.subarray(0, 16), dataSalt: random.subarray(16) };
 }
-
-/** The two digests and the leaf hash of a new entry (docs/seal.md, "Leaf"). */
-export function sealLeaf(entry: SealableEntry, salts: Salts = newSalts()): SealedLeaf {
-  const identity = hashIdentity(salts.identitySalt, entry);
-  const data = entry.data === null ? null : hashData(salts.dataSalt, entry.data);
-  return {
-    identitySalt: salts.identitySalt,
-    dataSalt: data === null ? null : salts.dataSalt,
-    identityDigest: Buffer.from(identity, 'hex'),
-    dataDigest: data === null ? null : Buffer.from(data, 'hex'),
-    leafHash: Buffer.from(hashLeaf(entry, identity, data), 'hex'),
-  };
-}
-
-/** Lower-case hex of SHA-256(salt || JCS of the four identity fields, null where empty). */
-export const hashIdentity = (salt: Uint8Array, entry: IdentityFields): string =>
-  sha256(
-    salt,
-    `{"actor_email":${quote(entry.actorEmail)},"actor_name":${quote(entry.actorName)}` +
-      `,"ip_address":${quote(entry.ipAddress)},"user_agent":${quote(entry.userAgent)}}`,
-  );
 
 /** Lower-case hex of SHA-256(salt || JCS(data)). */
 export const hashData = (salt: Uint8Array, data: Record<string, unknown>): string =>
@@ -73,61 +128,12 @@ export const hashData = (salt: Uint8Array, data: Record<string, unknown>): strin
 
 const LEAF_PREFIX = Buffer.of(0);
 
-/** RFC 6962 leaf hash, SHA-256(0x00 || JCS(leaf)), in lower-case hex, as are the digests of the parts that may be erased. */
-export const hashLeaf = (entry: LeafFields, identity: string, data: string | null): string =>
-  sha256(LEAF_PREFIX, leafText(entry, identity, data));
-
-/** The leaf as RFC 8785 has it: keys in order, written out because this runs for every entry. */
-export const leafText = (entry: LeafFields, identity: string, data: string | null): string =>
-  `{"action":${quote(entry.action)},"actor_id":${quote(entry.actorId)},"client_id":${quote(entry.clientId)}` +
-  `,"created_at":${quote(entry.createdAt)},"data":${data === null ? data : `"${data}"`},"id":${quote(entry.id)}` +
-  `,"identity":"${identity}","module":${quote(entry.module)}` +
-  `,"occurred_at":${quote(entry.occurredAt)},"on_behalf_of_id":${quote(entry.onBehalfOfId)}` +
-  `,"origin":${quote(entry.origin)},"request_id":${quote(entry.requestId)},"resource_id":${quote(entry.resourceId)}` +
-  `,"resource_type":${quote(entry.resourceType)},"severity":${quote(entry.severity)}` +
-  `,"tenant_id":${quote(entry.tenantId)},"v":1}`;
-
-/** What stands before each of the four identity fields, and after the last. */
-export const IDENTITY_PARTS = parts(
-  '{"actor_email":',
-  ',"actor_name":',
-  ',"ip_address":',
-  ',"user_agent":',
-  '}',
-);
-/** Before each value of a leaf, in the order of its keys, and after the last; the first with RFC 6962's prefix. */
-export const LEAF_PARTS = parts(
-  '\0{"action":',
-  ',"actor_id":',
-  ',"client_id":',
-  ',"created_at":',
-  ',"data":',
-  ',"id":',
-  ',"identity":',
-  ',"module":',
-  ',"occurred_at":',
-  ',"on_behalf_of_id":',
-  ',"origin":',
-  ',"request_id":',
-  ',"resource_id":',
-  ',"resource_type":',
-  ',"severity":',
-  ',"tenant_id":',
-  ',"v":1}',
-);
-
-function parts(...texts: string[]): Buffer[] {
-  return texts.map((text) => Buffer.from(text));
-}
-
 /** Control characters, quotation marks, backslashes and surrogates: what JSON may escape; few texts of a leaf have any. */
 const ESCAPED = /[^ !#-[\]-\ud7ff\ue000-\uffff]/;
 
 /** JSON.stringify writes a well-formed string as RFC 8785 asks. */
-const quote = (text: string | null): string => {
-  if (text === null) return 'null';
-  return ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`;
-};
+const quote = (value: unknown): string =>
+  typeof value === 'string' && !ESCAPED.test(value) ? `"${value}"` : JSON.stringify(value);
 
 /** Reused, since this runs several times an entry; texts of data fit. */
 const scratch = Buffer.alloc(256 * 1024);

@@ -117,17 +117,17 @@ export class LogEntry {
 
   /** 16 random bytes before the identity fields in their digest; null once erased. Never shown but in a proof. */
   @Property({ type: 'blob', nullable: true, lazy: true })
-  identitySalt!: Buffer | null;
+  identitySalt?: Buffer | null;
 
   /** 16 random bytes before data in its digest; null where there is no data or once erased. */
   @Property({ type: 'blob', nullable: true, lazy: true })
-  dataSalt!: Buffer | null;
+  dataSalt?: Buffer | null;
 
   /** SHA-256 of the identity fields as the leaf holds it. */
   @Property({ type: 'blob', lazy: true })
-  identityDigest!: Buffer;
+  identityDigest?: Buffer;
 
   /** SHA-256 of data as the leaf holds it; null where the entry has no data. */
   @Property({ type: 'blob', nullable: true, lazy: true })
-  dataDigest!: Buffer | null;
+  dataDigest?: Buffer | null;
 }

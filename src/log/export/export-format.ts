@@ -1,11 +1,6 @@
 import { LogExportFormat } from '../entry/inputs.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
-
-/** A field of an entry under the name that files give it. */
-export interface ExportColumn {
-  readonly field: keyof LogEntry;
-  readonly name: string;
-}
+import type { ExportColumn } from '../entry/wire.js';
 
 /** Writes a file piece by piece: `head`, then each batch of rows, then `tail`. */
 export interface ExportFormat {

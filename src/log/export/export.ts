@@ -3,10 +3,11 @@ import type { Reader, Scope } from '../../auth/scope.js';
 import { badInput } from '../../errors.js';
 import { type ExportLogsInput, LogExportFormat, type LogFilter } from '../entry/inputs.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
+import type { ExportColumn } from '../entry/wire.js';
 import { readQueryLine } from '../filter/query-filter.js';
 import { parseQueryLine, printQueryLine } from '../query-line.js';
 import type { ReadAudit } from '../read-audit.js';
-import { checkpointLine, EXPORT_FORMATS, type ExportColumn } from './export-format.js';
+import { checkpointLine, EXPORT_FORMATS } from './export-format.js';
 import { ExportLinks, type ExportTicket } from './export-link.js';
 import type { LogExport } from './log-export.js';
 

@@ -3,10 +3,8 @@ import type { Scope } from '../../auth/scope.js';
 import type { ReadDatabase } from '../../database/database.js';
 import type { Row, Run } from '../../database/run.js';
 import { type LogFilter, LogOrder, type PageRequest } from '../entry/inputs.js';
-import { instant } from '../entry/instant.js';
 import { type LogEntry } from '../entry/log-entry.entity.js';
-import { ORIGINS } from '../entry/origin.js';
-import { SEVERITIES } from '../entry/severity.js';
+import { selectList, toEntry } from '../entry/row.js';
 import { type Criteria, every, readFilter, whereAll, whereMatches, whereWithin } from '../filter/criteria.js';
 import { countEntries, locatePage } from '../stats/counts.js';
 import type { LogCount } from '../stats/log-count.js';
@@ -19,16 +17,11 @@ export interface LogPage {
 }
 
 /** Columns of an entry that are read back; salts and digests are read where a proof needs them. */
-const COLUMNS = sql.raw(
-  [
-    'id, module, action, severity, origin, actor_id, actor_email, actor_name, on_behalf_of_id, tenant_id, client_id',
-    'resource_type, resource_id, data, host(ip_address) as ip_address, user_agent, request_id, occurred_at, created_at, erased_at',
-  ].join(', '),
-);
+const COLUMNS = sql.raw(selectList());
 
 /** The entries' place in the sealed order, added to rows that a sub-select has already cut to the page. */
 const placed = (rows: RawBuilder<unknown>, order: RawBuilder<unknown>) => sql<Row>`
-  select e.*, s.seq from (${rows}) e
+  select e.*, s.seq as sequence from (${rows}) e
   left join reel_log_sequence s on s.tenant_id = e.tenant_id and s.entry_id = e.id order by ${order}`;
 
 const NEWEST = sql`id desc`;
@@ -182,7 +175,7 @@ async function placedEntries(
   const found = new Map(rows.map((row) => [row.id as string, row]));
   return places.flatMap(({ seq, entry_id }) => {
     const row = found.get(entry_id);
-    return row ? [toEntry(Object.assign(row, { seq }))] : [];
+    return row ? [toEntry(Object.assign(row, { sequence: seq }))] : [];
   });
 }
 
@@ -201,31 +194,4 @@ async function walk(
 async function exists(run: Run, where: RawBuilder<boolean>): Promise<boolean> {
   const rows = await run(sql`select from reel_log_entries where ${where} limit 1`);
   return rows.length > 0;
-}
-
-/** A stored row as the entry that GraphQL and REST show. */
-export function toEntry(row: Row): LogEntry {
-  return {
-    id: row.id,
-    module: row.module,
-    action: row.action,
-    severity: SEVERITIES[row.severity as number],
-    origin: ORIGINS[row.origin as number],
-    actorId: row.actor_id,
-    actorEmail: row.actor_email,
-    actorName: row.actor_name,
-    onBehalfOfId: row.on_behalf_of_id,
-    tenantId: row.tenant_id,
-    clientId: row.client_id,
-    resourceType: row.resource_type,
-    resourceId: row.resource_id,
-    data: typeof row.data === 'string' ? JSON.parse(row.data) : row.data,
-    ipAddress: row.ip_address,
-    userAgent: row.user_agent,
-    requestId: row.request_id,
-    occurredAt: instant(row.occurred_at as string),
-    createdAt: instant(row.created_at as string),
-    erasedAt: row.erased_at === null ? null : instant(row.erased_at as string),
-    sequence: row.seq == null ? null : Number(row.seq),
-  } as LogEntry;
 }

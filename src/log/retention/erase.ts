@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Run } from '../../database/run.js';
 import { OWN_MODULE } from '../entry/check-entry.js';
+import { personalColumns } from '../entry/fields.js';
 import { KEY_DIGEST } from '../write/key-digest.js';
 import { isHeld, lockRetention } from './hold.js';
 import { OWN_ACTIONS } from './own-actions.js';
@@ -33,6 +34,11 @@ export interface Erased {
 }
 
 const BATCH = 2_000;
+const BLANKED = sql.raw(
+  personalColumns()
+    .map((column) => `${column} = null`)
+    .join(', '),
+);
 const NIL = '00000000-0000-0000-0000-000000000000';
 
 /** What verification goes by, and what shows that an erasure was by rights. */
@@ -94,8 +100,7 @@ async function eraseBatch(
   await run(sql`
     update reel_log_keys set content_hash = '' where tenant_id = ${tenantId}::uuid and entry_id = any (${ids}::uuid[])`);
   await run(sql`
-    update reel_log_entries e set actor_email = null, actor_email_folded = null, actor_name = null, ip_address = null,
-      user_agent = null, data = null, search_text = null, identity_salt = null, data_salt = null, erased_at = ${at}::timestamptz,
+    update reel_log_entries e set ${BLANKED}, erased_at = ${at}::timestamptz,
       key_digest = (select ${KEY_DIGEST} from reel_log_keys k where k.tenant_id = e.tenant_id and k.entry_id = e.id)
     where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids}::uuid[])`);
   return ids;

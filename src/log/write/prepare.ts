@@ -1,45 +1,19 @@
 import type { CheckedEntry } from '../entry/check-entry.js';
+import { foldEmail } from '../entry/email.js';
+import { DERIVED_COLUMNS, type DerivedColumn, FIELDS, type Field } from '../entry/fields.js';
 import type { Identity } from '../entry/identifier.js';
-import type { Salts } from '../entry/leaf.js';
-import { sealLeaf } from '../entry/leaf.js';
-import { type LogEntry } from '../entry/log-entry.entity.js';
-import { ORIGINS } from '../entry/origin.js';
+import { LEAF, type LeafVersion, type Salts } from '../entry/leaf.js';
+import type { LogEntry } from '../entry/log-entry.entity.js';
 import { searchText } from '../entry/search-text.js';
-import { SEVERITIES } from '../entry/severity.js';
-import { foldEmail } from '../filter/criteria.js';
 import { digestKey } from './key-digest.js';
 
 /** Columns of reel_log_entries in the order of PreparedEntry.values. */
-export const ENTRY_COLUMNS = [
-  'tenant_id',
-  'id',
-  'module',
-  'action',
-  'severity',
-  'origin',
-  'actor_id',
-  'actor_email',
-  'actor_email_folded',
-  'actor_name',
-  'on_behalf_of_id',
-  'client_id',
-  'resource_type',
-  'resource_id',
-  'data',
-  'search_text',
-  'ip_address',
-  'user_agent',
-  'request_id',
-  'occurred_at',
-  'created_at',
-  'identity_salt',
-  'data_salt',
-  'identity_digest',
-  'data_digest',
-  'key_digest',
-] as const;
+export const insertColumns = (fields: readonly Field[] = FIELDS): string[] => [
+  ...fields.filter(({ written }) => written).map(({ column }) => column),
+  ...DERIVED_COLUMNS.map(({ column }) => column),
+];
 
-/** An entry with everything that will be stored of it, made at the door so that a batch only has to send it. */
+/** An entry with everything that will be stored of it, made before it is queued so that a batch only has to send it. */
 export interface PreparedEntry {
   /** As it will be answered; its sequence comes later. */
   entry: LogEntry;
@@ -50,50 +24,48 @@ export interface PreparedEntry {
   key: { writer: string; idempotencyKey: string; contentHash: Buffer } | null;
 }
 
-export function prepareEntry(checked: CheckedEntry, identity: Identity, salts?: Salts): PreparedEntry {
-  const { dataText, idempotencyKey, writer, contentHash, ...fields } = checked;
-  const entry = {
-    ...fields,
+/** How an entry is laid out: its fields and the leaf it is sealed under. */
+export interface Layout {
+  fields: readonly Field[];
+  leaf: LeafVersion;
+}
+
+export function prepareEntry(
+  checked: CheckedEntry,
+  identity: Identity,
+  salts?: Salts,
+  { fields, leaf }: Layout = { fields: FIELDS, leaf: LEAF },
+): PreparedEntry {
+  const { dataText, idempotencyKey, writer, contentHash, ...said } = checked;
+  const entry: LogEntry = {
+    ...said,
     id: identity.id,
     createdAt: identity.createdAt,
     occurredAt: checked.occurredAt ?? identity.createdAt,
     sequence: null,
     erasedAt: null,
-  } as LogEntry;
-  const leaf = sealLeaf(entry, salts);
+  };
+  const sealed = leaf.seal(entry, salts);
   const key =
     idempotencyKey !== null && contentHash !== null ? { writer, idempotencyKey, contentHash } : null;
+  const derived: Record<DerivedColumn, unknown> = {
+    actor_email_folded: entry.actorEmail && foldEmail(entry.actorEmail),
+    search_text: searchText(entry.data),
+    identity_salt: sealed.identitySalt,
+    data_salt: sealed.dataSalt,
+    identity_digest: sealed.identityDigest,
+    data_digest: sealed.dataDigest,
+    key_digest: key && digestKey({ tenantId: entry.tenantId, entryId: entry.id, ...key }),
+  };
+  const values: unknown[] = [];
+  // The text is there already.
+  for (const field of fields)
+    if (field.written) values.push(field.name === 'data' ? dataText : field.store(entry));
+  for (const { column } of DERIVED_COLUMNS) values.push(derived[column]);
   return {
     entry,
-    values: [
-      entry.tenantId,
-      entry.id,
-      entry.module,
-      entry.action,
-      SEVERITIES.indexOf(entry.severity),
-      ORIGINS.indexOf(entry.origin),
-      entry.actorId,
-      entry.actorEmail,
-      entry.actorEmail && foldEmail(entry.actorEmail),
-      entry.actorName,
-      entry.onBehalfOfId,
-      entry.clientId,
-      entry.resourceType,
-      entry.resourceId,
-      dataText,
-      searchText(entry.data),
-      entry.ipAddress,
-      entry.userAgent,
-      entry.requestId,
-      entry.occurredAt,
-      entry.createdAt,
-      leaf.identitySalt,
-      leaf.dataSalt,
-      leaf.identityDigest,
-      leaf.dataDigest,
-      key && digestKey({ tenantId: entry.tenantId, entryId: entry.id, ...key }),
-    ],
-    leafHash: leaf.leafHash,
+    values,
+    leafHash: sealed.leafHash,
     bytes: 2_000 + 4 * (dataText?.length ?? 0),
     key,
   };

@@ -1,13 +1,15 @@
 import { CompiledQuery, sql } from 'kysely';
 import type { Run } from '../../database/run.js';
 import { conflict, type ReelError } from '../../errors.js';
-import { ENTRY_COLUMNS, type PreparedEntry } from './prepare.js';
+import { insertColumns, type PreparedEntry } from './prepare.js';
+
+const ENTRY_COLUMNS = insertColumns();
 
 /** What became of one prepared entry: stored now, stored before under its key, or refused since its key names other content. */
 export type Outcome = { stored: true } | { storedBefore: string } | { refused: ReelError };
 
 /**
- * Writes entries, their keys and their places in the inbox in the caller's transaction; it decides with them. An entry
+ * Writes entries, their keys and their rows in the inbox in the caller's transaction; it decides with them. An entry
  * whose idempotency key is taken is left out. One outcome an entry, in order.
  */
 export async function storeEntries(run: Run, entries: readonly PreparedEntry[]): Promise<Outcome[]> {

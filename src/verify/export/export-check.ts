@@ -1,4 +1,4 @@
-import { hashData, hashIdentity, hashLeaf, type SealableEntry } from '../../log/entry/leaf.js';
+import { hashData, LEAF, type SealableEntry } from '../../log/entry/leaf.js';
 import type { CheckpointBody } from '../../seal/checkpoint.js';
 import type { Report } from '../fault.js';
 import { AuditPaths } from './audit-paths.js';
@@ -87,14 +87,17 @@ function wrongParts(said: ExportedEntry): string[] {
   );
   if (isErased) {
     if (!isNobody) wrong.push('identity fields without their salt');
-  } else if (!isSalt(identitySalt) || hashIdentity(identitySalt, entry) !== identityDigest.toString('hex'))
+  } else if (
+    !isSalt(identitySalt) ||
+    LEAF.hashIdentity(identitySalt, entry) !== identityDigest.toString('hex')
+  )
     wrong.push('actor_email, actor_name, ip_address, user_agent or their salt or digest');
   if (!hasData || isErased || dataDigest === null) {
     if (entry.data !== null || dataSalt !== null) wrong.push('data or its salt, where none is to be');
   } else if (entry.data === null) wrong.push('data is missing, its digest is there');
   else if (!isSalt(dataSalt) || hashData(dataSalt, entry.data) !== dataDigest.toString('hex'))
     wrong.push('data or its salt or digest');
-  const leaf = hashLeaf(entry, identityDigest.toString('hex'), dataDigest?.toString('hex') ?? null);
+  const leaf = LEAF.hashLeaf(entry, identityDigest.toString('hex'), dataDigest?.toString('hex') ?? null);
   if (leaf !== said.leafHash.toString('hex')) wrong.push('what its leaf is made of');
   return wrong;
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { entryFromWire } from '../../rest/wire.js';
+import { entryFromWire } from '../../log/entry/wire.js';
 import { decodeBase64 } from '../../seal/note.js';
 import { BYTES_NAMES, ENTRY_NAMES, SHOWN_NAMES } from '../../seal/proof-bundle.js';
 import type { ExportedEntry } from './export-check.js';

@@ -1,4 +1,4 @@
-import { IDENTITY_PARTS, LEAF_PARTS } from '../../log/entry/leaf.js';
+import { LEAF, type Template } from '../../log/entry/leaf.js';
 import { HASH_BYTES } from '../../seal/merkle.js';
 import { BYTES_NAMES, ENTRY_NAMES, SHOWN_NAMES } from '../../seal/proof-bundle.js';
 import { CanonicalData } from '../canonical/canonical-data.js';
@@ -38,25 +38,15 @@ interface Slots {
   readonly leafHash: number;
 }
 
-const IDENTITY_NAMES = ['actor_email', 'actor_name', 'ip_address', 'user_agent'];
-const LEAF_NAMES = [
-  'action',
-  'actor_id',
-  'client_id',
-  'created_at',
-  'data_digest',
-  'id',
-  'identity_digest',
-  'module',
-  'occurred_at',
-  'on_behalf_of_id',
-  'origin',
-  'request_id',
-  'resource_id',
-  'resource_type',
-  'severity',
-  'tenant_id',
-];
+const bytesOf = ({ parts }: Template<unknown>, prefix = ''): Buffer[] =>
+  parts.map((part, at) => Buffer.from((at === 0 ? prefix : '') + part));
+const IDENTITY_PARTS = bytesOf(LEAF.identity);
+/** The first with RFC 6962's prefix. */
+const LEAF_PARTS = bytesOf(LEAF.leaf, '\0');
+const IDENTITY_NAMES = LEAF.identity.members.map(({ column }) => column);
+const LEAF_NAMES = LEAF.leaf.members.map((member) =>
+  typeof member === 'string' ? `${member}_digest` : member.column,
+);
 
 /**
  * Lines of an export with proofs in the form in which Reel writes them, with data or without, checked over their bytes:

@@ -1,57 +1,68 @@
 import { sql } from 'kysely';
 import type { CopiedRow } from '../../database/copy-out.js';
-import { IDENTITY_PARTS, LEAF_PARTS } from '../../log/entry/leaf.js';
-import { ORIGINS } from '../../log/entry/origin.js';
-import { SEVERITIES } from '../../log/entry/severity.js';
-import { foldEmail } from '../../log/filter/criteria.js';
+import { foldEmail } from '../../log/entry/email.js';
+import { type Field, storedColumns } from '../../log/entry/fields.js';
+import { LEAF, type LeafMember, type Template } from '../../log/entry/leaf.js';
 import { CanonicalData, FOLDED } from '../canonical/canonical-data.js';
 import { isHexOf } from '../canonical/hex.js';
 import { Preimage } from '../canonical/leaf-bytes.js';
 
+const COLUMNS = storedColumns();
+
+/** What FastRowCheck reads of entries by the name `e`, for a COPY; the id is the first. A column is read as the type it was made with, whatever somebody made of it. */
+export const QUICK_COLUMNS = sql.raw(
+  COLUMNS.map(({ column, type }) =>
+    type === 'inet' ? `abbrev(e.${column}::inet)` : `e.${column}::${type}`,
+  ).join(', '),
+);
+export const QUICK_WIDTH = COLUMNS.length;
+
+const numberOf = (column: string): number => COLUMNS.findIndex((each) => each.column === column);
+/** Numbers of the columns that are more than values of the leaf. */
 const AT = {
-  id: 0,
-  module: 1,
-  action: 2,
-  severity: 3,
-  origin: 4,
-  actor_id: 5,
-  actor_email: 6,
-  actor_email_folded: 7,
-  actor_name: 8,
-  on_behalf_of_id: 9,
-  client_id: 10,
-  resource_type: 11,
-  resource_id: 12,
-  ip_address: 13,
-  user_agent: 14,
-  request_id: 15,
-  occurred_at: 16,
-  created_at: 17,
-  identity_salt: 18,
-  data_salt: 19,
-  identity_digest: 20,
-  data_digest: 21,
-  erased_at: 22,
-  data: 23,
-  search_text: 24,
+  erasedAt: numberOf('erased_at'),
+  actorEmail: numberOf('actor_email'),
+  foldedEmail: numberOf('actor_email_folded'),
+  data: numberOf('data'),
+  searchText: numberOf('search_text'),
+  identitySalt: numberOf('identity_salt'),
+  dataSalt: numberOf('data_salt'),
+  identityDigest: numberOf('identity_digest'),
+  dataDigest: numberOf('data_digest'),
+  createdAt: numberOf('created_at'),
+  occurredAt: numberOf('occurred_at'),
 } as const;
 
-/** What QuickCheck reads of entries by the name `e`, for a COPY; the id is the first. */
-export const QUICK_COLUMNS = sql.raw(
-  Object.keys(AT)
-    .map((name) => (name === 'ip_address' ? 'abbrev(e.ip_address::inet)' : `e.${name}::${typeOf(name)}`))
-    .join(', '),
-);
-
-/** The bytes of a column are read as those of this type, whatever somebody made of the column. */
-function typeOf(name: string): string {
-  if (/^(id|actor_id|on_behalf_of_id|client_id|request_id)$/.test(name)) return 'uuid';
-  if (/^(severity|origin)$/.test(name)) return 'smallint';
-  if (/_at$/.test(name)) return 'timestamptz';
-  if (/_(salt|digest)$/.test(name)) return 'bytea';
-  return name === 'data' ? 'jsonb' : 'text';
+/** One value of the leaf: the bytes before it, its column, and how that is written. */
+interface Slot {
+  readonly before: Buffer;
+  readonly column: number;
+  readonly write: 'text' | 'uuid' | 'hex' | 'name' | 'instant' | 'tenant';
+  readonly names: readonly Buffer[];
 }
-export const QUICK_WIDTH = Object.keys(AT).length;
+
+function slotOf(member: LeafMember, before: string): Slot {
+  if (member === 'identity' || member === 'data')
+    return { before: Buffer.from(before), column: numberOf(`${member}_digest`), write: 'hex', names: [] };
+  const { column, kind } = member;
+  const names = (kind.names ?? []).map((name) => Buffer.from(JSON.stringify(name)));
+  return { before: Buffer.from(before), column: numberOf(column), write: writingOf(member), names };
+}
+
+function writingOf({ column, kind }: Field): Slot['write'] {
+  if (column === 'tenant_id') return 'tenant';
+  if (kind.names) return 'name';
+  if (kind.type === 'uuid') return 'uuid';
+  return kind.type === 'timestamp with time zone' ? 'instant' : 'text';
+}
+
+const slotsOf = ({ members, parts }: Template<LeafMember>, prefix = ''): Slot[] =>
+  members.map((member, at) => slotOf(member, (at === 0 ? prefix : '') + parts[at]!));
+const endOf = ({ parts }: Template<unknown>): Buffer => Buffer.from(parts.at(-1)!);
+
+const IDENTITY = { slots: slotsOf(LEAF.identity), end: endOf(LEAF.identity) };
+/** With RFC 6962's prefix. */
+const LEAF_SLOTS = { slots: slotsOf(LEAF.leaf, '\0'), end: endOf(LEAF.leaf) };
 
 const SALT_BYTES = 16;
 const FIRST_PAST_ASCII = 0x80;
@@ -59,10 +70,6 @@ const FIRST_PAST_ASCII = 0x80;
 const MOST_BYTES = 256 * 1024;
 /** Bytes that one byte of a text takes at the most, escaped. */
 const ESCAPED_BYTES = 6;
-
-const [SEVERITY_NAMES, ORIGIN_NAMES] = [SEVERITIES, ORIGINS].map((names) =>
-  names.map((name) => Buffer.from(JSON.stringify(name))),
-) as [Buffer[], Buffer[]];
 
 /**
  * The same rules as checkRow's, over the bytes of copied rows, for entries that are well: those that it does not find so,
@@ -82,7 +89,7 @@ export class QuickCheck {
   leafOf(row: CopiedRow): string | null {
     const isWell =
       row.size <= MOST_BYTES &&
-      row.isNull(AT.erased_at) &&
+      row.isNull(AT.erasedAt) &&
       this.hasIdentity(row) &&
       this.hasData(row) &&
       this.hasFoldedEmail(row);
@@ -91,100 +98,90 @@ export class QuickCheck {
 
   private hasIdentity(row: CopiedRow): boolean {
     const { text } = this;
-    if (row.lengths[AT.identity_salt] !== SALT_BYTES) return false;
+    if (row.lengths[AT.identitySalt] !== SALT_BYTES) return false;
     text.length = 0;
-    text.raw(row, AT.identity_salt);
-    text.put(IDENTITY_PARTS[0]!);
-    text.string(row, AT.actor_email);
-    text.put(IDENTITY_PARTS[1]!);
-    text.string(row, AT.actor_name);
-    text.put(IDENTITY_PARTS[2]!);
-    text.string(row, AT.ip_address);
-    text.put(IDENTITY_PARTS[3]!);
-    text.string(row, AT.user_agent);
-    text.put(IDENTITY_PARTS[4]!);
-    return isColumn(row, AT.identity_digest, text.digest());
+    text.raw(row, AT.identitySalt);
+    for (const slot of IDENTITY.slots) {
+      text.put(slot.before);
+      text.string(row, slot.column);
+    }
+    text.put(IDENTITY.end);
+    return isColumn(row, AT.identityDigest, text.digest());
   }
 
   private hasData(row: CopiedRow): boolean {
     const { text, data } = this;
     if (row.isNull(AT.data))
-      return row.isNull(AT.data_salt) && row.isNull(AT.data_digest) && row.isNull(AT.search_text);
-    if (row.lengths[AT.data_salt] !== SALT_BYTES) return false;
+      return row.isNull(AT.dataSalt) && row.isNull(AT.dataDigest) && row.isNull(AT.searchText);
+    if (row.lengths[AT.dataSalt] !== SALT_BYTES) return false;
     text.length = 0;
-    text.raw(row, AT.data_salt);
+    text.raw(row, AT.dataSalt);
     // The first byte is jsonb's version of its binary format.
     const from = row.starts[AT.data]!;
     const end = from + row.lengths[AT.data]!;
     return (
       row.bytes[from] === 1 &&
       data.write(text, row.bytes, from + 1, end) === end &&
-      isColumn(row, AT.data_digest, text.digest()) &&
-      data.pieces.areOf(row.bytes, row.starts[AT.search_text]!, row.lengths[AT.search_text]!)
+      isColumn(row, AT.dataDigest, text.digest()) &&
+      data.pieces.areOf(row.bytes, row.starts[AT.searchText]!, row.lengths[AT.searchText]!)
     );
   }
 
   private hasFoldedEmail(row: CopiedRow): boolean {
-    if (row.isNull(AT.actor_email)) return row.isNull(AT.actor_email_folded);
-    if (row.isNull(AT.actor_email_folded)) return false;
+    if (row.isNull(AT.actorEmail)) return row.isNull(AT.foldedEmail);
+    if (row.isNull(AT.foldedEmail)) return false;
     const { bytes, starts, lengths } = row;
-    const from = starts[AT.actor_email]!;
-    const folded = starts[AT.actor_email_folded]!;
-    const length = lengths[AT.actor_email]!;
+    const from = starts[AT.actorEmail]!;
+    const folded = starts[AT.foldedEmail]!;
+    const length = lengths[AT.actorEmail]!;
     for (let at = 0; at < length; at += 1) {
       const byte = bytes[from + at]!;
-      if (byte >= FIRST_PAST_ASCII)
-        return foldEmail(row.text(AT.actor_email)) === row.text(AT.actor_email_folded);
+      if (byte >= FIRST_PAST_ASCII) return foldEmail(row.text(AT.actorEmail)) === row.text(AT.foldedEmail);
       if (FOLDED[byte] !== bytes[folded + at]) return false;
     }
-    return length === lengths[AT.actor_email_folded];
+    return length === lengths[AT.foldedEmail];
   }
 
   private hashLeaf(row: CopiedRow): string | null {
     const { text } = this;
-    const severity = SEVERITY_NAMES[row.smallint(AT.severity)];
-    const origin = ORIGIN_NAMES[row.smallint(AT.origin)];
-    if (!severity || !origin) return null;
+    let created = 0;
+    let afterCreated = 0;
     text.length = 0;
-    text.put(LEAF_PARTS[0]!);
-    text.string(row, AT.action);
-    text.put(LEAF_PARTS[1]!);
-    text.uuid(row, AT.actor_id);
-    text.put(LEAF_PARTS[2]!);
-    text.uuid(row, AT.client_id);
-    text.put(LEAF_PARTS[3]!);
-    const created = text.length;
-    const isNear = text.instant(row, AT.created_at);
-    const afterCreated = text.length;
-    text.put(LEAF_PARTS[4]!);
-    text.hex(row, AT.data_digest);
-    text.put(LEAF_PARTS[5]!);
-    text.uuid(row, AT.id);
-    text.put(LEAF_PARTS[6]!);
-    text.hex(row, AT.identity_digest);
-    text.put(LEAF_PARTS[7]!);
-    text.string(row, AT.module);
-    text.put(LEAF_PARTS[8]!);
-    const isSame = row.isSame(AT.created_at, AT.occurred_at);
-    // Mostly the same moment.
-    if (isSame) text.copy(text.bytes, created, afterCreated);
-    const isNearToo = isSame || text.instant(row, AT.occurred_at);
-    text.put(LEAF_PARTS[9]!);
-    text.uuid(row, AT.on_behalf_of_id);
-    text.put(LEAF_PARTS[10]!);
-    text.put(origin);
-    text.put(LEAF_PARTS[11]!);
-    text.uuid(row, AT.request_id);
-    text.put(LEAF_PARTS[12]!);
-    text.string(row, AT.resource_id);
-    text.put(LEAF_PARTS[13]!);
-    text.string(row, AT.resource_type);
-    text.put(LEAF_PARTS[14]!);
-    text.put(severity);
-    text.put(LEAF_PARTS[15]!);
-    text.put(this.tenantId);
-    text.put(LEAF_PARTS[16]!);
-    return isNear && isNearToo ? text.digest() : null;
+    for (const slot of LEAF_SLOTS.slots) {
+      const { column } = slot;
+      text.put(slot.before);
+      switch (slot.write) {
+        case 'text':
+          text.string(row, column);
+          break;
+        case 'uuid':
+          text.uuid(row, column);
+          break;
+        case 'hex':
+          text.hex(row, column);
+          break;
+        case 'tenant':
+          text.put(this.tenantId);
+          break;
+        case 'name': {
+          const name = slot.names[row.smallint(column)];
+          if (!name) return null;
+          text.put(name);
+          break;
+        }
+        case 'instant': {
+          const start = text.length;
+          // Mostly an entry happened when it was stored; created_at comes first in the leaf.
+          if (column === AT.occurredAt && row.isSame(AT.createdAt, column))
+            text.copy(text.bytes, created, afterCreated);
+          else if (!text.instant(row, column)) return null;
+          if (column === AT.createdAt) [created, afterCreated] = [start, text.length];
+          break;
+        }
+      }
+    }
+    text.put(LEAF_SLOTS.end);
+    return text.digest();
   }
 }
 

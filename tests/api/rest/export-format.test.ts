@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { exportColumns } from '../../../src/log/entry/wire.js';
 import { csvCell, EXPORT_FORMATS } from '../../../src/log/export/export-format.js';
-import { EXPORT_COLUMNS } from '../../../src/rest/wire.js';
 import { anEntry } from '../../support/rest-server.js';
+
+const EXPORT_COLUMNS = exportColumns();
 
 /** RFC 4180, read character by character; independent of how it is written. */
 function readCsv(text: string): string[][] {

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { exportColumns } from '../../../src/log/entry/wire.js';
 import { ExportService } from '../../../src/log/export/export.js';
 import { StatsService } from '../../../src/log/stats/stats.js';
-import { EXPORT_COLUMNS } from '../../../src/rest/wire.js';
 import { StoredSeal } from '../../../src/seal/proof.js';
 import { exportProofs } from '../../../src/seal/proof-bundle.js';
 import {
@@ -32,7 +32,7 @@ beforeAll(async () => {
         audit: { exported: async () => {} },
         catchUp: (tenantId) => trail.sequencer.catchUp(tenantId),
         proofs: exportProofs(new StoredSeal(trail.database)),
-        columns: EXPORT_COLUMNS,
+        columns: exportColumns(),
         secret: SECRETS.serviceSecret,
         linkMinutes: 60,
         maxRecords: 0,

@@ -1,0 +1,143 @@
+import { type Kind, nullable, oneOf, storedAs } from './kinds.js';
+import type { LogEntry } from './log-entry.entity.js';
+import { ORIGINS } from './origin.js';
+import { SEVERITIES } from './severity.js';
+
+/** A parsed row as the driver gives it. */
+type Row = Readonly<Record<string, unknown>>;
+
+/** Where a field's value stands in the sealed leaf: as it is, or within one of the two salted digests (docs/seal.md). */
+export type Sealed = 'leaf' | 'identity' | 'data';
+
+interface Traits {
+  /** null: the leaf does not hold it. */
+  readonly sealed: Sealed | null;
+  /** The first leaf version that holds it. */
+  readonly since?: number;
+  /** Position among the columns of an export; none: only proofs carry it there. */
+  readonly export?: number;
+  /** Whether an erasure blanks it. */
+  readonly personal?: boolean;
+  /** false: not a column of reel_log_entries that is written with the entry. */
+  readonly written?: boolean;
+  /** false: REST does not show it. */
+  readonly rest?: boolean;
+}
+
+/** One field of an entry, as everything that repeats an entry's fields needs it. */
+export interface Field {
+  readonly name: keyof LogEntry;
+  /** Its column, and its name over REST and in files: the name in snake_case. */
+  readonly column: string;
+  readonly kind: Kind<unknown>;
+  readonly nullable: boolean;
+  readonly sealed: Sealed | null;
+  readonly since: number;
+  readonly export: number | null;
+  readonly personal: boolean;
+  readonly written: boolean;
+  readonly rest: boolean;
+  /** The stored form of the entry's value, as a parameter of a statement. */
+  store(entry: Partial<LogEntry>): unknown;
+  /** Takes the value from a row. Errors: TypeError where the row has something else. */
+  read(row: Row, entry: Partial<LogEntry>): void;
+  /** Takes the value from its JSON form; false where that is of another type. */
+  accept(value: unknown, entry: Partial<LogEntry>): boolean;
+}
+
+/** `resourceType` as `resource_type`: the only rule by which names change. */
+export const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+export const camel = (name: string): string =>
+  name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+/** Describes one field; `kind` is of the field's own type, so that no cast makes a row an entry. */
+export function field<K extends keyof LogEntry>(name: K, kind: Kind<LogEntry[K]>, traits: Traits): Field {
+  const column = snake(name);
+  return {
+    name,
+    column,
+    kind,
+    nullable: kind.nullable,
+    sealed: traits.sealed,
+    since: traits.since ?? 1,
+    export: traits.export ?? null,
+    personal: traits.personal ?? false,
+    written: traits.written ?? true,
+    rest: traits.rest ?? true,
+    store: (entry) => kind.store(entry[name] as LogEntry[K]),
+    read: (row, entry) => {
+      entry[name] = kind.read(row[column], column);
+    },
+    accept: (value, entry) => {
+      if (!kind.accepts(value)) return false;
+      entry[name] = value;
+      return true;
+    },
+  };
+}
+
+const { uuid, text, address, instant, json, sequence } = storedAs;
+const severity = oneOf(SEVERITIES);
+const origin = oneOf(ORIGINS);
+
+/**
+ * The fields of an entry, in REST's order. Columns of the INSERT and the SELECT, rows as entries, the leaf, both row
+ * checks of verification, REST, exports and erasure derive from it. Adding a field takes a line here, a migration with
+ * its column, and its description in log-entry.entity.ts.
+ */
+export const FIELDS: readonly Field[] = [
+  field('id', uuid, { sealed: 'leaf', export: 1 }),
+  field('module', text, { sealed: 'leaf', export: 3 }),
+  field('action', text, { sealed: 'leaf', export: 4 }),
+  field('severity', severity, { sealed: 'leaf', export: 5 }),
+  field('resourceType', nullable(text), { sealed: 'leaf', export: 11 }),
+  field('resourceId', nullable(text), { sealed: 'leaf', export: 12 }),
+  field('data', nullable(json), { sealed: 'data', export: 14, personal: true }),
+  field('actorId', nullable(uuid), { sealed: 'leaf', export: 6 }),
+  field('actorEmail', nullable(text), { sealed: 'identity', export: 7, personal: true }),
+  field('actorName', nullable(text), { sealed: 'identity', export: 8, personal: true }),
+  field('tenantId', uuid, { sealed: 'leaf', export: 9 }),
+  field('clientId', nullable(uuid), { sealed: 'leaf', export: 10 }),
+  field('ipAddress', nullable(address), { sealed: 'identity', export: 13, personal: true }),
+  field('userAgent', nullable(text), { sealed: 'identity', personal: true }),
+  field('requestId', nullable(uuid), { sealed: 'leaf' }),
+  field('createdAt', instant, { sealed: 'leaf', export: 2 }),
+  field('origin', origin, { sealed: 'leaf' }),
+  field('occurredAt', instant, { sealed: 'leaf' }),
+  // Kept in reel_log_sequence, since an entry's row is never written again.
+  field('sequence', nullable(sequence), { sealed: null, written: false }),
+  field('onBehalfOfId', nullable(uuid), { sealed: 'leaf' }),
+  field('erasedAt', nullable(instant), { sealed: null, written: false, rest: false }),
+];
+
+/** Columns of reel_log_entries beside the fields: what is made of an entry when it is written. */
+export const DERIVED_COLUMNS = [
+  { column: 'actor_email_folded', type: 'text', personal: true },
+  { column: 'search_text', type: 'text', personal: true },
+  { column: 'identity_salt', type: 'bytea', personal: true },
+  { column: 'data_salt', type: 'bytea', personal: true },
+  { column: 'identity_digest', type: 'bytea', personal: false },
+  { column: 'data_digest', type: 'bytea', personal: false },
+  { column: 'key_digest', type: 'bytea', personal: false },
+] as const;
+
+export type DerivedColumn = (typeof DERIVED_COLUMNS)[number]['column'];
+
+/** Every column of reel_log_entries that the leaf or the digests speak for, or that is derived from what they speak for, the id first. */
+export const storedColumns = (fields: readonly Field[] = FIELDS): { column: string; type: string }[] => [
+  ...fields
+    .filter(({ column }) => column !== 'sequence')
+    .map(({ column, kind }) => ({ column, type: kind.type })),
+  // That is of another table's row.
+  ...DERIVED_COLUMNS.filter(({ column }) => column !== 'key_digest'),
+];
+
+/** Columns that an erasure sets to null. */
+export const personalColumns = (fields: readonly Field[] = FIELDS): string[] =>
+  [...fields, ...DERIVED_COLUMNS].filter(({ personal }) => personal).map(({ column }) => column);
+
+/** The fields that one part of a leaf holds, in the order of RFC 8785. */
+export const sealedFields = (fields: readonly Field[], part: Sealed, version: number): Field[] =>
+  fields
+    .filter(({ sealed, since }) => sealed === part && since <= version)
+    .sort((a, b) => (a.column < b.column ? -1 : 1));

@@ -1,0 +1,40 @@
+import { FIELDS, type Field } from './fields.js';
+import type { LogEntry } from './log-entry.entity.js';
+import { whole } from './row.js';
+
+/** A field of an entry under the name that files give it. */
+export interface ExportColumn {
+  readonly field: keyof LogEntry;
+  readonly name: string;
+}
+
+const restFields = (fields: readonly Field[]): Field[] => fields.filter(({ rest }) => rest);
+
+/** An entry's names over REST and in proof bundles, in order. */
+export const entryNames = (fields: readonly Field[] = FIELDS): string[] =>
+  restFields(fields).map(({ column }) => column);
+
+/** Header and keys of exported files, in order; data stands there only where it is asked for. */
+export const exportColumns = (fields: readonly Field[] = FIELDS): ExportColumn[] =>
+  fields
+    .filter((field) => field.export !== null)
+    .sort((a, b) => a.export! - b.export!)
+    .map(({ name, column }) => ({ field: name, name: column }));
+
+const REST_FIELDS = restFields(FIELDS);
+
+/** An entry as REST shows it: every key present, null where empty. */
+export const entryToWire = (entry: LogEntry): Record<string, unknown> => showEntry(entry, REST_FIELDS);
+
+export function showEntry(entry: LogEntry, fields: readonly Field[]): Record<string, unknown> {
+  const wire: Record<string, unknown> = {};
+  for (const { name, column, rest } of fields) if (rest) wire[column] = entry[name] ?? null;
+  return wire;
+}
+
+/** What entryToWire wrote, with data null where it is left out; null where a field is missing or of another type. */
+export function entryFromWire(wire: Readonly<Record<string, unknown>>): LogEntry | null {
+  const entry: Partial<LogEntry> = { erasedAt: null };
+  for (const field of REST_FIELDS) if (!field.accept(wire[field.column] ?? null, entry)) return null;
+  return whole(entry, FIELDS);
+}
