@@ -12,14 +12,18 @@ export type Outcome = { stored: true } | { storedBefore: string } | { refused: R
  * Writes entries, their keys and their rows in the inbox in the caller's transaction; it decides with them. An entry
  * whose idempotency key is taken is left out. One outcome an entry, in order.
  */
-export async function storeEntries(run: Run, entries: readonly PreparedEntry[]): Promise<Outcome[]> {
+export async function storeEntries(
+  run: Run,
+  entries: readonly PreparedEntry[],
+  columns: readonly string[] = ENTRY_COLUMNS,
+): Promise<Outcome[]> {
   const claims = await claimKeys(run, entries);
   const fresh = entries.filter((entry) => !claims.has(entry));
   if (fresh.length > 0) {
     await run(
       insertion(
         'reel_log_entries',
-        ENTRY_COLUMNS,
+        columns,
         fresh.map((each) => each.values),
       ),
     );
@@ -109,7 +113,7 @@ const texts = new Map<string, string>();
 
 /** INSERT … VALUES of so many rows; not unnest or COPY, which row-level security or Citus would refuse (docs/decisions.md). */
 function insertion(table: string, columns: readonly string[], rows: readonly unknown[][]): CompiledQuery {
-  const name = `${table} ${rows.length}`;
+  const name = `${table} ${columns.length} ${rows.length}`;
   let text = texts.get(name);
   if (!text) {
     const width = columns.length;
