@@ -15,8 +15,8 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** A migrated, empty database of its own on the run's PostgreSQL. */
-export async function createDatabase(): Promise<TestDatabase> {
+/** A database of its own on the run's PostgreSQL: migrated and empty, or, of `template0`, with nothing in it at all. */
+export async function createDatabase(copyOf: 'reel' | 'template0' = 'reel'): Promise<TestDatabase> {
   const name = `reel_${randomBytes(6).toString('hex')}`;
   const template = inject('postgres');
   const admin = async (sql: string) => {
@@ -28,7 +28,7 @@ export async function createDatabase(): Promise<TestDatabase> {
       await client.end();
     }
   };
-  await admin(`create database ${name} template reel owner reel_owner`);
+  await admin(`create database ${name} template ${copyOf} owner reel_owner`);
   const urls = {
     superuser: withDatabase(template.superuserUrl, name),
     owner: withDatabase(template.ownerUrl, name),

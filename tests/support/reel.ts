@@ -37,9 +37,12 @@ export interface TestReel {
   close(): Promise<void>;
 }
 
-/** The real server on a real, empty database; settings as environment variables. */
-export async function startReel(settings: Record<string, string> = {}): Promise<TestReel> {
-  const own = await createDatabase();
+/** The real server on a real database, which is dropped when it closes: an empty one, or `given`; settings as environment variables. */
+export async function startReel(
+  settings: Record<string, string> = {},
+  given?: TestDatabase,
+): Promise<TestReel> {
+  const own = given ?? (await createDatabase());
   const config = readConfig({
     REEL_PORT: '0',
     REEL_DATABASE_URL: own.runtimeUrl,
