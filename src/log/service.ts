@@ -1,9 +1,11 @@
 import type { Author, Scope } from '../auth/scope.js';
 import { badInput } from '../errors.js';
 import { checkInput, checkInputs, OWN_MODULE } from './entry/check-entry.js';
+import type { CreateLogInput } from './entry/create-log-input.js';
 import { Identifier } from './entry/identifier.js';
-import type { CreateLogInput, LogFilter, PageRequest } from './entry/inputs.js';
 import type { LogEntry } from './entry/log-entry.entity.js';
+import type { LogFilter } from './filter/log-filter.js';
+import type { PageRequest } from './read/page.js';
 import type { LogPage, LogReader } from './read/reader.js';
 import type { LogCount } from './stats/counts.js';
 import { prepareEntry } from './write/prepare.js';

@@ -3,8 +3,8 @@ import type { Authorizer } from '../auth/authorize.js';
 import type { Caller, Connection } from '../auth/caller.js';
 import type { Scope } from '../auth/scope.js';
 import type { Config } from '../config/config.js';
-import type { LogFilter } from '../log/entry/inputs.js';
 import type { ExportService } from '../log/export/export.js';
+import type { LogFilter } from '../log/filter/log-filter.js';
 import type { ReadAudit } from '../log/read-audit.js';
 import type { ReelService } from '../log/service.js';
 

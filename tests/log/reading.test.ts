@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LogFilter, LogOrder } from '../../src/log/entry/inputs.js';
 import { type LogEntry } from '../../src/log/entry/log-entry.entity.js';
 import { LogOrigin } from '../../src/log/entry/origin.js';
 import { LogSeverity, SEVERITIES } from '../../src/log/entry/severity.js';
+import type { LogFilter } from '../../src/log/filter/log-filter.js';
+import { LogOrder } from '../../src/log/read/page.js';
 import { openTrail, type Trail } from '../support/trail.js';
 
 let trail: Trail;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ReelError } from '../../src/errors.js';
-import { LogOrder } from '../../src/log/entry/inputs.js';
 import { LogSeverity } from '../../src/log/entry/severity.js';
+import { LogOrder } from '../../src/log/read/page.js';
 import { openTrail, type Trail } from '../support/trail.js';
 
 let trail: Trail;

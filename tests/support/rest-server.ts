@@ -8,12 +8,14 @@ import { issueModuleToken, issuePersonToken, tokenVerifier } from '../../src/aut
 import { conflict } from '../../src/errors.js';
 import { readCaller, readConnection } from '../../src/http/request.js';
 import { checkInput } from '../../src/log/entry/check-entry.js';
+import type { CreateLogInput } from '../../src/log/entry/create-log-input.js';
 import { Identifier } from '../../src/log/entry/identifier.js';
-import type { CreateLogInput, LogFilter, PageRequest } from '../../src/log/entry/inputs.js';
 import { type LogEntry } from '../../src/log/entry/log-entry.entity.js';
 import { LogOrigin } from '../../src/log/entry/origin.js';
 import { LogSeverity } from '../../src/log/entry/severity.js';
 import { ExportService, type SealedReader } from '../../src/log/export/export.js';
+import type { LogFilter } from '../../src/log/filter/log-filter.js';
+import type { PageRequest } from '../../src/log/read/page.js';
 import { CountPrecision } from '../../src/log/stats/log-count.js';
 import type { RestOptions, StatisticsReader } from '../../src/rest/options.js';
 import { REST_PREFIX, restRoutes } from '../../src/rest/routes.js';

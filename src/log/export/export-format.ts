@@ -1,5 +1,5 @@
-import { LogExportFormat } from '../entry/inputs.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
+import { LogExportFormat } from './export-logs-input.js';
 
 /** A field of an entry under the name that files give it. */
 export interface ExportColumn {

@@ -3,7 +3,8 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { CompactSign, compactVerify, errors } from 'jose';
 import type { Reader, Scope } from '../../auth/scope.js';
 import { forbidden, ReelError } from '../../errors.js';
-import type { LogExportFormat, LogFilter } from '../entry/inputs.js';
+import type { LogFilter } from '../filter/log-filter.js';
+import type { LogExportFormat } from './export-logs-input.js';
 
 /** Everything a link streams: nothing of it is kept on the server. */
 export interface ExportTicket {

@@ -1,13 +1,14 @@
 import { Readable } from 'node:stream';
 import type { Reader, Scope } from '../../auth/scope.js';
 import { badInput } from '../../errors.js';
-import { type ExportLogsInput, LogExportFormat, type LogFilter } from '../entry/inputs.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
+import type { LogFilter } from '../filter/log-filter.js';
 import { readQueryLine } from '../filter/query-filter.js';
 import { parseQueryLine, printQueryLine } from '../query-line.js';
 import type { ReadAudit } from '../read-audit.js';
 import { checkpointLine, EXPORT_FORMATS, type ExportColumn } from './export-format.js';
 import { ExportLinks, type ExportTicket } from './export-link.js';
+import { type ExportLogsInput, LogExportFormat } from './export-logs-input.js';
 import type { LogExport } from './log-export.js';
 
 export type { LogExport };

@@ -1,12 +1,13 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Scope } from '../../auth/scope.js';
 import { badInput } from '../../errors.js';
-import type { LogFilter } from '../entry/inputs.js';
+import { foldEmail } from '../entry/email.js';
 import { ORIGINS } from '../entry/origin.js';
 import { searchNeedle } from '../entry/search-text.js';
 import { SEVERITIES } from '../entry/severity.js';
 import { isStorable, parseUuid } from '../values.js';
 import { addressRange } from './address-range.js';
+import type { LogFilter } from './log-filter.js';
 import { readQueryLine } from './query-filter.js';
 
 /** What a condition speaks of; a facet leaves out the conditions of its own field. */
@@ -199,9 +200,6 @@ function anyAction(patterns: readonly string[]): RawBuilder<boolean> {
   if (exact.length > 0) conditions.push(anyOf('action', exact, 'text'));
   return sql<boolean>`(${sql.join(conditions, sql` or `)})`;
 }
-
-/** E-mail addresses are compared, and stored a second time, in Unicode's lower case. */
-export const foldEmail = (email: string) => email.toLowerCase();
 
 const present = (instants: (string | null | undefined)[]) =>
   instants.filter((at): at is string => Boolean(at)).sort();

@@ -1,6 +1,6 @@
 import { ReelError } from '../../errors.js';
-import type { LogFilter } from '../entry/inputs.js';
 import { parseQueryLine, QueryLineError } from '../query-line.js';
+import type { LogFilter } from './log-filter.js';
 
 /** The conditions of a query line, as LogFilter's; several texts stand in `searches`. Errors: BAD_USER_INPUT with position and length. */
 export function readQueryLine(line: string, now: Date): LogFilter & { searches: string[] } {

@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { Field, ObjectType } from 'type-graphql';
 import type { Scope } from '../../auth/scope.js';
-import type { LogFilter } from '../entry/inputs.js';
 import { LogEntry } from '../entry/log-entry.entity.js';
+import type { LogFilter } from '../filter/log-filter.js';
 import type { LogPage } from './reader.js';
 
 @ObjectType({ simpleResolvers: true })

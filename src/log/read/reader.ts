@@ -2,14 +2,15 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Scope } from '../../auth/scope.js';
 import type { ReadDatabase } from '../../database/database.js';
 import type { Row, Run } from '../../database/run.js';
-import { type LogFilter, LogOrder, type PageRequest } from '../entry/inputs.js';
 import { instant } from '../entry/instant.js';
 import { type LogEntry } from '../entry/log-entry.entity.js';
 import { ORIGINS } from '../entry/origin.js';
 import { SEVERITIES } from '../entry/severity.js';
 import { type Criteria, every, readFilter, whereAll, whereMatches, whereWithin } from '../filter/criteria.js';
+import type { LogFilter } from '../filter/log-filter.js';
 import { countEntries, locatePage } from '../stats/counts.js';
 import type { LogCount } from '../stats/log-count.js';
+import { LogOrder, type PageRequest } from './page.js';
 
 /** One page of the list, in the order asked for. */
 export interface LogPage {
@@ -89,9 +90,10 @@ export class LogReader {
     page: number,
   ): Promise<LogPage> {
     const offset = (page - 1) * size;
-    const start = await locatePage(run, criteria, offset, order);
+    const newest = order === LogOrder.NEWEST_FIRST;
+    const start = await locatePage(run, criteria, offset, newest);
     const where = every([whereAll(criteria), whereWithin(start.from ?? null, start.until ?? null)]);
-    const rows = await walk(run, where, order === LogOrder.NEWEST_FIRST, size + 1, start.skip);
+    const rows = await walk(run, where, newest, size + 1, start.skip);
     return { entries: rows.slice(0, size), hasNextPage: rows.length > size, hasPreviousPage: page > 1 };
   }
 

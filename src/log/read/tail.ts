@@ -2,9 +2,9 @@ import { sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
 import type { Scope } from '../../auth/scope.js';
 import type { ReadDatabase } from '../../database/database.js';
-import type { LogFilter } from '../entry/inputs.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import { readFilter } from '../filter/criteria.js';
+import type { LogFilter } from '../filter/log-filter.js';
 import type { LogReader } from './reader.js';
 
 /** Entries read at once; a slow follower holds no more than this. */

@@ -1,6 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Run } from '../../database/run.js';
-import { LogOrder } from '../entry/inputs.js';
 import { type Criteria, idFloor, isCountable, whereAll, whereMatches } from '../filter/criteria.js';
 import { CountPrecision, type LogCount } from './log-count.js';
 import {
@@ -144,15 +143,14 @@ export interface PageStart {
 /** Up to here walking past the entries costs less than asking the counts. */
 const WALKED = 1_000;
 
-/** Finds the quarter of an hour that holds the entry at `offset` (from 0) of the list, so that a deep page walks no more than that. */
+/** Finds the quarter of an hour that holds the entry at `offset` (from 0) of the list, newest or oldest first, so that a deep page walks no more than that. */
 export async function locatePage(
   run: Run,
   criteria: Criteria,
   offset: number,
-  order: LogOrder,
+  newest: boolean,
 ): Promise<PageStart> {
   if (offset <= WALKED || !isCountable(criteria)) return { skip: offset };
-  const newest = order === LogOrder.NEWEST_FIRST;
   const block = await stretchAt(run, criteria, offset, newest, 'block');
   if (!block)
     return newest ? { until: fromMicros(EARLIEST), skip: 0 } : { from: fromMicros(LATEST - 1n), skip: 0 };

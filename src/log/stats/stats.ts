@@ -3,7 +3,6 @@ import type { Scope } from '../../auth/scope.js';
 import type { Database } from '../../database/database.js';
 import type { Run } from '../../database/run.js';
 import { badInput } from '../../errors.js';
-import type { LogFilter } from '../entry/inputs.js';
 import { SEVERITIES } from '../entry/severity.js';
 import {
   type Criteria,
@@ -13,6 +12,7 @@ import {
   readFilter,
   whereAll,
 } from '../filter/criteria.js';
+import type { LogFilter } from '../filter/log-filter.js';
 import { countBuckets } from './bucket-counts.js';
 import { facts, narrowed } from './counts.js';
 import {

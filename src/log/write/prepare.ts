@@ -1,4 +1,5 @@
 import type { CheckedEntry } from '../entry/check-entry.js';
+import { foldEmail } from '../entry/email.js';
 import type { Identity } from '../entry/identifier.js';
 import type { Salts } from '../entry/leaf.js';
 import { sealLeaf } from '../entry/leaf.js';
@@ -6,7 +7,6 @@ import { type LogEntry } from '../entry/log-entry.entity.js';
 import { ORIGINS } from '../entry/origin.js';
 import { searchText } from '../entry/search-text.js';
 import { SEVERITIES } from '../entry/severity.js';
-import { foldEmail } from '../filter/criteria.js';
 import { digestKey } from './key-digest.js';
 
 /** Columns of reel_log_entries in the order of PreparedEntry.values. */

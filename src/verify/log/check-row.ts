@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
 import type { Row } from '../../database/run.js';
+import { foldEmail } from '../../log/entry/email.js';
 import { instant } from '../../log/entry/instant.js';
 import { hashData, hashIdentity, hashLeaf, type SealableEntry } from '../../log/entry/leaf.js';
 import { ORIGINS } from '../../log/entry/origin.js';
 import { searchText } from '../../log/entry/search-text.js';
 import { SEVERITIES } from '../../log/entry/severity.js';
-import { foldEmail } from '../../log/filter/criteria.js';
 
 /** Every column of an entry by the name `e`, as text. */
 const COLUMNS = {

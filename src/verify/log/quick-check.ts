@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import type { CopiedRow } from '../../database/copy-out.js';
+import { foldEmail } from '../../log/entry/email.js';
 import { IDENTITY_PARTS, LEAF_PARTS } from '../../log/entry/leaf.js';
 import { ORIGINS } from '../../log/entry/origin.js';
 import { SEVERITIES } from '../../log/entry/severity.js';
-import { foldEmail } from '../../log/filter/criteria.js';
 import { CanonicalData, FOLDED } from '../canonical/canonical-data.js';
 import { isHexOf } from '../canonical/hex.js';
 import { Preimage } from '../canonical/leaf-bytes.js';

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { CompactSign, SignJWT } from 'jose';
 import { expect, test } from 'vitest';
 import { ReelError } from '../../../src/errors.js';
-import { LogExportFormat } from '../../../src/log/entry/inputs.js';
 import { ExportLinks, type ExportTicket, maskToken } from '../../../src/log/export/export-link.js';
+import { LogExportFormat } from '../../../src/log/export/export-logs-input.js';
 import { CLIENT, SECRETS, TENANT } from '../../support/rest-server.js';
 
 const NOW = Date.UTC(2026, 0, 5, 10);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { LogExportFormat } from '../../../src/log/entry/inputs.js';
+import { LogExportFormat } from '../../../src/log/export/export-logs-input.js';
 import {
   anEntry,
   CLIENT,
