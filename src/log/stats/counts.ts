@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Run } from '../../database/run.js';
-import { type Criteria, idFloor, isCountable, whereAll, whereMatches } from '../filter/criteria.js';
+import { type Criteria, isCountable } from '../filter/criteria.js';
+import { idFloor, whereAll, whereInScope, whereMatches } from '../filter/where.js';
 import { CountPrecision, type LogCount } from './log-count.js';
 import {
   BLOCK,
@@ -86,7 +87,7 @@ const fromInbox = (criteria: Criteria, pieces: readonly Piece[]) => sql`
   select e.created_at as at, e.client_id, e.module, e.severity, 1::bigint as n
   from (
     select entry_id from reel_log_inbox
-    where ${whereMatches(tenantOf(criteria))}
+    where ${whereInScope({ ...criteria.scope, clients: null })}
       and entry_id >= ${firstId(pieces[0]!)}::uuid and entry_id < ${idBeyond(pieces.at(-1)!)}::uuid offset 0
   ) waiting
   cross join lateral (
@@ -105,12 +106,6 @@ const fromEntries = (criteria: Criteria, pieces: readonly Piece[]) => sql`
       and created_at >= piece.low and created_at < piece.high offset 0
   ) e`;
 
-const tenantOf = ({ scope }: Criteria): Criteria => ({
-  scope: { ...scope, clients: null },
-  conditions: [],
-  start: null,
-  end: null,
-});
 const lows = (pieces: readonly Piece[]) => pieces.map((piece) => toTimestamp(piece.from));
 const highs = (pieces: readonly Piece[]) => pieces.map((piece) => toTimestamp(piece.until));
 const firstId = (piece: Piece) => idFloor(fromMicros(piece.from));
