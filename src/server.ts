@@ -152,7 +152,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     },
   );
   metrics.watch({ writeQueueLength: () => writer.length, sequencerLagSeconds: () => sequencer.lagSeconds });
-  const service = new ReelService(writer, reader);
+  const service = new ReelService(writer);
   const stats = new StatsService(database);
   const audit = new ReadAudit(service, config.auditReads);
   const exports = new ExportService({
@@ -187,6 +187,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       await app.register(graphqlRoutes, {
         seal: seal.service,
         reel: service,
+        reader,
         stats,
         exports,
         audit,
@@ -200,6 +201,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       await app.register(restRoutes, {
         prefix: REST_PREFIX,
         reel: service,
+        reader,
         stats,
         exports,
         audit,

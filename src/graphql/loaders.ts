@@ -16,7 +16,7 @@ export class Loaders {
 
   constructor(
     private readonly caller: Caller,
-    private readonly services: Pick<Services, 'authorizer' | 'reel' | 'seal' | 'audit'>,
+    private readonly services: Pick<Services, 'authorizer' | 'reader' | 'seal' | 'audit'>,
   ) {}
 
   /** Loaders of the same operation that have seen nothing yet, for one without end, which would keep all it ever saw. */
@@ -63,7 +63,8 @@ export class Loaders {
     const present = this.requests.get(first);
     if (present) return present;
     const loader = new DataLoader<string, LogEntry[]>(async (ids) => {
-      const found = await this.services.reel.byRequest(scope, ids, first);
+      // One more, since the asking entry may be among them.
+      const found = await this.services.reader.byRequests(scope, ids, first + 1);
       return ids.map((id) => found.get(id) ?? []);
     });
     this.requests.set(first, loader);

@@ -49,6 +49,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     parseJson,
     readCaller,
     reel,
+    reader,
     stats,
     exports,
     authorizer,
@@ -56,7 +57,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
   } = options;
   const closing = new AbortController();
   const tail = trail ? subscribableTail(trail, authorizer, closing.signal) : null;
-  const services: Services = { reel, stats, exports, authorizer, audit, seal, tail };
+  const services: Services = { reel, reader, stats, exports, authorizer, audit, seal, tail };
   const schema = buildReelSchema();
   const apollo = createApollo(schema, config, log);
   await apollo.start();

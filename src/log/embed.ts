@@ -16,7 +16,7 @@ const writers = new WeakMap<object, Writer>();
  */
 export function getReelService(em: EntityManager): ReelService {
   const writer = { write: (entries: readonly PreparedEntry[]) => writerOf(em).write(entries) };
-  return new ReelService(writer, new LogReader(new HostDatabase(em)));
+  return new ReelService(writer);
 }
 
 function writerOf(em: EntityManager): Writer {

@@ -1,11 +1,9 @@
-import type { Author, Scope } from '../auth/scope.js';
+import type { Author } from '../auth/scope.js';
 import { badInput } from '../errors.js';
 import { checkInput, checkInputs, OWN_MODULE } from './entry/check-entry.js';
+import type { CreateLogInput } from './entry/create-log-input.js';
 import { Identifier } from './entry/identifier.js';
-import type { CreateLogInput, LogFilter, PageRequest } from './entry/inputs.js';
 import type { LogEntry } from './entry/log-entry.entity.js';
-import type { LogPage, LogReader } from './read/reader.js';
-import type { LogCount } from './stats/counts.js';
 import { prepareEntry } from './write/prepare.js';
 import type { Writer } from './write/writer.js';
 
@@ -17,12 +15,9 @@ export const MAX_ENTRIES = 1_000;
 /** Strictly growing within the process, whatever the number of services in it. */
 const identifier = new Identifier();
 
-/** The trade of the audit trail: everything GraphQL, REST and embedding hosts do goes through here. */
+/** Stores entries: every entry that GraphQL, REST, an embedding host or Reel itself writes goes through here. Reading is LogReader's. */
 export class ReelService {
-  constructor(
-    private readonly writer: Pick<Writer, 'write'>,
-    private readonly reader: LogReader,
-  ) {}
+  constructor(private readonly writer: Pick<Writer, 'write'>) {}
 
   /**
    * Stores one entry of a module in this process, which vouches for it. Resolves once it is on disk; with a caller's
@@ -54,23 +49,5 @@ export class ReelService {
     const checked = checkInput({ ...input, module: OWN_MODULE }, author, { reelItself: true });
     const [entry] = await this.writer.write([prepareEntry(checked, identifier.next())]);
     return entry!;
-  }
-
-  /** The request has been checked (checkPage). */
-  list(scope: Scope, filter: LogFilter | null | undefined, page: PageRequest): Promise<LogPage> {
-    return this.reader.list(scope, filter, page);
-  }
-
-  count(scope: Scope, filter: LogFilter | null | undefined, exact: boolean): Promise<LogCount> {
-    return this.reader.count(scope, filter, exact);
-  }
-
-  get(scope: Scope, id: string): Promise<LogEntry | null> {
-    return this.reader.get(scope, id);
-  }
-
-  /** Entries with one of the request ids, oldest first, at most `first` + 1 a request, since the asking entry may be among them. */
-  byRequest(scope: Scope, requestIds: readonly string[], first: number): Promise<Map<string, LogEntry[]>> {
-    return this.reader.byRequests(scope, requestIds, first + 1);
   }
 }

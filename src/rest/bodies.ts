@@ -3,8 +3,9 @@ import type { Author } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
 import { parseJson } from '../http/json.js';
 import { checkInput } from '../log/entry/check-entry.js';
+import type { CreateLogInput } from '../log/entry/create-log-input.js';
 import { camel } from '../log/entry/fields.js';
-import { type CreateLogInput, type ExportLogsInput, LogExportFormat } from '../log/entry/inputs.js';
+import { type ExportLogsInput, LogExportFormat } from '../log/export/export-logs-input.js';
 import { Fields, isObject, show } from './fields.js';
 import { readFilterFields } from './list-query.js';
 

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import type { Fault } from '../errors.js';
-import type { LogFilter } from '../log/entry/inputs.js';
 import { SEVERITIES } from '../log/entry/severity.js';
 import { MAX_SEARCH, MAX_TEXT } from '../log/filter/criteria.js';
+import type { LogFilter } from '../log/filter/log-filter.js';
 import { Fields } from './fields.js';
 
 /** The parameters of a request's address: of one that comes twice the last counts, as it did in the first edition. */

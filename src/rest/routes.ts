@@ -3,6 +3,7 @@ import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
 import { entryToWire } from '../log/entry/wire.js';
+import { toCriteria } from '../log/filter/criteria.js';
 import { parseUuid } from '../log/values.js';
 import { answerError, MAX_BODY_BYTES, notAnId, refused } from './answers.js';
 import { inputFaults, readCreateInput, readExportInput } from './bodies.js';
@@ -32,7 +33,7 @@ interface Rest {
  * credential (401), method (405), permission (403), size and type of the body (413, 415), everything else at once (422).
  */
 export async function restRoutes(app: FastifyInstance, options: RestOptions): Promise<void> {
-  const { reel, stats, exports, audit, authorizer, config } = options;
+  const { reel, reader, stats, exports, audit, authorizer, config } = options;
   const door = new Door(app.prefix, options.readCaller);
 
   app.setErrorHandler((error, request, reply) => answerError(options.log, error, request, reply));
@@ -61,11 +62,10 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     const faults: Fault[] = [];
     const { filter, page, pageSize } = readListQuery(request, config, faults);
     const scope = passed(visit, faults);
+    const criteria = toCriteria(scope, filter, new Date());
     const [total, entries] = await Promise.all([
-      reel.count(scope, filter, true),
-      page > LAST_PAGE
-        ? []
-        : reel.list(scope, filter, { first: pageSize, page }).then((found) => found.entries),
+      reader.count(criteria, true),
+      page > LAST_PAGE ? [] : reader.list(criteria, { first: pageSize, page }).then((found) => found.entries),
     ]);
     await recordLook(request, scope, { path: '/logs', filter, page });
     return listToWire(entries, total.value, page, pageSize);
@@ -73,7 +73,8 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
 
   app.get('/logs/stats', { onRequest: mayView, exposeHeadRoute: true }, async (request) => {
     const scope = passed(door.visit<Scope>(request), []);
-    const found = await stats.stats(scope, null, 'UTC');
+    const now = new Date();
+    const found = await stats.stats(toCriteria(scope, null, now), 'UTC', now);
     await recordLook(request, scope, { path: '/logs/stats' });
     return statsToWire(found);
   });
@@ -85,7 +86,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     const id = parseUuid(text);
     if (id === null) faults.push(notAnId(text));
     const scope = passed(door.visit<Scope>(request), faults);
-    const entry = id && (await reel.get(scope, id));
+    const entry = id && (await reader.get(scope, id));
     await recordLook(request, scope, { path: '/logs/{id}', id });
     if (!entry) throw new ReelError('NOT_FOUND', 'Log entry not found');
     return entryToWire(entry);
@@ -111,7 +112,8 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
       visit.caller?.clientId === null && named
         ? await door.ask(visit.caller, (caller) => authorizer.exportScope(caller, named))
         : visit;
-    return exportToWire(await exports.prepare(passed(passage, faults), input, readerOf(visit.caller!)));
+    const criteria = toCriteria(passed(passage, faults), input.filter, new Date());
+    return exportToWire(await exports.prepare(criteria, input, readerOf(visit.caller!)));
   });
 
   // Not the HEAD that Fastify derives from GET: it would read the whole export to the end.

@@ -3,7 +3,7 @@ import type { Scope } from '../auth/scope.js';
 import type { ReadDatabase } from '../database/database.js';
 import type { Row, Run } from '../database/run.js';
 import { badInput } from '../errors.js';
-import { readFilter, whereMatches } from '../log/filter/criteria.js';
+import { whereInScope } from '../log/filter/where.js';
 import { consistencyRanges, hashRanges, inclusionRanges } from './merkle.js';
 import type { Checkpoint, ConsistencyProof, InclusionProof } from './proof.types.js';
 import type { SealService } from './seal.service.js';
@@ -81,7 +81,7 @@ async function proveEntries(
   const rows = await run<LeafRow>(sql`
     select e.*, s.seq, s.leaf_hash from (
       select tenant_id, id, identity_salt, data_salt, identity_digest, data_digest from reel_log_entries
-      where ${whereMatches(readFilter(scope, null, new Date()))} and id = any (${entryIds}::uuid[])
+      where ${whereInScope(scope)} and id = any (${entryIds}::uuid[])
     ) e join reel_log_sequence s on s.tenant_id = e.tenant_id and s.entry_id = e.id
     where s.seq <= ${treeSize}`);
   const paths = rows.map(({ seq }) => inclusionRanges(Number(seq) - 1, treeSize));

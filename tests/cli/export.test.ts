@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { recordCount } from '../../src/cli/record-count.js';
-import { LogExportFormat } from '../../src/log/entry/inputs.js';
 import type { LogEntry } from '../../src/log/entry/log-entry.entity.js';
 import { EXPORT_FORMATS } from '../../src/log/export/export-format.js';
+import { LogExportFormat } from '../../src/log/export/export-logs-input.js';
 import { runCommand, settingsOf } from '../support/cli.js';
 import { grant, person, startReel, type TestReel } from '../support/reel.js';
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Author } from '../../src/auth/scope.js';
 import { ReelError } from '../../src/errors.js';
 import { checkInput, checkInputs } from '../../src/log/entry/check-entry.js';
-import type { CreateLogInput } from '../../src/log/entry/inputs.js';
+import type { CreateLogInput } from '../../src/log/entry/create-log-input.js';
 
 const TENANT = '6f2b4c0e-0000-4000-8000-000000000001';
 const OTHER = '6f2b4c0e-0000-4000-8000-00000000000f';

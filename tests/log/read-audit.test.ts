@@ -113,18 +113,29 @@ test('by default exports are recorded when they are prepared and whenever the li
     await reel.graphql(token, '{ logs { nodes { id } } }');
     const { body } = await reel.graphql(
       token,
-      'mutation { exportLogs(input: {format: NDJSON}) { downloadUrl recordCount } }',
+      'mutation { exportLogs(input: {format: NDJSON, filter: {query: "since:-24h module:m"}}) { downloadUrl recordCount } }',
     );
     expect(body.data.exportLogs.recordCount).toBe(0);
     expect((await fetch(reel.url + body.data.exportLogs.downloadUrl)).status).toBe(200);
     const made = await reel.rest(token, 'POST', '/logs/export', {});
     expect(made.body.record_count).toBe(0);
     const common = { action: 'reel.logs.exported', actor_id: id, resource_id: client };
-    expect(await records(reel, tenantId)).toMatchObject([
+    const written = await records(reel, tenantId);
+    const module = { field: 'module', negated: false, anyOf: [{ is: 'm' }] };
+    expect(written).toMatchObject([
       { ...common, data: { step: 'prepared', format: 'NDJSON', recordCount: 0 } },
       { ...common, data: { step: 'fetched', format: 'NDJSON', recordCount: 0 } },
-      { ...common, data: { step: 'prepared', format: 'CSV', recordCount: 0 } },
+      { ...common, data: { step: 'prepared', format: 'CSV', recordCount: 0, filter: {} } },
     ]);
+    // As it was asked for, and what that meant at the time.
+    const [prepared, fetched] = written.map(({ data }) => data as Record<string, unknown>);
+    expect(prepared!.filter).toEqual({ query: 'since:-24h module:m' });
+    expect(prepared!.criteria).toEqual({
+      conditions: [module],
+      start: expect.stringMatching(/Z$/),
+      end: null,
+    });
+    expect(fetched!.criteria).toEqual(prepared!.criteria);
   } finally {
     await reel.close();
   }

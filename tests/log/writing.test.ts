@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ReelError } from '../../src/errors.js';
-import { LogOrder } from '../../src/log/entry/inputs.js';
 import { LogSeverity } from '../../src/log/entry/severity.js';
+import { toCriteria } from '../../src/log/filter/criteria.js';
+import { LogOrder } from '../../src/log/read/page.js';
 import { openTrail, type Trail } from '../support/trail.js';
 
 let trail: Trail;
@@ -20,6 +21,7 @@ const entry = (tenantId: string, more = {}) => ({
 const rows = (tenantId: string) =>
   trail.own.query('select * from reel_log_entries where tenant_id = $1 order by id', [tenantId]);
 const whole = (tenantId: string) => ({ tenantId, clients: null });
+const everything = (tenantId: string) => toCriteria(whole(tenantId), null, new Date());
 
 test('an answered entry is on disk, every field as it was said', async () => {
   const tenantId = randomUUID();
@@ -47,8 +49,8 @@ test('an answered entry is on disk, every field as it was said', async () => {
     sequence: null,
     erasedAt: null,
   });
-  expect(await trail.service.get(whole(tenantId), answered.id)).toEqual({ ...answered });
-  expect(await trail.service.get(whole(randomUUID()), answered.id)).toBeNull();
+  expect(await trail.reader.get(whole(tenantId), answered.id)).toEqual({ ...answered });
+  expect(await trail.reader.get(whole(randomUUID()), answered.id)).toBeNull();
 });
 
 test('ids and times grow together, also within one call and when the clock is set back', async () => {
@@ -140,7 +142,7 @@ test('past its bound the queue refuses at once, and what it took is stored', asy
     expect(refused).toHaveLength(30);
     for (const each of refused)
       expect(each.reason).toMatchObject({ code: 'OVERLOADED', status: 503, retryAfter: 1 });
-    expect(await small.service.count(whole(tenantId), null, true)).toEqual({ value: 50, precision: 'EXACT' });
+    expect(await small.reader.count(everything(tenantId), true)).toEqual({ value: 50, precision: 'EXACT' });
     expect(small.writer.length).toBe(0);
   } finally {
     await small.close();
@@ -169,7 +171,7 @@ describe('the sequencer', () => {
       ),
     );
     expect(await trail.sequencer.catchUp(tenantId)).toBe(300);
-    const page = await trail.service.list(whole(tenantId), null, {
+    const page = await trail.reader.list(everything(tenantId), {
       first: 100,
       orderBy: LogOrder.OLDEST_FIRST,
     });
@@ -208,7 +210,7 @@ describe('the sequencer', () => {
     await trail.service.log(entry(tenantId));
     trail.sequencer.start();
     await expect
-      .poll(async () => (await trail.service.list(whole(tenantId), null, {})).entries[0]?.sequence)
+      .poll(async () => (await trail.reader.list(everything(tenantId), {})).entries[0]?.sequence)
       .toBe(1);
   });
 });

@@ -88,13 +88,15 @@ export function fakeServices(over: Partial<Services> = {}): Services {
     reel: {
       create: async (_author, input) => entry({ ...(input as Partial<LogEntry>), requestId: randomUUID() }),
       createMany: async (_author, inputs) => inputs.map((input) => entry(input as Partial<LogEntry>)),
+    },
+    reader: {
       list: async () => ({ entries: [entry()], hasNextPage: false, hasPreviousPage: false }),
-      count: async (_scope, _filter, exact) => ({
+      count: async (_criteria, exact) => ({
         value: 7,
         precision: exact ? CountPrecision.EXACT : CountPrecision.AT_LEAST,
       }),
       get: async () => null,
-      byRequest: async () => new Map(),
+      byRequests: async () => new Map(),
     },
     stats: {
       stats: async () =>

@@ -8,13 +8,15 @@ import { issueModuleToken, issuePersonToken, tokenVerifier } from '../../src/aut
 import { conflict } from '../../src/errors.js';
 import { readCaller, readConnection } from '../../src/http/request.js';
 import { checkInput } from '../../src/log/entry/check-entry.js';
+import type { CreateLogInput } from '../../src/log/entry/create-log-input.js';
 import { Identifier } from '../../src/log/entry/identifier.js';
-import type { CreateLogInput, LogFilter, PageRequest } from '../../src/log/entry/inputs.js';
 import { type LogEntry } from '../../src/log/entry/log-entry.entity.js';
 import { LogOrigin } from '../../src/log/entry/origin.js';
 import { LogSeverity } from '../../src/log/entry/severity.js';
 import { exportColumns } from '../../src/log/entry/wire.js';
 import { ExportService, type SealedReader } from '../../src/log/export/export.js';
+import type { Criteria } from '../../src/log/filter/criteria.js';
+import type { PageRequest } from '../../src/log/read/page.js';
 import { CountPrecision } from '../../src/log/stats/log-count.js';
 import type { RestOptions, StatisticsReader } from '../../src/rest/options.js';
 import { REST_PREFIX, restRoutes } from '../../src/rest/routes.js';
@@ -75,15 +77,18 @@ const within = (scope: Scope, entry: LogEntry) =>
   entry.tenantId === scope.tenantId &&
   (scope.clients === null || (entry.clientId !== null && scope.clients.includes(entry.clientId)));
 
-/** The few conditions that these tests need; the real ones are tested against PostgreSQL. */
-const matches = (filter: LogFilter | null | undefined, entry: LogEntry) =>
-  (!filter?.modules || filter.modules.includes(entry.module)) &&
-  (!filter?.clientId || filter.clientId === entry.clientId);
+/** The few conditions that these tests need, all but search; the real ones are tested against PostgreSQL. */
+const matches = ({ scope, conditions }: Criteria, entry: LogEntry) =>
+  within(scope, entry) &&
+  conditions.every(
+    ({ field, anyOf }) =>
+      field === 'search' || anyOf.some((match) => 'is' in match && match.is === entry[field]),
+  );
 
-/** A service over an array, oldest first; it remembers the filter it was asked with last. */
+/** A service and a reader over an array, oldest first; it remembers what it was asked for last. */
 export class FakeReel {
   readonly entries: LogEntry[] = [];
-  readonly asked: { filter?: LogFilter | null; page?: PageRequest; scope?: Scope } = {};
+  readonly asked: { criteria?: Criteria; counted?: Criteria; page?: PageRequest } = {};
   fails: Error | null = null;
   private readonly identifier = new Identifier();
 
@@ -109,26 +114,27 @@ export class FakeReel {
     return entry;
   }
 
-  async list(scope: Scope, filter: LogFilter | null | undefined, page: PageRequest) {
+  async list(criteria: Criteria, page: PageRequest) {
     if (this.fails) throw this.fails;
-    Object.assign(this.asked, { scope, filter, page });
+    Object.assign(this.asked, { criteria, page });
     const size = page.first ?? 50;
     const from = ((page.page ?? 1) - 1) * size;
-    const found = this.matching(scope, filter).reverse();
+    const found = this.matching(criteria).reverse();
     const entries = found.slice(from, from + size);
     return { entries, hasNextPage: found.length > from + size, hasPreviousPage: from > 0 };
   }
 
-  async count(scope: Scope, filter: LogFilter | null | undefined) {
-    return { value: this.matching(scope, filter).length, precision: CountPrecision.EXACT };
+  async count(criteria: Criteria) {
+    this.asked.counted = criteria;
+    return { value: this.matching(criteria).length, precision: CountPrecision.EXACT };
   }
 
   async get(scope: Scope, id: string): Promise<LogEntry | null> {
     return this.entries.find((entry) => within(scope, entry) && entry.id === id) ?? null;
   }
 
-  matching(scope: Scope, filter: LogFilter | null | undefined): LogEntry[] {
-    return this.entries.filter((entry) => within(scope, entry) && matches(filter, entry));
+  matching(criteria: Criteria): LogEntry[] {
+    return this.entries.filter((entry) => matches(criteria, entry));
   }
 }
 
@@ -141,22 +147,17 @@ export class FakeSealed implements SealedReader {
   pauseMs = 0;
   constructor(private readonly reel: FakeReel) {}
 
-  async countSequenced(scope: Scope, filter: LogFilter, upTo: number): Promise<number> {
-    return this.reel.matching(scope, filter).filter((entry) => entry.sequence! <= upTo).length;
+  async countSequenced(criteria: Criteria, upTo: number): Promise<number> {
+    return this.reel.matching(criteria).filter((entry) => entry.sequence! <= upTo).length;
   }
 
-  async *streamSequenced(
-    scope: Scope,
-    filter: LogFilter,
-    upTo: number,
-    size: number,
-  ): AsyncGenerator<LogEntry[]> {
+  async *streamSequenced(criteria: Criteria, upTo: number, size: number): AsyncGenerator<LogEntry[]> {
     try {
       for (let after = 0; after < upTo; after += size) {
         if (this.pauseMs > 0) await setTimeout(this.pauseMs);
         if (++this.batches > this.failsAfter) throw new Error('the database went away');
         yield this.reel
-          .matching(scope, filter)
+          .matching(criteria)
           .filter(({ sequence }) => sequence! > after && sequence! <= Math.min(after + size, upTo));
       }
     } finally {
@@ -194,8 +195,8 @@ export async function openRestHouse(
     clock: () => now.ms,
   });
   const stats: StatisticsReader = {
-    stats: async (scope) => ({
-      totalEntries: reel.matching(scope, null).length,
+    stats: async (criteria) => ({
+      totalEntries: reel.matching(criteria).length,
       entriesBySeverity: [
         { key: 'INFO', count: 2 },
         { key: 'ERROR', count: 0 },
@@ -206,7 +207,12 @@ export async function openRestHouse(
     }),
   };
   const errors: unknown[] = [];
-  const app = await restApp({ reel, stats, exports }, errors, over.entriesPerMinute, over.quietMs);
+  const app = await restApp(
+    { reel, reader: reel, stats, exports },
+    errors,
+    over.entriesPerMinute,
+    over.quietMs,
+  );
   return { app, reel, sealed, exports, errors, now };
 }
 
@@ -215,7 +221,7 @@ export const READER: Reader = { id: null, email: null, name: null, ip: null, age
 
 /** The REST room before any trail, with the doors of these tests. */
 export async function restApp(
-  trail: Pick<RestOptions, 'reel' | 'stats' | 'exports'>,
+  trail: Pick<RestOptions, 'reel' | 'reader' | 'stats' | 'exports'>,
   errors: unknown[],
   entriesPerMinute = 600,
   quietMs = 0,

@@ -46,7 +46,7 @@ export async function openTrail(bounds?: WriterBounds): Promise<Trail> {
   return {
     own,
     database,
-    service: new ReelService(writer, reader),
+    service: new ReelService(writer),
     writer,
     reader,
     sequencer,

@@ -1,2 +1,2 @@
 /** E-mail addresses are compared, and stored a second time, in Unicode's lower case. */
-export const foldEmail = (email: string) => email.toLowerCase();
+export const foldEmail = (email: string): string => email.toLowerCase();

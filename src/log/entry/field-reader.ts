@@ -1,6 +1,6 @@
 import { clip, type Fault } from '../../errors.js';
 import { hasControl, isStorable, parseInstant, parseUuid } from '../values.js';
-import type { CreateLogInput } from './inputs.js';
+import type { CreateLogInput } from './create-log-input.js';
 import { parseAddress } from './ip-address.js';
 import { LogSeverity, SEVERITIES } from './severity.js';
 

@@ -1,6 +1,6 @@
-import { LogExportFormat } from '../entry/inputs.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import type { ExportColumn } from '../entry/wire.js';
+import { LogExportFormat } from './export-logs-input.js';
 
 /** Writes a file piece by piece: `head`, then each batch of rows, then `tail`. */
 export interface ExportFormat {

@@ -1,15 +1,14 @@
 import { hkdfSync } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { CompactSign, compactVerify, errors } from 'jose';
-import type { Reader, Scope } from '../../auth/scope.js';
+import type { Reader } from '../../auth/scope.js';
 import { forbidden, ReelError } from '../../errors.js';
-import type { LogExportFormat, LogFilter } from '../entry/inputs.js';
+import type { Criteria } from '../filter/criteria.js';
+import type { LogExportFormat } from './export-logs-input.js';
 
 /** Everything a link streams: nothing of it is kept on the server. */
 export interface ExportTicket {
-  scope: Scope;
-  /** Without relative times. */
-  filter: LogFilter;
+  criteria: Criteria;
   format: LogExportFormat;
   includeData: boolean;
   /** All against the checkpoint that has the place `upTo`. */
@@ -37,7 +36,7 @@ export class ExportLinks {
     private readonly clock: () => number = Date.now,
   ) {
     // A key of its own, so that a link is never a credential nor a credential a link (RFC 5869).
-    this.key = new Uint8Array(hkdfSync('sha256', secret, '', 'reel export link, version 1', 32));
+    this.key = new Uint8Array(hkdfSync('sha256', secret, '', 'reel export link, version 2', 32));
   }
 
   /** A path on this server. Errors: BAD_USER_INPUT for a filter too long for a link. */

@@ -1,14 +1,13 @@
 import { Readable } from 'node:stream';
 import type { Reader, Scope } from '../../auth/scope.js';
 import { badInput } from '../../errors.js';
-import { type ExportLogsInput, LogExportFormat, type LogFilter } from '../entry/inputs.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import type { ExportColumn } from '../entry/wire.js';
-import { readQueryLine } from '../filter/query-filter.js';
-import { parseQueryLine, printQueryLine } from '../query-line.js';
+import type { Criteria } from '../filter/criteria.js';
 import type { ReadAudit } from '../read-audit.js';
 import { checkpointLine, EXPORT_FORMATS } from './export-format.js';
 import { ExportLinks, type ExportTicket } from './export-link.js';
+import { type ExportLogsInput, LogExportFormat } from './export-logs-input.js';
 import type { LogExport } from './log-export.js';
 
 export type { LogExport };
@@ -22,14 +21,9 @@ export interface ExportFile {
 
 /** Entries by their place in the tenant's sealed order, from 1 to `upTo`. */
 export interface SealedReader {
-  countSequenced(scope: Scope, filter: LogFilter, upTo: number): Promise<number>;
+  countSequenced(criteria: Criteria, upTo: number): Promise<number>;
   /** In sealed order, batch by batch; reads on only when asked for the next one. */
-  streamSequenced(
-    scope: Scope,
-    filter: LogFilter,
-    upTo: number,
-    batchSize: number,
-  ): AsyncIterable<LogEntry[]>;
+  streamSequenced(criteria: Criteria, upTo: number, batchSize: number): AsyncIterable<LogEntry[]>;
 }
 
 /** Proofs of entries against one checkpoint, the first that has the entry at the place `upTo`. */
@@ -77,18 +71,18 @@ export class ExportService {
   }
 
   /**
-   * Every entry acknowledged before the call is in it. Errors: BAD_USER_INPUT for includeProofs with another format than
-   * NDJSON, a faulty filter, or more entries than one export may have.
+   * Every matching entry that was acknowledged before the call is in it. `criteria` are of the input's filter, which is
+   * only recorded here. Errors: BAD_USER_INPUT for includeProofs with another format than NDJSON, or more entries than one
+   * export may have.
    */
-  async prepare(scope: Scope, input: ExportLogsInput, reader: Reader): Promise<LogExport> {
+  async prepare(criteria: Criteria, input: ExportLogsInput, reader: Reader): Promise<LogExport> {
     const format = input.format ?? LogExportFormat.CSV;
     const includeProofs = input.includeProofs ?? false;
     if (includeProofs && format !== LogExportFormat.NDJSON)
       throw badInput('includeProofs', 'false with any format but NDJSON', true);
     const now = this.clock();
-    const filter = settle(input.filter ?? {}, new Date(now));
-    const upTo = await this.parts.catchUp(scope.tenantId);
-    const recordCount = await this.parts.reader.countSequenced(scope, filter, upTo);
+    const upTo = await this.parts.catchUp(criteria.scope.tenantId);
+    const recordCount = await this.parts.reader.countSequenced(criteria, upTo);
     const { maxRecords, linkMinutes } = this.parts;
     if (maxRecords > 0 && recordCount > maxRecords)
       throw badInput('filter', `one that at most ${maxRecords} entries match`, recordCount);
@@ -96,8 +90,7 @@ export class ExportService {
     const expiresAt = now + linkMinutes * 60_000;
     const includeData = input.includeData ?? false;
     const ticket: ExportTicket = {
-      scope,
-      filter,
+      criteria,
       format,
       includeData,
       includeProofs,
@@ -108,7 +101,12 @@ export class ExportService {
       preparedBy: { id: reader.id, email: reader.email, name: reader.name },
     };
     const downloadUrl = await this.links.write(ticket);
-    await this.parts.audit.exported(reader, scope, { step: 'prepared', ...fileOf(ticket) });
+    const asked = input.filter ?? {};
+    await this.parts.audit.exported(reader, criteria.scope, {
+      step: 'prepared',
+      filter: asked,
+      ...fileOf(ticket),
+    });
     return {
       downloadUrl,
       filename,
@@ -127,7 +125,7 @@ export class ExportService {
     by: Pick<Reader, 'ip' | 'agent' | 'requestId'>,
   ): Promise<ExportFile> {
     const ticket = await this.links.read(filename, token);
-    await this.parts.audit.exported({ ...ticket.preparedBy, ...by }, ticket.scope, {
+    await this.parts.audit.exported({ ...ticket.preparedBy, ...by }, ticket.criteria.scope, {
       step: 'fetched',
       ...fileOf(ticket),
     });
@@ -137,16 +135,18 @@ export class ExportService {
 
   /** The head comes with the first rows, so that a database which does not answer is told before anything is sent. */
   private async *pieces(ticket: ExportTicket): AsyncGenerator<string> {
-    const { scope, filter, includeData, includeProofs, upTo, recordCount } = ticket;
+    const { criteria, includeData, includeProofs, upTo, recordCount } = ticket;
     const { proofs } = this.parts;
     const format = EXPORT_FORMATS[ticket.format];
     const columns = this.parts.columns.filter(({ field }) => includeData || field !== 'data');
     const batch = includeData ? BATCH_WITH_DATA : BATCH;
     let pending = format.head(columns);
     let count = 0;
-    for await (const entries of this.parts.reader.streamSequenced(scope, filter, upTo, batch)) {
+    for await (const entries of this.parts.reader.streamSequenced(criteria, upTo, batch)) {
       if (entries.length === 0) continue;
-      const bundles = includeProofs ? await proofs.bundles(scope, entries, upTo, includeData) : undefined;
+      const bundles = includeProofs
+        ? await proofs.bundles(criteria.scope, entries, upTo, includeData)
+        : undefined;
       const rows = format.rows(entries, columns, count === 0, bundles);
       count += entries.length;
       if (count > recordCount) break;
@@ -156,31 +156,19 @@ export class ExportService {
     // Entries may have been cleaned up since. A file that is cut off is seen to be; one that is merely short is not.
     if (count !== recordCount) throw new Error(`an export of ${recordCount} entries found ${count}`);
     const end =
-      pending + format.tail(count) + (includeProofs ? checkpointLine(await proofs.note(scope, upTo)) : '');
+      pending +
+      format.tail(count) +
+      (includeProofs ? checkpointLine(await proofs.note(criteria.scope, upTo)) : '');
     if (end !== '') yield end;
   }
 }
 
-/** The same filter without times that are relative to now, since the link may be fetched much later. */
-function settle(filter: LogFilter, now: Date): LogFilter {
-  if (!filter.query) return filter;
-  readQueryLine(filter.query, now);
-  const { filter: said, relative } = parseQueryLine(filter.query, now);
-  if (Object.keys(relative).length === 0) return filter;
-  const [startDate] = [filter.startDate, said.since]
-    .filter((at) => at != null)
-    .sort()
-    .reverse();
-  const [endDate] = [filter.endDate, said.until].filter((at) => at != null).sort();
-  const query = printQueryLine({ filter: { ...said, since: null, until: null }, relative: {} });
-  return { ...filter, query, startDate, endDate };
-}
-
-/** What is recorded of an export. */
-const fileOf = ({ filename, format, filter, includeData, includeProofs, recordCount }: ExportTicket) => ({
+/** What is recorded of an export, both when it is prepared and when it is fetched. */
+const fileOf = ({ filename, format, criteria, includeData, includeProofs, recordCount }: ExportTicket) => ({
   filename,
   format,
-  filter,
+  // The scope is that of the record itself.
+  criteria: { conditions: criteria.conditions, start: criteria.start, end: criteria.end },
   includeData,
   includeProofs,
   recordCount,

@@ -1,12 +1,16 @@
 import { ReelError } from '../../errors.js';
-import type { LogFilter } from '../entry/inputs.js';
 import { parseQueryLine, QueryLineError } from '../query-line.js';
+import type { LogFilter } from './log-filter.js';
 
-/** The conditions of a query line, as LogFilter's; several texts stand in `searches`. Errors: BAD_USER_INPUT with position and length. */
-export function readQueryLine(line: string, now: Date): LogFilter & { searches: string[] } {
+/**
+ * A query line as filters that must all hold: one for its fields, and one for each of its texts. `now` is what relative
+ * times count from. Errors: BAD_USER_INPUT with position and length.
+ */
+export function parseQuery(line: string, now: Date): LogFilter[] {
   try {
-    const { since, until, ...conditions } = parseQueryLine(line, now).filter;
-    return { ...conditions, startDate: since, endDate: until } as LogFilter & { searches: string[] };
+    const { since, until, searches, ...conditions } = parseQueryLine(line, now).filter;
+    const fields: LogFilter = { ...conditions, startDate: since, endDate: until };
+    return [fields, ...searches.map((search): LogFilter => ({ search }))];
   } catch (error) {
     if (!(error instanceof QueryLineError)) throw error;
     const { message, position, length } = error;

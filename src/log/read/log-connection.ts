@@ -1,8 +1,7 @@
 import 'reflect-metadata';
 import { Field, ObjectType } from 'type-graphql';
-import type { Scope } from '../../auth/scope.js';
-import type { LogFilter } from '../entry/inputs.js';
 import { LogEntry } from '../entry/log-entry.entity.js';
+import type { Criteria } from '../filter/criteria.js';
 import type { LogPage } from './reader.js';
 
 @ObjectType({ simpleResolvers: true })
@@ -29,7 +28,7 @@ export class LogEdge {
   node!: LogEntry;
 }
 
-/** A page of the list with what it takes to count the whole of it. An entry's cursor is its id. */
+/** A page of the list, and the criteria that totalCount counts by. An entry's cursor is its id. */
 @ObjectType({ simpleResolvers: true })
 export class LogConnection {
   @Field(() => [LogEdge])
@@ -43,8 +42,7 @@ export class LogConnection {
 
   constructor(
     { entries, hasNextPage, hasPreviousPage }: LogPage,
-    readonly scope: Scope,
-    readonly filter: LogFilter | null | undefined,
+    readonly criteria: Criteria,
   ) {
     this.nodes = entries;
     this.edges = entries.map((node) => ({ cursor: node.id, node }));

@@ -1,6 +1,26 @@
+import 'reflect-metadata';
+import { registerEnumType } from 'type-graphql';
 import { badInput } from '../../errors.js';
-import type { PageRequest } from '../entry/inputs.js';
 import { parseUuid } from '../values.js';
+
+export enum LogOrder {
+  NEWEST_FIRST = 'NEWEST_FIRST',
+  OLDEST_FIRST = 'OLDEST_FIRST',
+}
+registerEnumType(LogOrder, {
+  name: 'LogOrder',
+  description: 'Ties are broken by id, so every order is total.',
+});
+
+/** How a page of the list is asked for: by cursor (first/after, last/before) or by number (first with page). */
+export interface PageRequest {
+  orderBy?: LogOrder;
+  first?: number | null;
+  after?: string | null;
+  last?: number | null;
+  before?: string | null;
+  page?: number | null;
+}
 
 /** Items of a list that hangs on one entry or one count. */
 export const MAX_ITEMS = 100;

@@ -2,12 +2,13 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Scope } from '../../auth/scope.js';
 import type { ReadDatabase } from '../../database/database.js';
 import type { Row, Run } from '../../database/run.js';
-import { type LogFilter, LogOrder, type PageRequest } from '../entry/inputs.js';
 import { type LogEntry } from '../entry/log-entry.entity.js';
 import { selectList, toEntry } from '../entry/row.js';
-import { type Criteria, every, readFilter, whereAll, whereMatches, whereWithin } from '../filter/criteria.js';
+import type { Criteria } from '../filter/criteria.js';
+import { every, whereAll, whereInScope, whereWithin } from '../filter/where.js';
 import { countEntries, locatePage } from '../stats/counts.js';
 import type { LogCount } from '../stats/log-count.js';
+import { LogOrder, type PageRequest } from './page.js';
 
 /** One page of the list, in the order asked for. */
 export interface LogPage {
@@ -27,7 +28,7 @@ const placed = (rows: RawBuilder<unknown>, order: RawBuilder<unknown>) => sql<Ro
 const NEWEST = sql`id desc`;
 const OLDEST = sql`id asc`;
 
-/** Reads entries back, always one tenant's, as far as the scope goes, by walks along the key. */
+/** Reads one tenant's entries back, as far as the scope goes, by walks along the key. */
 export class LogReader {
   constructor(
     private readonly database: ReadDatabase,
@@ -35,10 +36,9 @@ export class LogReader {
   ) {}
 
   /** The request has been checked (checkPage): its bounds hold and its parts go together. */
-  async list(scope: Scope, filter: LogFilter | null | undefined, request: PageRequest): Promise<LogPage> {
-    const criteria = readFilter(scope, filter, new Date());
+  async list(criteria: Criteria, request: PageRequest): Promise<LogPage> {
     const order = request.orderBy ?? LogOrder.NEWEST_FIRST;
-    return this.database.read(scope.tenantId, (run) =>
+    return this.database.read(criteria.scope.tenantId, (run) =>
       request.page != null
         ? this.numbered(run, criteria, order, request.first ?? this.defaultPageSize, request.page)
         : this.byCursor(run, criteria, order, request),
@@ -82,15 +82,16 @@ export class LogReader {
     page: number,
   ): Promise<LogPage> {
     const offset = (page - 1) * size;
-    const start = await locatePage(run, criteria, offset, order);
+    const newest = order === LogOrder.NEWEST_FIRST;
+    const start = await locatePage(run, criteria, offset, newest);
     const where = every([whereAll(criteria), whereWithin(start.from ?? null, start.until ?? null)]);
-    const rows = await walk(run, where, order === LogOrder.NEWEST_FIRST, size + 1, start.skip);
+    const rows = await walk(run, where, newest, size + 1, start.skip);
     return { entries: rows.slice(0, size), hasNextPage: rows.length > size, hasPreviousPage: page > 1 };
   }
 
-  async count(scope: Scope, filter: LogFilter | null | undefined, exact: boolean): Promise<LogCount> {
-    const criteria = readFilter(scope, filter, new Date());
-    return this.database.read(scope.tenantId, (run) => countEntries(run, criteria, exact));
+  /** Unless `exact`, counting may stop at a cap. */
+  async count(criteria: Criteria, exact: boolean): Promise<LogCount> {
+    return this.database.read(criteria.scope.tenantId, (run) => countEntries(run, criteria, exact));
   }
 
   async get(scope: Scope, id: string): Promise<LogEntry | null> {
@@ -98,9 +99,8 @@ export class LogReader {
   }
 
   async byIds(scope: Scope, ids: readonly string[]): Promise<Map<string, LogEntry>> {
-    const criteria = readFilter(scope, null, new Date());
     const rows = await this.database.read(scope.tenantId, (run) =>
-      walk(run, every([whereMatches(criteria), sql`id = any (${ids}::uuid[])`]), true, ids.length),
+      walk(run, every([whereInScope(scope), sql`id = any (${ids}::uuid[])`]), true, ids.length),
     );
     return new Map(rows.map((entry) => [entry.id, entry]));
   }
@@ -111,12 +111,11 @@ export class LogReader {
     requestIds: readonly string[],
     most: number,
   ): Promise<Map<string, LogEntry[]>> {
-    const criteria = readFilter(scope, null, new Date());
     const found = sql`
       select e.* from unnest(${requestIds}::uuid[]) wanted
       cross join lateral (
         select ${COLUMNS} from reel_log_entries
-        where ${whereMatches(criteria)} and request_id = wanted order by id limit ${most}
+        where ${whereInScope(scope)} and request_id = wanted order by id limit ${most}
       ) e`;
     const rows = await this.database.read(scope.tenantId, (run) => run(placed(found, OLDEST)));
     const groups = new Map<string, LogEntry[]>(requestIds.map((id) => [id, []]));
@@ -125,9 +124,8 @@ export class LogReader {
   }
 
   /** How many sequenced entries up to the place `upTo` match. */
-  async countSequenced(scope: Scope, filter: LogFilter | null | undefined, upTo: number): Promise<number> {
-    const criteria = readFilter(scope, filter, new Date());
-    const [row] = await this.database.read(scope.tenantId, (run) =>
+  async countSequenced(criteria: Criteria, upTo: number): Promise<number> {
+    const [row] = await this.database.read(criteria.scope.tenantId, (run) =>
       run<{ count: string }>(sql`
         select count(*) as count from reel_log_entries e
         where ${whereAll(criteria)} and exists (
@@ -136,21 +134,20 @@ export class LogReader {
     return Number(row?.count ?? 0);
   }
 
-  /** Matching entries from place 1 to `upTo`, in sealed order, a stretch of the sequence at a time: memory is that of one batch. */
+  /** Matching entries after the place `after` up to `upTo`, in sealed order, a stretch of the sequence at a time: memory is that of one batch. */
   async *streamSequenced(
-    scope: Scope,
-    filter: LogFilter | null | undefined,
+    criteria: Criteria,
     upTo: number,
     batchSize = 1000,
     after = 0,
   ): AsyncGenerator<LogEntry[]> {
-    const criteria = readFilter(scope, filter, new Date());
+    const { tenantId } = criteria.scope;
     for (let last = after; last < upTo; ) {
       const until = Math.min(last + batchSize, upTo);
-      const entries = await this.database.read(scope.tenantId, async (run) => {
+      const entries = await this.database.read(tenantId, async (run) => {
         const places = await run<{ seq: string; entry_id: string }>(sql`
           select seq, entry_id from reel_log_sequence
-          where tenant_id = ${scope.tenantId}::uuid and seq > ${last} and seq <= ${until} order by seq`);
+          where tenant_id = ${tenantId}::uuid and seq > ${last} and seq <= ${until} order by seq`);
         return placedEntries(run, criteria, places);
       });
       if (entries.length > 0) yield entries;

@@ -1,10 +1,8 @@
 import { sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
-import type { Scope } from '../../auth/scope.js';
 import type { ReadDatabase } from '../../database/database.js';
-import type { LogFilter } from '../entry/inputs.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
-import { readFilter } from '../filter/criteria.js';
+import type { Criteria } from '../filter/criteria.js';
 import type { LogReader } from './reader.js';
 
 /** Entries read at once; a slow follower holds no more than this. */
@@ -34,8 +32,8 @@ interface Feed {
 
 /**
  * Follows tenants' trails in sealed order. What wakes a follower carries nothing: every entry is read from the database
- * by its place, so none is lost or comes twice however slow the follower or broken the connection. Followers of the same
- * scope and filter who stand at the same place are given the same entries by one read.
+ * by its place, so none is lost or comes twice however slow the follower or broken the connection. Followers with the same
+ * criteria who stand at the same place are given the same entries by one read.
  */
 export class Tail {
   private readonly feeds = new Map<string, Feed>();
@@ -65,31 +63,19 @@ export class Tail {
   /**
    * Matching entries after a place, or from now on where it is null, without end: in order, each once, some at a time.
    * Entries are shared with other followers and must not be changed. Ends when the signal aborts. `check` is asked before
-   * every batch, about which places were sealed before, and at least every 5 s; what it throws ends the tail. Errors, at
-   * once: BAD_USER_INPUT for a faulty filter.
+   * every batch, about which places were sealed before, and at least every 5 s; what it throws ends the tail.
    */
-  follow(
-    scope: Scope,
-    filter: LogFilter | null | undefined,
+  async *follow(
+    criteria: Criteria,
     after: number | null | undefined,
     signal: AbortSignal,
     check: () => Promise<void> = async () => {},
   ): AsyncGenerator<readonly LogEntry[]> {
-    readFilter(scope, filter, new Date());
-    return this.batches(scope, filter, after, signal, check);
-  }
-
-  private async *batches(
-    scope: Scope,
-    filter: LogFilter | null | undefined,
-    after: number | null | undefined,
-    signal: AbortSignal,
-    check: () => Promise<void>,
-  ): AsyncGenerator<readonly LogEntry[]> {
-    const feed = await this.join(scope.tenantId);
-    const key = JSON.stringify([scope.tenantId, scope.clients, filter ?? null]);
+    const { tenantId } = criteria.scope;
+    const feed = await this.join(tenantId);
+    const key = JSON.stringify(criteria);
     try {
-      let last = after ?? (await this.lastPlace(scope.tenantId));
+      let last = after ?? (await this.lastPlace(tenantId));
       while (!signal.aborted) {
         // Before the check: what is sealed after somebody's grant was taken away is not theirs to see.
         const until = Math.min(last + BATCH, feed.last);
@@ -98,17 +84,17 @@ export class Tail {
           if (feed.last <= last) await this.nextPlace(feed, signal);
           continue;
         }
-        const entries = await this.stretch(key, last, until, () => this.read(scope, filter, last, until));
+        const entries = await this.stretch(key, last, until, () => this.read(criteria, last, until));
         if (signal.aborted) return;
         if (entries.length > 0) yield entries;
         last = until;
       }
     } finally {
-      this.leave(scope.tenantId, feed);
+      this.leave(tenantId, feed);
     }
   }
 
-  /** What one follower reads, the others of the same scope and filter are given. */
+  /** What one follower reads, the others with the same criteria are given. */
   private stretch(
     key: string,
     after: number,
@@ -128,17 +114,12 @@ export class Tail {
     return reading;
   }
 
-  private async read(
-    scope: Scope,
-    filter: LogFilter | null | undefined,
-    after: number,
-    until: number,
-  ): Promise<LogEntry[]> {
+  private async read(criteria: Criteria, after: number, until: number): Promise<LogEntry[]> {
     if (this.reads >= READS) await new Promise<void>((turn) => this.queue.push(turn));
     else this.reads += 1;
     try {
       const entries: LogEntry[] = [];
-      for await (const batch of this.reader.streamSequenced(scope, filter, until, BATCH, after))
+      for await (const batch of this.reader.streamSequenced(criteria, until, BATCH, after))
         entries.push(...batch);
       return entries;
     } finally {

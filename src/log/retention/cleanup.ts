@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Run } from '../../database/run.js';
 import { OWN_MODULE } from '../entry/check-entry.js';
-import { idFloor } from '../filter/criteria.js';
+import { idFloor } from '../filter/where.js';
 import { isHeld, lockRetention } from './hold.js';
 import { OWN_ACTIONS } from './own-actions.js';
 import type { Account, OwnerDatabase } from './own-entry.js';

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Run } from '../../database/run.js';
-import { type Criteria, isCountable, whereMatches } from '../filter/criteria.js';
+import { type Criteria, isCountable } from '../filter/criteria.js';
+import { whereMatches } from '../filter/where.js';
 import { bucketPieces } from './bucket-spans.js';
 import { facts, rangeOf, uncounted } from './counts.js';
 import { type Micros, SPAN_MINUTES, toTimestamp } from './time-spans.js';

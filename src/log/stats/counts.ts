@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Run } from '../../database/run.js';
-import { LogOrder } from '../entry/inputs.js';
-import { type Criteria, idFloor, isCountable, whereAll, whereMatches } from '../filter/criteria.js';
+import { type Criteria, isCountable } from '../filter/criteria.js';
+import { idFloor, whereAll, whereInScope, whereMatches } from '../filter/where.js';
 import { CountPrecision, type LogCount } from './log-count.js';
 import {
   BLOCK,
@@ -87,7 +87,7 @@ const fromInbox = (criteria: Criteria, pieces: readonly Piece[]) => sql`
   select e.created_at as at, e.client_id, e.module, e.severity, 1::bigint as n
   from (
     select entry_id from reel_log_inbox
-    where ${whereMatches(tenantOf(criteria))}
+    where ${whereInScope({ ...criteria.scope, clients: null })}
       and entry_id >= ${firstId(pieces[0]!)}::uuid and entry_id < ${idBeyond(pieces.at(-1)!)}::uuid offset 0
   ) waiting
   cross join lateral (
@@ -106,12 +106,6 @@ const fromEntries = (criteria: Criteria, pieces: readonly Piece[]) => sql`
       and created_at >= piece.low and created_at < piece.high offset 0
   ) e`;
 
-const tenantOf = ({ scope }: Criteria): Criteria => ({
-  scope: { ...scope, clients: null },
-  conditions: [],
-  start: null,
-  end: null,
-});
 const lows = (pieces: readonly Piece[]) => pieces.map((piece) => toTimestamp(piece.from));
 const highs = (pieces: readonly Piece[]) => pieces.map((piece) => toTimestamp(piece.until));
 const firstId = (piece: Piece) => idFloor(fromMicros(piece.from));
@@ -144,15 +138,14 @@ export interface PageStart {
 /** Up to here walking past the entries costs less than asking the counts. */
 const WALKED = 1_000;
 
-/** Finds the quarter of an hour that holds the entry at `offset` (from 0) of the list, so that a deep page walks no more than that. */
+/** Finds the quarter of an hour that holds the entry at `offset` (from 0) of the list, newest or oldest first, so that a deep page walks no more than that. */
 export async function locatePage(
   run: Run,
   criteria: Criteria,
   offset: number,
-  order: LogOrder,
+  newest: boolean,
 ): Promise<PageStart> {
   if (offset <= WALKED || !isCountable(criteria)) return { skip: offset };
-  const newest = order === LogOrder.NEWEST_FIRST;
   const block = await stretchAt(run, criteria, offset, newest, 'block');
   if (!block)
     return newest ? { until: fromMicros(EARLIEST), skip: 0 } : { from: fromMicros(LATEST - 1n), skip: 0 };

@@ -1,18 +1,10 @@
 import { sql } from 'kysely';
-import type { Scope } from '../../auth/scope.js';
 import type { Database } from '../../database/database.js';
 import type { Run } from '../../database/run.js';
 import { badInput } from '../../errors.js';
-import type { LogFilter } from '../entry/inputs.js';
 import { SEVERITIES } from '../entry/severity.js';
-import {
-  type Criteria,
-  type FilterField,
-  isCountable,
-  leavingOut,
-  readFilter,
-  whereAll,
-} from '../filter/criteria.js';
+import { type Criteria, type FilterField, isCountable, leavingOut } from '../filter/criteria.js';
+import { whereAll } from '../filter/where.js';
 import { countBuckets } from './bucket-counts.js';
 import { facts, narrowed } from './counts.js';
 import {
@@ -29,29 +21,27 @@ import { DAY, fromMicros, type Micros, QUARTER, toMicros, toTimestamp } from './
 /** Values of one facet. */
 export const MAX_FACET = 100;
 
-/** Each facet's condition in the filter and its column; the counts know those that facts have. */
-const FACETS: Record<LogFacet, { field: FilterField; column: string; counted: boolean }> = {
-  MODULE: { field: 'module', column: 'module', counted: true },
-  ACTION: { field: 'action', column: 'action', counted: false },
-  SEVERITY: { field: 'severity', column: 'severity', counted: true },
-  ACTOR: { field: 'actor', column: 'actor_id', counted: false },
-  RESOURCE_TYPE: { field: 'resourceType', column: 'resource_type', counted: false },
-  CLIENT: { field: 'client', column: 'client_id', counted: true },
+/** Each facet's column, and the fields whose conditions it leaves out; the counts know those that facts have. */
+const FACETS: Record<LogFacet, { fields: readonly FilterField[]; column: string; counted: boolean }> = {
+  MODULE: { fields: ['module'], column: 'module', counted: true },
+  ACTION: { fields: ['action'], column: 'action', counted: false },
+  SEVERITY: { fields: ['severity'], column: 'severity', counted: true },
+  ACTOR: { fields: ['actorId', 'actorEmail'], column: 'actor_id', counted: false },
+  RESOURCE_TYPE: { fields: ['resourceType'], column: 'resource_type', counted: false },
+  CLIENT: { fields: ['clientId'], column: 'client_id', counted: true },
 };
 
-/** Counts what the caller may see and the filter lets through; all numbers are exact, and those of one part are of one moment. */
+/** Counts what matches; all numbers are exact, and those of one part are of one moment. */
 export class StatsService {
-  constructor(
-    private readonly database: Database,
-    private readonly now: () => Date = () => new Date(),
-  ) {}
+  constructor(private readonly database: Database) {}
 
-  /** The totals now, timeline and facets when asked for. Errors: BAD_USER_INPUT for a filter or a zone that cannot be read. */
-  async stats(scope: Scope, filter: LogFilter | null | undefined, timeZone = 'UTC'): Promise<LogStats> {
-    const now = this.now();
+  /**
+   * The totals at once, timeline and facets when asked for. `now` says which day is today. Errors: BAD_USER_INPUT for a
+   * time zone that is none.
+   */
+  async stats(criteria: Criteria, timeZone: string, now: Date): Promise<LogStats> {
     const zone = readTimeZone(timeZone);
-    const criteria = readFilter(scope, filter, now);
-    const read = <T>(work: (run: Run) => Promise<T>) => this.database.read(scope.tenantId, work);
+    const read = <T>(work: (run: Run) => Promise<T>) => this.database.read(criteria.scope.tenantId, work);
     return new LogStats(
       await read((run) => totals(run, criteria, startsOf(toMicros(now.toISOString()), zone))),
       {
@@ -98,8 +88,8 @@ function bySeverity(rows: readonly { severity: number; n: string | number }[]): 
 }
 
 async function facet(run: Run, whole: Criteria, name: LogFacet, first: number): Promise<FacetCount[]> {
-  const { field, column, counted } = FACETS[name];
-  const criteria = leavingOut(whole, [field]);
+  const { fields, column, counted } = FACETS[name];
+  const criteria = leavingOut(whole, fields);
   const source = counted
     ? facts(criteria, { largest: 'block' })
     : sql`(select ${sql.ref(column)}, 1::bigint as n from reel_log_entries where ${whereAll(criteria)})`;

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Row, Run } from '../../database/run.js';
 import { instant } from '../../log/entry/instant.js';
 import { SEVERITIES } from '../../log/entry/severity.js';
-import { idFloor } from '../../log/filter/criteria.js';
+import { idFloor } from '../../log/filter/where.js';
 import { SPAN_MINUTES } from '../../log/stats/time-spans.js';
 import type { Report } from '../fault.js';
 import { placeBefore } from './stored-order.js';

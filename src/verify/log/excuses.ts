@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Run } from '../../database/run.js';
 import { OWN_MODULE } from '../../log/entry/check-entry.js';
-import { idFloor } from '../../log/filter/criteria.js';
+import { idFloor } from '../../log/filter/where.js';
 import { OWN_ACTIONS } from '../../log/retention/own-actions.js';
 
 /** What excuses an entry that is gone or blank: the trail's own account, and the places that were emptied. */

@@ -6,6 +6,8 @@ import { answerType } from '../../../src/graphql/answer.js';
 import { createContext, type Services } from '../../../src/graphql/context.js';
 import { causeOf } from '../../../src/graphql/format-error.js';
 import { buildReelSchema } from '../../../src/graphql/schema.js';
+import { toCriteria } from '../../../src/log/filter/criteria.js';
+import { CountPrecision } from '../../../src/log/stats/log-count.js';
 import { type Ask, bootGraphql, entry, fakeServices, NOBODY, TENANT } from '../../support/graphql-server.js';
 
 const RESPONSE = 'application/graphql-response+json';
@@ -160,7 +162,7 @@ describe('what is wrong with the document or its variables', () => {
   });
 
   it("an argument that is null by a variable is the caller's fault, too", async () => {
-    vi.spyOn(services.reel, 'get').mockResolvedValue(entry());
+    vi.spyOn(services.reader, 'get').mockResolvedValue(entry());
     const query =
       'query ($n: Int) { log(id: "6f2b4c0e-0000-4000-8000-000000000001") { related(first: $n) { id } } }';
     const { status, body } = await server.ask(query, { variables: { n: null } });
@@ -325,7 +327,7 @@ describe('a refusal', () => {
   });
 
   it('of anything unforeseen is an id, under which the log has it', async () => {
-    vi.spyOn(services.reel, 'list').mockRejectedValue(new Error('password=hunter2'));
+    vi.spyOn(services.reader, 'list').mockRejectedValue(new Error('password=hunter2'));
     const field = await server.ask(LOGS);
     const call = await server.ask(LOGS, { as: 'broken' as Ask['as'] });
     expect(field.status).toBe(200);
@@ -357,7 +359,7 @@ describe('directives', () => {
   });
 
   it('are asked before the resolver, and the service is not', async () => {
-    const list = vi.spyOn(services.reel, 'list');
+    const list = vi.spyOn(services.reader, 'list');
     await server.ask('{ logs { nodes { id } } logStats { totalEntries } }', { as: 'module' });
     expect(list).not.toHaveBeenCalled();
   });
@@ -394,8 +396,7 @@ describe('a subscription', () => {
     expect(seen).toEqual([entries]);
     expect(follow).toHaveBeenCalledWith(
       expect.anything(),
-      { tenantId: TENANT, clients: null },
-      { modules: ['m'] },
+      toCriteria({ tenantId: TENANT, clients: null }, { modules: ['m'] }, new Date()),
       3,
     );
   });
@@ -415,9 +416,9 @@ describe('fields', () => {
 
   it('of a list: counts only when asked, cursors, pages', async () => {
     const entries = [entry(), entry()];
-    const count = vi.spyOn(services.reel, 'count');
+    const count = vi.spyOn(services.reader, 'count');
     const list = vi
-      .spyOn(services.reel, 'list')
+      .spyOn(services.reader, 'list')
       .mockResolvedValue({ entries, hasNextPage: true, hasPreviousPage: false });
     const after = randomUUID().toUpperCase();
     const query =
@@ -427,8 +428,9 @@ describe('fields', () => {
       edges: entries.map(({ id }) => ({ cursor: id, node: { id } })),
       pageInfo: { hasNextPage: true, startCursor: entries[0]!.id, endCursor: entries[1]!.id },
     });
-    expect(list.mock.calls[0]![1]).toEqual({ modules: ['a'] });
-    expect(list.mock.calls[0]![2]).toMatchObject({
+    const [criteria, request] = list.mock.calls[0]!;
+    expect(criteria).toEqual(toCriteria({ tenantId: TENANT, clients: null }, { modules: ['a'] }, new Date()));
+    expect(request).toMatchObject({
       first: 2,
       after: after.toLowerCase(),
       orderBy: 'NEWEST_FIRST',
@@ -463,14 +465,40 @@ describe('fields', () => {
     expect(body.errors[0].message).toMatch(/^(first|last|page|after|before): expected .*, got /);
   });
 
+  it('of one request go by one instant, however long it takes', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      const later = () => vi.setSystemTime(Date.now() + 3_600_000);
+      const list = vi.spyOn(services.reader, 'list').mockImplementation(async () => {
+        later();
+        return { entries: [], hasNextPage: false, hasPreviousPage: false };
+      });
+      const count = vi.spyOn(services.reader, 'count').mockImplementation(async () => {
+        later();
+        return { value: 0, precision: CountPrecision.EXACT };
+      });
+      const stats = vi.spyOn(services.stats, 'stats');
+      const filter = 'filter: { query: "since:-1h until:-1m" }';
+      const page = `logs(${filter}) { nodes { id } totalCount { value } }`;
+      await server.ask(`{ ${page} again: ${page} logStats(${filter}) { totalEntries } }`);
+      const asked = [...list.mock.calls, ...count.mock.calls, ...stats.mock.calls].map(
+        ([criteria]) => criteria,
+      );
+      expect(asked).toHaveLength(5);
+      expect(new Set(asked.map(({ start, end }) => `${start} ${end}`)).size).toBe(1);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('related are looked up in one query a level, without the entry itself', async () => {
     const [one, two, lone] = [entry({ requestId }), entry({ requestId }), entry({ requestId: randomUUID() })];
-    vi.spyOn(services.reel, 'list').mockResolvedValue({
+    vi.spyOn(services.reader, 'list').mockResolvedValue({
       entries: [one, two, lone, entry()],
       hasNextPage: false,
       hasPreviousPage: false,
     });
-    const byRequest = vi.spyOn(services.reel, 'byRequest').mockImplementation(
+    const byRequests = vi.spyOn(services.reader, 'byRequests').mockImplementation(
       async () =>
         new Map([
           [requestId, [one, two]],
@@ -486,27 +514,29 @@ describe('fields', () => {
       [],
       [],
     ]);
-    expect(byRequest).toHaveBeenCalledTimes(1);
-    expect(byRequest.mock.calls[0]!.slice(1)).toEqual([[requestId, lone.requestId], 1]);
+    expect(byRequests).toHaveBeenCalledTimes(1);
+    expect(byRequests.mock.calls[0]!.slice(1)).toEqual([[requestId, lone.requestId], 2]);
     const refused = await server.ask('{ logs { nodes { related(first: 101) { id } } } }');
     expect(refused.body.errors[0].extensions.code).toBe('BAD_USER_INPUT');
   });
 
   it('related and proof are nothing to who may not view', async () => {
-    const byRequest = vi.spyOn(services.reel, 'byRequest');
+    const byRequests = vi.spyOn(services.reader, 'byRequests');
     const proofs = vi.spyOn(services.seal, 'proofs');
     const query =
       'mutation { createLog(input: { module: "m", action: "a" }) { requestId related { id } proof { leafHash } } }';
     const { body } = await server.ask(query, { as: 'module' });
     expect(body.data.createLog).toMatchObject({ requestId: expect.any(String), related: [], proof: null });
-    expect(byRequest).not.toHaveBeenCalled();
+    expect(byRequests).not.toHaveBeenCalled();
     expect(proofs).not.toHaveBeenCalled();
     expect((await server.ask(query)).body.data.createLog.proof).toBeNull();
     expect(proofs).toHaveBeenCalledOnce();
   });
 
   it('changes are told of data; the seal and the statistics say what there is', async () => {
-    vi.spyOn(services.reel, 'get').mockResolvedValue(entry({ data: { before: { a: 1 }, after: { a: 2 } } }));
+    vi.spyOn(services.reader, 'get').mockResolvedValue(
+      entry({ data: { before: { a: 1 }, after: { a: 2 } } }),
+    );
     const { body } = await server.ask(
       `{ log(id: "${requestId}") { data changes { path before after } } checkpoint { note } consistencyProof(first: 1, second: 2) { second }
          logStats { totalEntries timeline { start } facet(field: MODULE) { key count } } }`,

@@ -70,7 +70,7 @@ test.each(['websocket', 'event stream'])(
             body: JSON.stringify({ query: FOLLOW }),
           });
     await expect.poll(() => followed.mock.calls.length).toBe(1);
-    const signal = followed.mock.calls[0]![3];
+    const signal = followed.mock.calls[0]![2];
     expect(signal.aborted).toBe(false);
     if (opened instanceof WebSocket) opened.terminate();
     else gone.abort();
@@ -87,7 +87,7 @@ test('who does not read is not read for: the server waits, holds little, and goe
     await write(tenantId, AT_ONCE, { text: 'x'.repeat(ENTRY_BYTES) });
   const token = await viewer(tenantId);
   const places = vi.spyOn(LogReader.prototype, 'streamSequenced');
-  const furthest = () => Math.max(0, ...places.mock.calls.map(([, , upTo]) => upTo));
+  const furthest = () => Math.max(0, ...places.mock.calls.map(([, upTo]) => upTo));
   const resting = async () => {
     let before = -1;
     while (furthest() !== before || before === 0) {

@@ -8,6 +8,7 @@ import type { Caller } from '../../../src/auth/caller.js';
 import type { Scope } from '../../../src/auth/scope.js';
 import { forbidden } from '../../../src/errors.js';
 import { subscribableTail } from '../../../src/graphql/tail.js';
+import { toCriteria } from '../../../src/log/filter/criteria.js';
 import { Tail } from '../../../src/log/read/tail.js';
 import { json, pretend } from '../../support/mentor-server.js';
 import { grant, moduleToken, person, startReel, type TestReel } from '../../support/reel.js';
@@ -156,7 +157,9 @@ describe('between batches', () => {
       return scope;
     };
     const followed = subscribableTail(tail, { require }, new AbortController().signal);
-    return followed.follow({} as Caller, scope, null, 0) as AsyncIterable<readonly { sequence: number }[]>;
+    return followed.follow({} as Caller, toCriteria(scope, null, new Date()), 0) as AsyncIterable<
+      readonly { sequence: number }[]
+    >;
   };
 
   test('a grant taken away while an old trail is caught up with stops that, too', async () => {

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { LogExportFormat } from '../../../src/log/entry/inputs.js';
+import { LogExportFormat } from '../../../src/log/export/export-logs-input.js';
+import { toCriteria } from '../../../src/log/filter/criteria.js';
 import {
   anEntry,
   CLIENT,
@@ -16,6 +17,7 @@ import {
 
 const P = '/api/v1/reel';
 const SCOPE = { tenantId: TENANT, clients: [CLIENT] };
+const CRITERIA = toCriteria(SCOPE, null, new Date());
 let house: RestHouse;
 beforeEach(async () => {
   house = await openRestHouse();
@@ -101,20 +103,20 @@ describe('preparing', () => {
   test('more entries than are allowed: the count and the limit are named', async () => {
     const small = await openRestHouse({ maxRecords: 2 });
     small.reel.entries.push(...[1, 2, 3].map((sequence) => anEntry({ sequence })));
-    await expect(small.exports.prepare(SCOPE, {}, READER)).rejects.toMatchObject({
+    await expect(small.exports.prepare(CRITERIA, {}, READER)).rejects.toMatchObject({
       code: 'BAD_USER_INPUT',
       message: expect.stringMatching(/2 entries.*got 3/),
     });
     small.reel.entries.pop();
-    expect((await small.exports.prepare(SCOPE, {}, READER)).recordCount).toBe(2);
+    expect((await small.exports.prepare(CRITERIA, {}, READER)).recordCount).toBe(2);
     await small.app.close();
   });
 
   test('proofs: in NDJSON only', async () => {
-    await house.exports.prepare(SCOPE, { format: LogExportFormat.NDJSON, includeProofs: true }, READER);
+    await house.exports.prepare(CRITERIA, { format: LogExportFormat.NDJSON, includeProofs: true }, READER);
     for (const format of [LogExportFormat.CSV, LogExportFormat.JSON])
       await expect(
-        house.exports.prepare(SCOPE, { format, includeProofs: true }, READER),
+        house.exports.prepare(CRITERIA, { format, includeProofs: true }, READER),
       ).rejects.toMatchObject({
         code: 'BAD_USER_INPUT',
       });
@@ -123,32 +125,20 @@ describe('preparing', () => {
   test('times relative to now are settled when the link is made', async () => {
     fill(1);
     const asked = vi.spyOn(house.sealed, 'streamSequenced');
-    const made = await house.exports.prepare(
-      SCOPE,
-      {
-        filter: {
-          query: 'since:-24h until:2026-01-05T09:00:00Z module:a "free text"',
-          startDate: '2026-01-01T00:00:00.000000Z',
-        },
-      },
-      READER,
-    );
+    const filter = { query: 'since:-24h until:2026-01-05T09:00:00Z "free text"' };
+    const criteria = toCriteria(SCOPE, filter, new Date(house.now.ms));
+    expect([criteria.start, criteria.end]).toEqual([
+      '2026-01-04T10:00:00.000000Z',
+      '2026-01-05T09:00:00.000000Z',
+    ]);
+    const made = await house.exports.prepare(criteria, { filter }, READER);
     house.now.ms += 1_800_000;
     await house.exports
       .open(made.filename, new URL(made.downloadUrl, 'http://x').searchParams.get('token') as string, READER)
       .then(async ({ stream }) => {
         for await (const piece of stream) expect(piece).toContain('created_at');
       });
-    expect(asked.mock.calls[0]?.[1]).toEqual({
-      query: 'module:a "free text"',
-      startDate: '2026-01-04T10:00:00.000000Z',
-      endDate: '2026-01-05T09:00:00.000000Z',
-    });
-    await expect(
-      house.exports.prepare(SCOPE, { filter: { query: 'nonsense:' } }, READER),
-    ).rejects.toMatchObject({
-      code: 'BAD_USER_INPUT',
-    });
+    expect(asked.mock.calls[0]?.[0]).toEqual(criteria);
   });
 });
 
@@ -287,10 +277,14 @@ describe('over a socket', () => {
   test('a socket is not closed for the silence of the database, but for that of the reader', async () => {
     const quiet = await openRestHouse({ quietMs: 150 });
     for (let sequence = 1; sequence <= 60_000; sequence++) quiet.reel.entries.push(anEntry({ sequence }));
-    const made = await quiet.exports.prepare(SCOPE, {}, READER);
+    const made = await quiet.exports.prepare(CRITERIA, {}, READER);
     await quiet.app.listen({ port: 0, host: '127.0.0.1' });
     const { port } = quiet.app.server.address() as AddressInfo;
-    const few = await quiet.exports.prepare({ ...SCOPE, clients: [OTHER_CLIENT] }, {}, READER);
+    const few = await quiet.exports.prepare(
+      { ...CRITERIA, scope: { ...SCOPE, clients: [OTHER_CLIENT] } },
+      {},
+      READER,
+    );
     quiet.sealed.pauseMs = 10;
     let text = '';
     for await (const piece of (await open(port, few.downloadUrl)).answer) text += piece;

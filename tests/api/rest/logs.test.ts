@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { LogSeverity } from '../../../src/log/entry/severity.js';
+import { toCriteria } from '../../../src/log/filter/criteria.js';
+import type { LogFilter } from '../../../src/log/filter/log-filter.js';
 import {
   ANA,
   anEntry,
@@ -14,6 +16,7 @@ import {
 } from '../../support/rest-server.js';
 
 const P = '/api/v1/reel';
+const criteriaOf = (filter: LogFilter) => toCriteria({ tenantId: TENANT, clients: null }, filter, new Date());
 let house: RestHouse;
 let authorization: string;
 beforeAll(async () => {
@@ -129,7 +132,7 @@ describe('the list', () => {
       unknown: 'x',
     });
     expect((await get(`/logs?${query}`)).status).toBe(200);
-    expect(house.reel.asked.filter).toEqual({
+    const filter = {
       modules: ['guardian'],
       actions: ['users.*'],
       severities: [LogSeverity.ERROR],
@@ -142,7 +145,10 @@ describe('the list', () => {
       resourceType: 'user',
       resourceId: 'Ünï',
       requestId: ANA,
-    });
+    };
+    expect(house.reel.asked.criteria).toEqual(criteriaOf(filter));
+    // The same instant, were it of relative times.
+    expect(house.reel.asked.counted).toBe(house.reel.asked.criteria);
     expect(house.reel.asked.page).toEqual({ first: 50, page: 1 });
   });
 
@@ -150,8 +156,9 @@ describe('the list', () => {
     await get(
       '/logs?start_date=2026-01-05T10:00:00.5&module=&severity=&page=&page_size=&actor_id=&search=&end_date=&action=a&action=b',
     );
-    const given = Object.entries(house.reel.asked.filter ?? {}).filter(([, value]) => value !== undefined);
-    expect(Object.fromEntries(given)).toEqual({ startDate: '2026-01-05T10:00:00.500000Z', actions: ['b'] });
+    expect(house.reel.asked.criteria).toEqual(
+      criteriaOf({ startDate: '2026-01-05T10:00:00.500000Z', actions: ['b'] }),
+    );
   });
 
   test('every fault at once, with what came', async () => {

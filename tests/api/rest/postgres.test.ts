@@ -26,6 +26,7 @@ beforeAll(async () => {
   app = await restApp(
     {
       reel: trail.service,
+      reader: trail.reader,
       stats: new StatsService(trail.database),
       exports: new ExportService({
         reader: trail.reader,
