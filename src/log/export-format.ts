@@ -3,7 +3,7 @@ import type { LogEntry } from './log-entry.entity.js';
 
 /** A field of an entry under the name that files give it. */
 export interface ExportColumn {
-  readonly field: keyof LogEntry;
+  readonly field: keyof LogEntry & string;
   readonly name: string;
 }
 
