@@ -4,6 +4,7 @@ import 'reflect-metadata';
 export { type ActionRegistry, REEL_ACTIONS, type ReelAction, registerReelActions } from './auth/actions.js';
 export { type Config, readConfig } from './config.js';
 export { migrate } from './database/migrate.js';
+export { ReelSchemaGenerator } from './database/schema-generator.js';
 export { ReelError } from './errors.js';
 export { getReelService } from './log/embed.js';
 export { LogEntry } from './log/log-entry.entity.js';

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { defineEntity, MikroORM, type Options, p, ValidationError } from '@mikro-orm/postgresql';
-import { getReelService, LogEntry, type LogInput, LogOrigin, LogSeverity } from 'reel';
+import { getReelService, LogEntry, type LogInput, LogOrigin, LogSeverity, ReelSchemaGenerator } from 'reel';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { databaseOptions } from '../src/database/options.js';
 import { createDatabase, type TestDatabase } from './postgres.js';
 import { openTrail, type Trail } from './trail.js';
 
@@ -15,6 +16,7 @@ const hostOrm = (clientUrl: string, more: Partial<Options> = {}) =>
   MikroORM.init({
     clientUrl,
     entities: [LogEntry, Invoice],
+    extensions: [ReelSchemaGenerator],
     driverOptions: { options: '-c timezone=Asia/Kolkata' },
     logger: () => {},
     ...more,
@@ -224,5 +226,83 @@ describe('instants', () => {
     await expect(read('-c datestyle=German')).rejects.toThrow(
       'occurredAt: expected a timestamptz in DateStyle ISO',
     );
+  });
+});
+
+describe('the schema generator', () => {
+  const OWN_TABLE = 'create table "invoice" ("id" uuid not null, "amount" int not null, primary key ("id"));';
+  let own: TestDatabase;
+  beforeAll(async () => {
+    own = await createDatabase();
+  });
+  afterAll(() => own?.drop());
+
+  const withOrm = async <T>(options: Partial<Options>, work: (orm: MikroORM) => Promise<T>): Promise<T> => {
+    const orm = await MikroORM.init({ logger: () => {}, ...options } as Options);
+    try {
+      return await work(orm as MikroORM);
+    } finally {
+      await orm.close(true);
+    }
+  };
+
+  /** Everything of Reel's that the catalogs know. */
+  const catalogs = () =>
+    own.query(`
+      select 'relation' as kind, c.oid::regclass::text as name, concat_ws(' ', c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relispartition) as what
+        from pg_class c where c.relnamespace = 'public'::regnamespace and c.relname like 'reel%'
+      union all select 'constraint', conname, pg_get_constraintdef(oid) from pg_constraint where connamespace = 'public'::regnamespace and conrelid::regclass::text like 'reel%'
+      union all select 'index', indexname, indexdef from pg_indexes where tablename like 'reel%'
+      union all select 'policy', tablename || ' ' || policyname, concat_ws(' ', roles, cmd, qual, with_check) from pg_policies
+      union all select 'function', proname, pg_get_functiondef(oid) from pg_proc where pronamespace = 'public'::regnamespace
+      order by 1, 2, 3`);
+
+  test('has nothing to do after reel migrate', () =>
+    withOrm(databaseOptions(own.ownerUrl, { max: 2 }), async (orm) => {
+      expect(await orm.schema.getUpdateSchemaSQL()).toBe('');
+      expect(await orm.schema.getUpdateSchemaSQL({ safe: false, dropTables: true })).toBe('');
+      expect(await orm.schema.getUpdateSchemaSQL({ safe: true })).toBe('');
+      expect(await orm.schema.getUpdateSchemaMigrationSQL()).toEqual({ up: '', down: '' });
+      expect(await orm.schema.getCreateSchemaSQL()).toBe('');
+      expect(await orm.schema.getDropSchemaSQL({ dropMigrationsTable: true })).toBe('');
+    }));
+
+  test("would take Reel's tables apart without ReelSchemaGenerator", () =>
+    withOrm({ clientUrl: own.ownerUrl, entities: [LogEntry] }, async (orm) => {
+      expect(await orm.schema.getUpdateSchemaSQL()).toMatch(
+        /drop table if exists "reel_log_tiles"[\s\S]+disable row level security[\s\S]+drop function if exists "reel_ensure_month"/,
+      );
+    }));
+
+  test("manages a host's own tables and nothing of Reel's", async () => {
+    const before = await catalogs();
+    expect(before.length).toBeGreaterThan(100);
+    const options = {
+      clientUrl: own.ownerUrl,
+      entities: [LogEntry, Invoice],
+      extensions: [ReelSchemaGenerator],
+    };
+    await withOrm(options, async (orm) => {
+      const bare = { wrap: false };
+      expect((await orm.schema.getCreateSchemaSQL(bare)).trim()).toBe(OWN_TABLE);
+      expect((await orm.schema.getUpdateSchemaSQL(bare)).trim()).toBe(OWN_TABLE);
+      await own.query('create table old_invoice (id uuid)');
+      await own.query('create function old_total() returns integer language sql as $$ select 1 $$');
+      const { up, down } = await orm.schema.getUpdateSchemaMigrationSQL(bare);
+      expect(up.split('\n').filter(Boolean)).toEqual([
+        OWN_TABLE,
+        'drop table if exists "old_invoice" cascade;',
+        'drop function if exists "old_total"();',
+      ]);
+      expect(down).not.toMatch(/reel/i);
+      await orm.schema.update();
+      expect(await orm.schema.getUpdateSchemaSQL()).toBe('');
+      await orm.schema.clear();
+      expect((await orm.schema.getDropSchemaSQL(bare)).trim()).toBe(
+        'drop table if exists "invoice" cascade;',
+      );
+      await orm.schema.drop();
+    });
+    expect(await catalogs()).toEqual(before);
   });
 });
