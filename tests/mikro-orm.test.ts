@@ -1,4 +1,8 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { defineEntity, MikroORM, type Options, p, ValidationError } from '@mikro-orm/postgresql';
 import { getReelService, LogEntry, type LogInput, LogOrigin, LogSeverity, ReelSchemaGenerator } from 'reel';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -304,5 +308,66 @@ describe('the schema generator', () => {
       await orm.schema.drop();
     });
     expect(await catalogs()).toEqual(before);
+  });
+});
+
+describe("MikroORM's command line in a fresh clone", { timeout: 60_000 }, () => {
+  const root = resolve(import.meta.dirname, '..');
+  let own: TestDatabase;
+  let clone: string;
+  beforeAll(async () => {
+    own = await createDatabase();
+    clone = await mkdtemp(join(tmpdir(), 'reel-clone-'));
+    for (const name of ['src', 'package.json', 'tsconfig.json', 'mikro-orm.config.ts'])
+      await cp(join(root, name), join(clone, name), { recursive: true });
+    await symlink(join(root, 'node_modules'), join(clone, 'node_modules'));
+  });
+  afterAll(async () => {
+    await rm(clone, { recursive: true, force: true });
+    await own?.drop();
+  });
+
+  const mikroOrm = (command: string, settings: Record<string, string>) => {
+    const others = Object.entries(process.env).filter(([name]) => !/^(REEL|MIKRO|npm|VITEST)/.test(name));
+    const env = { ...Object.fromEntries(others), NODE_ENV: '', ...settings };
+    return new Promise<{ code: number; stdout: string; stderr: string }>((done) =>
+      execFile('npx', ['mikro-orm', command], { cwd: clone, env }, (error, stdout, stderr) =>
+        done({ code: error ? Number(error.code) : 0, stdout, stderr }),
+      ),
+    );
+  };
+
+  test('lists what is applied, finds nothing pending and no change to make', async () => {
+    const settings = { REEL_MIGRATE_URL: own.ownerUrl };
+    const [pending, list, check] = await Promise.all([
+      mikroOrm('migration:pending', settings),
+      mikroOrm('migration:list', settings),
+      mikroOrm('migration:check', settings),
+    ]);
+    expect(pending).toEqual({ code: 0, stdout: 'No pending migrations\n', stderr: '' });
+    expect([list.code, list.stdout.match(/Migration\w+/g)]).toEqual([
+      0,
+      (await own.query('select name from reel_migrations order by name')).map(({ name }) => name),
+    ]);
+    expect([check.code, check.stdout]).toEqual([0, expect.stringContaining('No changes required')]);
+  });
+
+  test('names a migration that is missing', async () => {
+    const missing = await createDatabase();
+    try {
+      await missing.query(`delete from reel_migrations where name = 'Migration20261124000003_kept'`);
+      const { code, stdout } = await mikroOrm('migration:pending', { REEL_MIGRATE_URL: missing.ownerUrl });
+      expect([code, stdout.match(/Migration\w+/g)]).toEqual([0, ['Migration20261124000003_kept']]);
+    } finally {
+      await missing.drop();
+    }
+  });
+
+  test('says what is wrong where there is no database', async () => {
+    const none = await mikroOrm('migration:pending', { REEL_DATA_DIR: join(clone, 'none') });
+    expect([none.code, none.stderr]).toEqual([
+      1,
+      expect.stringContaining("REEL_MIGRATE_URL: expected the owner's connection, got nothing"),
+    ]);
   });
 });
