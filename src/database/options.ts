@@ -5,6 +5,7 @@ import { Migration20261124000000_trail } from './migrations/Migration20261124000
 import { Migration20261124000001_seal } from './migrations/Migration20261124000001_seal.js';
 import { Migration20261124000002_retention } from './migrations/Migration20261124000002_retention.js';
 import { Migration20261124000003_kept } from './migrations/Migration20261124000003_kept.js';
+import { ReelSchemaGenerator } from './schema-generator.js';
 import { sessionOf, splitUrl } from './session.js';
 
 const CLASSES: Record<MigrationName, Constructor<Migration>> = {
@@ -34,7 +35,7 @@ export function databaseOptions(
     clientUrl,
     ...(schema ? { schema } : {}),
     entities,
-    extensions: [Migrator],
+    extensions: [Migrator, ReelSchemaGenerator],
     pool: { min: 0, max: pool.max, idleTimeoutMillis: 30_000 },
     driverOptions: session,
     // Reads have connections of their own, so that slow ones never keep a write waiting.

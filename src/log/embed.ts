@@ -19,6 +19,9 @@ export function getReelService(em: EntityManager): ReelService {
   return new ReelService(writer);
 }
 
+/** Reads entries back through a host's EntityManager, in its transaction where it is in one. */
+export const getLogReader = (em: EntityManager): LogReader => new LogReader(new HostDatabase(em));
+
 function writerOf(em: EntityManager): Writer {
   const transaction = em.getTransactionContext<object>();
   const place = transaction ?? em.getConnection('write');

@@ -24,9 +24,12 @@ interface Traits {
   readonly rest?: boolean;
 }
 
+/** What the entity calls a field. */
+export type FieldName = keyof LogEntry & string;
+
 /** One field of an entry, as everything that repeats an entry's fields needs it. */
 export interface Field {
-  readonly name: keyof LogEntry;
+  readonly name: FieldName;
   /** Its column, and its name over REST and in files: the name in snake_case. */
   readonly column: string;
   readonly kind: Kind<unknown>;
@@ -51,7 +54,7 @@ export const camel = (name: string): string =>
   name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 /** Describes one field; `kind` is of the field's own type, so that no cast makes a row an entry. */
-export function field<K extends keyof LogEntry>(name: K, kind: Kind<LogEntry[K]>, traits: Traits): Field {
+export function field<K extends FieldName>(name: K, kind: Kind<LogEntry[K]>, traits: Traits): Field {
   const column = snake(name);
   return {
     name,

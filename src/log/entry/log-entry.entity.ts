@@ -1,6 +1,8 @@
 import 'reflect-metadata';
+import { BigIntType, type FormulaCallback, PrimaryKeyProp } from '@mikro-orm/core';
 import { Entity, PrimaryKey, Property } from '@mikro-orm/decorators/legacy';
 import { Field, ObjectType, registerEnumType } from 'type-graphql';
+import { AddressType, InstantType, OriginType, SeverityType } from './column-types.js';
 import { LogOrigin } from './origin.js';
 import { Count, DateTime, JSONObject, UUID } from './scalars.js';
 import { LogSeverity } from './severity.js';
@@ -11,13 +13,24 @@ registerEnumType(LogOrigin, {
   description: "How an entry came in: written by a module, or reported by a signed-in person's browser.",
 });
 
+/** MikroORM names the default schema too where it is not in the search path; every other table of Reel's is found by that path. */
+const sequenceOf: FormulaCallback<LogEntry> = (columns, { schema }) => {
+  const table = schema && schema !== 'public' ? `"${schema}".reel_log_sequence` : 'reel_log_sequence';
+  return `(select seq from ${table}
+    where reel_log_sequence.tenant_id = ${columns.tenantId} and reel_log_sequence.entry_id = ${columns.id})`;
+};
+
 /**
  * One row of reel_log_entries and GraphQL's LogEntry. Times are text in the wire's form (`2026-01-05T10:00:00.123456Z`),
- * since a Date would lose the microseconds; severity and origin are stored as smallint and named when read.
+ * since a Date would lose the microseconds; severity and origin are stored as smallint and named when read. A host may
+ * list it among the entities of its own ORM to read entries (with ReelSchemaGenerator); only ReelService writes them,
+ * and a flush leaves them alone.
  */
-@Entity({ tableName: 'reel_log_entries' })
+@Entity({ tableName: 'reel_log_entries', readonly: true })
 @ObjectType({ description: 'One entry of the audit trail. Entries never change.', simpleResolvers: true })
 export class LogEntry {
+  [PrimaryKeyProp]?: ['id', 'tenantId'];
+
   @PrimaryKey({ type: 'uuid' })
   @Field(() => UUID)
   id!: string;
@@ -30,11 +43,11 @@ export class LogEntry {
   @Field(() => String)
   action!: string;
 
-  @Property({ type: 'smallint' })
+  @Property({ type: SeverityType })
   @Field(() => LogSeverity)
   severity!: LogSeverity;
 
-  @Property({ type: 'smallint' })
+  @Property({ type: OriginType })
   @Field(() => LogOrigin)
   origin!: LogOrigin;
 
@@ -77,7 +90,7 @@ export class LogEntry {
   @Field(() => JSONObject, { nullable: true })
   data!: Record<string, unknown> | null;
 
-  @Property({ type: 'inet', nullable: true })
+  @Property({ type: AddressType, nullable: true })
   @Field(() => String, { nullable: true })
   ipAddress!: string | null;
 
@@ -89,18 +102,18 @@ export class LogEntry {
   @Field(() => UUID, { nullable: true })
   requestId!: string | null;
 
-  @Property({ columnType: 'timestamptz', type: 'string' })
+  @Property({ type: InstantType })
   @Field(() => DateTime, {
     description: 'When it happened, as the module says; equals createdAt where the module says nothing.',
   })
   occurredAt!: string;
 
-  @Property({ columnType: 'timestamptz', type: 'string' })
+  @Property({ type: InstantType })
   @Field(() => DateTime, { description: 'When Reel stored it.' })
   createdAt!: string;
 
   /** Kept in reel_log_sequence, since an entry's row is never written again. */
-  @Property({ type: 'bigint', persist: false, nullable: true })
+  @Property({ type: new BigIntType('number'), formula: sequenceOf, nullable: true })
   @Field(() => Count, {
     nullable: true,
     description:
@@ -108,19 +121,22 @@ export class LogEntry {
   })
   sequence!: number | null;
 
-  @Property({ columnType: 'timestamptz', type: 'string', nullable: true })
+  @Property({ type: InstantType, nullable: true })
   @Field(() => DateTime, {
     nullable: true,
     description: "Set when the entry's identity fields and data were erased; every proof still holds.",
   })
   erasedAt!: string | null;
 
-  /** 16 random bytes before the identity fields in their digest; null once erased. Never shown but in a proof. */
-  @Property({ type: 'blob', nullable: true, lazy: true })
+  /**
+   * 16 random bytes before the identity fields in their digest; null once erased. Never shown but in a proof. This and
+   * the three below are there only where they were asked for: `populate: ['identitySalt']`.
+   */
+  @Property({ type: 'blob', nullable: true, lazy: true, hidden: true })
   identitySalt?: Buffer | null;
 
   /** 16 random bytes before data in its digest; null where there is no data or once erased. */
-  @Property({ type: 'blob', nullable: true, lazy: true })
+  @Property({ type: 'blob', nullable: true, lazy: true, hidden: true })
   dataSalt?: Buffer | null;
 
   /** SHA-256 of the identity fields as the leaf holds it. */

@@ -1,10 +1,10 @@
-import { FIELDS, type Field } from './fields.js';
+import { FIELDS, type Field, type FieldName } from './fields.js';
 import type { LogEntry } from './log-entry.entity.js';
 import { whole } from './row.js';
 
 /** A field of an entry under the name that files give it. */
 export interface ExportColumn {
-  readonly field: keyof LogEntry;
+  readonly field: FieldName;
   readonly name: string;
 }
 
