@@ -80,7 +80,7 @@ describe('what a host bundles', () => {
 });
 
 test('the public types are what they were', async () => {
-  const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
+  const tsc = fileURLToPath(new URL('../node_modules/@typescript/native/bin/tsc', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [
     tsc,
     '--noEmit',

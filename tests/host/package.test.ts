@@ -165,7 +165,7 @@ describe('a host that ./deploy.sh --be-target installed it in', { timeout: 90_00
         !existsSync(join(host, 'node_modules', name))
       )
         symlinkSync(join(checkout.root, 'node_modules', name), join(host, 'node_modules', name));
-    const tsc = join(checkout.root, 'node_modules/typescript/bin/tsc');
+    const tsc = join(checkout.root, 'node_modules/@typescript/native/bin/tsc');
     const { stdout: faults } = await run(process.execPath, [tsc, '-p', host]).catch(
       (error: { stdout: string }) => error,
     );
