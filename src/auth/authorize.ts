@@ -2,7 +2,7 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { forbidden, ReelError, tooManyRequests, unauthenticated } from '../errors.js';
 import { EXPORT, VIEW } from './actions.js';
 import type { Caller } from './caller.js';
-import type { ModuleCredential, PersonCredential } from './credential.js';
+import { type ModuleCredential, namedBy, type PersonCredential } from './credential.js';
 import type { Grant, MentorScope } from './grant.js';
 import type { Asker, MentorPort } from './mentor.js';
 import type { Author, Scope } from './scope.js';
@@ -83,10 +83,11 @@ export class Authorizer {
     const stranger = () => forbidden('You do not belong to this tenant');
     const { person, tenantId, grants, member } = await this.#place(caller, credential, stranger);
     await this.#countEntry(person);
-    const { id, email, name } = person;
+    const { id: subject, name } = person;
     const whole = member || grants.some((grant) => grant.scope === 'ACCOUNT');
     const clients = whole ? null : clientsOf(grants);
-    return { kind: 'person', id, email, name, tenantId, clients, ip: caller.ip, agent: caller.agent };
+    const { ip, agent, requestId } = caller;
+    return { kind: 'person', subject, ...namedBy(person), name, tenantId, clients, ip, agent, requestId };
   }
 
   /** A module's credential. Errors: UNAUTHENTICATED, FORBIDDEN for a person. */

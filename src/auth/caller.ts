@@ -1,4 +1,4 @@
-import type { Credential } from './credential.js';
+import { type Credential, namedBy } from './credential.js';
 import type { Reader } from './scope.js';
 
 /** Where a call comes from. */
@@ -24,8 +24,7 @@ export interface Caller {
 export const readerOf = ({ credential, ip, agent, requestId }: Caller): Reader => {
   const person = credential?.kind === 'person' ? credential : null;
   return {
-    id: person?.id ?? null,
-    email: person?.email ?? null,
+    ...(person ? namedBy(person) : { id: null, email: null }),
     name: person?.name ?? null,
     ip,
     agent,

@@ -1,6 +1,7 @@
 import type { JWTPayload } from 'jose';
 import { z } from 'zod';
 import { unauthenticated } from '../errors.js';
+import { isEmailAddress, parseUuid } from '../log/values.js';
 import { type Grant, grantShape, uuid } from './grant.js';
 
 /** A module's credential; `module` is its name, or `*` for a gateway that writes for several. */
@@ -29,6 +30,21 @@ export type Credential = ModuleCredential | PersonCredential;
 
 const isPlainText = (text: string): boolean => text.isWellFormed() && !/\p{Cc}/u.test(text);
 
+/** Who a person is in an entry: a `sub` that is an e-mail address is that, not an id, since ids are sealed and stay. */
+export const namedBy = ({
+  id,
+  email,
+}: PersonCredential): Pick<PersonCredential, 'email'> & { id: string | null } =>
+  isEmailAddress(id) ? { id: null, email: id } : { id, email };
+
+/** A subject is any text that an entry can keep. */
+const subject = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine(isPlainText)
+  .transform((text) => parseUuid(text) ?? text);
+
 /** What cannot be stored with an entry later is refused here. */
 const claimText = (max: number) =>
   z
@@ -54,7 +70,7 @@ const wellFormed = <T>(shape: z.ZodType<T>) =>
     );
 
 const personClaims = z.object({
-  sub: uuid,
+  sub: subject,
   email: claimText(320),
   name: claimText(255),
   grants: wellFormed(grantShape),

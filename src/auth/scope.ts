@@ -15,7 +15,10 @@ export type Author =
     }
   | {
       readonly kind: 'person';
-      readonly id: string;
+      /** The credential's `sub`, by which their idempotency keys are told apart. */
+      readonly subject: string;
+      /** The same, or null where it is an e-mail address. */
+      readonly id: string | null;
       readonly email: string | null;
       readonly name: string | null;
       readonly tenantId: string;
@@ -23,6 +26,8 @@ export type Author =
       readonly clients: readonly string[] | null;
       readonly ip: string | null;
       readonly agent: string | null;
+      /** The request's own, for an entry that names none. */
+      readonly requestId: string | null;
     };
 
 /** Who looks: what Reel writes of a person where reads are recorded. */

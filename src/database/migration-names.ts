@@ -4,6 +4,7 @@ export const MIGRATION_NAMES = [
   'Migration20261124000001_seal',
   'Migration20261124000002_retention',
   'Migration20261124000003_kept',
+  'Migration20261129000000_records',
 ] as const;
 
 export type MigrationName = (typeof MIGRATION_NAMES)[number];

@@ -5,6 +5,7 @@ import { Migration20261124000000_trail } from './migrations/Migration20261124000
 import { Migration20261124000001_seal } from './migrations/Migration20261124000001_seal.js';
 import { Migration20261124000002_retention } from './migrations/Migration20261124000002_retention.js';
 import { Migration20261124000003_kept } from './migrations/Migration20261124000003_kept.js';
+import { Migration20261129000000_records } from './migrations/Migration20261129000000_records.js';
 import { ReelSchemaGenerator } from './schema-generator.js';
 import { sessionOf, splitUrl } from './session.js';
 
@@ -13,6 +14,7 @@ const CLASSES: Record<MigrationName, Constructor<Migration>> = {
   Migration20261124000001_seal,
   Migration20261124000002_retention,
   Migration20261124000003_kept,
+  Migration20261129000000_records,
 };
 
 export interface PoolBounds {

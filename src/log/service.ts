@@ -1,9 +1,10 @@
 import type { Author } from '../auth/scope.js';
 import { badInput } from '../errors.js';
-import { checkInput, checkInputs, OWN_MODULE } from './entry/check-entry.js';
+import { checkInput, checkInputs } from './entry/check-entry.js';
 import type { CreateLogInput } from './entry/create-log-input.js';
 import { Identifier } from './entry/identifier.js';
 import type { LogEntry } from './entry/log-entry.entity.js';
+import { OWN_MODULE } from './entry/module-name.js';
 import { prepareEntry } from './write/prepare.js';
 import type { Writer } from './write/writer.js';
 

@@ -43,3 +43,11 @@ export const hasControl = (text: string): boolean => /\p{Cc}/u.test(text);
 
 /** What PostgreSQL cannot keep as it is: NUL, and surrogates without their half. */
 export const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
+
+/** Whether a whole text has the form `[^\s@]+@[^\s@]+\.[^\s@]+`; by hand, since the expression takes quadratic time. */
+export function isEmailAddress(text: string): boolean {
+  const at = text.indexOf('@');
+  if (at < 1 || text.indexOf('@', at + 1) >= 0 || /\s/.test(text)) return false;
+  const dot = text.indexOf('.', at + 2);
+  return dot >= 0 && text.length > dot + 1;
+}

@@ -2,11 +2,11 @@ import type { FastifyRequest } from 'fastify';
 import type { Author } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
 import { parseJson } from '../http/json.js';
-import { checkInput } from '../log/entry/check-entry.js';
+import { checkInput, INPUT_NAMES } from '../log/entry/check-entry.js';
 import type { CreateLogInput } from '../log/entry/create-log-input.js';
-import { camel } from '../log/entry/fields.js';
+import { camel, snake } from '../log/entry/fields.js';
 import { type ExportLogsInput, LogExportFormat } from '../log/export/export-logs-input.js';
-import { Fields, isObject, show } from './fields.js';
+import { Fields, isObject, show, unknownName } from './fields.js';
 import { readFilterFields } from './list-query.js';
 
 /** The body as a JSON object; every fault of it is kept, and null answered. */
@@ -27,23 +27,8 @@ export function readBody(request: FastifyRequest, faults: Fault[]): Record<strin
   return isObject(body) ? body : fault('model_attributes_type', 'Input should be a valid dictionary', body);
 }
 
-/** What a create body may say; everything else in it is ignored. */
-const CREATE_FIELDS = [
-  'module',
-  'action',
-  'severity',
-  'resource_type',
-  'resource_id',
-  'data',
-  'actor_id',
-  'actor_email',
-  'actor_name',
-  'tenant_id',
-  'client_id',
-  'ip_address',
-  'user_agent',
-  'request_id',
-] as const;
+/** What a create body may say; the idempotency key is a header. */
+const CREATE_FIELDS: readonly string[] = INPUT_NAMES.filter((name) => name !== 'idempotencyKey').map(snake);
 /** A person's are taken from the credential and the connection; what the body says of them is ignored. */
 const NOT_A_PERSONS: ReadonlySet<string> = new Set(['actor_email', 'actor_name', 'ip_address', 'user_agent']);
 
@@ -55,9 +40,9 @@ export function readCreateInput(
 ): CreateLogInput {
   const body = readBody(request, faults) ?? {};
   const input: Record<string, unknown> = {};
-  for (const name of CREATE_FIELDS) {
-    if (author?.kind !== 'module' && NOT_A_PERSONS.has(name)) continue;
-    if (Object.hasOwn(body, name)) input[camel(name)] = body[name];
+  for (const [name, value] of Object.entries(body)) {
+    if (!CREATE_FIELDS.includes(name)) faults.push(unknownName(['body'], name, CREATE_FIELDS));
+    else if (author?.kind === 'module' || !NOT_A_PERSONS.has(name)) input[camel(name)] = value;
   }
   const key = request.headers['idempotency-key'];
   if (key !== undefined) input.idempotencyKey = String(key);

@@ -1,4 +1,5 @@
 import type { Fault } from '../errors.js';
+import { nearest } from '../log/entry/nearest.js';
 import { isStorable, parseInstant, parseUuid } from '../log/values.js';
 
 /** The text and JSON fields of one place of a request, read one by one; every fault is kept, none is thrown. */
@@ -92,6 +93,17 @@ export class Fields {
     if (value === undefined) return undefined;
     return isObject(value) ? value : this.fault(name, 'dict_type', 'Input should be a valid dictionary');
   }
+}
+
+/** What is not known would widen a filter, or be lost from an entry that can never be corrected. */
+export function unknownName(place: readonly string[], name: string, known: readonly string[]): Fault {
+  const shown = cut(name);
+  return {
+    type: 'extra_forbidden',
+    loc: [...place, shown],
+    msg: `Extra inputs are not permitted: ${shown}; did you mean ${nearest(name, known)}?`,
+    input: null,
+  };
 }
 
 export const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -55,7 +55,7 @@ async function send(url: string, secrets: Secrets, { author, input }: SampleEntr
   const token =
     author.kind === 'person'
       ? await issuePersonToken(secrets.jwtSecret, {
-          id: author.id,
+          id: author.subject,
           email: author.email ?? '',
           ...(author.name === null ? {} : { name: author.name }),
           tenants: [input.tenantId],

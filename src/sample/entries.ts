@@ -125,6 +125,7 @@ function perform(random: SeededRandom, scene: Scene, act: SampleAct): Omit<Sampl
       input: said,
       author: {
         kind: 'person',
+        subject: actor.id,
         id: actor.id,
         email: actor.email,
         name: actor.name,
@@ -132,6 +133,7 @@ function perform(random: SeededRandom, scene: Scene, act: SampleAct): Omit<Sampl
         clients: null,
         ip: actor.ipAddress,
         agent: actor.userAgent,
+        requestId,
       },
     };
   const by = {

@@ -1,8 +1,10 @@
 import { type Platform, type TransformContext, Type, ValidationError } from '@mikro-orm/core';
 import { parseInstant } from '../values.js';
+import { ACTOR_TYPES, type ActorType } from './actor-type.js';
 import { instant } from './instant.js';
 import { parseAddress } from './ip-address.js';
 import { type LogOrigin, ORIGINS } from './origin.js';
+import { type LogOutcome, OUTCOMES } from './outcome.js';
 import { type LogSeverity, SEVERITIES } from './severity.js';
 
 /**
@@ -67,6 +69,33 @@ export class SeverityType extends NameType<LogSeverity> {
 
 export class OriginType extends NameType<LogOrigin> {
   protected readonly names = ORIGINS;
+}
+
+export class OutcomeType extends NameType<LogOutcome> {
+  protected readonly names = OUTCOMES;
+}
+
+export class ActorTypeType extends NameType<ActorType> {
+  protected readonly names = ACTOR_TYPES;
+}
+
+/** A list of texts; an empty one is stored as null. */
+export class ListType extends ColumnType<string[], string[]> {
+  protected read(stored: string[]): string[] {
+    return stored;
+  }
+
+  protected write(value: string[]): string[] {
+    return value;
+  }
+
+  override convertToJSValue(stored: string[] | null): string[] {
+    return stored ?? [];
+  }
+
+  override getColumnType(): string {
+    return 'text[]';
+  }
 }
 
 /** A timestamptz as text in UTC with six digits of a second: `2026-01-05T10:00:00.123456Z`. */

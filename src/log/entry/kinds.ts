@@ -2,8 +2,16 @@ import { instant } from './instant.js';
 
 /** How a value is stored in PostgreSQL and read back; `T` is how an entry shows it. */
 export interface Kind<T> {
-  /** As format_type of pg_catalog names it. */
-  readonly type: 'uuid' | 'text' | 'smallint' | 'bigint' | 'inet' | 'jsonb' | 'timestamp with time zone';
+  /** As data_type of information_schema.columns names it. */
+  readonly type:
+    | 'uuid'
+    | 'text'
+    | 'smallint'
+    | 'bigint'
+    | 'inet'
+    | 'jsonb'
+    | 'timestamp with time zone'
+    | 'ARRAY';
   readonly nullable: boolean;
   /** Names of a closed list, whose index is stored. */
   readonly names: readonly string[] | null;
@@ -12,6 +20,8 @@ export interface Kind<T> {
   /** The driver's value. Errors: TypeError that names the column. */
   read(value: unknown, column: string): T;
   store(value: T): unknown;
+  /** The value as a leaf has it. */
+  seal(value: unknown): unknown;
   /** Whether a JSON value is one. */
   accepts(value: unknown): value is T;
 }
@@ -29,6 +39,7 @@ function kind<T>({ expected, ...described }: Described<T>): Kind<T> {
       throw mismatch(column, expected, value);
     },
     store: (value) => value,
+    seal: (value) => value,
     ...described,
   };
 }
@@ -98,6 +109,19 @@ export const storedAs = {
       if (!isObject(parsed)) throw mismatch(column, 'a JSON object', value);
       return parsed;
     },
+  }),
+  /** A list of texts, sorted; null where it is empty, in the column and in the leaf. */
+  list: kind<string[]>({
+    type: 'ARRAY',
+    expected: 'a list of texts',
+    accepts: (value): value is string[] => Array.isArray(value) && value.every(isText),
+    read: (value, column) => {
+      if (value === null) return [];
+      if (Array.isArray(value) && value.every(isText)) return value;
+      throw mismatch(column, 'a list of texts', value);
+    },
+    store: (list) => (list.length === 0 ? null : list),
+    seal: (list) => (Array.isArray(list) && list.length === 0 ? null : list),
   }),
   /** A bigint of at most 2^53 - 1, which the driver reads as text. */
   sequence: kind<number>({

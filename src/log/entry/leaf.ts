@@ -92,7 +92,7 @@ export class LeafVersion {
   hashIdentity(salt: Uint8Array, entry: LeafValues): string {
     const { members, parts } = this.identity;
     let text = '';
-    for (let at = 0; at < members.length; at += 1) text += parts[at]! + quote(entry[members[at]!.name]);
+    for (let at = 0; at < members.length; at += 1) text += parts[at]! + quote(sealed(members[at]!, entry));
     return sha256(salt, text + parts[members.length]!);
   }
 
@@ -107,15 +107,22 @@ export class LeafVersion {
     let text = '';
     for (let at = 0; at < members.length; at += 1) {
       const member = members[at]!;
-      const value = member === 'identity' ? identity : member === 'data' ? data : entry[member.name];
+      const value = member === 'identity' ? identity : member === 'data' ? data : sealed(member, entry);
       text += parts[at]! + quote(value);
     }
     return text + parts[members.length]!;
   }
 }
 
+const sealed = ({ name, kind }: Field, entry: LeafValues): unknown => kind.seal(entry[name]);
+
+/** Every version that there are entries of. */
+export const LEAF_VERSIONS: ReadonlyMap<number, LeafVersion> = new Map(
+  [1, 2].map((version) => [version, new LeafVersion(version)]),
+);
+
 /** The version that entries are sealed under now. */
-export const LEAF = new LeafVersion(1);
+export const LEAF = new LeafVersion(2);
 
 export function newSalts(): Salts {
   const random = randomBytes(32);

@@ -14,10 +14,10 @@ const restFields = (fields: readonly Field[]): Field[] => fields.filter(({ rest 
 export const entryNames = (fields: readonly Field[] = FIELDS): string[] =>
   restFields(fields).map(({ column }) => column);
 
-/** Header and keys of exported files, in order; data stands there only where it is asked for. */
-export const exportColumns = (fields: readonly Field[] = FIELDS): ExportColumn[] =>
+/** Header and keys of exported files, in order: the first edition's, or all; data stands there only where it is asked for. */
+export const exportColumns = (allFields = false, fields: readonly Field[] = FIELDS): ExportColumn[] =>
   fields
-    .filter((field) => field.export !== null)
+    .filter((field) => field.export !== null && (allFields || field.standard))
     .sort((a, b) => a.export! - b.export!)
     .map(({ name, column }) => ({ field: name, name: column }));
 

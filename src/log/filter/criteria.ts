@@ -101,6 +101,11 @@ interface Reading {
 const identical = (value: string): Match => ({ is: value });
 const text = (value: string, name: ConditionName): Match => ({ is: checkText(name, value, MAX_TEXT) });
 
+/** A UUID is kept, and found, in lower case. */
+const id = (value: string, name: ConditionName): Match => ({
+  is: parseUuid(value) ?? checkText(name, value, MAX_TEXT),
+});
+
 /** How LogFilter's conditions are read, in the order in which they are checked. */
 const READINGS: Readonly<Record<ConditionName, Reading>> = {
   modules: { field: 'module', match: text },
@@ -110,18 +115,15 @@ const READINGS: Readonly<Record<ConditionName, Reading>> = {
   severities: { field: 'severity', match: identical },
   minSeverity: { field: 'severity', match: (severity) => ({ atLeast: severity }) },
   origin: { field: 'origin', match: identical },
-  actorIds: { field: 'actorId', match: identical },
+  actorIds: { field: 'actorId', match: id },
   actorEmail: {
     field: 'actorEmail',
     match: (email, name) => ({ is: foldEmail(checkText(name, email, MAX_TEXT)) }),
   },
   resourceType: { field: 'resourceType', match: text },
-  resourceId: {
-    field: 'resourceId',
-    match: (id, name) => ({ is: parseUuid(id) ?? checkText(name, id, MAX_TEXT) }),
-  },
+  resourceId: { field: 'resourceId', match: id },
   clientId: { field: 'clientId', match: identical },
-  requestId: { field: 'requestId', match: identical },
+  requestId: { field: 'requestId', match: id },
   ipAddress: { field: 'ipAddress', match: addresses },
   search: {
     field: 'search',

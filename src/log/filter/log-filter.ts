@@ -42,7 +42,7 @@ export class LogFilter {
   @Field(() => LogOrigin, { nullable: true })
   origin?: LogOrigin | null;
 
-  @Field(() => [UUID], { nullable: true })
+  @Field(() => [String], { nullable: true })
   actorIds?: string[] | null;
 
   @Field(() => String, { nullable: true, description: 'Case does not matter.' })
@@ -57,7 +57,7 @@ export class LogFilter {
   @Field(() => UUID, { nullable: true })
   clientId?: string | null;
 
-  @Field(() => UUID, { nullable: true })
+  @Field(() => String, { nullable: true })
   requestId?: string | null;
 
   @Field(() => String, { nullable: true, description: 'An address or a CIDR block.' })

@@ -112,7 +112,7 @@ export class LogReader {
     most: number,
   ): Promise<Map<string, LogEntry[]>> {
     const found = sql`
-      select e.* from unnest(${requestIds}::uuid[]) wanted
+      select e.* from unnest(${requestIds}::text[]) wanted
       cross join lateral (
         select ${COLUMNS} from reel_log_entries
         where ${whereInScope(scope)} and request_id = wanted order by id limit ${most}

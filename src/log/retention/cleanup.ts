@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Run } from '../../database/run.js';
-import { OWN_MODULE } from '../entry/check-entry.js';
+import { OWN_MODULE } from '../entry/module-name.js';
 import { idFloor } from '../filter/where.js';
 import { isHeld, lockRetention } from './hold.js';
 import { OWN_ACTIONS } from './own-actions.js';

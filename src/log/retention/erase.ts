@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Run } from '../../database/run.js';
-import { OWN_MODULE } from '../entry/check-entry.js';
 import { personalColumns } from '../entry/fields.js';
+import { OWN_MODULE } from '../entry/module-name.js';
 import { KEY_DIGEST } from '../write/key-digest.js';
 import { isHeld, lockRetention } from './hold.js';
 import { OWN_ACTIONS } from './own-actions.js';
@@ -47,7 +47,7 @@ const isOwnAccount = (entry: RawBuilder<unknown>) => sql<boolean>`
 
 const matches = (entry: RawBuilder<unknown>, tenantId: string, of: ErasureOf) => {
   const which =
-    'actorId' in of ? sql`${entry}.actor_id = ${of.actorId}::uuid` : sql`${entry}.id = ${of.entryId}::uuid`;
+    'actorId' in of ? sql`${entry}.actor_id = ${of.actorId}` : sql`${entry}.id = ${of.entryId}::uuid`;
   return sql<boolean>`${entry}.tenant_id = ${tenantId}::uuid and ${which}`;
 };
 
@@ -111,7 +111,7 @@ async function countLeft(run: Run, { tenantId, of }: Erasure): Promise<Omit<Eras
   const onBehalf =
     'actorId' in of
       ? sql`(select count(*) from reel_log_entries e where e.tenant_id = ${tenantId}::uuid
-          and e.on_behalf_of_id = ${of.actorId}::uuid and e.actor_id is distinct from ${of.actorId}::uuid and e.erased_at is null)`
+          and e.on_behalf_of_id = ${of.actorId} and e.actor_id is distinct from ${of.actorId}::text and e.erased_at is null)`
       : sql`0`;
   const [row] = await run<{
     erased_before: string;

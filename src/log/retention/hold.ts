@@ -55,7 +55,7 @@ export async function addHold(database: OwnerDatabase, account: Account, terms: 
     });
     await run(sql`
       insert into reel_log_holds (tenant_id, id, reason, from_at, to_at, actor_id, created_at)
-      values (${tenantId}::uuid, ${id}::uuid, ${reason}, ${from}::timestamptz, ${to}::timestamptz, ${actorId}::uuid, ${at}::timestamptz)`);
+      values (${tenantId}::uuid, ${id}::uuid, ${reason}, ${from}::timestamptz, ${to}::timestamptz, ${actorId}, ${at}::timestamptz)`);
     return { id, ...terms, createdAt: at, releasedAt: null };
   });
 }

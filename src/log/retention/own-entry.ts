@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
 import { v7 } from 'uuid';
 import type { Run } from '../../database/run.js';
-import { checkInput, OWN_MODULE } from '../entry/check-entry.js';
+import { checkInput } from '../entry/check-entry.js';
 import type { CreateLogInput } from '../entry/create-log-input.js';
 import { Identifier } from '../entry/identifier.js';
+import { OWN_MODULE } from '../entry/module-name.js';
 import { prepareEntry } from '../write/prepare.js';
 import { storeEntries } from '../write/store.js';
 import type { OWN_ACTIONS } from './own-actions.js';

@@ -49,7 +49,9 @@ export function prepareEntry(
   const key =
     idempotencyKey !== null && contentHash !== null ? { writer, idempotencyKey, contentHash } : null;
   const derived: Record<DerivedColumn, unknown> = {
+    leaf_version: leaf.version,
     actor_email_folded: entry.actorEmail && foldEmail(entry.actorEmail),
+    actor_name_folded: entry.actorName && foldEmail(entry.actorName),
     search_text: searchText(entry.data),
     identity_salt: sealed.identitySalt,
     data_salt: sealed.dataSalt,

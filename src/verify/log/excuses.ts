@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Run } from '../../database/run.js';
-import { OWN_MODULE } from '../../log/entry/check-entry.js';
+import { OWN_MODULE } from '../../log/entry/module-name.js';
 import { idFloor } from '../../log/filter/where.js';
 import { OWN_ACTIONS } from '../../log/retention/own-actions.js';
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Row, Run } from '../../database/run.js';
-import { OWN_MODULE } from '../../log/entry/check-entry.js';
 import { instant } from '../../log/entry/instant.js';
+import { OWN_MODULE } from '../../log/entry/module-name.js';
 import { idFloor } from '../../log/filter/where.js';
 import { type Hold, readHolds } from '../../log/retention/hold.js';
 import { OWN_ACTIONS } from '../../log/retention/own-actions.js';
