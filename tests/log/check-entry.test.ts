@@ -10,10 +10,12 @@ const OTHER = '6f2b4c0e-0000-4000-8000-00000000000f';
 const CLIENT = '6f2b4c0e-0000-4000-8000-0000000000c1';
 const PERSON = '6f2b4c0e-0000-4000-8000-0000000000a1';
 
-const gateway: Author = { kind: 'module', module: '*', ip: '::ffff:10.1.2.3', agent: 'gateway/1' };
-const guardian: Author = { ...gateway, module: 'guardian' };
-const ana: Author = {
+type Module = Extract<Author, { kind: 'module' }>;
+const gateway: Module = { kind: 'module', module: '*', ip: '::ffff:10.1.2.3', agent: 'gateway/1' };
+const guardian: Module = { ...gateway, module: 'guardian' };
+const ana: Extract<Author, { kind: 'person' }> = {
   kind: 'person',
+  subject: PERSON,
   id: PERSON,
   email: 'ana@example.com',
   name: 'Ana',
@@ -21,6 +23,7 @@ const ana: Author = {
   clients: [CLIENT],
   ip: '192.0.2.7',
   agent: 'Browser/1',
+  requestId: 'trace-1',
 };
 
 const from = (over: Record<string, unknown> = {}) =>
@@ -44,7 +47,7 @@ const nested = (levels: number): Record<string, unknown> => (levels === 1 ? {} :
 const bytes = (count: number) => ({ a: 'x'.repeat(count - '{"a":""}'.length) });
 
 describe("a module's entry", () => {
-  it('is stored with defaults, and what it does not say of the connection taken from there', () => {
+  it("is stored with defaults, and nothing invented: the connection is the module's, not the actor's", () => {
     expect(checkInput(from(), guardian)).toEqual({
       module: 'guardian',
       action: 'users.login',
@@ -60,8 +63,13 @@ describe("a module's entry", () => {
       resourceId: null,
       data: null,
       dataText: null,
-      ipAddress: '10.1.2.3',
-      userAgent: 'gateway/1',
+      actorType: 'SYSTEM',
+      onBehalfOfName: null,
+      resourceName: null,
+      outcome: null,
+      repaired: [],
+      ipAddress: null,
+      userAgent: null,
       requestId: null,
       occurredAt: null,
       idempotencyKey: null,
@@ -89,10 +97,34 @@ describe("a module's entry", () => {
       { actorEmail: null, actorName: null, resourceType: null, resourceId: null },
     ],
     [
-      'empty texts of the connection as not said',
-      { ipAddress: '', userAgent: '' },
-      { ipAddress: '10.1.2.3', userAgent: 'gateway/1' },
+      'empty texts as not said, whoever is connected',
+      { ipAddress: '', userAgent: '', onBehalfOfId: '', requestId: '' },
+      { ipAddress: null, userAgent: null, onBehalfOfId: null, requestId: null },
     ],
+    [
+      'ids of any kind',
+      { actorId: 'auth0|5f1', requestId: 'r 1' },
+      { actorId: 'auth0|5f1', requestId: 'r 1' },
+    ],
+    ['ids that are UUIDs in lower case', { actorId: CLIENT.toUpperCase() }, { actorId: CLIENT }],
+    ['who acted as a person', { actorName: 'Nora Field' }, { actorType: 'USER', actorId: null }],
+    ['an address alone as a person', { actorEmail: 'nora.field@example.org' }, { actorType: 'USER' }],
+    ['what kind of actor is said', { actorId: 'bot-1', actorType: 'AGENT' }, { actorType: 'AGENT' }],
+    [
+      'how it ended and for whom',
+      { outcome: 'DENIED', onBehalfOfId: 'c-1', onBehalfOfName: 'Casa Lua', resourceName: 'Invoice 1' },
+      { outcome: 'DENIED', onBehalfOfId: 'c-1', onBehalfOfName: 'Casa Lua', resourceName: 'Invoice 1' },
+    ],
+    [
+      'zeros past microseconds',
+      { occurredAt: '2026-01-05T10:00:00.123456000Z' },
+      { occurredAt: '2026-01-05T10:00:00.123456Z' },
+    ],
+    ['an address with its port', { ipAddress: '10.11.12.13:12345' }, { ipAddress: '10.11.12.13' }],
+    ['a mapped address', { ipAddress: '::ffff:10.11.12.13' }, { ipAddress: '10.11.12.13' }],
+    ['an address in brackets', { ipAddress: '[2001:db8::abcd]:443' }, { ipAddress: '2001:db8::abcd' }],
+    ['an address with its zone', { ipAddress: 'fe80::1%eth0' }, { ipAddress: 'fe80::1' }],
+    ['the longest resource id', { resourceId: 'i'.repeat(1024) }, { resourceId: 'i'.repeat(1024) }],
     [
       'nulls as none',
       { actorId: null, data: null, occurredAt: null, idempotencyKey: null },
@@ -142,18 +174,37 @@ describe("a module's entry", () => {
     [{ tenantId: 5 }, 'tenantId uuid_type'],
     [{ severity: 'error' }, 'severity enum'],
     [{ severity: null }, 'severity enum'],
-    [{ actorId: 'me' }, 'actorId uuid_parsing'],
-    [{ onBehalfOfId: '' }, 'onBehalfOfId uuid_parsing'],
-    [{ requestId: `${CLIENT}0` }, 'requestId uuid_parsing'],
+    [{ module: ' guardian' }, 'module value_error'],
+    [{ module: 'guar\u200bdian' }, 'module value_error'],
+    [{ action: 'users.\u202eetaerc' }, 'action value_error'],
+    [{ action: 'users.create\u2066' }, 'action value_error'],
+    [{ tenantId: '00000000-0000-0000-0000-000000000000' }, 'tenantId value_error'],
+    [{ clientId: '00000000-0000-0000-0000-000000000000' }, 'clientId value_error'],
+    [{ actorId: 'a'.repeat(256) }, 'actorId string_too_long'],
+    [{ actorId: 'ana@example.com' }, 'actorId value_error'],
+    [{ actorType: 'ROBOT' }, 'actorType enum'],
+    [{ outcome: 'success' }, 'outcome enum'],
+    [{ onBehalfOfId: 'ana@example.com' }, 'onBehalfOfId value_error'],
+    [{ onBehalfOfName: 'n'.repeat(256) }, 'onBehalfOfName string_too_long'],
+    [{ requestId: 'r'.repeat(256) }, 'requestId string_too_long'],
+    [{ resourceName: 'n'.repeat(256) }, 'resourceName string_too_long'],
+    [{ resourceId: 'é'.repeat(1024) + 'é' }, 'resourceId string_too_long'],
+    [{ resourceId: '😀'.repeat(513) }, 'resourceId string_too_long'],
+    [{ occurredAt: '2026-01-05T10:00:00.1234567Z' }, 'occurredAt value_error'],
+    [{ occurredAt: '2999-01-05T10:00:00Z' }, 'occurredAt value_error'],
+    [{ repair: 'yes' }, 'repair bool_type'],
+    [{ actor_id: 'x' }, 'actor_id extra_forbidden'],
     [{ actorEmail: 'e'.repeat(321) }, 'actorEmail string_too_long'],
     [{ actorName: 'n'.repeat(256) }, 'actorName string_too_long'],
     [{ actorName: 'a\0b' }, 'actorName value_error'],
     [{ resourceType: 't'.repeat(101) }, 'resourceType string_too_long'],
-    [{ resourceId: 'i'.repeat(256) }, 'resourceId string_too_long'],
+    [{ resourceId: 'i'.repeat(1025) }, 'resourceId string_too_long'],
     [{ resourceId: 42 }, 'resourceId string_type'],
     [{ userAgent: 'u'.repeat(1001) }, 'userAgent string_too_long'],
     [{ ipAddress: '10.0.0.0/8' }, 'ipAddress value_error'],
-    [{ ipAddress: 'fe80::1%eth0' }, 'ipAddress value_error'],
+    [{ ipAddress: 'fe80::1%' }, 'ipAddress value_error'],
+    [{ ipAddress: '10.1.1.1:99999' }, 'ipAddress value_error'],
+    [{ ipAddress: 'AWS Internal' }, 'ipAddress value_error'],
     [{ ipAddress: '010.1.1.1' }, 'ipAddress value_error'],
     [{ ipAddress: '10.1' }, 'ipAddress value_error'],
     [{ occurredAt: '2026-01-05T10:00:00' }, 'occurredAt datetime_parsing'],
@@ -188,7 +239,7 @@ describe("a module's entry", () => {
     expect(faultsOf(input)).toEqual([
       'action string_too_short',
       'severity enum',
-      'actorId uuid_parsing',
+      'actorId string_too_long',
       'data.a value_error',
       'data.b value_error',
     ]);
@@ -215,6 +266,80 @@ describe("a module's entry", () => {
   });
 });
 
+describe('an entry whose writer asks for repair', () => {
+  const mended = (said: Record<string, unknown>) => checkInput(from({ repair: true, ...said }), guardian);
+
+  it.each<[string, Record<string, unknown>, Record<string, unknown>]>([
+    [
+      'a text that is too long',
+      { actorName: 'n'.repeat(300) },
+      { actorName: `${'n'.repeat(254)}…`, repaired: ['actor_name'] },
+    ],
+    [
+      'a text that is too long in bytes',
+      { resourceId: '😀'.repeat(1000) },
+      { resourceId: `${'😀'.repeat(511)}…`, repaired: ['resource_id'] },
+    ],
+    [
+      'NUL and lone surrogates',
+      { userAgent: 'a\0b\ud800' },
+      { userAgent: 'a\ufffdb\ufffd', repaired: ['user_agent'] },
+    ],
+    ['an address that is none', { ipAddress: 'AWS Internal' }, { ipAddress: null, repaired: ['ip_address'] }],
+    [
+      'an e-mail address as the id of an actor',
+      { actorId: 'nora.field@example.org' },
+      { actorId: null, actorEmail: 'nora.field@example.org', repaired: ['actor_id'] },
+    ],
+    [
+      'an e-mail address as the id, beside an address',
+      { actorId: 'nora.field@example.org', actorEmail: 'other@example.org' },
+      { actorId: null, actorEmail: 'other@example.org', repaired: ['actor_id'] },
+    ],
+    [
+      'digits past microseconds',
+      { occurredAt: '2026-01-05T10:00:00.1234567Z' },
+      { occurredAt: '2026-01-05T10:00:00.123456Z', repaired: ['occurred_at'] },
+    ],
+    [
+      'several at once, sorted',
+      { userAgent: 'u'.repeat(2000), actorName: 'bob\0' },
+      { repaired: ['actor_name', 'user_agent'] },
+    ],
+    ['nothing that is well', { actorName: 'a\u0007b' }, { actorName: 'a\u0007b', repaired: [] }],
+  ])('has %s mended, and says so', (_, said, stored) => {
+    expect(mended(said)).toMatchObject(stored);
+  });
+
+  it.each<[Record<string, unknown>, string]>([
+    [{ module: 'm'.repeat(101) }, 'module string_too_long'],
+    [{ action: 'a\0' }, 'action value_error'],
+    [{ tenantId: 'x' }, 'tenantId uuid_parsing'],
+    [{ severity: 'bad' }, 'severity enum'],
+    [{ outcome: 'bad' }, 'outcome enum'],
+    [{ resourceId: 42 }, 'resourceId string_type'],
+  ])('is refused all the same for %j', (said, fault) => {
+    expect(faultsOf(from({ repair: true, ...said }))).toEqual([fault]);
+  });
+
+  it('has the same content hash as what it was mended to', () => {
+    const hash = (said: Record<string, unknown>) =>
+      checkInput(from({ idempotencyKey: 'k', ...said }), guardian).contentHash;
+    expect(hash({ repair: true, ipAddress: 'AWS Internal' })).toEqual(hash({}));
+    expect(hash({ repair: true })).toEqual(hash({}));
+  });
+});
+
+it.each(['reel', 'Reel', 'REEL', 'ｒｅｅｌ', 'rееl', 'reеl', 'ree1', 'reeI', 'гeel'])(
+  'the name %s is taken for Reel’s own',
+  (module) => {
+    expect(refusal(from({ module }), gateway).code).toBe('FORBIDDEN');
+  },
+);
+it.each(['reels', 'real', 'rel', 'freel', 'guardian'])('the name %s is somebody else’s', (module) => {
+  expect(checkInput(from({ module }), gateway).module).toBe(module);
+});
+
 describe("a person's entry", () => {
   it('is theirs, whatever little it says', () => {
     expect(checkInput(fromAna(), ana)).toMatchObject({
@@ -227,7 +352,12 @@ describe("a person's entry", () => {
       ipAddress: '192.0.2.7',
       userAgent: 'Browser/1',
       writer: `person:${PERSON}`,
+      actorType: 'USER',
+      requestId: 'trace-1',
     });
+    expect(checkInput(fromAna({ requestId: 'own' }), ana).requestId).toBe('own');
+    const address = { ...ana, subject: 'ana@example.com', id: null };
+    expect(checkInput(fromAna(), address)).toMatchObject({ actorId: null, actorEmail: 'ana@example.com' });
   });
 
   it('may repeat what the credential says, and name a granted client', () => {
@@ -249,6 +379,9 @@ describe("a person's entry", () => {
     [{ onBehalfOfId: PERSON }, 'onBehalfOfId value_error'],
     [{ ipAddress: '192.0.2.8' }, 'ipAddress value_error'],
     [{ userAgent: 'Other/1' }, 'userAgent value_error'],
+    [{ actorType: 'AGENT' }, 'actorType value_error'],
+    [{ onBehalfOfName: 'Ana' }, 'onBehalfOfName value_error'],
+    [{ repair: true }, 'repair value_error'],
   ])('is refused for %j', (said, fault) => {
     expect(faultsOf(fromAna(said), ana)).toEqual([fault]);
   });

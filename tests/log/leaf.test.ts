@@ -3,8 +3,10 @@ import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LEAF, newSalts, type SealableEntry } from '../../src/log/entry/leaf.js';
+import { ActorType } from '../../src/log/entry/actor-type.js';
+import { LEAF, LeafVersion, newSalts, type SealableEntry } from '../../src/log/entry/leaf.js';
 import { LogOrigin } from '../../src/log/entry/origin.js';
+import { LogOutcome } from '../../src/log/entry/outcome.js';
 import { LogSeverity } from '../../src/log/entry/severity.js';
 
 const sha256 = (...parts: (string | Uint8Array)[]) => {
@@ -23,12 +25,17 @@ const entries: fc.Arbitrary<SealableEntry> = fc.record({
   action: fc.string({ unit: 'binary', minLength: 1 }),
   severity: fc.constantFrom(...Object.values(LogSeverity)),
   origin: fc.constantFrom(...Object.values(LogOrigin)),
-  actorId: uuid,
-  onBehalfOfId: uuid,
+  actorId: text,
+  actorType: fc.constantFrom(...Object.values(ActorType)),
+  onBehalfOfId: text,
+  onBehalfOfName: text,
+  resourceName: text,
+  outcome: fc.option(fc.constantFrom(...Object.values(LogOutcome)), { nil: null }),
+  repaired: fc.constantFrom([], ['data'], ['actor_name', 'data']),
   clientId: uuid,
   resourceType: text,
   resourceId: text,
-  requestId: uuid,
+  requestId: text,
   occurredAt: instant,
   createdAt: instant,
   actorEmail: text,
@@ -41,15 +48,23 @@ const entries: fc.Arbitrary<SealableEntry> = fc.record({
 });
 
 /** The contract's own words, by the library alone. */
-function leafByTheBook(entry: SealableEntry, identitySalt: Buffer, dataSalt: Buffer) {
+function leafByTheBook(v: number, entry: SealableEntry, identitySalt: Buffer, dataSalt: Buffer) {
   const identity = canonicalize({
     actor_email: entry.actorEmail,
     actor_name: entry.actorName,
     ip_address: entry.ipAddress,
     user_agent: entry.userAgent,
+    ...(v === 2 ? { on_behalf_of_name: entry.onBehalfOfName, resource_name: entry.resourceName } : {}),
   }) as string;
   return canonicalize({
-    v: 1,
+    v,
+    ...(v === 2
+      ? {
+          outcome: entry.outcome,
+          actor_type: entry.actorType,
+          repaired: entry.repaired.length === 0 ? null : entry.repaired,
+        }
+      : {}),
     id: entry.id,
     tenant_id: entry.tenantId,
     module: entry.module,
@@ -72,13 +87,14 @@ function leafByTheBook(entry: SealableEntry, identitySalt: Buffer, dataSalt: Buf
 const hex = (digest: Buffer | null) => (digest === null ? null : digest.toString('hex'));
 
 describe('the leaf', () => {
-  it('is byte for byte what RFC 8785 makes of it', () => {
+  it.each([1, 2])('of version %i is byte for byte what RFC 8785 makes of it', (version) => {
+    const leaf = new LeafVersion(version);
     fc.assert(
       fc.property(entries, (entry) => {
         const salts = newSalts();
-        const sealed = LEAF.seal(entry, salts);
-        const expected = leafByTheBook(entry, salts.identitySalt, salts.dataSalt);
-        expect(LEAF.leafText(entry, hex(sealed.identityDigest)!, hex(sealed.dataDigest))).toBe(expected);
+        const sealed = leaf.seal(entry, salts);
+        const expected = leafByTheBook(version, entry, salts.identitySalt, salts.dataSalt);
+        expect(leaf.leafText(entry, hex(sealed.identityDigest)!, hex(sealed.dataDigest))).toBe(expected);
         expect(sealed.leafHash).toEqual(sha256(Buffer.of(0), expected));
         expect(sealed.dataSalt === null).toBe(entry.data === null);
       }),
@@ -96,6 +112,8 @@ describe('the leaf', () => {
           actorName: null,
           ipAddress: null,
           userAgent: null,
+          onBehalfOfName: null,
+          resourceName: null,
           data: null,
         };
         expect(LEAF.hashLeaf(erased, hex(identityDigest)!, hex(dataDigest))).toBe(hex(sealed));
@@ -120,7 +138,12 @@ describe('the leaf', () => {
       severity: LogSeverity.INFO,
       origin: LogOrigin.MODULE,
       actorId: null,
+      actorType: ActorType.SYSTEM,
       onBehalfOfId: null,
+      onBehalfOfName: null,
+      resourceName: null,
+      outcome: null,
+      repaired: [],
       clientId: null,
       resourceType: 'user',
       resourceId: '42',
@@ -140,8 +163,11 @@ describe('the leaf', () => {
       },
     };
     const salts = { identitySalt: Buffer.alloc(16, 1), dataSalt: Buffer.alloc(16, 2) };
-    expect(LEAF.seal(entry, salts).leafHash.toString('hex')).toBe(
+    expect(new LeafVersion(1).seal(entry, salts).leafHash.toString('hex')).toBe(
       '971225437765c71a14eb6ddcd2e74e894a855c7faa7929a286aaa3d56e4d3362',
+    );
+    expect(new LeafVersion(2).seal(entry, salts).leafHash.toString('hex')).toBe(
+      'ab39f580fa03b77e4431d28bf54e005f29c95904b3fdd0aa54dd3ffb7e4b3b01',
     );
   });
 

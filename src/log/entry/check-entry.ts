@@ -7,6 +7,7 @@ import { checkData } from './check-data.js';
 import type { CreateLogInput } from './create-log-input.js';
 import { FieldReader, type InputName, mendText } from './field-reader.js';
 import { snake } from './fields.js';
+import { peerAddress } from './ip-address.js';
 import type { LogEntry } from './log-entry.entity.js';
 import { isOwnModule, OWN_MODULE } from './module-name.js';
 import { nearest } from './nearest.js';
@@ -112,9 +113,9 @@ function readEntry(
     throw forbidden(`The module name ${OWN_MODULE} is Reel's own`);
   if (author.kind === 'module' && author.module !== '*' && module !== null && module !== author.module)
     throw forbidden(`This credential is of module ${clip(author.module)}, the entry of ${clip(module)}`);
-  const said = readSaid(input, read, faults);
   const action = read.name('action', 255);
   const severity = values.severity === undefined ? LogSeverity.INFO : read.oneOf('severity', SEVERITIES);
+  const said = readSaid(input, read, faults);
   const idempotencyKey = input.idempotencyKey == null ? null : read.key('idempotencyKey', 200);
   const own = author.kind === 'module' ? ofModule(said, read) : ofPerson(said, author, read);
   if (faults.length > 0 || module === null || action === null || severity === null) return null;
@@ -233,7 +234,7 @@ function ofPerson(said: Said, author: Extract<Author, { kind: 'person' }>, read:
       actorEmail: cut(author.email, 320),
       actorName: cut(author.name, 255),
       actorType: ActorType.USER,
-      ipAddress: author.ip,
+      ipAddress: peerAddress(author.ip),
       userAgent: cut(author.agent, 1_000),
       requestId: said.requestId ?? author.requestId,
     },
@@ -241,8 +242,11 @@ function ofPerson(said: Said, author: Extract<Author, { kind: 'person' }>, read:
 }
 
 /** What a credential or a connection says is never refused: it is cut and made storable. */
-const cut = (text: string | null, characters: number): string | null =>
-  text ? mendText(text, { characters }) : null;
+function cut(text: string | null, most: number): string | null {
+  if (!text) return null;
+  const storable = text.replaceAll('\0', '').toWellFormed();
+  return (storable.length > most ? Array.from(storable).slice(0, most).join('') : storable) || null;
+}
 
 /** Fields of the second edition, which count only where they are given, so that keys taken before still answer. */
 const LATER: ReadonlySet<string> = new Set([

@@ -162,7 +162,7 @@ export class LogEntry {
   })
   requestId!: string | null;
 
-  @Property({ type: ListType, nullable: true })
+  @Property({ type: ListType })
   @Field(() => [String], {
     description:
       'Input fields that were cut or replaced at entry, since the writer asked for repair; in snake_case, sorted. Sealed.',
