@@ -16,7 +16,6 @@ import { parseJson } from './http/json.js';
 import { pages } from './http/pages.js';
 import { reelKeys } from './http/public-keys.js';
 import { readCaller, readConnection, trustedProxies } from './http/request.js';
-import { exportColumns } from './log/entry/wire.js';
 import { ExportService } from './log/export/export.js';
 import { maskToken } from './log/export/export-link.js';
 import { LogReader } from './log/read/reader.js';
@@ -160,7 +159,6 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     audit,
     catchUp: (tenantId) => sequencer.catchUp(tenantId),
     proofs: exportProofs(seal.service),
-    columns: exportColumns(),
     // Links are signed under a key derived from what all servers of an installation share.
     secret: config.serviceSecret ?? config.jwtSecret ?? '',
     linkMinutes: config.exportLinkMinutes,

@@ -29,5 +29,6 @@ export const readerOf = ({ credential, ip, agent, requestId }: Caller): Reader =
     ip,
     agent,
     requestId,
+    ...(person ? { expiresAt: person.expiresAt } : {}),
   };
 };

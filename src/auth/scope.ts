@@ -38,4 +38,6 @@ export interface Reader {
   readonly ip: string | null;
   readonly agent: string | null;
   readonly requestId: string;
+  /** When the credential ends, in milliseconds since the epoch; none where no credential is looked at. */
+  readonly expiresAt?: number;
 }

@@ -116,9 +116,9 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     return exportToWire(await exports.prepare(criteria, input, readerOf(visit.caller!)));
   });
 
-  // Not the HEAD that Fastify derives from GET: it would read the whole export to the end.
+  // Without the HEAD that Fastify derives from GET, which would read the whole export to the end.
   app.route<Rest>({
-    method: ['GET', 'HEAD'],
+    method: 'GET',
     url: '/exports/*',
     exposeHeadRoute: false,
     handler: async (request, reply) => {
@@ -129,7 +129,6 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
       );
       reply.headers(OPENED_BY_A_BROWSER);
       reply.header('Content-Disposition', `attachment; filename="${file.filename}"`).type(file.contentType);
-      if (request.method === 'HEAD') return reply.send();
       // A silent socket is closed after a while, but not for Reel's own silence, while it looks for rare matches.
       reply.raw.on('timeout', () => reply.raw.writableNeedDrain && reply.raw.destroy());
       return reply.send(file.stream);

@@ -128,8 +128,8 @@ test.each(Object.values(LogExportFormat))(
         fc.array(fc.nat(), { maxLength: 6 }),
         (rows, cuts) => {
           const columns = [
-            { field: 'action', name: 'action' },
-            { field: 'data', name: 'data' },
+            { field: 'action', name: 'action', isText: true },
+            { field: 'data', name: 'data', isText: false },
           ] as const;
           const entries = rows.map(([action, text]) => ({
             action: action + text,

@@ -49,8 +49,8 @@ beforeAll(async () => {
         ? await trail.service.create(
             {
               kind: 'person',
-      subject: randomUUID(),
-      requestId: null,
+              subject: randomUUID(),
+              requestId: null,
               id: actors[0]!,
               email: 'ana@example.com',
               name: null,

@@ -13,7 +13,6 @@ import { Identifier } from '../../src/log/entry/identifier.js';
 import { type LogEntry } from '../../src/log/entry/log-entry.entity.js';
 import { LogOrigin } from '../../src/log/entry/origin.js';
 import { LogSeverity } from '../../src/log/entry/severity.js';
-import { exportColumns } from '../../src/log/entry/wire.js';
 import { ExportService, type SealedReader } from '../../src/log/export/export.js';
 import type { Criteria } from '../../src/log/filter/criteria.js';
 import type { PageRequest } from '../../src/log/read/page.js';
@@ -188,7 +187,6 @@ export async function openRestHouse(
     audit: { exported: async () => {} },
     catchUp: async () => reel.entries.at(-1)?.sequence ?? 0,
     proofs: { bundles: async (_scope, entries) => entries.map(() => ({})), note: async () => null },
-    columns: exportColumns(),
     secret: SECRETS.serviceSecret,
     linkMinutes: 60,
     maxRecords: over.maxRecords ?? 0,

@@ -6,6 +6,8 @@ import { whole } from './row.js';
 export interface ExportColumn {
   readonly field: FieldName;
   readonly name: string;
+  /** Whether its values are texts that somebody chose. */
+  readonly isText: boolean;
 }
 
 const restFields = (fields: readonly Field[]): Field[] => fields.filter(({ rest }) => rest);
@@ -19,7 +21,7 @@ export const exportColumns = (allFields = false, fields: readonly Field[] = FIEL
   fields
     .filter((field) => field.export !== null && (allFields || field.standard))
     .sort((a, b) => a.export! - b.export!)
-    .map(({ name, column }) => ({ field: name, name: column }));
+    .map(({ name, column, kind }) => ({ field: name, name: column, isText: kind.type === 'text' }));
 
 const REST_FIELDS = restFields(FIELDS);
 

@@ -13,13 +13,16 @@ export interface ExportTicket {
   includeData: boolean;
   /** All against the checkpoint that has the place `upTo`. */
   includeProofs: boolean;
+  allFields: boolean;
+  spreadsheet: boolean;
   /** The last place of the tenant's sealed order that is in it. */
   upTo: number;
   recordCount: number;
   filename: string;
   /** Milliseconds since the epoch. */
   expiresAt: number;
-  preparedBy: Pick<Reader, 'id' | 'email' | 'name'>;
+  /** The id alone, since a link may outlive the erasure of what else was known. */
+  preparedBy: Reader['id'];
 }
 
 const PATH = '/api/v1/reel/exports/';

@@ -2,10 +2,10 @@ import { Readable } from 'node:stream';
 import type { Reader, Scope } from '../../auth/scope.js';
 import { badInput } from '../../errors.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
-import type { ExportColumn } from '../entry/wire.js';
+import { exportColumns } from '../entry/wire.js';
 import type { Criteria } from '../filter/criteria.js';
 import type { ReadAudit } from '../read-audit.js';
-import { checkpointLine, EXPORT_FORMATS } from './export-format.js';
+import { checkpointLine, EXPORT_FORMATS, SPREADSHEET_FORMAT } from './export-format.js';
 import { ExportLinks, type ExportTicket } from './export-link.js';
 import { type ExportLogsInput, LogExportFormat } from './export-logs-input.js';
 import type { LogExport } from './log-export.js';
@@ -46,8 +46,6 @@ export interface ExportParts {
   audit: Pick<ReadAudit, 'exported'>;
   /** Waits until everything acknowledged so far has its place in the tenant's order; answers the last place (0: none). */
   catchUp(tenantId: string): Promise<number>;
-  /** In the order of the file; `data` among them is left out unless it is asked for. */
-  columns: readonly ExportColumn[];
   /** That links are signed with, at least 32 bytes; the same for all servers. */
   secret: string;
   linkMinutes: number;
@@ -80,6 +78,9 @@ export class ExportService {
     const includeProofs = input.includeProofs ?? false;
     if (includeProofs && format !== LogExportFormat.NDJSON)
       throw badInput('includeProofs', 'false with any format but NDJSON', true);
+    const spreadsheet = input.spreadsheet ?? false;
+    if (spreadsheet && format !== LogExportFormat.CSV)
+      throw badInput('spreadsheet', 'false with any format but CSV', true);
     const now = this.clock();
     const upTo = await this.parts.catchUp(criteria.scope.tenantId);
     const recordCount = await this.parts.reader.countSequenced(criteria, upTo);
@@ -87,18 +88,20 @@ export class ExportService {
     if (maxRecords > 0 && recordCount > maxRecords)
       throw badInput('filter', `one that at most ${maxRecords} entries match`, recordCount);
     const filename = `logs_${stamp(now)}.${EXPORT_FORMATS[format].extension}`;
-    const expiresAt = now + linkMinutes * 60_000;
+    const expiresAt = Math.min(now + linkMinutes * 60_000, reader.expiresAt ?? Number.POSITIVE_INFINITY);
     const includeData = input.includeData ?? false;
     const ticket: ExportTicket = {
       criteria,
       format,
       includeData,
       includeProofs,
+      allFields: input.allFields ?? false,
+      spreadsheet,
       upTo,
       recordCount,
       filename,
       expiresAt,
-      preparedBy: { id: reader.id, email: reader.email, name: reader.name },
+      preparedBy: reader.id,
     };
     const downloadUrl = await this.links.write(ticket);
     const asked = input.filter ?? {};
@@ -125,10 +128,14 @@ export class ExportService {
     by: Pick<Reader, 'ip' | 'agent' | 'requestId'>,
   ): Promise<ExportFile> {
     const ticket = await this.links.read(filename, token);
-    await this.parts.audit.exported({ ...ticket.preparedBy, ...by }, ticket.criteria.scope, {
-      step: 'fetched',
-      ...fileOf(ticket),
-    });
+    await this.parts.audit.exported(
+      { id: ticket.preparedBy, email: null, name: null, ...by },
+      ticket.criteria.scope,
+      {
+        step: 'fetched',
+        ...fileOf(ticket),
+      },
+    );
     const { contentType } = EXPORT_FORMATS[ticket.format];
     return { filename, contentType, stream: Readable.from(this.pieces(ticket)) };
   }
@@ -137,8 +144,8 @@ export class ExportService {
   private async *pieces(ticket: ExportTicket): AsyncGenerator<string> {
     const { criteria, includeData, includeProofs, upTo, recordCount } = ticket;
     const { proofs } = this.parts;
-    const format = EXPORT_FORMATS[ticket.format];
-    const columns = this.parts.columns.filter(({ field }) => includeData || field !== 'data');
+    const format = ticket.spreadsheet ? SPREADSHEET_FORMAT : EXPORT_FORMATS[ticket.format];
+    const columns = exportColumns(ticket.allFields).filter(({ field }) => includeData || field !== 'data');
     const batch = includeData ? BATCH_WITH_DATA : BATCH;
     let pending = format.head(columns);
     let count = 0;
@@ -164,13 +171,15 @@ export class ExportService {
 }
 
 /** What is recorded of an export, both when it is prepared and when it is fetched. */
-const fileOf = ({ filename, format, criteria, includeData, includeProofs, recordCount }: ExportTicket) => ({
+const fileOf = ({ filename, format, criteria, recordCount, ...ticket }: ExportTicket) => ({
   filename,
   format,
   // The scope is that of the record itself.
   criteria: { conditions: criteria.conditions, start: criteria.start, end: criteria.end },
-  includeData,
-  includeProofs,
+  includeData: ticket.includeData,
+  includeProofs: ticket.includeProofs,
+  allFields: ticket.allFields,
+  spreadsheet: ticket.spreadsheet,
   recordCount,
 });
 

@@ -46,8 +46,18 @@ const anyText = fc.oneof(
   }),
 );
 const asNumber = (text: string) => /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(text);
-const guarded = (text: string) =>
-  ['=', '+', '-', '@', '\t', '\r'].includes(text[0] ?? '') && !asNumber(text) ? `'${text}` : text;
+/** The rule letter by letter: a quote before each beginning of a formula, unless the whole is a number. */
+function guarded(text: string): string {
+  if (/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) return text;
+  let out = '';
+  let isBeginning = true;
+  for (const letter of text.split('')) {
+    if (isBeginning && '=+-@＝＋－＠\t\r\n'.includes(letter)) out += "'";
+    out += letter;
+    isBeginning = /[\s,;|]/.test(letter);
+  }
+  return out;
+}
 
 test('the columns, in the order of the contract', () => {
   expect(EXPORT_FORMATS.CSV.head(EXPORT_COLUMNS)).toBe(`${HEADER}\r\n`);
@@ -71,7 +81,7 @@ test('what is written as CSV reads as the same cells', () => {
             guarded(action),
             guarded(resourceId),
             guarded(actorName ?? ''),
-            JSON.stringify({ action }),
+            guarded(JSON.stringify({ action })),
           ]),
         );
         for (const cells of read) expect(cells).toHaveLength(14);
@@ -95,10 +105,24 @@ describe('the guard against formulas', () => {
     '--1',
     '+1-2',
     '1'.padStart(2, '='),
+    '＝1',
+    '＋1',
+    '－1',
+    '＠a',
   ])('%j is guarded', (text) => {
     expect(readCsv(`${csvCell(text)}\r\n`)).toEqual([[`'${text}`]]);
   });
-  test.each(['-1', '+1', '-1.5', '+.5', '-1e9', '-1E+9', '', 'a=1', "'=1", ' =1'])(
+  test.each([
+    ['x;=HYPERLINK(1)', "x;'=HYPERLINK(1)"],
+    ['\n=1', "'\n'=1"],
+    ['a\tb\t=1', "a\tb\t'=1"],
+    [' =1', " '=1"],
+    ['a,@b', "a,'@b"],
+    ['{"a":[1,-2]}', `{"a":[1,'-2]}`],
+  ])('%j is guarded within: %j', (text, guardedText) => {
+    expect(readCsv(`${csvCell(text)}\r\n`)).toEqual([[guardedText]]);
+  });
+  test.each(['-1', '+1', '-1.5', '+.5', '-1e9', '-1E+9', '', 'a=1', "'=1", 'a-b', '2026-01-05T10:00:00Z'])(
     '%j is left as it is',
     (text) => {
       expect(csvCell(text)).toBe(text);

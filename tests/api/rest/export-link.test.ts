@@ -16,11 +16,13 @@ const ticket = (over: Partial<ExportTicket> = {}): ExportTicket => ({
   format: LogExportFormat.CSV,
   includeData: false,
   includeProofs: false,
+  allFields: false,
+  spreadsheet: false,
   upTo: 7,
   recordCount: 5,
   filename: 'logs_20260105_100000.csv',
   expiresAt: NOW + 1000,
-  preparedBy: { id: null, email: null, name: null },
+  preparedBy: null,
   ...over,
 });
 const tokenOf = (path: string) => new URL(path, 'http://reel').searchParams.get('token') as string;

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { exportColumns } from '../../../src/log/entry/wire.js';
 import { ExportService } from '../../../src/log/export/export.js';
 import { StatsService } from '../../../src/log/stats/stats.js';
 import { StoredSeal } from '../../../src/seal/proof.js';
@@ -33,7 +32,6 @@ beforeAll(async () => {
         audit: { exported: async () => {} },
         catchUp: (tenantId) => trail.sequencer.catchUp(tenantId),
         proofs: exportProofs(new StoredSeal(trail.database)),
-        columns: exportColumns(),
         secret: SECRETS.serviceSecret,
         linkMinutes: 60,
         maxRecords: 0,
