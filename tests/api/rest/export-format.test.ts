@@ -45,7 +45,6 @@ const anyText = fc.oneof(
     unit: fc.constantFrom('"', ',', '\r', '\n', '=', '+', '-', '@', '\t', "'", '1', '.', 'e', ' '),
   }),
 );
-const asNumber = (text: string) => /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(text);
 /** The rule letter by letter: a quote before each beginning of a formula, unless the whole is a number. */
 function guarded(text: string): string {
   if (/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) return text;
