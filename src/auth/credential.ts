@@ -69,7 +69,7 @@ const wellFormed = <T>(shape: z.ZodType<T>) =>
       }),
     );
 
-const personClaims = z.object({
+export const personClaims = z.object({
   sub: subject,
   email: claimText(320),
   name: claimText(255),
@@ -78,7 +78,10 @@ const personClaims = z.object({
   exp: z.number(),
 });
 
-const moduleClaims = z.object({ module: z.string().min(1).max(100).refine(isPlainText), exp: z.number() });
+export const moduleClaims = z.object({
+  module: z.string().min(1).max(100).refine(isPlainText),
+  exp: z.number(),
+});
 
 /** A person's verified claims. Errors: UNAUTHENTICATED where one has a wrong form. */
 export function personOf(claims: JWTPayload, token: string): PersonCredential {

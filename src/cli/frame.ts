@@ -20,6 +20,9 @@ export class Finding extends Error {
   override readonly name = 'Finding';
 }
 
+/** Says in a command's help, and from there in docs/commands.md, when it throws a Finding. */
+export const exit1 = (when: string): string => `\nExit code 1: ${when}.`;
+
 export function newFrame(settings: Pick<Frame, 'config' | 'remote'>): Frame {
   endQuietlyWithItsReader(process.stdout);
   return {

@@ -36,6 +36,6 @@ export const textOption =
  * given, instead of the mistake in that.
  */
 export function needed<T>(value: T | undefined, flags: string): T {
-  if (value === undefined) throw new StartError(`${flags} must be given`);
+  if (value === undefined) throw new StartError(`${flags} is required`);
   return value;
 }

@@ -24,11 +24,11 @@ export async function verifyFile(
   if (said === null) {
     const isEmpty = note === null && (await isOneLine(file));
     if (!isEmpty)
-      report({ kind: 'checkpoint', sequence: 0, detail: 'the last line has no signed checkpoint' });
+      report({ kind: 'checkpoint', sequence: 0, detail: 'the last line holds no signed checkpoint' });
     return { tenantId: null, size: 0, root: EMPTY_ROOT };
   }
   if (typeof opened === 'string')
-    report({ kind: 'checkpoint', sequence: said.treeSize, detail: `the note of the last line is ${opened}` });
+    report({ kind: 'checkpoint', sequence: said.treeSize, detail: `the note in the last line is ${opened}` });
   const check = new ExportCheck(said, report);
   let number = 0;
   const written = [new WrittenLines(true), new WrittenLines(false)];

@@ -47,7 +47,7 @@ export async function verifyStored(
 
 async function readNoteFile(file: string): Promise<string> {
   const note = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new StartError(`--checkpoint: expected a file that can be read, got ${error.code} for ${file}`);
+    throw new StartError(`--checkpoint: expected a readable file, got ${error.code} for ${file}`);
   });
   if (readCheckpoint(readNote(note)?.text ?? '') === null)
     throw new StartError(`--checkpoint: expected a signed checkpoint in ${file}, got something else`);
@@ -59,9 +59,9 @@ function keptCheckpoint(note: string, tenantId: string, keys: readonly Verifier[
   const said = readCheckpoint(readNote(note)!.text)!;
   const opened = openCheckpoint(note, keys);
   const fault = (detail: string) => report({ kind: 'checkpoint', sequence: said.treeSize, detail });
-  if (typeof opened === 'string') fault(`the note that was kept is ${opened}`);
+  if (typeof opened === 'string') fault(`the note in --checkpoint is ${opened}`);
   else if (!opened.origin.endsWith(`/${tenantId}`))
-    fault(`the note that was kept is of the log ${opened.origin}`);
+    fault(`the note in --checkpoint is of the log ${opened.origin}`);
   else return { size: opened.treeSize, root: opened.rootHash };
   return null;
 }

@@ -35,27 +35,27 @@ export const SETTINGS = {
     variable: 'REEL_ENV',
     kind: oneOf('development', 'production'),
     fallback: 'development' as Env,
-    meaning:
-      'What it runs as. Production makes up nothing: secrets, signing key, origin and database must be given',
+    meaning: 'Mode. Production generates nothing: secrets, signing key, origin and database must be given',
   }),
   host: setting({
     variable: 'REEL_HOST',
     kind: host,
     fallback: '127.0.0.1',
-    meaning: 'Address it listens on. Secrets are made up in development on a loopback address only',
+    meaning:
+      'Address to listen on. Development generates missing secrets only where this is a loopback address',
   }),
   port: setting({
     variable: 'REEL_PORT',
     kind: integer(0, 65_535),
     fallback: 4000,
-    meaning: 'TCP port it listens on; 0 takes a free one and prints it',
+    meaning: 'TCP port to listen on; 0 picks a free one and prints it',
   }),
   databaseUrl: setting({
     variable: 'REEL_DATABASE_URL',
     kind: postgresUrl,
     fallback: null,
-    fallbackNote: 'the embedded PostgreSQL in the data directory in development, else none',
-    meaning: 'PostgreSQL 15 or newer, as the runtime role. Required in production',
+    fallbackNote: 'the embedded PostgreSQL in development, otherwise none',
+    meaning: 'Connection to PostgreSQL 15 or newer as the runtime role. Required in production',
     secret: true,
   }),
   migrateUrl: setting({
@@ -63,93 +63,94 @@ export const SETTINGS = {
     kind: postgresUrl,
     fallback: null,
     meaning:
-      "The owner's connection, read only by the commands that need it (migrate, cleanup, hold, erase), never by the server in production",
+      "Connection as the database's owner, used by the commands that need it (migrate, cleanup, hold, erase) and never by the server in production",
     secret: true,
   }),
   dataDir: setting({
     variable: 'REEL_DATA_DIR',
     kind: path,
     fallback: '.reel',
-    meaning: 'Folder of the embedded database and of development secrets',
+    meaning: 'Directory of the embedded database and of the development secrets',
   }),
   jwtSecret: setting({
     variable: 'REEL_JWT_SECRET',
     kind: secretText,
     fallback: null,
-    fallbackNote: 'made up in development on loopback, else none',
+    fallbackNote: 'generated in development on a loopback address, otherwise none',
     meaning:
-      "Secret of people's tokens (HS256). Not used where REEL_JWKS_URL is given; one of the two is required in production",
+      "Secret that people's tokens are signed with (HS256). Ignored where REEL_JWKS_URL is given; one of the two is required in production",
     secret: true,
   }),
   jwksUrl: setting({
     variable: 'REEL_JWKS_URL',
     kind: httpUrl,
     fallback: null,
-    meaning: "Key set of people's tokens (RS256, ES256 or EdDSA), instead of REEL_JWT_SECRET",
+    meaning:
+      "Key set (JWKS) that people's tokens are verified with (RS256, ES256 or EdDSA), instead of REEL_JWT_SECRET",
   }),
   serviceSecret: setting({
     variable: 'REEL_SERVICE_SECRET',
     kind: secretText,
     fallback: null,
-    fallbackNote: 'made up in development on loopback, else none',
+    fallbackNote: 'generated in development on a loopback address, otherwise none',
     meaning:
-      "Secret of modules' service credentials (HS256); must differ from REEL_JWT_SECRET. Required in production",
+      "Secret that modules' service credentials are signed with (HS256); must differ from REEL_JWT_SECRET. Required in production",
     secret: true,
   }),
   mentor: setting({
     variable: 'REEL_MENTOR',
     kind: oneOf('claims', 'http'),
     fallback: 'claims' as const,
-    meaning: "Where grants come from: the person's token, or Mentor over HTTP",
+    meaning: "Where grants come from: claims of the person's token, or Mentor over HTTP",
   }),
   mentorUrl: setting({
     variable: 'REEL_MENTOR_URL',
     kind: httpUrl,
     fallback: null,
-    meaning: 'Where Mentor answers grants; required by, and read with, REEL_MENTOR=http only',
+    meaning: 'Where to ask Mentor for grants. Required with REEL_MENTOR=http, ignored without it',
   }),
   playground: setting({
     variable: 'REEL_PLAYGROUND',
     kind: onOff,
     fallback: inDevelopment,
-    meaning: 'Whether /playground answers at all',
+    meaning: 'Whether /playground is served',
   }),
   metrics: setting({
     variable: 'REEL_METRICS',
     kind: onOff,
     fallback: inDevelopment,
-    meaning: 'Whether /metrics answers at all',
+    meaning: 'Whether /metrics is served',
   }),
   retentionDays: setting({
     variable: 'REEL_RETENTION_DAYS',
     kind: integer(0, 36_500),
     fallback: 0,
     meaning:
-      'Days that `reel cleanup` keeps where no --days is given; 0 keeps for ever. The server itself removes nothing',
+      'Age in days beyond which `reel cleanup` removes entries where no --days is given; 0 keeps them forever. The server itself never removes any',
   }),
   defaultPageSize: setting({
     variable: 'REEL_DEFAULT_PAGE_SIZE',
     kind: integer(1, 1000),
     fallback: 50,
-    meaning: 'Entries on a page where the call names no size; at most REEL_MAX_PAGE_SIZE',
+    meaning: 'Number of entries on a page where the request names none; at most REEL_MAX_PAGE_SIZE',
   }),
   maxPageSize: setting({
     variable: 'REEL_MAX_PAGE_SIZE',
     kind: integer(1, 1000),
     fallback: 100,
-    meaning: 'Most entries on a page',
+    meaning: 'Largest number of entries on a page',
   }),
   exportLinkMinutes: setting({
     variable: 'REEL_EXPORT_LINK_MINUTES',
     kind: integer(1, 10_080),
     fallback: 60,
-    meaning: 'Minutes that an export link lives',
+    meaning: 'Minutes until an export link expires',
   }),
   maxExportRecords: setting({
     variable: 'REEL_MAX_EXPORT_RECORDS',
     kind: integer(0, 1_000_000_000_000),
     fallback: 0,
-    meaning: 'Most entries in one export; 0: no limit',
+    meaning: 'Largest number of entries in one export; 0 means no limit',
   }),
   browserLogging: setting({
     variable: 'REEL_BROWSER_LOGGING',
@@ -161,13 +162,14 @@ export const SETTINGS = {
     variable: 'REEL_BROWSER_ENTRIES_PER_MINUTE',
     kind: integer(1, 1_000_000),
     fallback: 600,
-    meaning: 'Entries a minute that one person may report; past it TOO_MANY_REQUESTS, 429 with Retry-After',
+    meaning:
+      'Number of entries that one person may report per minute; more are refused with TOO_MANY_REQUESTS (429, with Retry-After)',
   }),
   signingKey: setting({
     variable: 'REEL_SIGNING_KEY',
     kind: signingKey,
     fallback: null,
-    fallbackNote: 'made up in development, else none',
+    fallbackNote: 'generated in development, otherwise none',
     meaning: 'Private key that signs checkpoints. Required in production',
     secret: true,
   }),
@@ -175,31 +177,32 @@ export const SETTINGS = {
     variable: 'REEL_ORIGIN',
     kind: keyName,
     fallback: (env: Env) => (env === 'development' ? 'reel.local' : null),
-    meaning: 'Name that checkpoints are signed under. Required in production',
+    meaning: 'Name under which checkpoints are signed. Required in production',
   }),
   witnessUrl: setting({
     variable: 'REEL_WITNESS_URL',
     kind: httpUrl,
     fallback: null,
-    meaning: "Where each tenant's newest signed checkpoint is sent, at most once a minute",
+    meaning: "URL that each tenant's newest signed checkpoint is posted to, at most once a minute",
   }),
   auditReads: setting({
     variable: 'REEL_AUDIT_READS',
     kind: oneOf('off', 'exports', 'all'),
     fallback: 'exports' as const,
-    meaning: 'Whether Reel writes an entry of its own when somebody exports, or also when a person looks',
+    meaning:
+      'Which reads Reel records as entries of its own: none, exports, or also every time a person views entries',
   }),
   trustProxy: setting({
     variable: 'REEL_TRUST_PROXY',
     kind: addressBlocks,
     fallback: [],
-    meaning: 'Proxies whose X-Forwarded-For is believed; otherwise it is ignored',
+    meaning: 'Proxies whose X-Forwarded-For header is trusted; from anyone else it is ignored',
   }),
   allowedOrigins: setting({
     variable: 'REEL_ALLOWED_ORIGINS',
     kind: origins,
     fallback: [],
-    meaning: 'Origins that browsers may call from (CORS)',
+    meaning: 'Origins whose pages may call Reel from a browser (CORS)',
   }),
 };
 
@@ -265,7 +268,7 @@ export function loadSigningKey(value: string): string {
     );
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code ?? 'no path';
-    throw new ConfigError(variable, 'a file that can be read', `${why} for ${clip(value)}`);
+    throw new ConfigError(variable, 'a readable file', `${why} for ${clip(value)}`);
   }
   if (!isSigningKey(pem))
     throw new ConfigError(variable, 'an Ed25519 private key as PKCS 8 PEM in the file', length(pem));
@@ -278,7 +281,7 @@ function refuseUnknown(environment: Environment): void {
     if (name.startsWith('REEL_') && !known.has(name))
       throw new ConfigError(
         clip(name).slice(1, -1),
-        'a variable that docs/settings.md names',
+        'a variable listed in docs/settings.md',
         `an unknown one of ${length(value ?? '')}`,
       );
 }
@@ -306,7 +309,11 @@ function pageSize(config: Config, environment: Environment): number {
 
 function checkTogether(config: Config): void {
   if (config.jwtSecret !== null && config.jwtSecret === config.serviceSecret)
-    throw new ConfigError(SETTINGS.serviceSecret.variable, 'another secret than REEL_JWT_SECRET', 'the same');
+    throw new ConfigError(
+      SETTINGS.serviceSecret.variable,
+      'a secret other than REEL_JWT_SECRET',
+      'the same one',
+    );
   if (config.mentor === 'http' && config.mentorUrl === null)
     throw new ConfigError(
       SETTINGS.mentorUrl.variable,
@@ -330,11 +337,16 @@ function checkComplete(config: Config): void {
     need(SETTINGS.signingKey, config.signingKey !== null, why);
     need(SETTINGS.origin, config.origin !== null, why);
   } else if (!isLoopback(config.host)) {
-    needSecrets(`since secrets are made up on a loopback REEL_HOST only and it is ${clip(config.host)}`);
+    needSecrets(
+      `since secrets are generated only where REEL_HOST is a loopback address and it is ${clip(config.host)}`,
+    );
   }
 }
 
-const length = (secret: string): string => `${Buffer.byteLength(secret, 'utf8')} bytes`;
+const length = (secret: string): string => {
+  const bytes = Buffer.byteLength(secret, 'utf8');
+  return `${bytes} ${bytes === 1 ? 'byte' : 'bytes'}`;
+};
 
 /** An address without the parts that may hold a password. */
 const tame = (text: string): string => text.replace(/\/\/[^/]*@/, '//…@').replace(/\?.*/s, '?…');

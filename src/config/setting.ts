@@ -63,7 +63,7 @@ export const host = text(
   (value) => isAddress(value) || /^[a-z0-9]([a-z0-9.-]{0,252})$/i.test(value),
 );
 
-export const httpUrl = text('an http or https URL without user or password', (value) => {
+export const httpUrl = text('an http or https URL without a user name or password', (value) => {
   const url = URL.parse(value);
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
 });
@@ -79,13 +79,13 @@ export const keyName = text('a name of 1 to 200 characters without white space o
 );
 
 export const signingKey = text(
-  'an Ed25519 private key as PKCS 8 PEM, or file: and the path of one',
+  'an Ed25519 private key as PKCS 8 PEM, or file: followed by the path of one',
   (value) => value.startsWith('file:') || isSigningKey(value),
 );
 
-/** Commas between the items; white space around them does not count. */
+/** Items separated by commas; white space around them is ignored. */
 const list = (expects: string, fits: (item: string) => boolean): Kind<readonly string[]> => ({
-  expects: `${expects}, with commas between`,
+  expects: `${expects}, separated by commas`,
   schema: z
     .string()
     .transform((value) =>

@@ -2,8 +2,12 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { printReelSchema } from '../graphql/schema.js';
-import { settingsPage } from './settings-table.js';
+import type { Frame } from '../cli/frame.js';
+import { createProgram } from '../cli/program.js';
+import { buildReelSchema, printReelSchema } from '../graphql/schema.js';
+import { commandsPage } from './commands-page.js';
+import { graphqlPage } from './graphql-page.js';
+import { settingsTable } from './settings-table.js';
 
 const root = resolve(import.meta.dirname, '..', '..');
 const check = process.argv.includes('--check');
@@ -19,6 +23,15 @@ function generate(file: string, text: string): void {
     writeFileSync(path, text);
     process.stderr.write(`wrote ${file}\n`);
   }
+}
+
+const MARK = '<!-- Below this line: written by npm run gen. -->\n';
+
+/** What follows the mark in a page whose beginning is written by hand. */
+function generateBelow(file: string, text: string): void {
+  const [head, ...rest] = read(join(root, file)).split(MARK);
+  if (rest.length !== 1) throw new Error(`${file}: expected one line ${MARK.trim()}, got ${rest.length}`);
+  generate(file, `${head}${MARK}\n${text}`);
 }
 
 /** What codegen.yml names, by GraphQL Code Generator. */
@@ -39,13 +52,15 @@ function generateOperations(): void {
 }
 
 generate('schema.graphql', printReelSchema());
-generate('docs/settings.md', settingsPage());
+generateBelow('docs/graphql.md', graphqlPage(buildReelSchema()));
+generateBelow('docs/commands.md', commandsPage(await createProgram({} as Frame)));
+generateBelow('docs/settings.md', settingsTable());
 // The viewer reads query lines as the server does; it imports nothing from here, so it has a copy.
 for (const name of ['query-line', 'query-terms', 'query-time', 'values'])
   generate(`web/stage/query-line/${name}.ts`, read(`src/log/${name}.ts`));
 if (existsSync(join(root, 'codegen.yml'))) generateOperations();
 
 if (stale.length > 0) {
-  process.stderr.write(`${stale.join(', ')}: expected what npm run gen writes, got something else\n`);
+  process.stderr.write(`out of date: ${stale.join(', ')} (run: npm run gen)\n`);
   process.exit(1);
 }

@@ -1,30 +1,18 @@
 import { type Env, SETTINGS, type Setting } from '../config/config.js';
+import { markdownTable } from './markdown.js';
 
 type Row = Setting<unknown, unknown>;
 
-/** docs/settings.md, whole, of what config.ts says about each setting. */
-export function settingsPage(): string {
+/** The table of docs/settings.md, of what the configuration says about each setting. */
+export function settingsTable(): string {
   const rows = Object.values(SETTINGS as Record<string, Row>).map((row) => [
     `\`${row.variable}\``,
     fallbackOf(row),
     row.kind.expects,
     row.meaning,
   ]);
-  return `${[
-    '# Settings',
-    '',
-    'Made by `npm run gen` of src/config.ts. An empty value is as if not given. A value out of range or an unknown',
-    '`REEL_` variable stops the start with one line. `REEL_URL` and `REEL_TOKEN` are read by the commands export and',
-    'tail alone.',
-    '',
-    markdownRow(['Variable', 'Default', 'Value', 'Meaning']),
-    '|---|---|---|---|',
-    ...rows.map(markdownRow),
-  ].join('\n')}\n`;
+  return `${markdownTable(['Variable', 'Default', 'Value', 'Meaning'], rows)}\n`;
 }
-
-const markdownRow = (cells: string[]): string =>
-  `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 
 function fallbackOf(row: Row): string {
   if (row.fallbackNote !== undefined) return row.fallbackNote;

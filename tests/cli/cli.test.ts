@@ -48,7 +48,7 @@ describe('bad usage ends with 2 and one word about it', () => {
     ['a role nobody has', ['db-url', '--role', 'root'], /owner, runtime/],
     ['too many days', ['cleanup', '--days', '0'], /an integer from 1 to 36500/],
     ['no days at all', ['cleanup'], /^reel: --days: expected .* REEL_RETENTION_DAYS is 0/],
-    ['fewer entries than tenants', ['seed', '--entries', '1', '--tenants', '2'], /one entry a tenant/],
+    ['fewer entries than tenants', ['seed', '--entries', '1', '--tenants', '2'], /one entry per tenant/],
     ['no server', ['export', '--token', 'x'], /REEL_URL/],
     ['no token', ['export', '--url', 'http://127.0.0.1:1'], /REEL_TOKEN/],
     ['no such severity', ['export', '--min-severity', 'bad'], /DEBUG, INFO/],
@@ -158,7 +158,7 @@ describe('tokens', () => {
 
   test('an action that Reel does not have is warned of', async () => {
     const { stderr } = await token(`token person --tenant ${TENANT} --grant reel.logs.veiw:ACCOUNT`);
-    expect(stderr).toContain('reel.logs.veiw is no action');
+    expect(stderr).toContain('reel.logs.veiw is not an action');
   });
 
   test('of a module, of a gateway, and as JSON', async () => {

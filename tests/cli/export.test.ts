@@ -83,7 +83,12 @@ describe('what could not be done ends with 2 and one line', () => {
     ['no grant', ['--client', '0196f2f0-0000-7000-8000-00000000c001'], {}, /FORBIDDEN: .*reel\.logs\.export/],
     ['a faulty query line', ['--query', 'severity:'], {}, /BAD_USER_INPUT/],
     ['no server there', [], { REEL_URL: 'http://127.0.0.1:65534' }, /127\.0\.0\.1:65534: ECONNREFUSED/],
-    ['a folder that is not there', ['--output', '/nowhere/at/all.csv'], {}, /--output: expected a file/],
+    [
+      'a folder that is not there',
+      ['--output', '/nowhere/at/all.csv'],
+      {},
+      /--output: expected a writable file/,
+    ],
     ['JSON beside the export', ['--json'], {}, /--output FILE/],
   ])('%s', async (_, args, settings, said) => {
     const ran = await runCommand(['export', ...args], { ...remote, ...settings });

@@ -101,7 +101,7 @@ describe('hold', () => {
     expect(await answerOf<Hold[]>('hold', 'list', '--tenant', tenantId)).toEqual([second]);
     expect(await answerOf<Hold[]>('hold', 'list', '--tenant', tenantId, '--all')).toEqual([released, second]);
     const again = await reel('hold', 'release', first.id, '--json');
-    expect(again).toMatchObject({ code: 0, stderr: 'it had been released before\n' });
+    expect(again).toMatchObject({ code: 0, stderr: 'it had already been released\n' });
     expect(JSON.parse(again.stdout)).toEqual(released);
 
     const entries = await ownEntries(tenantId);
@@ -137,8 +137,8 @@ describe('hold', () => {
   test('refuses what it cannot understand', async () => {
     const T = randomUUID();
     const cases: [string[], number, RegExp][] = [
-      [['hold', 'add', '--tenant', T], 2, /--reason <text> must be given/],
-      [['hold', 'add', '--reason', 'x'], 2, /--tenant <id> must be given/],
+      [['hold', 'add', '--tenant', T], 2, /--reason <text> is required/],
+      [['hold', 'add', '--reason', 'x'], 2, /--tenant <id> is required/],
       [['hold', 'add', '--tenant', 'T', '--reason', 'x'], 2, /Expected a UUID/],
       [['hold', 'add', '--tenant', T, '--reason', ''], 2, /Expected 1 to 1000 characters/],
       [['hold', 'add', '--tenant', T, '--reason', 'x', '--from', 'yesterday'], 2, /Expected a date/],

@@ -78,7 +78,7 @@ test('ids and times agree, lie in their months, and reach as far back as asked',
 test('is refused a second time, also once everything was cleaned up', async () => {
   const again = await runCommand(SEED, settingsOf(first!));
   expect(again).toMatchObject({ code: 1, stdout: '' });
-  expect(again.stderr).toMatch(/^reel: .*there already.*\n$/);
+  expect(again.stderr).toMatch(/^reel: --seed: expected a seed that was not used here before, got .*\n$/);
   await second!.query('delete from reel_log_entries');
   expect(await runCommand(SEED, settingsOf(second!))).toMatchObject({ code: 1, stdout: '' });
 });

@@ -57,7 +57,7 @@ test('tail goes on where it was when its server is gone and comes back: nothing 
   await expect.poll(() => sequences(out).length, { timeout: 20_000 }).toBe(15);
   const { port } = new URL(server.url);
   await server.close();
-  await expect.poll(() => said, { timeout: 20_000 }).toContain('trying again after place 20');
+  await expect.poll(() => said, { timeout: 20_000 }).toContain('resuming after sequence 20');
   server = await serve(port);
   await write(tenantId, 30);
   await expect.poll(() => sequences(out).length, { timeout: 20_000 }).toBe(45);
@@ -65,7 +65,7 @@ test('tail goes on where it was when its server is gone and comes back: nothing 
   tail.child.kill('SIGINT');
   expect(await tail.ended).toMatchObject({
     code: 0,
-    stderr: expect.stringContaining('go on with --after 50'),
+    stderr: expect.stringContaining('resume with --after 50'),
   });
 });
 

@@ -87,10 +87,10 @@ describe('reel verify --tenant', () => {
     const { code, stdout } = outcome(await run('verify', '--tenant', tenantId, '--checkpoint', forged));
     expect(code).toBe(1);
     expect(stdout).toEqual([
-      expect.stringMatching(/^checkpoint \d+: the note that was kept is not signed by a known key$/),
+      expect.stringMatching(/^checkpoint \d+: the note in --checkpoint is not signed by a known key$/),
     ]);
     const other = outcome(await run('verify', '--tenant', randomUUID(), '--checkpoint', kept));
-    expect(other.stdout[0]).toMatch(/^checkpoint \d+: the note that was kept is of the log reel\.test\//);
+    expect(other.stdout[0]).toMatch(/^checkpoint \d+: the note in --checkpoint is of the log reel\.test\//);
     const nothing = await fileOf('nothing.txt', 'nothing');
     expect((await run('verify', '--tenant', tenantId, '--checkpoint', nothing)).code).toBe(2);
   });
@@ -207,7 +207,7 @@ describe('reel verify --export', () => {
     const file = await fileOf('export.ndjson', exported);
     const ran = outcome(await runCommand(['verify', '--export', file, '--key', other], {}));
     expect(ran.stdout).toEqual([
-      expect.stringMatching(/^checkpoint \d+: the note of the last line is not signed by a known key$/),
+      expect.stringMatching(/^checkpoint \d+: the note in the last line is not signed by a known key$/),
     ]);
     expect((await runCommand(['verify', '--export', file, '--key', file], {})).code).toBe(2);
     expect((await runCommand(['verify', '--export', join(folder, 'none'), '--key', pem], {})).code).toBe(2);

@@ -13,6 +13,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Finding } from '../../src/cli/frame.js';
 import { verifyCommand } from '../../src/cli/verify.js';
+import { openShell, type Shell } from '../docs/shell.js';
 import { settingsOf } from '../support/cli.js';
 import {
   grant,
@@ -44,11 +45,12 @@ const CHECKERS = [
 const [BARE, ERASED, ODD] = [9, 6, 12];
 
 let reel: TestReel;
+let opened: Shell;
 let directory: string;
 let env: Record<string, string>;
 let witness: Server;
 const witnessed: string[] = [];
-const shell = (commands: string) => run('sh', ['-euc', commands], { cwd: directory, env });
+const shell = (commands: string) => opened.run(commands);
 const fileOf = (name: string) => readFile(join(directory, name), 'utf8');
 
 /** What the two checkers end with for a file of the folder, each without a process of its own. */
@@ -86,14 +88,10 @@ const odd = {
 };
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'reel-trust-'));
+  opened = await openShell();
+  ({ directory, env } = opened);
   for (const name of ['check-export.mjs', 'check-entry.sh'])
     await copyFile(join(root, 'docs/examples', name), join(directory, name));
-  await writeFile(
-    join(directory, 'reel'),
-    `#!/bin/sh\nexec "${process.execPath}" "${root}/dist/cli/reel.js" "$@"\n`,
-    { mode: 0o755 },
-  );
   witness = createServer((request, response) => {
     let body = '';
     request.setEncoding('utf8').on('data', (part: string) => (body += part));
@@ -128,8 +126,7 @@ beforeAll(async () => {
     );
     ids.push(...body.data.createLogs.map(({ id }: { id: string }) => id));
   }
-  env = {
-    PATH: `${directory}:${resolve(process.execPath, '..')}:/usr/local/bin:/usr/bin:/bin`,
+  Object.assign(env, {
     REEL_URL: reel.url,
     REEL_TOKEN: await person({
       grants: [
@@ -139,22 +136,10 @@ beforeAll(async () => {
     }),
     REEL_JWT_SECRET: JWT_SECRET,
     REEL_SERVICE_SECRET: SERVICE_SECRET,
-    REEL_DATA_DIR: directory,
     ...settingsOf(reel.own),
     TENANT: tenantId,
     CLIENT: client,
     ENTRY: ids[3]!,
-  };
-  // A machine without curl: the same by Node.
-  await writeFile(
-    join(directory, 'curl.mjs'),
-    `const [, url, ...rest] = process.argv.slice(2);
-    const headers = rest.filter((_, at) => rest[at - 1] === '-H').map((each) => each.split(': '));
-    const asked = rest.includes('-d') ? { method: 'POST', headers, body: rest.at(-1) } : {};
-    process.stdout.write(await (await fetch(url, asked)).text());`,
-  );
-  await writeFile(join(directory, 'curl'), `#!/bin/sh\nexec node "${directory}/curl.mjs" "$@"\n`, {
-    mode: 0o755,
   });
   await vi.waitFor(
     async () => expect((await shell('reel verify --tenant "$TENANT"')).stdout).toContain('size 700'),
@@ -165,7 +150,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await reel?.close();
   witness?.close();
-  await rm(directory, { recursive: true, force: true });
+  await opened?.close();
 });
 
 test('every command of docs/trust.md runs as it stands, one after the other', async () => {
@@ -185,7 +170,7 @@ test('every command of docs/trust.md runs as it stands, one after the other', as
   expect(said[3]).toBe('234 entries in evidence.ndjson\n');
   expect(said[4]).toMatch(/^ok tenant \S+ size 70\d root \S+\nok 234 entries of \S+, signed at size 70\d\n$/);
   if (hasPrograms)
-    expect(said[5]).toMatch(/^ok entry \S+ at place 4 of reel\.local\/\S+, its data not looked at\n$/);
+    expect(said[5]).toMatch(/^ok entry \S+ at sequence 4 of reel\.local\/\S+; its data was not checked\n$/);
   await shell(
     'reel export --client "$CLIENT" --format ndjson --include-proofs --output bare.ndjson && cp bare.ndjson changed.ndjson',
   );

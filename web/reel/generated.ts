@@ -63,14 +63,25 @@ export type CreateLogInput = {
   userAgent?: string | null | undefined;
 };
 
+/** What to export, and in which form. */
 export type ExportLogsInput = {
+  /** Every field that the entry has, in the order of rest.md, instead of the first edition's columns. */
+  allFields?: boolean;
+  /** Which entries; all of the client where none is given. */
   filter?: LogFilter | null | undefined;
+  /** The form of the file. */
   format?: LogExportFormat;
+  /** Whether data is among the fields. */
   includeData?: boolean;
   /** NDJSON only: each line carries what is needed to check it offline. */
   includeProofs?: boolean;
+  /** CSV only: a byte order mark and semicolons, as spreadsheets in much of the world expect. */
+  spreadsheet?: boolean;
+  /** Of bare dates in the query line. */
+  timeZone?: string;
 };
 
+/** CSV: RFC 4180, for spreadsheets. JSON: one object with all entries. NDJSON: one JSON object a line. */
 export type LogExportFormat =
   | 'CSV'
   | 'JSON'
