@@ -15,16 +15,11 @@ interface VerifyOptions {
 export function verifyCommand(program: Command, frame: Frame): void {
   program
     .command('verify')
-    .description(
-      "recompute a tenant's log, or check an exported file with proofs, and name everything that is wrong",
-    )
-    .option('--tenant <id>', 'whose stored log', uuidOption)
-    .option(
-      '--checkpoint <file>',
-      'with --tenant: a signed note that was kept outside, which the log must extend',
-    )
+    .description("recompute a tenant's log, or check an exported file with proofs, and report every fault")
+    .option('--tenant <id>', 'the log of this tenant', uuidOption)
+    .option('--checkpoint <file>', 'with --tenant: a signed note from elsewhere that the log must extend')
     .option('--export <file>', 'an NDJSON export with proofs; needs no database and no server')
-    .option('--key <file>', 'with --export: the public key as PEM, or what /.well-known/reel-keys answered')
+    .option('--key <file>', 'with --export: the public key as PEM, or what /.well-known/reel-keys returns')
     .option('--json', 'answer as JSON')
     .action(async (options: VerifyOptions) => {
       const { tenant, checkpoint, export: file, key } = options;
@@ -35,24 +30,23 @@ export function verifyCommand(program: Command, frame: Frame): void {
       if (checkpoint !== undefined && tenant === undefined)
         throw new StartError('expected --checkpoint FILE with --tenant ID');
       const faults: Fault[] = [];
-      let found = 0;
+      let count = 0;
       const report = (fault: Fault) => {
-        found += 1;
+        count += 1;
         if (options.json) faults.push(fault);
         else {
           frame.progress('');
           frame.answer(options, null, faultLine(fault));
         }
       };
-      // Each when it is asked for: a file needs nothing of the database.
-      const verdict = await (tenant === undefined
-        ? (await import('./verify-file.js')).verifyFile(file!, key!, report, frame)
-        : (await import('./verify-stored.js')).verifyStored(tenant, checkpoint, report, frame)
+      // Loaded on demand: a file needs nothing of the database.
+      const head = await (tenant === undefined
+        ? (await import('./verify-export.js')).verifyExport(file!, key!, report, frame)
+        : (await import('./verify-log.js')).verifyStoredLog(tenant, checkpoint, report, frame)
       ).finally(() => frame.progress(''));
-      const { tenantId, size } = verdict;
-      const root = verdict.root.toString('base64');
-      const isWell = found === 0;
-      if (isWell)
+      const { tenantId, size } = head;
+      const root = head.root.toString('base64');
+      if (count === 0)
         frame.answer(
           options,
           { ok: true, tenantId, size, root, faults },
@@ -60,7 +54,7 @@ export function verifyCommand(program: Command, frame: Frame): void {
         );
       else {
         if (options.json) frame.answer(options, { ok: false, tenantId, size, root, faults }, '');
-        throw new Finding(`${found} ${found === 1 ? 'fault' : 'faults'} in the log of tenant ${tenantId}`);
+        throw new Finding(`${count} ${count === 1 ? 'fault' : 'faults'} in the log of tenant ${tenantId}`);
       }
     });
 }

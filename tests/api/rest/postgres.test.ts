@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { exportColumns } from '../../../src/log/entry/wire.js';
 import { ExportService } from '../../../src/log/export/export.js';
 import { StatsService } from '../../../src/log/stats/stats.js';
-import { StoredSeal } from '../../../src/seal/proof.js';
 import { exportProofs } from '../../../src/seal/proof-bundle.js';
+import { StoredProver } from '../../../src/seal/stored-prover.js';
 import {
   CLIENT,
   exporter,
@@ -32,7 +32,7 @@ beforeAll(async () => {
         reader: trail.reader,
         audit: { exported: async () => {} },
         catchUp: (tenantId) => trail.sequencer.catchUp(tenantId),
-        proofs: exportProofs(new StoredSeal(trail.database)),
+        proofs: exportProofs(new StoredProver(trail.database)),
         columns: exportColumns(),
         secret: SECRETS.serviceSecret,
         linkMinutes: 60,
