@@ -158,7 +158,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     reader,
     audit,
     catchUp: (tenantId) => sequencer.catchUp(tenantId),
-    proofs: exportProofs(seal.service),
+    proofs: exportProofs(seal.prover),
     // Links are signed under a key derived from what all servers of an installation share.
     secret: config.serviceSecret ?? config.jwtSecret ?? '',
     linkMinutes: config.exportLinkMinutes,
@@ -183,7 +183,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       });
       await app.register(reelKeys, { keys: seal.keys });
       await app.register(graphqlRoutes, {
-        seal: seal.service,
+        seal: seal.prover,
         reel: service,
         reader,
         stats,

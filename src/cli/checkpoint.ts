@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { connectSession } from '../database/session.js';
-import { StoredSeal } from '../seal/proof.js';
+import { StoredProver } from '../seal/stored-prover.js';
 import { withRuntimeRole } from './database.js';
 import { exit1, Finding, type Frame } from './frame.js';
 import { needed, uuidOption } from './options.js';
@@ -17,7 +17,7 @@ export function checkpointCommand(program: Command, frame: Frame): void {
       const checkpoint = await withRuntimeRole(frame.config(), async (url) => {
         const database = await connectSession(url, 2);
         try {
-          return await new StoredSeal(database).checkpoint({ tenantId, clients: null });
+          return await new StoredProver(database).checkpoint({ tenantId, clients: null });
         } finally {
           await database.close();
         }

@@ -40,24 +40,23 @@ export function verifyCommand(program: Command, frame: Frame): void {
       if (checkpoint !== undefined && tenant === undefined)
         throw new StartError('expected --checkpoint FILE only with --tenant ID');
       const faults: Fault[] = [];
-      let found = 0;
+      let count = 0;
       const report = (fault: Fault) => {
-        found += 1;
+        count += 1;
         if (options.json) faults.push(fault);
         else {
           frame.progress('');
           frame.answer(options, null, faultLine(fault));
         }
       };
-      // Each when it is asked for: a file needs nothing of the database.
-      const verdict = await (tenant === undefined
-        ? (await import('./verify-file.js')).verifyFile(file!, key!, report, frame)
-        : (await import('./verify-stored.js')).verifyStored(tenant, checkpoint, report, frame)
+      // Loaded on demand: a file needs nothing of the database.
+      const head = await (tenant === undefined
+        ? (await import('./verify-export.js')).verifyExport(file!, key!, report, frame)
+        : (await import('./verify-log.js')).verifyStoredLog(tenant, checkpoint, report, frame)
       ).finally(() => frame.progress(''));
-      const { tenantId, size } = verdict;
-      const root = verdict.root.toString('base64');
-      const isWell = found === 0;
-      if (isWell)
+      const { tenantId, size } = head;
+      const root = head.root.toString('base64');
+      if (count === 0)
         frame.answer(
           options,
           { ok: true, tenantId, size, root, faults },
@@ -66,7 +65,7 @@ export function verifyCommand(program: Command, frame: Frame): void {
       else {
         if (options.json) frame.answer(options, { ok: false, tenantId, size, root, faults }, '');
         throw new Finding(
-          `${found} ${found === 1 ? 'fault' : 'faults'} in ${tenantId === null ? 'the export' : `the log of tenant ${tenantId}`}`,
+          `${count} ${count === 1 ? 'fault' : 'faults'} in ${tenantId === null ? 'the export' : `the log of tenant ${tenantId}`}`,
         );
       }
     });

@@ -8,7 +8,7 @@ import type { LogReader } from '../log/read/reader.js';
 import type { ReadAudit } from '../log/read-audit.js';
 import type { ReelService } from '../log/service.js';
 import type { StatsService } from '../log/stats/stats.js';
-import type { SealService } from '../seal/seal.service.js';
+import type { Prover } from '../seal/prover.js';
 import { Loaders } from './loaders.js';
 
 /** Follows the sealed order of a tenant. */
@@ -27,7 +27,7 @@ export interface Services {
   readonly reader: Pick<LogReader, 'list' | 'count' | 'get' | 'byRequests'>;
   readonly stats: Pick<StatsService, 'stats'>;
   readonly exports: Pick<ExportService, 'prepare'>;
-  readonly seal: SealService;
+  readonly seal: Prover;
   readonly audit: Pick<ReadAudit, 'viewed'>;
   readonly authorizer: Pick<Authorizer, 'require' | 'viewScope' | 'exportScope' | 'author' | 'internal'>;
   /** null where nobody may subscribe yet. */

@@ -4,7 +4,7 @@ import type { Scope } from '../auth/scope.js';
 import type { Caller } from '../http/request.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import { checkSize } from '../log/read/page.js';
-import type { InclusionProof } from '../seal/proof.types.js';
+import type { InclusionProof } from '../seal/proof.js';
 import type { Services } from './context.js';
 
 /** Looks up what hangs on single entries, in one query for all entries of a level. Lives as long as one operation. */
@@ -48,7 +48,7 @@ export class Loaders {
     if (scope === null || !reaches(scope, entry)) return null;
     await this.recordLook(scope, { field: 'proof', entryId: entry.id });
     this.proofs ??= new DataLoader(async (ids) => {
-      const found = await this.services.seal.proofs(scope, ids);
+      const found = await this.services.seal.inclusionProofs(scope, ids);
       return ids.map((id) => found.get(id) ?? null);
     });
     return this.proofs.load(entry.id);

@@ -26,7 +26,7 @@ import { LogConnection } from '../log/read/log-connection.js';
 import { checkPage } from '../log/read/page.js';
 import { LogCount } from '../log/stats/log-count.js';
 import { LogStats } from '../log/stats/log-stats.js';
-import { InclusionProof } from '../seal/proof.types.js';
+import { InclusionProof } from '../seal/proof.js';
 import type { ReelContext } from './context.js';
 import { Authenticated, GrantedAuthor, GrantedScope, Internal, Mentor, scopeOf } from './directives.js';
 import { LogsArgs } from './logs-args.js';

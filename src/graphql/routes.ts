@@ -10,7 +10,7 @@ import type { Config } from '../config/config.js';
 import { ReelError } from '../errors.js';
 import type { Caller, IncomingCall } from '../http/request.js';
 import type { Tail } from '../log/read/tail.js';
-import { UNSEALED } from '../seal/seal.service.js';
+import { UNSEALED } from '../seal/prover.js';
 import { answerType, refuseCall } from './answer.js';
 import { createApollo } from './apollo.js';
 import { createContext, type PageSizes, type Services } from './context.js';

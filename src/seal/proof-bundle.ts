@@ -2,10 +2,10 @@ import { snake } from '../log/entry/fields.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import { entryNames, entryToWire, exportColumns } from '../log/entry/wire.js';
 import type { ExportProofs } from '../log/export/export.js';
-import type { StoredSeal } from './proof.js';
-import type { InclusionProof } from './proof.types.js';
+import type { InclusionProof } from './proof.js';
+import type { StoredProver } from './stored-prover.js';
 
-/** What a bundle has beside the entry, binary as base64. */
+/** What a bundle has beside the entry. */
 const PROOF_FIELDS = [
   'identitySalt',
   'dataSalt',
@@ -15,22 +15,24 @@ const PROOF_FIELDS = [
   'path',
 ] as const satisfies readonly (keyof InclusionProof)[];
 
-/** What an exported line and its bundle have, in the order in which they are written. */
-export const SHOWN_NAMES = exportColumns().map(({ name }) => name);
-export const ENTRY_NAMES = entryNames();
-export const BYTES_NAMES = PROOF_FIELDS.slice(0, -1).map(snake);
+/** Keys of an exported line, in order, before its `proof`. */
+export const EXPORT_LINE_KEYS = exportColumns().map(({ name }) => name);
+/** Keys of a bundle's `entry`, in order. */
+export const BUNDLE_ENTRY_KEYS = entryNames();
+/** Keys of a bundle between `entry` and `path`, in order; their values are base64. */
+export const BUNDLE_BINARY_KEYS = PROOF_FIELDS.slice(0, -1).map(snake);
 
 const HEX_FIELDS: ReadonlySet<string> = new Set(['identityDigest', 'dataDigest']);
 
-/** An entry with everything that is needed to check it offline but the note. Without its data, the data's digest stands for it. */
-export function bundleToWire(
+/** An entry with all that is needed to check it offline, but for the note (docs/seal.md, "Proof"). */
+export function proofBundle(
   entry: LogEntry,
   proof: InclusionProof,
   includeData: boolean,
 ): Record<string, unknown> {
-  const shown = entryToWire(entry);
-  if (!includeData) delete shown.data;
-  const bundle: Record<string, unknown> = { entry: shown };
+  const fields = entryToWire(entry);
+  if (!includeData) delete fields.data;
+  const bundle: Record<string, unknown> = { entry: fields };
   for (const field of PROOF_FIELDS) {
     const value = proof[field];
     bundle[snake(field)] =
@@ -43,16 +45,16 @@ export function bundleToWire(
 }
 
 /** The proofs that exported lines carry. */
-export const exportProofs = (seal: Pick<StoredSeal, 'proofsAt' | 'noteAt'>): ExportProofs => ({
+export const exportProofs = (prover: Pick<StoredProver, 'inclusionProofsAt' | 'noteAt'>): ExportProofs => ({
   bundles: async (scope, entries, upTo, includeData) => {
     const ids = entries.map(({ id }) => id);
-    const proofs = await seal.proofsAt(scope, ids, upTo);
+    const proofs = await prover.inclusionProofsAt(scope, ids, upTo);
     return entries.map((entry) => {
       const proof = proofs.get(entry.id);
-      // Cleaned up since the entry was read.
+      // The entry was removed since it was read.
       if (!proof) throw new Error(`expected a proof of entry ${entry.id}, got none`);
-      return bundleToWire(entry, proof, includeData);
+      return proofBundle(entry, proof, includeData);
     });
   },
-  note: (scope, upTo) => seal.noteAt(scope, upTo),
+  note: (scope, upTo) => prover.noteAt(scope, upTo),
 });

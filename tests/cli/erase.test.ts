@@ -6,7 +6,7 @@ import type { Database } from '../../src/database/database.js';
 import { LEAF } from '../../src/log/entry/leaf.js';
 import { readKeys } from '../../src/seal/signing-keys.js';
 import { type Fault, faultLine } from '../../src/verify/fault.js';
-import { verifyTenant } from '../../src/verify/log/stored-log.js';
+import { verifyLog } from '../../src/verify/log/verify-log.js';
 import { runCommand, settingsOf, startCommand, wrongCounts } from '../support/cli.js';
 import { checkInclusion } from '../support/independent-verifier.js';
 import { grant, moduleToken, person, startReel, type TestReel } from '../support/reel.js';
@@ -76,7 +76,7 @@ async function faults(tenantId: string): Promise<string[]> {
   const found: Fault[] = [];
   const keys = await readKeys(database);
   await database.read(tenantId, (run) =>
-    verifyTenant(run, tenantId, { beside: run, keys, report: (fault) => found.push(fault) }),
+    verifyLog(run, tenantId, { parallel: run, keys, report: (fault) => found.push(fault) }),
   );
   return found.map(faultLine);
 }

@@ -55,7 +55,7 @@ beforeAll(async () => {
     { 'X-Client-Id': clientId },
   );
   exported = await (await fetch(reel.url + body.data.exportLogs.downloadUrl)).text();
-  // Reel's own entry about the export, too, is to have its place before the tests look.
+  // Reel's own entry about the export, too, is to be sequenced before the tests look.
   await vi.waitFor(
     async () => expect(await reel.own.query('select from reel_log_inbox')).toEqual([]),
     10_000,
@@ -76,7 +76,7 @@ describe('reel verify --tenant', () => {
     expect(JSON.parse(json.stdout)).toEqual({ ok: true, tenantId, size: Number(size), root, faults: [] });
   });
 
-  test('holds the log against a note that was kept', async () => {
+  test('checks that the log extends a trusted checkpoint', async () => {
     const note = (await run('checkpoint', '--tenant', tenantId)).stdout;
     const kept = await fileOf('kept.txt', note);
     expect((await run('verify', '--tenant', tenantId, '--checkpoint', kept)).code).toBe(0);
@@ -95,7 +95,7 @@ describe('reel verify --tenant', () => {
     expect((await run('verify', '--tenant', tenantId, '--checkpoint', nothing)).code).toBe(2);
   });
 
-  test('names each fault with its sequence and ends with 1', async () => {
+  test('reports each fault with its sequence and exits with 1', async () => {
     const changed =
       'update reel_log_entries set action = $2 where id = (select entry_id from reel_log_sequence where tenant_id = $1 and seq = 17)';
     await reel.own.query(changed, [tenantId, 'users.delete'], 'superuser');
@@ -107,7 +107,7 @@ describe('reel verify --tenant', () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ ok: false, faults: [{ kind: 'changed', sequence: 17 }] });
   });
 
-  test('of a tenant that has nothing is well', async () => {
+  test('of a tenant without entries is ok', async () => {
     const nobody = randomUUID();
     const { code, stdout } = outcome(await run('verify', '--tenant', nobody));
     expect([code, ...stdout]).toEqual([
@@ -149,43 +149,43 @@ describe('reel verify --export', () => {
     expect((await runCommand(['verify', '--export', file, '--key', vkeys], {})).code).toBe(0);
   });
 
-  test('names what was changed, added, moved, doubled or cut', async () => {
+  test('reports what was changed, added, moved, repeated or cut', async () => {
     const lines = exported.split('\n').slice(0, -1);
     const withLines = (change: (all: string[]) => void) => {
       const copy = [...lines];
       change(copy);
       return `${copy.join('\n')}\n`;
     };
-    const placeOf = (line: number) => JSON.parse(lines[line]!).proof.entry.sequence;
+    const sequenceOf = (line: number) => JSON.parse(lines[line]!).proof.entry.sequence;
     const cases: [string, string][] = [
       [
         withLines((all) => all.splice(4, 1, lines[4]!.replaceAll('ana@example.com', 'bob@example.com'))),
-        `changed ${placeOf(4)}`,
+        `changed ${sequenceOf(4)}`,
       ],
       [
         withLines((all) => all.splice(4, 1, lines[4]!.replace('users.update', 'users.delete'))),
-        `changed ${placeOf(4)}`,
+        `changed ${sequenceOf(4)}`,
       ],
       [
         withLines((all) => all.splice(4, 1, lines[4]!.replaceAll('"index":4', '"index":5'))),
-        `changed ${placeOf(4)}`,
+        `changed ${sequenceOf(4)}`,
       ],
-      [withLines((all) => all.splice(5, 0, lines[4]!)), `extra ${placeOf(4)}`],
-      [withLines((all) => all.splice(4, 2, lines[5]!, lines[4]!)), `moved ${placeOf(4)}`],
+      [withLines((all) => all.splice(5, 0, lines[4]!)), `extra ${sequenceOf(4)}`],
+      [withLines((all) => all.splice(4, 2, lines[5]!, lines[4]!)), `moved ${sequenceOf(4)}`],
       [
         withLines((all) =>
-          all.splice(4, 1, lines[4]!.replace(`"sequence":${placeOf(4)},`, `"sequence":${placeOf(5)},`)),
+          all.splice(4, 1, lines[4]!.replace(`"sequence":${sequenceOf(4)},`, `"sequence":${sequenceOf(5)},`)),
         ),
-        `moved ${placeOf(5)}`,
+        `moved ${sequenceOf(5)}`,
       ],
-      [withLines((all) => all.splice(4, 1, lines[4]!.slice(0, 300))), `changed ${placeOf(3) + 1}`],
+      [withLines((all) => all.splice(4, 1, lines[4]!.slice(0, 300))), `changed ${sequenceOf(3) + 1}`],
       [
         withLines((all) => all.splice(4, 1, `${lines[4]!}${' '.repeat(4 * 1024 * 1024)}{"id":"FORGED"}`)),
-        `changed ${placeOf(3) + 1}`,
+        `changed ${sequenceOf(3) + 1}`,
       ],
       [
         withLines((all) => all.splice(4, 1, `{${' '.repeat(5 * 1024 * 1024)}${lines[4]!.slice(1)}`)),
-        `changed ${placeOf(3) + 1}`,
+        `changed ${sequenceOf(3) + 1}`,
       ],
       [
         withLines((all) => all.splice(-1, 1, `{"id":"FORGED"}${' '.repeat(70_000)}${all.at(-1)}`)),
@@ -201,7 +201,7 @@ describe('reel verify --export', () => {
     }
   });
 
-  test('under another key nothing is believed', async () => {
+  test('reports a note signed by another key', async () => {
     const { publicKey } = generateKeyPairSync('ed25519');
     const other = await fileOf('other.pem', publicKey.export({ type: 'spki', format: 'pem' }).toString());
     const file = await fileOf('export.ndjson', exported);

@@ -11,7 +11,7 @@ import {
   nodesOf,
   verifyConsistency,
 } from '../../src/seal/merkle.js';
-import { AuditPaths } from '../../src/verify/export/audit-paths.js';
+import { InclusionCheck } from '../../src/verify/export/inclusion-check.js';
 import { checkConsistency, checkInclusion } from '../support/independent-verifier.js';
 
 const sha256 = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest();
@@ -158,7 +158,7 @@ describe('against the definition', () => {
         const proof = await hashRanges(inclusionRanges(index, size), reader(leaves));
         expect(proof).toEqual(path(index, leaves));
         const verifyInclusion = (leaf: Buffer, place: number, of: number, steps: Buffer[], head: Buffer) =>
-          new AuditPaths(of, head).holds(leaf, place, steps);
+          new InclusionCheck(of, head).isValid(leaf, place, steps);
         const verifiers = [verifyInclusion, checkInclusion];
         for (const verify of verifiers) {
           expect(verify(leaves[index]!, index, size, proof, root)).toBe(true);
@@ -220,7 +220,7 @@ describe('tiles', () => {
     expect(compactRange.root()).toEqual(mth(leaves));
   });
 
-  test('a right edge read back goes on as the one that was kept', () => {
+  test('a compact range read back grows as the one in memory', () => {
     for (const size of [0, 1, 255, 256, 257, 65_535, 65_536, 65_800]) {
       const { tiles } = grown(leaves.slice(0, size));
       const roots = (level: number) =>
@@ -237,7 +237,7 @@ describe('tiles', () => {
       expect(copy.root()).toEqual(mth(leaves.slice(0, size)));
     }
     expect(() => CompactRange.of(2, [[leaves[0]!]])).toThrow(
-      'expected the right edge of a log of 2, got one of 1',
+      'expected partial tiles of a log of size 2, got 1',
     );
   });
 

@@ -4,18 +4,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../src/seal/checkpoint.js';
 import { CompactRange } from '../../src/seal/compact-range.js';
 import { signerOf, vkeyOf } from '../../src/seal/note.js';
-import { StoredSeal } from '../../src/seal/proof.js';
 import { Sealer } from '../../src/seal/sealer.js';
 import { Sequencer } from '../../src/seal/sequencer.js';
 import { publishKey, readKeys } from '../../src/seal/signing-keys.js';
+import { StoredProver } from '../../src/seal/stored-prover.js';
 import { checkConsistency, checkInclusion, openNote } from '../support/independent-verifier.js';
 import { openTrail, SIGNER, type Trail } from '../support/trail.js';
 
 let trail: Trail;
-let seal: StoredSeal;
+let prover: StoredProver;
 beforeAll(async () => {
   trail = await openTrail();
-  seal = new StoredSeal(trail.database);
+  prover = new StoredProver(trail.database);
 });
 afterAll(() => trail?.close());
 
@@ -75,7 +75,7 @@ describe('sealing', () => {
     expect(trail.sealed.at(-1)!.note).toBe(checkpoints.at(-1)!.note);
   });
 
-  test('sequencers that take turns, and one that starts anew, go on with the same tree', async () => {
+  test('sequencers that take turns, and one that starts anew, extend the same tree', async () => {
     const tenantId = randomUUID();
     const other = new Sequencer(trail.database, new Sealer(SIGNER));
     for (let turn = 0; turn < 6; turn += 1) {
@@ -89,7 +89,7 @@ describe('sealing', () => {
     expect((await rows('reel_log_tiles', tenantId, 'tile_index')).length).toBe(4);
   });
 
-  test('two at once give each entry one place and one tree', async () => {
+  test('concurrent ones give each entry one sequence, in one tree', async () => {
     const tenantId = randomUUID();
     const others = [1, 2, 3].map(() => new Sequencer(trail.database, new Sealer(SIGNER)));
     await Promise.all([
@@ -105,7 +105,7 @@ describe('sealing', () => {
       expect(each.root_hash).toEqual(rootOf(leaves.slice(0, Number(each.tree_size))));
   });
 
-  test('one that dies in the middle leaves nothing half done, and another takes over', async () => {
+  test('one that dies in a transaction leaves nothing behind, and another takes over', async () => {
     const tenantId = randomUUID();
     await write(tenantId, 700);
     // Its transaction waits for a lock that this one holds, at the last of what it writes.
@@ -135,7 +135,7 @@ describe('sealing', () => {
     expect(newest!.root_hash).toEqual(rootOf(await leavesOf(tenantId)));
   });
 
-  test('places from before there were seals are sealed with the next', async () => {
+  test('entries sequenced before logs were sealed are sealed with the next', async () => {
     const tenantId = randomUUID();
     await write(tenantId, 600);
     await trail.sequencer.catchUp(tenantId);
@@ -149,7 +149,7 @@ describe('sealing', () => {
     expect((await rows('reel_log_tiles', tenantId, 'tile_index')).length).toBe(2);
   });
 
-  test('a tile that was taken away does not stop the log; a leaf that was changed does, for its tenant alone', async () => {
+  test('a deleted tile does not stop the log; a changed leaf does, for its tenant alone', async () => {
     const [tenantId, neighbour] = [randomUUID(), randomUUID()];
     await write(tenantId, 300);
     await trail.sequencer.catchUp(tenantId);
@@ -171,7 +171,7 @@ describe('sealing', () => {
     await expect
       .poll(() => trail.own.query('select from reel_log_inbox where tenant_id = $1', [neighbour]))
       .toEqual([]);
-    await expect.poll(() => String(faults[0])).toContain('reel verify says what was changed');
+    await expect.poll(() => String(faults[0])).toContain('run reel verify to find what was changed');
     await fresh.stop();
     expect(faults.length).toBe(1);
     expect((await leavesOf(tenantId)).length).toBe(301);
@@ -179,7 +179,7 @@ describe('sealing', () => {
 });
 
 describe('proofs', () => {
-  test('of entries in full and partial tiles hold, of nobody else’s are not given', async () => {
+  test('of entries in full and partial tiles are valid; there are none outside the scope', async () => {
     const [tenantId, clientId] = [randomUUID(), randomUUID()];
     await write(tenantId, 700);
     const mine = await trail.service.log({ module: 'm', action: 'a', tenantId, clientId, data: { a: 1 } });
@@ -187,7 +187,7 @@ describe('proofs', () => {
     const late = await trail.service.log({ module: 'm', action: 'a', tenantId, clientId });
     const entries = await rows('reel_log_sequence', tenantId, 'seq');
     const ids = [0, 1, 255, 256, 511, 512, 699, 700].map((at) => entries[at]!.entry_id as string);
-    const proofs = await seal.proofs(whole(tenantId), [...ids, late.id, randomUUID()]);
+    const proofs = await prover.inclusionProofs(whole(tenantId), [...ids, late.id, randomUUID()]);
     expect([...proofs.keys()].sort()).toEqual([...ids].sort());
     for (const proof of proofs.values()) {
       const { leafIndex, leafHash, path, checkpoint } = proof;
@@ -198,32 +198,32 @@ describe('proofs', () => {
       expect(leafHash).toBe((entries[leafIndex]!.leaf_hash as Buffer).toString('base64'));
     }
     const asClient = { tenantId, clients: [clientId] };
-    expect([...(await seal.proofs(asClient, [...ids, mine.id])).keys()]).toEqual([mine.id]);
-    expect((await seal.proofs(whole(randomUUID()), ids)).size).toBe(0);
+    expect([...(await prover.inclusionProofs(asClient, [...ids, mine.id])).keys()]).toEqual([mine.id]);
+    expect((await prover.inclusionProofs(whole(randomUUID()), ids)).size).toBe(0);
   });
 
-  test('of one export are against one checkpoint, whatever is sealed meanwhile', async () => {
+  test('of one export are for one checkpoint, whatever is sealed meanwhile', async () => {
     const tenantId = randomUUID();
     await write(tenantId, 300);
     await trail.sequencer.catchUp(tenantId);
     await write(tenantId, 300);
     await trail.sequencer.catchUp(tenantId);
     const ids = (await rows('reel_log_sequence', tenantId, 'seq')).map((row) => row.entry_id as string);
-    const proofs = await seal.proofsAt(whole(tenantId), ids.slice(0, 300), 300);
-    const note = (await seal.noteAt(whole(tenantId), 300))!;
+    const proofs = await prover.inclusionProofsAt(whole(tenantId), ids.slice(0, 300), 300);
+    const note = (await prover.noteAt(whole(tenantId), 300))!;
     const { size, root } = openNote(note, SIGNER.name, SIGNER.publicKey);
     expect([size, proofs.size]).toEqual([300, 300]);
     for (const { leafIndex, leafHash, path, checkpoint } of proofs.values()) {
       expect(checkpoint.note).toBe(note);
       expect(checkInclusion(Buffer.from(leafHash, 'base64'), leafIndex, size, unbase(path), root)).toBe(true);
     }
-    expect(await seal.noteAt(whole(tenantId), 601)).toBeNull();
+    expect(await prover.noteAt(whole(tenantId), 601)).toBeNull();
   });
 
-  test('consistency between any two checkpoints holds; sizes out of order are refused', async () => {
+  test('of consistency between any two checkpoints are valid; sizes out of order are rejected', async () => {
     const tenantId = randomUUID();
-    expect(await seal.checkpoint(whole(tenantId))).toBeNull();
-    expect(await seal.consistencyProof(whole(tenantId), 0, 0)).toEqual({ first: 0, second: 0, path: [] });
+    expect(await prover.checkpoint(whole(tenantId))).toBeNull();
+    expect(await prover.consistencyProof(whole(tenantId), 0, 0)).toEqual({ first: 0, second: 0, path: [] });
     for (const count of [1, 2, 252, 1, 1, 300]) {
       await write(tenantId, count);
       await trail.sequencer.catchUp(tenantId);
@@ -233,7 +233,7 @@ describe('proofs', () => {
       for (const newer of checkpoints) {
         const [first, second] = [Number(older.tree_size), Number(newer.tree_size)];
         if (first > second) continue;
-        const { path } = await seal.consistencyProof(whole(tenantId), first, second);
+        const { path } = await prover.consistencyProof(whole(tenantId), first, second);
         const [a, b] = [older.root_hash as Buffer, newer.root_hash as Buffer];
         expect(checkConsistency(first, second, a, b, unbase(path))).toBe(true);
       }
@@ -245,7 +245,7 @@ describe('proofs', () => {
       [1.5, 2, 'first'],
     ];
     for (const [first, second, field] of refused)
-      await expect(seal.consistencyProof(whole(tenantId), first, second)).rejects.toMatchObject({
+      await expect(prover.consistencyProof(whole(tenantId), first, second)).rejects.toMatchObject({
         code: 'BAD_USER_INPUT',
         faults: [{ loc: [field] }],
       });

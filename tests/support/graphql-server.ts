@@ -122,7 +122,7 @@ export function fakeServices(over: Partial<Services> = {}): Services {
     seal: {
       checkpoint: async () => null,
       consistencyProof: async (_scope, first, second) => ({ first, second, path: [] }),
-      proofs: async () => new Map(),
+      inclusionProofs: async () => new Map(),
     },
     tail: null,
     ...over,

@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import { publishKey, readKeys } from '../../src/seal/signing-keys.js';
 import { type Fault, faultLine } from '../../src/verify/fault.js';
-import { verifyTenant } from '../../src/verify/log/stored-log.js';
+import { verifyLog } from '../../src/verify/log/verify-log.js';
 import { openTrail, SIGNER } from './trail.js';
 
 const GATEWAY = { kind: 'module', module: '*', ip: null, agent: null } as const;
 
-/** A trail with sealed logs, to be meddled with behind its back and verified. */
+/** A database with sealed logs, to be tampered with and verified. */
 export async function openLogs() {
   const trail = await openTrail();
   await publishKey(trail.database, SIGNER);
 
-  /** A sealed log: 600 entries in batches of 1, 5, 300, 284 and 10, so with two full tiles and an edge. */
+  /** A sealed log: 600 entries in batches of 1, 5, 300, 284 and 10, so two full tiles and a partial one. */
   async function sealedLog(batches: readonly number[] = [1, 5, 300, 284, 10]): Promise<string> {
     const tenantId = randomUUID();
     for (const count of batches) {
@@ -41,21 +41,21 @@ export async function openLogs() {
     return tenantId;
   }
 
-  async function verify(tenantId: string, kept: { size: number; root: Buffer } | null = null) {
+  async function verify(tenantId: string, trusted: { size: number; root: Buffer } | null = null) {
     const faults: Fault[] = [];
     const keys = await readKeys(trail.database);
     const verified = await trail.database.read(tenantId, (run) =>
-      verifyTenant(run, tenantId, { beside: run, keys, kept, report: (fault) => faults.push(fault) }),
+      verifyLog(run, tenantId, { parallel: run, keys, trusted, report: (fault) => faults.push(fault) }),
     );
     expect(verified.faults).toBe(faults.length);
     return {
       ...verified,
       lines: faults.map((fault) => faultLine(fault)),
-      told: faults.map(({ kind, sequence }) => `${kind} ${sequence}`),
+      found: faults.map(({ kind, sequence }) => `${kind} ${sequence}`),
     };
   }
 
-  const meddle = async (statement: string, ...parameters: unknown[]) => {
+  const tamper = async (statement: string, ...parameters: unknown[]) => {
     await trail.own.query(statement, parameters, 'superuser');
   };
   const column = async (tenantId: string, name: string, table = 'entries') =>
@@ -63,7 +63,7 @@ export async function openLogs() {
       await trail.own.query(`select ${name} as value from reel_log_${table} where tenant_id = $1`, [tenantId])
     ).map(({ value }) => value);
 
-  return { trail, sealedLog, verify, meddle, column };
+  return { trail, sealedLog, verify, tamper, column };
 }
 
 export type Logs = Awaited<ReturnType<typeof openLogs>>;

@@ -9,7 +9,7 @@ import { addHold, releaseHold } from '../../src/log/retention/hold.js';
 import { Account, type OwnerDatabase } from '../../src/log/retention/own-entry.js';
 import { publishKey, readKeys } from '../../src/seal/signing-keys.js';
 import { type Fault, faultLine } from '../../src/verify/fault.js';
-import { verifyTenant } from '../../src/verify/log/stored-log.js';
+import { verifyLog } from '../../src/verify/log/verify-log.js';
 import { type ColumnType, flip, ODD, quoted, seeded } from '../support/bit-flip.js';
 import { openTrail, SIGNER, type Trail } from '../support/trail.js';
 
@@ -24,8 +24,8 @@ const OTHER = randomUUID();
 const [ana, bob, client] = [randomUUID(), randomUUID(), randomUUID()];
 
 let trail: Trail;
-/** A superuser in UTC, as Reel's own sessions are. */
-let meddler: pg.Client;
+/** In UTC, as Reel's own sessions are. */
+let superuser: pg.Client;
 
 const connect = async (connectionString: string) => {
   const connection = new pg.Client({ connectionString, options: '-c timezone=UTC -c datestyle=ISO' });
@@ -55,7 +55,7 @@ async function write(tenantId: string, count: number, actors: readonly (string |
   await trail.service.createMany(GATEWAY, entries);
 }
 
-/** A log that has everything: what is erased, held, released, removed, waiting; keys; full tiles and an edge. */
+/** A log with entries erased, held, released, removed and in the inbox, keys, full tiles and a partial one. */
 beforeAll(async () => {
   trail = await openTrail();
   await publishKey(trail.database, SIGNER);
@@ -101,30 +101,30 @@ beforeAll(async () => {
   await trail.sequencer.catchUp(OTHER);
   await owner.end();
 
-  meddler = await connect(trail.own.superuserUrl);
-  // A flipped bit minds no constraint.
-  const constraints = await meddler.query(
+  superuser = await connect(trail.own.superuserUrl);
+  // A flipped bit obeys no constraint.
+  const constraints = await superuser.query(
     `select conrelid::regclass as table, conname as name from pg_constraint
      where contype in ('c', 'u', 'p') and conrelid::regclass::text like 'reel_log_%' and conparentid = 0
        and conislocal and conrelid in (select oid from pg_class where not relispartition)`,
   );
   for (const each of constraints.rows)
-    await meddler.query(`alter table ${each.table} drop constraint "${each.name}"`);
+    await superuser.query(`alter table ${each.table} drop constraint "${each.name}"`);
 });
 afterAll(async () => {
-  await meddler?.end();
+  await superuser?.end();
   await trail?.close();
 });
 
-/** As the server's role sees it within the meddler's transaction. */
+/** As the server's role, within the superuser's transaction. */
 async function verify(tenantId = TENANT): Promise<{ size: number; faults: Fault[] }> {
   const role = new URL(trail.own.runtimeUrl).username;
-  await meddler.query(`set local role ${role}; set local reel.tenant_id = '${tenantId}'`);
-  const { run } = runOn(meddler);
+  await superuser.query(`set local role ${role}; set local reel.tenant_id = '${tenantId}'`);
+  const { run } = runOn(superuser);
   const keys = await readKeys({ system: run });
   const faults: Fault[] = [];
-  const { size } = await verifyTenant(run, tenantId, {
-    beside: run,
+  const { size } = await verifyLog(run, tenantId, {
+    parallel: run,
     keys,
     report: (fault) => faults.push(fault),
   });
@@ -132,11 +132,11 @@ async function verify(tenantId = TENANT): Promise<{ size: number; faults: Fault[
 }
 
 async function undone<T>(work: () => Promise<T>): Promise<T> {
-  await meddler.query('begin');
+  await superuser.query('begin');
   try {
     return await work();
   } finally {
-    await meddler.query('rollback');
+    await superuser.query('rollback');
   }
 }
 
@@ -149,33 +149,33 @@ interface Column {
 
 const columns = async (): Promise<Column[]> =>
   (
-    await meddler.query(
+    await superuser.query(
       `select c.table_name as table, column_name as name, data_type as type, is_nullable = 'YES' as nullable
        from information_schema.columns c join pg_class p on p.oid = c.table_name::regclass
        where c.table_name like 'reel\\_log\\_%' and not p.relispartition order by 1, ordinal_position`,
     )
   ).rows;
 
-/** Where the fault of a row is to be told, in SQL over the row `t`: from one place to another. */
-const PLACES: Record<string, string> = {
-  reel_log_entries: placeOf('t.id'),
-  reel_log_inbox: placeOf('t.entry_id'),
-  reel_log_keys: placeOf('t.entry_id'),
+/** The range of sequences in which a fault of the row `t` is to be reported, as two SQL expressions. */
+const SEQUENCES: Record<string, string> = {
+  reel_log_entries: sequenceOf('t.id'),
+  reel_log_inbox: sequenceOf('t.entry_id'),
+  reel_log_keys: sequenceOf('t.entry_id'),
   reel_log_sequence: 't.seq, t.seq',
   reel_log_tiles: 't.tile_index * 256 + 1, t.tile_index * 256 + 256',
   reel_log_checkpoints: 't.tree_size, t.tree_size',
   reel_log_counts: '1, (select max(seq) + 1 from reel_log_sequence where tenant_id = t.tenant_id)',
   reel_log_holds: `(select min(s.seq) from reel_log_sequence s join reel_log_entries e on e.id = s.entry_id where e.resource_id = t.id::text),
     (select max(s.seq) from reel_log_sequence s join reel_log_entries e on e.id = s.entry_id where e.resource_id = t.id::text)`,
-  // Told with the places that it does not tell of any more, or that it tells of instead.
+  // Reported at the sequences that it no longer covers, or covers instead.
   reel_log_removals: '1, (select max(seq) from reel_log_sequence where tenant_id = t.tenant_id)',
   reel_log_signing_keys: `(select max(seq) from reel_log_sequence where tenant_id = '${TENANT}'),
     (select max(seq) from reel_log_sequence where tenant_id = '${TENANT}')`,
 };
-function placeOf(id: string): string {
-  const place = `coalesce((select s.seq from reel_log_sequence s where s.tenant_id = t.tenant_id and s.entry_id = ${id}),
+function sequenceOf(id: string): string {
+  const sequence = `coalesce((select s.seq from reel_log_sequence s where s.tenant_id = t.tenant_id and s.entry_id = ${id}),
     (select max(s.seq) + 1 from reel_log_sequence s where s.tenant_id = t.tenant_id))`;
-  return `${place}, ${place}`;
+  return `${sequence}, ${sequence}`;
 }
 
 interface Target {
@@ -187,42 +187,42 @@ interface Target {
 }
 
 async function targets({ table, name }: Column): Promise<Target[]> {
-  const [first, last] = splitPlaces(PLACES[table]!);
+  const [first, last] = splitRange(SEQUENCES[table]!);
   const mine = table === 'reel_log_signing_keys' ? '' : `where t.tenant_id = '${TENANT}'`;
-  const { rows } = await meddler.query(
+  const { rows } = await superuser.query(
     `select t.ctid::text as ctid, t.tableoid::text as tableoid, t.${name}::text as value, (${first})::float8 as first, (${last})::float8 as last
      from ${table} t ${mine} order by 4, 5, 1`,
   );
   return rows;
 }
-function splitPlaces(places: string): [string, string] {
+function splitRange(range: string): [string, string] {
   let depth = 0;
-  for (const [at, each] of [...places].entries()) {
+  for (const [at, each] of [...range].entries()) {
     if (each === '(') depth += 1;
     if (each === ')') depth -= 1;
-    if (each === ',' && depth === 0) return [places.slice(0, at), places.slice(at + 1)];
+    if (each === ',' && depth === 0) return [range.slice(0, at), range.slice(at + 1)];
   }
-  throw new Error(places);
+  throw new Error(range);
 }
 
-/** Changes one value, and says what verify then tells. */
+/** Changes one value and returns what verify then reports. */
 const changed = ({ table, name }: Column, target: Target, sql: string, tenants = [TENANT]) =>
   undone(async () => {
-    const { rowCount } = await meddler.query(
+    const { rowCount } = await superuser.query(
       `update ${table} set ${name} = ${sql} where ctid = $1::tid and tableoid = $2::oid and ${name} is distinct from ${sql}`,
       [target.ctid, target.tableoid],
     );
-    const told: Fault[][] = [];
-    for (const tenantId of tenants) told.push((await verify(tenantId)).faults);
-    return { isOther: rowCount === 1, told };
+    const reported: Fault[][] = [];
+    for (const tenantId of tenants) reported.push((await verify(tenantId)).faults);
+    return { isOther: rowCount === 1, reported };
   });
 
-test('as it was written it is well', async () => {
+test('the log as written verifies', async () => {
   for (const tenantId of [TENANT, OTHER])
     expect((await undone(() => verify(tenantId))).faults.map(faultLine)).toEqual([]);
   const has = async (condition: string) =>
     Number(
-      (await meddler.query(`select count(*) as n from ${condition} and tenant_id = '${TENANT}'`)).rows[0].n,
+      (await superuser.query(`select count(*) as n from ${condition} and tenant_id = '${TENANT}'`)).rows[0].n,
     );
   expect(await has('reel_log_entries where erased_at is not null')).toBe(9);
   expect(await has('reel_log_holds where true')).toBe(3);
@@ -233,12 +233,12 @@ test('as it was written it is well', async () => {
   expect(await has("reel_log_entries where action = 'reel.logs.erased'")).toBe(2);
 });
 
-test('every table is known here', async () => {
+test('every table is covered here', async () => {
   const tables = new Set((await columns()).map(({ table }) => table));
-  expect([...tables].sort()).toEqual(Object.keys(PLACES).sort());
+  expect([...tables].sort()).toEqual(Object.keys(SEQUENCES).sort());
 });
 
-describe.each(Object.keys(PLACES))('%s', (table) => {
+describe.each(Object.keys(SEQUENCES))('%s', (table) => {
   test(`one bit changed in any column is found (FLIP_SEED=${SEED})`, async () => {
     const draw = seeded(SEED);
     for (const column of await columns()) {
@@ -252,24 +252,24 @@ describe.each(Object.keys(PLACES))('%s', (table) => {
       if (column.nullable && filled.length > 0)
         changes.push({ target: filled[draw(filled.length)]!, sql: 'null', what: 'null' });
       for (const { target, sql, what } of changes) {
-        const { isOther, told } = await changed(column, target, sql);
+        const { isOther, reported } = await changed(column, target, sql);
         if (!isOther) continue;
-        const lines = told[0]!.map(faultLine);
-        const said = `${column.name} of place ${target.first}: ${what}`;
-        const near = told[0]!.filter(({ sequence: at }) => at >= target.first && at <= target.last);
+        const lines = reported[0]!.map(faultLine);
+        const said = `${column.name} at sequence ${target.first}: ${what}`;
+        const near = reported[0]!.filter(({ sequence: at }) => at >= target.first && at <= target.last);
         expect([said, lines.slice(0, 5), near.length > 0]).toEqual([said, lines.slice(0, 5), true]);
       }
     }
   });
 });
 
-test.each(Object.keys(PLACES))('a row of %s that is taken away is told', async (table) => {
+test.each(Object.keys(SEQUENCES))('a deleted row of %s is reported', async (table) => {
   const column = (await columns()).find((each) => each.table === table)!;
   const all = await targets(column);
   const draw = seeded(SEED);
   for (const target of table === 'reel_log_signing_keys' ? all : [0, 1].map(() => all[draw(all.length)]!)) {
     const { faults } = await undone(async () => {
-      await meddler.query(`delete from ${table} where ctid = $1::tid and tableoid = $2::oid`, [
+      await superuser.query(`delete from ${table} where ctid = $1::tid and tableoid = $2::oid`, [
         target.ctid,
         target.tableoid,
       ]);
@@ -283,59 +283,63 @@ test.each([
   [
     'hold',
     `insert into reel_log_holds select tenant_id, gen_random_uuid(), reason, from_at, to_at, actor_id, created_at from reel_log_holds`,
-    /^extra \d+: hold \S+: no entry says that it was added$/,
+    /^extra \d+: hold \S+: no entry records that it was added$/,
   ],
   [
     'key of an entry that came without one',
     `insert into reel_log_keys select tenant_id, 'module:guardian', 'again', id, sha256('x') from reel_log_entries e
      where tenant_id = '${TENANT}' and key_digest is null and module <> 'reel' limit 1`,
-    /^changed \d+: entry \S+: the idempotency key "again" names it, which came without one$/,
+    /^changed \d+: entry \S+: idempotency key "again" refers to it, but it was written without one$/,
   ],
   [
     'key of an entry that is not there',
     `insert into reel_log_keys values ('${TENANT}', 'module:guardian', 'again', gen_random_uuid(), sha256('x'))`,
-    /^changed \d+: entry \S+: the idempotency key "again" names it, which is not there$/,
+    /^changed \d+: entry \S+: idempotency key "again" refers to it, but its row is missing$/,
   ],
   [
     'release of a hold',
     `update reel_log_holds set released_at = now() where released_at is null`,
-    /^changed \d+: hold \S+: no entry says that it was released; the hold does$/,
+    /^changed \d+: hold \S+: released_at is \S+, but no entry records a release$/,
   ],
   [
     'signing key',
     `insert into reel_log_signing_keys select replace(vkey, 'reel.local', 'reel.other'), added_at, note from reel_log_signing_keys`,
-    /^checkpoint \d+: the signing key "reel.other\S+" is not as it signed itself$/,
+    /^checkpoint \d+: signing key "reel.other\S+" does not match the note it signed$/,
   ],
-])('a %s that nobody made is told', async (_what, statement, line) => {
+])('a forged %s is reported', async (_what, statement, line) => {
   const { faults } = await undone(async () => {
-    await meddler.query(statement);
+    await superuser.query(statement);
     return verify();
   });
   expect(faults.length).toBeGreaterThan(0);
   for (const fault of faults) expect(faultLine(fault)).toMatch(line);
 });
 
-test('what was kept before there were digests is given them', async () => {
+test('rows from before there were digests get them by migration', async () => {
   const statements: string[] = [];
   const migration = { addSql: (statement: string) => statements.push(statement) };
   await Migration20261124000003_kept.prototype.up.call(migration as never);
   const { faults } = await undone(async () => {
-    await meddler.query(`
+    await superuser.query(`
       drop index reel_log_entries_erased; drop policy reel_read on reel_log_holds;
       alter table reel_log_entries drop column key_digest; alter table reel_log_removals drop column places_digest;
       set local role ${new URL(trail.own.ownerUrl).username}`);
-    for (const statement of statements) await meddler.query(statement);
-    await meddler.query('reset role');
+    for (const statement of statements) await superuser.query(statement);
+    await superuser.query('reset role');
     return verify();
   });
   expect(faults.map(faultLine)).toEqual([]);
 });
 
-test("a row given to another tenant is told by both tenants' logs", async () => {
+test("a row moved to another tenant is reported in both tenants' logs", async () => {
   for (const column of await columns()) {
     if (column.name !== 'tenant_id') continue;
     const all = await targets(column);
-    const { told } = await changed(column, all.at(-1)!, `'${OTHER}'::uuid`, [TENANT, OTHER]);
-    expect([column.table, ...told.map((faults) => faults.length > 0)]).toEqual([column.table, true, true]);
+    const { reported } = await changed(column, all.at(-1)!, `'${OTHER}'::uuid`, [TENANT, OTHER]);
+    expect([column.table, ...reported.map((faults) => faults.length > 0)]).toEqual([
+      column.table,
+      true,
+      true,
+    ]);
   }
 });

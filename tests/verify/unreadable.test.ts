@@ -23,7 +23,7 @@ async function flip(file: string): Promise<void> {
   await handle.close();
 }
 
-test('a bit flipped in the files of the database is told, with the places that nobody can read any more', async () => {
+test('a bit flipped in the database files is reported, with the sequences that cannot be read', async () => {
   const seeded = await reel('seed', '--entries', '300', '--days', '1', '--json');
   expect(seeded).toMatchObject({ code: 0 });
   const [{ tenantId }] = JSON.parse(seeded.stdout) as [{ tenantId: string }];

@@ -1,27 +1,27 @@
 import { isDeepStrictEqual } from 'node:util';
 import { entryFromWire } from '../../log/entry/wire.js';
 import { decodeBase64 } from '../../seal/note.js';
-import { BYTES_NAMES, ENTRY_NAMES, SHOWN_NAMES } from '../../seal/proof-bundle.js';
+import { BUNDLE_BINARY_KEYS, BUNDLE_ENTRY_KEYS, EXPORT_LINE_KEYS } from '../../seal/proof-bundle.js';
 import type { ExportedEntry } from './export-check.js';
 
-/** The note of an export's last line, null where nothing was sealed; undefined where the line is another. */
+/** The note of an export's last line, null if nothing was sealed; undefined if the line has another form. */
 export function readCheckpointLine(line: string): string | null | undefined {
-  const value = parsed(line);
-  if (!value || Object.keys(value).join() !== 'checkpoint' || hasTwice(line, value)) return undefined;
+  const value = parse(line);
+  if (!value || Object.keys(value).join() !== 'checkpoint' || hasDuplicateKey(line, value)) return undefined;
   return typeof value.checkpoint === 'string' || value.checkpoint === null ? value.checkpoint : undefined;
 }
 
-const BUNDLE_NAMES = ['entry', ...BYTES_NAMES, 'path'];
-const LINE_NAMES = [...SHOWN_NAMES, 'proof'];
+const BUNDLE_KEYS = ['entry', ...BUNDLE_BINARY_KEYS, 'path'];
+const LINE_KEYS = [...EXPORT_LINE_KEYS, 'proof'];
 
-/** An entry's line of an NDJSON export with proofs; null where it has another form. */
+/** An entry's line of an NDJSON export with proofs; null if it has another form. */
 export function readExportLine(line: string): ExportedEntry | null {
-  const value = parsed(line);
-  const { proof, ...shown } = value ?? {};
+  const value = parse(line);
+  const { proof, ...fields } = value ?? {};
   if (!isObject(proof) || !isObject(proof.entry)) return null;
-  const wire = proof.entry;
-  const entry = entryFromWire(wire);
-  const [identitySalt, dataSalt, identityDigest, dataDigest, leafHash] = BYTES_NAMES.map((name) =>
+  const sealed = proof.entry;
+  const entry = entryFromWire(sealed);
+  const [identitySalt, dataSalt, identityDigest, dataDigest, leafHash] = BUNDLE_BINARY_KEYS.map((name) =>
     bytesOf(proof[name]),
   );
   if (
@@ -39,14 +39,16 @@ export function readExportLine(line: string): ExportedEntry | null {
     !leafHash
   )
     return null;
-  const hasData = 'data' in wire;
-  const differing = [
-    ...strays(value!, LINE_NAMES, hasData),
-    ...strays(wire, ENTRY_NAMES, hasData),
-    ...strays(proof, BUNDLE_NAMES, true),
-    ...Object.keys(shown).filter((name) => !isSame(shown[name], wire[name])),
+  const hasData = 'data' in sealed;
+  const problems = [
+    ...keyProblems(value!, LINE_KEYS, hasData),
+    ...keyProblems(sealed, BUNDLE_ENTRY_KEYS, hasData),
+    ...keyProblems(proof, BUNDLE_KEYS, true),
+    ...Object.keys(fields)
+      .filter((key) => !isSame(fields[key], sealed[key]))
+      .map((key) => `${key} differs from the proof's`),
   ];
-  if (hasTwice(line, value!)) differing.push('a name that stands twice');
+  if (hasDuplicateKey(line, value!)) problems.push('duplicate key');
   return {
     entry,
     sequence: entry.sequence,
@@ -56,36 +58,38 @@ export function readExportLine(line: string): ExportedEntry | null {
     identityDigest,
     dataDigest,
     leafHash,
-    // What is no hash leads nowhere.
+    // An empty hash makes the proof invalid.
     path: proof.path.map((each: string) => decodeBase64(each) ?? Buffer.alloc(0)),
-    differing: [...new Set(differing)],
+    problems: [...new Set(problems)],
   };
 }
 
-/** Of data, which stands twice in a line: mostly in the same words, which is quicker to see. */
+/** Comparing JSON first is faster for data, which mostly is the same text twice. */
 const isSame = (one: unknown, other: unknown): boolean =>
   one === other ||
   (typeof one === 'object' &&
     typeof other === 'object' &&
     (JSON.stringify(one) === JSON.stringify(other) || isDeepStrictEqual(one, other)));
 
-/** Names that are there and no proof speaks for, and names that are missing. */
-function strays(value: object, names: readonly string[], hasData: boolean): string[] {
+/** An object must have exactly these keys; `data` only with `hasData`. */
+function keyProblems(value: object, keys: readonly string[], hasData: boolean): string[] {
   const found: string[] = [];
-  for (const name in value) if (!names.includes(name) || (name === 'data' && !hasData)) found.push(name);
-  for (const name of names) if (!Object.hasOwn(value, name) && (name !== 'data' || hasData)) found.push(name);
+  for (const key in value)
+    if (!keys.includes(key) || (key === 'data' && !hasData)) found.push(`unexpected key ${key}`);
+  for (const key of keys)
+    if (!Object.hasOwn(value, key) && (key !== 'data' || hasData)) found.push(`missing key ${key}`);
   return found;
 }
 
-/** Whether a name stands twice in one object, of which other readers of JSON may take the first. */
-function hasTwice(line: string, value: object): boolean {
-  const members = membersOf(value);
-  // Most lines: a colon follows a quotation mark behind each name, at once, and nowhere else.
+/** Whether an object of the line has a key twice: JSON.parse takes the last, other parsers may take the first. */
+function hasDuplicateKey(line: string, value: object): boolean {
+  const members = countMembers(value);
+  // Without spaces, `":` ends each key, and rarely is part of a string.
   const isTight = ![' :', '\t', '\r'].some((space) => line.includes(space));
   if (isTight && countOf('":', line) === members) return false;
-  let names = 0;
-  for (const [, colon] of line.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) if (colon) names += 1;
-  return names !== members;
+  let keys = 0;
+  for (const [, colon] of line.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) if (colon) keys += 1;
+  return keys !== members;
 }
 
 function countOf(part: string, text: string): number {
@@ -94,15 +98,15 @@ function countOf(part: string, text: string): number {
   return count;
 }
 
-function membersOf(value: object): number {
+function countMembers(value: object): number {
   let count = 0;
   for (const each of Array.isArray(value) ? value : Object.values(value)) {
-    if (typeof each === 'object' && each !== null) count += membersOf(each);
+    if (typeof each === 'object' && each !== null) count += countMembers(each);
   }
   return Array.isArray(value) ? count : count + Object.keys(value).length;
 }
 
-function parsed(line: string): Record<string, unknown> | null {
+function parse(line: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(line);
     return isObject(value) ? value : null;
@@ -114,6 +118,6 @@ function parsed(line: string): Record<string, unknown> | null {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** undefined where it is neither null nor base64. */
+/** undefined if it is neither null nor base64. */
 const bytesOf = (value: unknown): Buffer | null | undefined =>
   value === null ? null : typeof value === 'string' ? (decodeBase64(value) ?? undefined) : undefined;

@@ -3,7 +3,7 @@ import type { Run } from '../../database/run.js';
 import { KEY_DIGEST } from '../../log/write/key-digest.js';
 import type { Report } from '../fault.js';
 
-export interface KeyFault {
+export interface AlteredKey {
   [column: string]: unknown;
   entry_id: string;
   seq: string | null;
@@ -12,12 +12,11 @@ export interface KeyFault {
   has_digest: boolean;
 }
 
-/** Told one by one. */
-const MOST = 100_000;
+const MAX_REPORTED = 100_000;
 
-/** Idempotency keys that are others than the digests that their entries keep. */
-export const readWrongKeys = (run: Run, tenantId: string): Promise<KeyFault[]> =>
-  run<KeyFault>(sql`
+/** Idempotency keys that do not match the key_digest of their entry. */
+export const readAlteredIdempotencyKeys = (run: Run, tenantId: string): Promise<AlteredKey[]> =>
+  run<AlteredKey>(sql`
     select entry_id, idempotency_key, has_digest,
       (select s.seq from reel_log_sequence s where s.tenant_id = ${tenantId}::uuid and s.entry_id = differing.entry_id) as seq,
       exists (select from reel_log_entries e where e.tenant_id = ${tenantId}::uuid and e.id = differing.entry_id) as has_entry
@@ -28,22 +27,24 @@ export const readWrongKeys = (run: Run, tenantId: string): Promise<KeyFault[]> =
         select id, key_digest from reel_log_entries where tenant_id = ${tenantId}::uuid and key_digest is not null
       ) e on e.id = k.entry_id
       where e.key_digest is distinct from case when k.entry_id is not null then ${KEY_DIGEST} end
-      limit ${MOST}
+      limit ${MAX_REPORTED}
     ) differing order by seq, entry_id`);
 
-/** `next`: the place of entries that have none yet. */
-export function tellKeys(rows: readonly KeyFault[], next: number, report: Report): void {
+/** `next`: reported as the sequence of entries that have none yet. */
+export function reportIdempotencyKeys(rows: readonly AlteredKey[], next: number, report: Report): void {
   for (const row of rows)
     report({
       kind: 'changed',
       sequence: row.seq === null ? next : Number(row.seq),
-      detail: `entry ${row.entry_id}: ${whatDiffers(row)}`,
+      detail: `entry ${row.entry_id}: ${problemOf(row)}`,
     });
 }
 
-function whatDiffers({ idempotency_key: key, has_entry, has_digest }: KeyFault): string {
-  if (key === null) return 'its idempotency key is gone';
-  const named = `the idempotency key ${JSON.stringify(key.slice(0, 100))}`;
-  if (!has_entry) return `${named} names it, which is not there`;
-  return has_digest ? `${named} is not as it was written` : `${named} names it, which came without one`;
+function problemOf({ idempotency_key: key, has_entry, has_digest }: AlteredKey): string {
+  if (key === null) return 'its idempotency key is missing';
+  const named = `idempotency key ${JSON.stringify(key.slice(0, 100))}`;
+  if (!has_entry) return `${named} refers to it, but its row is missing`;
+  return has_digest
+    ? `${named} does not match its key_digest`
+    : `${named} refers to it, but it was written without one`;
 }

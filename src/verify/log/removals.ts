@@ -3,10 +3,7 @@ import type { Run } from '../../database/run.js';
 import { PLACES_DIGEST } from '../../log/retention/removal.js';
 import type { Report } from '../fault.js';
 
-/**
- * Compares places whose entries were removed with what the removal noted of them: nothing else tells any more which
- * entry stood there.
- */
+/** Checks the entry ids of removed sequences against the digest that their removal stored: the leaves are gone. */
 export async function verifyRemovals(
   run: Run,
   tenantId: string,
@@ -22,8 +19,8 @@ export async function verifyRemovals(
   for (const { first_seq: first, last_seq: last } of rows)
     report({
       kind: 'changed',
-      // Somebody may have put an end of it where the log has no place.
-      sequence: [Number(first), Number(last)].find((place) => place >= 1 && place <= size) ?? size,
-      detail: `places ${first} to ${last}, whose entries were removed, have other ids than the removal noted`,
+      // A changed end may be outside the log.
+      sequence: [Number(first), Number(last)].find((sequence) => sequence >= 1 && sequence <= size) ?? size,
+      detail: `the entry ids of removed sequences ${first} to ${last} do not match the digest of their removal`,
     });
 }

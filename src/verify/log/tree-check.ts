@@ -1,70 +1,73 @@
 import { CompactRange, rootOf, splitHashes, TILE_WIDTH, type Tile } from '../../seal/compact-range.js';
 import { EMPTY_ROOT, HASH_BYTES } from '../../seal/merkle.js';
 import type { Report } from '../fault.js';
-import type { Milestone } from './checkpoint-walk.js';
-import type { PlaceJudge } from './place-judge.js';
-import { repairEdge } from './repair-edge.js';
-import type { StoredPlace } from './stored-order.js';
-import type { StoredTile } from './stored-tiles.js';
+import type { ExpectedRoot } from './checkpoint-check.js';
+import type { LeafCheck } from './leaf-check.js';
+import { recoverRightEdge } from './right-edge.js';
+import type { SequenceRow } from './sequence-rows.js';
+import type { StoredTile } from './tile-rows.js';
 
-type Slots = readonly (StoredPlace | null)[];
+type Rows = readonly (SequenceRow | null)[];
 
 /**
- * Grows the tree from stored places, a tile at a time, and compares it with stored tiles and with the roots known from
- * checkpoints. Where places and a tile differ, the one that the tile's root speaks for was sealed.
+ * Grows the tree from stored leaf hashes, a tile at a time, and compares it with the stored tiles and with the roots of
+ * checkpoints. If sequence rows and a tile differ, the tile counts as sealed if its root confirms it.
  */
 export class TreeCheck {
   private readonly compactRange = new CompactRange();
-  /** False once a leaf is missing that no tile has: no root can be told any more. */
-  private isWhole = true;
-  /** Of the last milestone that agreed. */
-  private agreed = 0;
-  /** A root that differs differs ever after: it is told once. */
-  private isToldOfRoot = false;
-  private milestone: Milestone | null | undefined;
+  /** False once a leaf is missing that no tile has: no later root can be computed. */
+  private isComplete = true;
+  /** Size of the last root that matched. */
+  private lastMatch = 0;
+  /** Once a root differs, all later ones do: only the first is reported. */
+  private hasReportedRoot = false;
+  /** Undefined until it is read, null after the last. */
+  private nextRoot: ExpectedRoot | null | undefined;
+  /** Roots that were read ahead to recover the right edge. */
+  private readAhead: ExpectedRoot[] = [];
 
   constructor(
-    private readonly milestones: AsyncGenerator<Milestone>,
-    private readonly judge: PlaceJudge,
+    private readonly expectedRoots: AsyncGenerator<ExpectedRoot>,
+    private readonly leafCheck: LeafCheck,
     private readonly report: Report,
     private readonly readTile: (level: number, index: number) => Promise<StoredTile | undefined>,
   ) {}
 
   root(): Buffer {
-    return this.isWhole ? this.compactRange.root() : EMPTY_ROOT;
+    return this.isComplete ? this.compactRange.root() : EMPTY_ROOT;
   }
 
-  /** The places of one tile, from `start` (0-based); fewer than TILE_WIDTH at the log's end. */
-  async add(start: number, slots: Slots, tile: StoredTile | undefined): Promise<void> {
-    const isFull = slots.length === TILE_WIDTH;
-    const sealed = isFull ? this.sealedLeaves(start, slots, tile) : await this.edgeLeaves(start, slots);
-    for (const [at, place] of slots.entries()) this.judge.judge(start + at + 1, sealed[at]!, place);
+  /** Adds the leaves of one tile, from index `start`; fewer than TILE_WIDTH at the end of the log. */
+  async addTile(start: number, rows: Rows, tile: StoredTile | undefined): Promise<void> {
+    const isFull = rows.length === TILE_WIDTH;
+    const sealed = isFull ? this.sealedLeaves(start, rows, tile) : await this.edgeLeaves(start, rows);
+    for (const [at, row] of rows.entries()) this.leafCheck.check(start + at + 1, sealed[at]!, row);
     await this.grow(start, sealed, isFull ? tile : undefined);
   }
 
-  /** A full tile whose leaves are known to be what was sealed, from `start` (0-based). */
-  async addWell(start: number, leaves: Buffer, tile: StoredTile): Promise<void> {
+  /** Adds a full tile whose leaves were already compared with entries and with the stored tile, from index `start`. */
+  async addCheckedTile(start: number, leaves: Buffer, tile: StoredTile): Promise<void> {
     await this.compareRoots(start);
-    const next = await this.peek();
+    const next = await this.peekRoot();
     if (next && next.size < start + TILE_WIDTH) await this.grow(start, splitHashes(leaves), tile);
     else {
-      if (this.isWhole)
-        for (const full of this.compactRange.appendTile(leaves)) await this.compare(full, tile);
+      if (this.isComplete)
+        for (const full of this.compactRange.appendTile(leaves)) await this.compareTile(full, tile);
       await this.compareRoots(start + TILE_WIDTH);
     }
   }
 
-  /** Reads what is left of the milestones: all of sizes that the log does not have. */
-  async end(): Promise<void> {
-    for (let next = await this.peek(); next; next = await this.peek()) {
-      this.take();
+  /** Reports the roots that are left: they are of sizes that the log does not have. */
+  async finish(): Promise<void> {
+    for (let next = await this.peekRoot(); next; next = await this.peekRoot()) {
+      this.takeRoot();
       if (next.size === 0 ? !next.root.equals(EMPTY_ROOT) : true)
-        this.differs(next, `the log has ${this.compactRange.size}`);
+        this.reportRoot(next, `the log has size ${this.compactRange.size}`);
     }
   }
 
-  private sealedLeaves(start: number, slots: Slots, tile: StoredTile | undefined): (Buffer | null)[] {
-    const stored = slots.map((place) => place?.leafHash ?? null);
+  private sealedLeaves(start: number, rows: Rows, tile: StoredTile | undefined): (Buffer | null)[] {
+    const stored = rows.map((row) => row?.leafHash ?? null);
     const index = start / TILE_WIDTH;
     const fault = (at: number, detail: string) =>
       this.report({ kind: 'tile', sequence: start + at + 1, detail: `tile ${index} of level 0 ${detail}` });
@@ -73,35 +76,37 @@ export class TreeCheck {
       return stored;
     }
     if (tile.hashes.length !== TILE_WIDTH * HASH_BYTES) {
-      fault(0, `has ${tile.hashes.length} bytes`);
+      fault(0, `has ${tile.hashes.length} bytes, expected ${TILE_WIDTH * HASH_BYTES}`);
       return stored;
     }
-    const isOther = (place: Buffer | null, at: number) =>
-      place?.length !== HASH_BYTES ||
-      tile.hashes.compare(place, 0, HASH_BYTES, at * HASH_BYTES, (at + 1) * HASH_BYTES) !== 0;
-    if (!stored.some(isOther)) return stored;
+    const differs = (leaf: Buffer | null, at: number) =>
+      leaf?.length !== HASH_BYTES ||
+      tile.hashes.compare(leaf, 0, HASH_BYTES, at * HASH_BYTES, (at + 1) * HASH_BYTES) !== 0;
+    if (!stored.some(differs)) return stored;
     const hashes = splitHashes(tile.hashes);
     if (rootOf(hashes).equals(tile.root)) return hashes;
-    const at = stored.findIndex((place, index) => place && isOther(place, index));
-    if (at >= 0) fault(at, 'has another hash than the order');
-    return stored.map((place, index) => place ?? hashes[index]!);
+    const at = stored.findIndex((leaf, index) => leaf && differs(leaf, index));
+    if (at >= 0) fault(at, 'has another leaf hash than reel_log_sequence');
+    return stored.map((leaf, index) => leaf ?? hashes[index]!);
   }
 
-  /** Leaves past the full tiles stand in the order alone: what was sealed shows by the roots. */
-  private async edgeLeaves(start: number, slots: Slots): Promise<(Buffer | null)[]> {
-    const stored = slots.map((place) => place?.leafHash ?? null);
-    if (!this.isWhole || this.isToldOfRoot) return stored;
-    const ahead: Milestone[] = [];
-    for (let next = await this.peek(); next && next.size <= start + slots.length; next = await this.peek()) {
-      ahead.push(next);
-      this.take();
+  /** Leaves past the last full tile are stored in no tile, so only the roots show which ones were sealed. */
+  private async edgeLeaves(start: number, rows: Rows): Promise<(Buffer | null)[]> {
+    const stored = rows.map((row) => row?.leafHash ?? null);
+    if (!this.isComplete || this.hasReportedRoot) return stored;
+    const roots: ExpectedRoot[] = [];
+    for (
+      let next = await this.peekRoot();
+      next && next.size <= start + rows.length;
+      next = await this.peekRoot()
+    ) {
+      roots.push(next);
+      this.takeRoot();
     }
-    this.waiting = ahead;
-    const own = ahead.filter(({ isKept }) => !isKept);
-    return repairEdge(this.compactRange, slots, own, () => this.judge.strayLeaves());
+    this.readAhead = roots;
+    const own = roots.filter(({ isTrusted }) => !isTrusted);
+    return recoverRightEdge(this.compactRange, rows, own, () => this.leafCheck.misplacedLeaves());
   }
-
-  private waiting: Milestone[] = [];
 
   private async grow(
     start: number,
@@ -110,70 +115,74 @@ export class TreeCheck {
   ): Promise<void> {
     for (let at = 0; at < sealed.length; ) {
       await this.compareRoots(start + at);
-      const next = await this.peek();
+      const next = await this.peekRoot();
       const stop = next ? Math.min(next.size - start, sealed.length) : sealed.length;
       const leaves = sealed.slice(at, stop).filter((leaf) => leaf !== null);
-      if (leaves.length < stop - at) this.isWhole = false;
-      if (this.isWhole) for (const full of this.compactRange.append(leaves)) await this.compare(full, tile);
+      if (leaves.length < stop - at) this.isComplete = false;
+      if (this.isComplete)
+        for (const full of this.compactRange.append(leaves)) await this.compareTile(full, tile);
       at = stop;
     }
     await this.compareRoots(start + sealed.length);
   }
 
   private async compareRoots(size: number): Promise<void> {
-    for (let next = await this.peek(); next && next.size <= size; next = await this.peek()) {
-      this.take();
-      if (!this.isWhole) continue;
-      if (next.size === size && this.compactRange.root().equals(next.root)) this.agreed = size;
-      else if (next.isKept || !this.isToldOfRoot)
-        this.differs(
+    for (let next = await this.peekRoot(); next && next.size <= size; next = await this.peekRoot()) {
+      this.takeRoot();
+      if (!this.isComplete) continue;
+      if (next.size === size && this.compactRange.root().equals(next.root)) this.lastMatch = size;
+      else if (next.isTrusted || !this.hasReportedRoot)
+        this.reportRoot(
           next,
           `expected the root ${next.root.toString('base64')}, got ${this.root().toString('base64')}`,
         );
     }
   }
 
-  private differs(milestone: Milestone, why: string): void {
-    const whose = milestone.isKept
-      ? 'the log does not extend the note that was kept'
-      : 'the entries are others';
-    const since = milestone.isKept ? '' : `; they were changed after ${this.agreed}`;
-    this.report({ kind: 'checkpoint', sequence: milestone.size, detail: `${whose}: ${why}${since}` });
-    if (!milestone.isKept) this.isToldOfRoot = true;
+  private reportRoot({ size, isTrusted }: ExpectedRoot, difference: string): void {
+    const detail = isTrusted
+      ? `the log does not extend the trusted checkpoint: ${difference}`
+      : `the log does not match it: ${difference}; the last match is at size ${this.lastMatch}`;
+    this.report({ kind: 'checkpoint', sequence: size, detail });
+    if (!isTrusted) this.hasReportedRoot = true;
   }
 
-  private async compare(full: Tile, given: StoredTile | undefined): Promise<void> {
-    const stored = full.level === 0 ? given : await this.readTile(full.level, full.index);
+  /** `leafTile`: the stored tile of level 0; tiles of higher levels are read here. */
+  private async compareTile(full: Tile, leafTile: StoredTile | undefined): Promise<void> {
+    const stored = full.level === 0 ? leafTile : await this.readTile(full.level, full.index);
+    // Already reported.
     if (!stored && full.level === 0) return;
-    const sequence = (at: number) => (full.index * TILE_WIDTH + at) * TILE_WIDTH ** full.level + 1;
     const fault = (at: number, detail: string) =>
       this.report({
         kind: 'tile',
-        sequence: sequence(at),
+        sequence: (full.index * TILE_WIDTH + at) * TILE_WIDTH ** full.level + 1,
         detail: `tile ${full.index} of level ${full.level} ${detail}`,
       });
     if (!stored) return fault(0, 'is missing');
     if (!stored.root.equals(full.root) && stored.hashes.equals(full.hashes))
-      return fault(0, 'has another root');
+      return fault(
+        0,
+        `has the root ${stored.root.toString('base64')}, expected ${full.root.toString('base64')} from its hashes`,
+      );
     if (full.level > 0 && !stored.hashes.equals(full.hashes)) {
-      const stale = splitHashes(stored.hashes);
-      const at = splitHashes(full.hashes).findIndex((hash, index) => !stale[index]?.equals(hash));
-      fault(Math.max(at, 0), 'has another hash than the tiles below');
+      const storedHashes = splitHashes(stored.hashes);
+      const at = splitHashes(full.hashes).findIndex((hash, index) => !storedHashes[index]?.equals(hash));
+      fault(Math.max(at, 0), 'has another hash than the tile below');
     }
   }
 
-  private async peek(): Promise<Milestone | null> {
-    const [waiting] = this.waiting;
-    if (waiting) return waiting;
-    if (this.milestone === undefined) {
-      const { value, done } = await this.milestones.next();
-      this.milestone = done ? null : value;
+  private async peekRoot(): Promise<ExpectedRoot | null> {
+    const [first] = this.readAhead;
+    if (first) return first;
+    if (this.nextRoot === undefined) {
+      const { value, done } = await this.expectedRoots.next();
+      this.nextRoot = done ? null : value;
     }
-    return this.milestone ?? null;
+    return this.nextRoot ?? null;
   }
 
-  private take(): void {
-    if (this.waiting.length > 0) this.waiting.shift();
-    else this.milestone = undefined;
+  private takeRoot(): void {
+    if (this.readAhead.length > 0) this.readAhead.shift();
+    else this.nextRoot = undefined;
   }
 }

@@ -522,7 +522,7 @@ describe('fields', () => {
 
   it('related and proof are nothing to who may not view', async () => {
     const byRequests = vi.spyOn(services.reader, 'byRequests');
-    const proofs = vi.spyOn(services.seal, 'proofs');
+    const proofs = vi.spyOn(services.seal, 'inclusionProofs');
     const query =
       'mutation { createLog(input: { module: "m", action: "a" }) { requestId related { id } proof { leafHash } } }';
     const { body } = await server.ask(query, { as: 'module' });

@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ExportService } from '../../../src/log/export/export.js';
 import { StatsService } from '../../../src/log/stats/stats.js';
-import { StoredSeal } from '../../../src/seal/proof.js';
 import { exportProofs } from '../../../src/seal/proof-bundle.js';
+import { StoredProver } from '../../../src/seal/stored-prover.js';
 import {
   CLIENT,
   exporter,
@@ -31,7 +31,7 @@ beforeAll(async () => {
         reader: trail.reader,
         audit: { exported: async () => {} },
         catchUp: (tenantId) => trail.sequencer.catchUp(tenantId),
-        proofs: exportProofs(new StoredSeal(trail.database)),
+        proofs: exportProofs(new StoredProver(trail.database)),
         secret: SECRETS.serviceSecret,
         linkMinutes: 60,
         maxRecords: 0,
