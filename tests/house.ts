@@ -21,14 +21,15 @@ export const DOORS: Record<string, readonly string[]> = {
   errors: [],
   setting: ['errors'],
   config: ['errors', 'setting'],
+  'query-line': [],
   auth: LOWEST,
   database: [...LOWEST, 'log'],
-  log: [...LOWEST, 'database', 'auth', 'seal'],
+  log: [...LOWEST, 'database', 'auth', 'seal', 'query-line'],
   seal: [...LOWEST, 'database', 'log', 'auth'],
   verify: [...LOWEST, 'database', 'log', 'seal', 'rest'],
-  request: [...LOWEST, ...TRADE],
+  request: [...LOWEST, ...TRADE, 'query-line'],
   graphql: [...LOWEST, ...TRADE, 'request'],
-  rest: [...LOWEST, ...TRADE, 'request'],
+  rest: [...LOWEST, ...TRADE, 'request', 'query-line'],
   pages: LOWEST,
   health: LOWEST,
   'reel-keys': LOWEST,
@@ -36,14 +37,14 @@ export const DOORS: Record<string, readonly string[]> = {
   development: [...LOWEST, ...TRADE],
   welcome: [...LOWEST, ...TRADE],
   client: ['errors'],
-  cli: [...LOWEST, ...TRADE, ...DOORS_OUT, ...TOP, 'verify', 'request'],
+  cli: [...LOWEST, ...TRADE, ...DOORS_OUT, ...TOP, 'verify', 'request', 'query-line'],
   demo: [...LOWEST, ...TRADE, ...TOP],
   main: [...LOWEST, ...TOP],
   index: [...LOWEST, ...TRADE, 'server', 'client', 'request'],
   build: [],
   dev: [],
   'web/reel': [],
-  'web/stage': ['web/reel', 'web/precompress.ts'],
+  'web/stage': ['web/reel', 'query-line', 'web/precompress.ts'],
   'web/playground': ['web/precompress.ts'],
   'web/precompress.ts': [],
 };
@@ -87,6 +88,9 @@ export function faults(): string[] {
     const narrow = NARROW.find((each) => each.from === here && each.to === there);
     if (!open || (narrow && !narrow.files.includes(to))) found.push(`${from} must not import ${to}`);
   }
+  for (const file of globSync('src/query-line/**/*.ts', { cwd: root }))
+    if (/\bfrom '(?!\.\/)/.test(readFileSync(join(root, file), 'utf8')))
+      found.push(`${file} must import nothing from outside its folder: the viewer is built from it too`);
   const reading = globSync('src/**/*.ts', { cwd: root }).filter(
     (file) =>
       ![

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { searchText } from '../src/log/search-text.js';
-import { isStorable } from '../src/log/values.js';
+import { isStorable } from '../src/query-line/values.js';
 import { CanonicalData } from '../src/verify/canonical-data.js';
 import { Preimage } from '../src/verify/preimage.js';
 import { QUICK_COLUMNS, QUICK_WIDTH, QuickCheck } from '../src/verify/quick-check.js';

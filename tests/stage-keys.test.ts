@@ -148,12 +148,4 @@ describe('promises', () => {
     expect(shown).toContain(there.slice(11, 23));
     await close();
   });
-
-  test('the query line of the viewer is that of the server', () => {
-    for (const name of ['query-line', 'query-terms', 'query-time', 'values']) {
-      const read = (folder: string) =>
-        readFileSync(join(import.meta.dirname, '..', folder, `${name}.ts`), 'utf8');
-      expect(read('web/stage/query-line'), name).toBe(read('src/log'));
-    }
-  });
 });

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { LogFilter } from '../log/inputs.js';
 import { LogOrigin } from '../log/origin.js';
-import { EXPECTED_TIME, readTime, type TimeField } from '../log/query-time.js';
 import { LogSeverity } from '../log/severity.js';
+import { EXPECTED_TIME, readTime, type TimeField } from '../query-line/time.js';
 import { textsOption, uuidOption, uuidsOption } from './options.js';
 
 interface FilterOption {

@@ -40,9 +40,6 @@ function generateOperations(): void {
 
 generate('schema.graphql', printReelSchema());
 generate('docs/settings.md', settingsPage());
-// The viewer reads query lines as the server does; it imports nothing from here, so it has a copy.
-for (const name of ['query-line', 'query-terms', 'query-time', 'values'])
-  generate(`web/stage/query-line/${name}.ts`, read(`src/log/${name}.ts`));
 if (existsSync(join(root, 'codegen.yml'))) generateOperations();
 
 if (stale.length > 0) {

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { StartError } from '../errors.js';
 import { Account } from '../log/account.js';
 import { addHold, type Hold, listHolds, releaseHold } from '../log/hold.js';
-import { EXPECTED_TIME, readTime, type TimeField } from '../log/query-time.js';
+import { EXPECTED_TIME, readTime, type TimeField } from '../query-line/time.js';
 import { withOwner } from './database.js';
 import { Finding, type Frame } from './frame.js';
 import { operator } from './operator.js';

@@ -1,13 +1,14 @@
 import { Readable } from 'node:stream';
 import type { Reader, Scope } from '../auth/scope.js';
 import { badInput } from '../errors.js';
+import { parseQueryLine } from '../query-line/parse.js';
+import { printQueryLine } from '../query-line/print.js';
 import { checkpointLine, EXPORT_FORMATS, type ExportColumn } from './export-format.js';
 import { ExportLinks, type ExportTicket } from './export-link.js';
 import { type ExportLogsInput, LogExportFormat, type LogFilter } from './inputs.js';
 import type { LogEntry } from './log-entry.entity.js';
 import type { LogExport } from './log-export.js';
 import { readQueryLine } from './query-filter.js';
-import { parseQueryLine, printQueryLine } from './query-line.js';
 import type { ReadAudit } from './read-audit.js';
 
 export type { LogExport };

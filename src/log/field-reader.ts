@@ -1,10 +1,13 @@
 import { clip, type Fault } from '../errors.js';
+import { isStorable, parseInstant, parseUuid } from '../query-line/values.js';
 import type { CreateLogInput } from './inputs.js';
 import { parseAddress } from './ip-address.js';
 import { LogSeverity, SEVERITIES } from './severity.js';
-import { hasControl, isStorable, parseInstant, parseUuid } from './values.js';
 
 type Name = keyof CreateLogInput;
+
+/** Control characters of Unicode's category Cc. */
+const hasControl = (text: string): boolean => /\p{Cc}/u.test(text);
 
 /**
  * Reads the fields of one input that may hold anything, into their stored form; null where a field is not given or

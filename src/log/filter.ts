@@ -1,13 +1,13 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Scope } from '../auth/scope.js';
 import { badInput } from '../errors.js';
+import { isStorable, parseUuid } from '../query-line/values.js';
 import { addressRange } from './address-range.js';
 import type { LogFilter } from './inputs.js';
 import { ORIGINS } from './origin.js';
 import { readQueryLine } from './query-filter.js';
 import { searchNeedle } from './search-text.js';
 import { SEVERITIES } from './severity.js';
-import { isStorable, parseUuid } from './values.js';
 
 /** What a condition speaks of; a facet leaves out the conditions of its own field. */
 export type FilterField =

@@ -1,6 +1,6 @@
 import { badInput } from '../errors.js';
+import { parseUuid } from '../query-line/values.js';
 import type { PageRequest } from './inputs.js';
-import { parseUuid } from './values.js';
 
 /** Items of a list that hangs on one entry or one count. */
 export const MAX_ITEMS = 100;

@@ -1,6 +1,7 @@
 import { ReelError } from '../errors.js';
+import { parseQueryLine } from '../query-line/parse.js';
+import { QueryLineError } from '../query-line/terms.js';
 import type { LogFilter } from './inputs.js';
-import { parseQueryLine, QueryLineError } from './query-line.js';
 
 /** The conditions of a query line, as LogFilter's; several texts stand in `searches`. Errors: BAD_USER_INPUT with position and length. */
 export function readQueryLine(line: string, now: Date): LogFilter & { searches: string[] } {

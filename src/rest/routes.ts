@@ -2,7 +2,7 @@ import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
-import { parseUuid } from '../log/values.js';
+import { parseUuid } from '../query-line/values.js';
 import { answerError, MAX_BODY_BYTES, notAnId, refused } from './answers.js';
 import { inputFaults, readCreateInput, readExportInput } from './bodies.js';
 import { Door, type Passage } from './door.js';

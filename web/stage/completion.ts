@@ -1,6 +1,6 @@
+import { FIELDS, isBareItem, quote } from '../../src/query-line/terms.js';
+import { SEVERITIES } from '../../src/query-line/values.js';
 import type { VocabularyQuery } from './generated.js';
-import { SEVERITIES } from './query-edit.js';
-import { FIELDS, isBareItem, quote } from './query-line/query-terms.js';
 
 export interface Completion {
   kind: 'field' | 'value';

@@ -1,6 +1,6 @@
 import { shallowRef } from 'vue';
+import { QueryLineError } from '../../src/query-line/terms.js';
 import { ReelError } from '../reel/index.js';
-import { QueryLineError } from './query-line/query-line.js';
 
 /** Where a query line is wrong, in UTF-16 units, and why. */
 export interface Fault {

@@ -1,4 +1,4 @@
-import { parseInstant } from './query-line/values.js';
+import { parseInstant } from '../../src/query-line/values.js';
 
 /** Ranges that count back from now, and how long they are in milliseconds. */
 export const RANGES = {

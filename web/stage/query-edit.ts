@@ -1,12 +1,7 @@
+import { type ParsedLine, type ParsedQuery, parseQueryLine } from '../../src/query-line/parse.js';
+import { printQueryLine } from '../../src/query-line/print.js';
+import { SEVERITIES } from '../../src/query-line/values.js';
 import type { LogSeverity } from '../reel/index.js';
-import {
-  type ParsedLine,
-  type ParsedQuery,
-  parseQueryLine,
-  printQueryLine,
-} from './query-line/query-line.js';
-
-export const SEVERITIES: readonly LogSeverity[] = ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'];
 
 export type FilterField =
   | 'module'

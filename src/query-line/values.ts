@@ -1,8 +1,15 @@
-/** Reading of single values at the door: identifiers, instants, text. All return the stored form, or null where the value is not one. */
+/** Readers of single values. Each returns the stored form, or null for anything else. */
+
+/** From least to most severe. */
+export const SEVERITIES = ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+export const ORIGINS = ['MODULE', 'BROWSER'] as const;
+export type Origin = (typeof ORIGINS)[number];
 
 const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** Any RFC 9562 UUID, in any case; answered in lower case. */
+/** Any RFC 9562 UUID, in either case; returned in lower case. */
 export function parseUuid(text: string): string | null {
   const lower = text.toLowerCase();
   return UUID_PATTERN.test(lower) ? lower : null;
@@ -12,8 +19,8 @@ const INSTANT =
   /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d{2}):(\d{2}))$/;
 
 /**
- * An RFC 3339 instant (section 5.6), answered in UTC with six digits of a second: `2026-01-05T10:00:00.123456Z`.
- * Digits past the microsecond are dropped; a leap second is the second after it; years 0001 to 9999.
+ * An RFC 3339 instant (section 5.6), returned in UTC with microseconds: `2026-01-05T10:00:00.123456Z`.
+ * Digits past the microsecond are dropped; a leap second becomes the second after it; years 0001 to 9999.
  */
 export function parseInstant(text: string): string | null {
   const match = INSTANT.exec(text);
@@ -38,8 +45,5 @@ export function parseInstant(text: string): string | null {
   return `${at.toISOString().slice(0, 19)}.${(match[7] ?? '').slice(0, 6).padEnd(6, '0')}Z`;
 }
 
-/** Control characters of Unicode's category Cc. */
-export const hasControl = (text: string): boolean => /\p{Cc}/u.test(text);
-
-/** What PostgreSQL cannot keep as it is: NUL, and surrogates without their half. */
+/** False for what PostgreSQL cannot store: NUL, and surrogates without their other half. */
 export const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();

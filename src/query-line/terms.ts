@@ -17,14 +17,14 @@ export const FIELDS = [
 
 export type FieldName = (typeof FIELDS)[number];
 
-/** Bounds, in Unicode code points where they are of text. */
-export const MAX_LINE = 2000;
-export const MAX_TERMS = 50;
+/** Bounds; those of text are in Unicode code points. */
+const MAX_LINE = 2000;
+const MAX_TERMS = 50;
 export const MAX_ITEMS = 20;
-export const MAX_VALUE = 320;
-export const MAX_SEARCH = 255;
+const MAX_VALUE = 320;
+const MAX_SEARCH = 255;
 
-/** One term as written; a text has no field and one item. */
+/** One term. A text has no field and one item. */
 export interface Term {
   /** 0-based, in UTF-16 units, as is length. */
   position: number;
@@ -32,11 +32,11 @@ export interface Term {
   field: FieldName | null;
   negated: boolean;
   op: ':' | '>=';
-  /** At least one, none empty, quotes taken off. */
+  /** Never empty, nor is any item; without quotes. */
   items: string[];
 }
 
-/** A fault of one term. The message says what was expected and repeats at most 200 characters of what came. */
+/** What is wrong with one term. The message quotes at most 200 characters of the line. */
 export class QueryLineError extends Error {
   constructor(
     message: string,
@@ -48,35 +48,35 @@ export class QueryLineError extends Error {
   }
 }
 
-type Place = Pick<Term, 'position' | 'length'>;
+type Span = Pick<Term, 'position' | 'length'>;
 
-/** For a message: in back quotes, cut at 100 characters. */
+/** For a message: in backticks, cut at 100 characters. */
 export const shown = (text: string): string =>
   `\`${text.length > 100 ? `${text.slice(0, 99).toWellFormed()}…` : text}\``;
 
-export const faultAt = ({ position, length }: Place, message: string): QueryLineError =>
+export const errorAt = ({ position, length }: Span, message: string): QueryLineError =>
   new QueryLineError(message, position, length);
 
-/** Whether a text has more code points than that. */
-export const isLonger = (text: string, most: number): boolean =>
-  text.length > most && (text.length > 2 * most || Array.from(text).length > most);
+/** Whether a text has more than `max` code points. */
+const isLonger = (text: string, max: number): boolean =>
+  text.length > max && (text.length > 2 * max || Array.from(text).length > max);
 
-/** The terms of a line by its grammar alone. Throws QueryLineError. */
+/** Splits a line into terms, without looking at what their values mean. Throws QueryLineError. */
 export function readTerms(line: string): Term[] {
   if (isLonger(line, MAX_LINE))
     throw new QueryLineError(`expected at most ${MAX_LINE} characters`, 0, line.length);
-  return splitLine(line).map((place, index) => {
-    if (index >= MAX_TERMS) throw faultAt(place, `expected at most ${MAX_TERMS} terms`);
-    return readTerm(line.slice(place.position, place.position + place.length), place);
+  return splitLine(line).map((span, index) => {
+    if (index >= MAX_TERMS) throw errorAt(span, `expected at most ${MAX_TERMS} terms`);
+    return readTerm(line.slice(span.position, span.position + span.length), span);
   });
 }
 
-/** One unit of a quoted text, an escape counting as one. */
+/** A quoted text with its quotes. A backslash before anything but " and \ stands for itself. */
 const QUOTED = /"(?:[^"\\]|\\(?:["\\]|(?!["\\])))*"/y;
 
-/** Where the terms stand: white space parts them, but for white space in quotes. */
-function splitLine(line: string): Place[] {
-  const places: Place[] = [];
+/** Terms are separated by white space outside quotes. */
+function splitLine(line: string): Span[] {
+  const spans: Span[] = [];
   let at = 0;
   while (at < line.length) {
     if (/\s/.test(line[at] as string)) {
@@ -98,16 +98,16 @@ function splitLine(line: string): Place[] {
         );
       at = QUOTED.lastIndex;
     }
-    places.push({ position, length: at - position });
+    spans.push({ position, length: at - position });
   }
-  return places;
+  return spans;
 }
 
-/** What a term with a field begins with, or seems to. */
+/** What looks like a field with its operator at the start of a term. */
 const HEAD = /^(-?)(\p{L}+)(:|>=)/u;
 const URL_HEAD = /^https?:\/\//i;
 
-/** A word is text unless it begins as a field with its operator does; `http://` and `https://` are no fields. */
+/** Null for a text: a word that does not start with a field and its operator, or that starts with `http://` or `https://`. */
 function headOf(written: string): { negated: boolean; name: string; op: Term['op']; length: number } | null {
   const match = URL_HEAD.test(written) ? null : HEAD.exec(written);
   if (!match) return null;
@@ -116,73 +116,73 @@ function headOf(written: string): { negated: boolean; name: string; op: Term['op
   return { negated: minus === '-', name, op: op as Term['op'], length: all.length };
 }
 
-/** Whether a search text stands for itself without quotes. */
+/** Whether a text needs no quotes. */
 export const isBareText = (text: string): boolean =>
   text !== '' && !/[\s"]/.test(text) && !text.startsWith('-') && headOf(text) === null;
 
-/** Whether an item of a value stands for itself without quotes. */
+/** Whether an item of a value needs no quotes. */
 export const isBareItem = (item: string): boolean => item !== '' && !/[\s",]/.test(item);
 
-/** A backslash is doubled only where it would otherwise be read as the start of an escape. */
+/** Doubles a backslash only where it would otherwise start an escape. */
 export const quote = (text: string): string =>
   `"${text.replace(/\\(?=[\\"]|$)/g, '\\\\').replace(/"/g, '\\"')}"`;
 
-function readTerm(written: string, place: Place): Term {
+function readTerm(written: string, span: Span): Term {
   const head = headOf(written);
-  if (!head) return readText(written, place);
+  if (!head) return readText(written, span);
   const { negated, op } = head;
   const field = head.name.toLowerCase();
   if (!isField(field)) {
     const near = `${negated ? '-' : ''}${nearest(field)}:`;
-    throw faultAt(
-      place,
+    throw errorAt(
+      span,
       `unknown field ${shown(`${head.name}:`)}, did you mean \`${near}\`? Text with a colon stands in quotes`,
     );
   }
   if (op === '>=' && field !== 'severity')
-    throw faultAt(place, `expected \`${field}:\`, since only severity takes >=`);
+    throw errorAt(span, `expected \`${field}:\`, since only severity takes >=`);
   const value = written.slice(head.length);
-  if (value === '') throw faultAt(place, `expected a value after ${shown(written)}`);
-  const items = readItems(value, place);
+  if (value === '') throw errorAt(span, `expected a value after ${shown(written)}`);
+  const items = readItems(value, span);
   if (items.length > MAX_ITEMS)
-    throw faultAt(place, `expected at most ${MAX_ITEMS} values, got ${items.length}`);
-  for (const item of items) checkText(item, MAX_VALUE, place);
-  return { ...place, field, negated, op, items };
+    throw errorAt(span, `expected at most ${MAX_ITEMS} values, got ${items.length}`);
+  for (const item of items) checkText(item, MAX_VALUE, span);
+  return { ...span, field, negated, op, items };
 }
 
-function readText(written: string, place: Place): Term {
+function readText(written: string, span: Span): Term {
   if (written.startsWith('-'))
-    throw faultAt(
-      place,
+    throw errorAt(
+      span,
       `expected a field after -, since text cannot be negated; in quotes, ${shown(quote(written))}, it is text`,
     );
-  const text = unquote(written, place);
-  if (text === '') throw faultAt(place, 'expected a text between the quotes');
-  checkText(text, MAX_SEARCH, place);
-  return { ...place, field: null, negated: false, op: ':', items: [text] };
+  const text = unquote(written, span);
+  if (text === '') throw errorAt(span, 'expected a text between the quotes');
+  checkText(text, MAX_SEARCH, span);
+  return { ...span, field: null, negated: false, op: ':', items: [text] };
 }
 
-function checkText(text: string, most: number, place: Place): void {
-  if (isLonger(text, most)) throw faultAt(place, `expected at most ${most} characters in ${shown(text)}`);
-  if (!isStorable(text)) throw faultAt(place, 'expected text without NUL and lone surrogates');
+function checkText(text: string, max: number, span: Span): void {
+  if (isLonger(text, max)) throw errorAt(span, `expected at most ${max} characters in ${shown(text)}`);
+  if (!isStorable(text)) throw errorAt(span, 'expected text without NUL and lone surrogates');
 }
 
-/** Items are parted by commas outside quotes. */
-function readItems(value: string, place: Place): string[] {
+/** Items are separated by commas outside quotes. */
+function readItems(value: string, span: Span): string[] {
   const items = value.match(/(?:"(?:[^"\\]|\\(?:["\\]|(?!["\\])))*"|[^",])+|(?<=^|,)(?=,|$)/g) ?? [];
   return items.map((item) => {
-    const read = unquote(item, place);
-    if (read === '') throw faultAt(place, `expected no empty value in ${shown(value)}`);
+    const read = unquote(item, span);
+    if (read === '') throw errorAt(span, `expected no empty value in ${shown(value)}`);
     return read;
   });
 }
 
-/** A word as it stands, or what one pair of quotes holds. */
-function unquote(written: string, place: Place): string {
+/** The text inside one pair of quotes, or a word without quotes as it is. */
+function unquote(written: string, span: Span): string {
   if (!written.includes('"')) return written;
   QUOTED.lastIndex = 0;
   if (!QUOTED.test(written) || QUOTED.lastIndex !== written.length)
-    throw faultAt(place, `expected white space between quoted and other text in ${shown(written)}`);
+    throw errorAt(span, `expected white space between quoted and other text in ${shown(written)}`);
   return written.slice(1, -1).replace(/\\(["\\])/g, '$1');
 }
 
@@ -193,7 +193,7 @@ function nearest(name: string): FieldName {
   return FIELDS[distances.indexOf(Math.min(...distances))] as FieldName;
 }
 
-/** Levenshtein's: how many letters to add, drop or change. */
+/** The Levenshtein distance. */
 function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (const [index, letter] of Array.from(from).entries()) {
