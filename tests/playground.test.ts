@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { pages } from '../src/pages.ts';
 import { STARTERS } from '../web/playground/starters.ts';
-import { launchBrowser, type Watched, watchPage } from './browser.ts';
+import { launchBrowser, type Watched, watchPage } from './support/browser.ts';
 
 const SCHEMA = buildSchema(`
   type Query { logs(filter: LogFilter, first: Int): LogConnection! }

@@ -1,4 +1,4 @@
-/** What a .vue file is to the compiler, which does not read them; Vite does. */
+/** For tsc, which cannot read .vue files. */
 declare module '*.vue' {
   import type { DefineComponent } from 'vue';
 

@@ -1,18 +1,18 @@
-/** Makes docs/pictures from the demo's entries: `node src/build.ts && node tests/pictures.ts`. */
+/** Makes docs/pictures from the demo's entries: `npm run gen:pictures`. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BrowserContextOptions, Page } from 'playwright-core';
-import { launchBrowser } from './browser.ts';
+import { launchBrowser } from '../support/browser.ts';
 
 interface Picture {
   name: string;
-  /** Of the links that the demo prints: 0 is English, 1 Portuguese. */
+  /** Index of the link that the demo prints: 0 is English, 1 Portuguese. */
   link?: number;
   search?: string;
-  /** Another page than the viewer; then `act` waits for what is to be seen. */
+  /** A page other than the viewer; `act` must then wait for its content. */
   path?: string;
   options?: BrowserContextOptions;
   act?: (page: Page) => Promise<unknown>;
@@ -21,7 +21,7 @@ interface Picture {
 const NARROW = { viewport: { width: 320, height: 720 }, deviceScaleFactor: 2 };
 const query = (page: Page) => page.locator('.query input');
 
-/** Opens the entry that tells of changes. */
+/** Opens an entry with changes. */
 const openDeletion = async (page: Page) => {
   await page.locator('[data-column=action]', { hasText: 'invoices.delete' }).first().click();
   await page.locator('.details tbody').first().waitFor();
@@ -60,11 +60,11 @@ const PICTURES: Picture[] = [
   },
 ];
 
-const folder = join(import.meta.dirname, '..', 'docs', 'pictures');
+const folder = join(import.meta.dirname, '..', '..', 'docs', 'pictures');
 const data = await mkdtemp(join(tmpdir(), 'reel-pictures-'));
-// The database runs as a user of its own where this is root.
+// When started by root, the database runs as another user.
 await chmod(data, 0o755);
-const demo = spawn(process.execPath, [join(import.meta.dirname, '..', 'dist', 'demo.js')], {
+const demo = spawn(process.execPath, [join(import.meta.dirname, '..', '..', 'dist', 'demo.js')], {
   env: { ...process.env, REEL_PORT: '0', REEL_DATA_DIR: data },
   stdio: ['ignore', 'pipe', 'inherit'],
 });
@@ -89,7 +89,7 @@ try {
       await page.locator('.breakdown .value, .breakdown .fold').first().waitFor();
     }
     await act?.(page);
-    // What the last answer brought is drawn.
+    // Let the last response render.
     await page.waitForLoadState('networkidle');
     await page.screenshot({ path: join(folder, `${name}.png`) });
     await context.close();
@@ -102,11 +102,11 @@ try {
 }
 
 async function printedLinks(): Promise<string[]> {
-  let said = '';
+  let output = '';
   for await (const chunk of demo.stdout) {
-    said += chunk;
-    const links = said.match(/^http\S+#token=\S+$/gm) ?? [];
+    output += chunk;
+    const links = output.match(/^http\S+#token=\S+$/gm) ?? [];
     if (links.length > 1) return links;
   }
-  throw new Error(`expected the demo to print two links, got ${said.slice(0, 200)}`);
+  throw new Error(`expected the demo to print two links, got ${output.slice(0, 200)}`);
 }

@@ -2,9 +2,9 @@ import { generateKeyPairSync } from 'node:crypto';
 import { createPinia } from 'pinia';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createApp } from 'vue';
-import { issueModuleToken, issuePersonToken } from '../src/auth/token.js';
-import { readConfig } from '../src/config.js';
-import { createReelServer, type ReelServer } from '../src/server.js';
+import { issueModuleToken, issuePersonToken } from '../../src/auth/token.js';
+import { readConfig } from '../../src/config.js';
+import { createReelServer, type ReelServer } from '../../src/server.js';
 import {
   createLog,
   createReel,
@@ -16,8 +16,8 @@ import {
   ReelError,
   useReel,
   useReelTail,
-} from '../web/reel/index.js';
-import { createDatabase, type TestDatabase } from './postgres.js';
+} from '../../web/reel/index.js';
+import { createDatabase, type TestDatabase } from '../postgres.js';
 
 const TENANT = '11111111-1111-4111-8111-111111111111';
 const CLIENT = 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa';
@@ -26,7 +26,7 @@ const [jwtSecret, serviceSecret] = ['j'.repeat(32), 's'.repeat(32)];
 
 let database: TestDatabase;
 let server: ReelServer;
-/** Whom the module speaks as. */
+/** Sent with every request. */
 let authorization: string;
 let person: string;
 
@@ -76,7 +76,7 @@ afterAll(async () => {
   await database?.drop();
 });
 
-test('the functions speak to Reel itself', async () => {
+test('the functions work with a real server', async () => {
   const list = await fetchLogs({
     action: 'users.*',
     min_severity: 'ERROR',
@@ -109,7 +109,7 @@ test('an export is prepared and fetched', async () => {
   expect([count, logs[0].resource_id]).toEqual([6, '10']);
 });
 
-test('refusals carry their code, their faults and where in a query line they stand', async () => {
+test('errors have their code, their faults and their position in a query line', async () => {
   const failure = (promise: Promise<unknown>) =>
     promise.catch((cause: ReelError) => cause) as Promise<ReelError>;
   expect(await failure(fetchLog('01980000-0000-7000-8000-000000000001'))).toMatchObject({
@@ -133,7 +133,7 @@ test('refusals carry their code, their faults and where in a query line they sta
   authorization = person;
 });
 
-test('a person’s page reports and lists', async () => {
+test('a user’s page creates and lists entries', async () => {
   const { log, logs, setFilter, totalLogs, stats, loadStats, hasMorePages } = useReel({
     autoLoad: true,
     pageSize: 20,
@@ -146,11 +146,11 @@ test('a person’s page reports and lists', async () => {
   });
   await setFilter({ module: 'aurora' });
   await loadStats();
-  // Two of them Reel wrote itself: an export was prepared, and fetched.
+  // Two of them are Reel's own, of the export prepared and downloaded above.
   expect([totalLogs.value, stats.value?.total_entries]).toEqual([1, 63]);
 });
 
-test('a tail follows Reel itself, and stops where it may not', async () => {
+test('a tail follows a real server, and stops without permission', async () => {
   const tail = useReelTail({ filter: { modules: ['tail'] }, after: 0 });
   tail.start();
   await vi.waitFor(() => expect(tail.state.value).toBe('live'), { timeout: 10_000 });

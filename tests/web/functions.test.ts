@@ -12,8 +12,15 @@ import {
   fetchLogs,
   ReelError,
   type ReelOptions,
-} from '../web/reel/index.js';
-import { entryAt, evokeOver, type FakeServer, FakeTrail, gate, serve } from './web-trail.js';
+} from '../../web/reel/index.js';
+import {
+  entryAt,
+  evokeClient,
+  FakeBackend,
+  type FakeServer,
+  gate,
+  startFakeServer,
+} from '../support/fake-server.js';
 
 const setUp = (options: ReelOptions) => createApp({}).use(createReel(options));
 const failure = (promise: Promise<unknown>): Promise<ReelError> =>
@@ -27,7 +34,7 @@ const failure = (promise: Promise<unknown>): Promise<ReelError> =>
     },
   );
 
-test('before it is set up, a function says so', async () => {
+test('functions called before createReel say so', async () => {
   for (const call of [
     () => fetchLogs(),
     () => fetchLog('x'),
@@ -40,18 +47,18 @@ test('before it is set up, a function says so', async () => {
 });
 
 let server: FakeServer;
-let trail: FakeTrail;
+let backend: FakeBackend;
 beforeAll(async () => {
-  server = await serve(new FakeTrail());
+  server = await startFakeServer(new FakeBackend());
 });
 afterAll(() => server.close());
 beforeEach(() => {
-  trail = server.trail;
-  trail.entries.length = 0;
-  trail.asked.length = 0;
-  trail.refusal = null;
-  trail.before = () => {};
-  for (let sequence = 1; sequence <= 5; sequence++) trail.entries.push(entryAt(sequence));
+  backend = server.backend;
+  backend.entries.length = 0;
+  backend.requests.length = 0;
+  backend.error = null;
+  backend.beforeResponse = () => {};
+  for (let sequence = 1; sequence <= 5; sequence++) backend.entries.push(entryAt(sequence));
 });
 
 const httpLink = () => new HttpLink({ uri: server.url });
@@ -69,7 +76,10 @@ const CONNECTIONS: [string, () => ReelOptions][] = [
       }),
     }),
   ],
-  ['Evoke', () => ({ evoke: { ...evokeOver(trail), defaults: { baseURL: new URL(server.url).origin } } })],
+  [
+    'Evoke',
+    () => ({ evoke: { ...evokeClient(backend), defaults: { baseURL: new URL(server.url).origin } } }),
+  ],
   ['a url', () => ({ url: server.url })],
 ];
 
@@ -78,7 +88,7 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
     setUp(options());
   });
 
-  test('fetchLogs answers a page in the first edition’s names', async () => {
+  test('fetchLogs returns a page with the first edition’s names', async () => {
     const list = await fetchLogs({ page: 2, page_size: 2 });
     expect(list).toMatchObject({ total: 5, page: 2, page_size: 2, pages: 3 });
     expect(list.items.map(({ sequence }) => sequence)).toEqual([3, 2]);
@@ -104,12 +114,12 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
       sequence: 3,
       on_behalf_of_id: null,
     });
-    expect(trail.last.variables).toMatchObject({ first: 2, page: 2, exact: true, count: true });
-    trail.entries.length = 0;
+    expect(backend.lastRequest.variables).toMatchObject({ first: 2, page: 2, exact: true, count: true });
+    backend.entries.length = 0;
     expect(await fetchLogs()).toEqual({ items: [], total: 0, page: 1, page_size: 50, pages: 0 });
   });
 
-  test('conditions become GraphQL’s; empty ones are none; dates without an offset are UTC', async () => {
+  test('conditions are converted to GraphQL’s; empty ones are ignored; dates without an offset are UTC', async () => {
     await fetchLogs({
       start_date: '2026-01-05',
       end_date: '2026-01-05T10:00',
@@ -125,7 +135,7 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
       query: 'timeout',
       ...{ unknown: 'ignored' },
     });
-    expect(trail.last.variables.filter).toEqual({
+    expect(backend.lastRequest.variables.filter).toEqual({
       startDate: '2026-01-05T00:00:00Z',
       endDate: '2026-01-05T10:00:00Z',
       modules: ['guardian'],
@@ -144,17 +154,17 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
       ['yesterday', 'yesterday'],
     ] as const) {
       await fetchLogs({ start_date: given });
-      expect(trail.last.variables.filter).toEqual({ startDate: sent });
+      expect(backend.lastRequest.variables.filter).toEqual({ startDate: sent });
     }
   });
 
-  test('fetchLog answers one entry, or rejects with NOT_FOUND', async () => {
+  test('fetchLog returns one entry, or rejects with NOT_FOUND', async () => {
     expect(await fetchLog('01940000-0000-7000-8000-000000000002')).toMatchObject({ sequence: 2 });
     const { code, faults } = await failure(fetchLog('01940000-0000-7000-8000-000000000099'));
     expect({ code, faults }).toEqual({ code: 'NOT_FOUND', faults: [] });
   });
 
-  test('fetchLogStats answers maps, whatever a module is called', async () => {
+  test('fetchLogStats returns maps, whatever the modules are called', async () => {
     const stats = await fetchLogStats();
     expect(stats).toMatchObject({
       total_entries: 5,
@@ -169,7 +179,7 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
     expect(Object.keys(stats)).toHaveLength(5);
   });
 
-  test('createLog stores what it is given and answers the entry', async () => {
+  test('createLog stores an entry and returns it', async () => {
     const entry = await createLog({
       module: 'guardian',
       action: 'user.create',
@@ -180,7 +190,7 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
       client_id: null,
     });
     expect(entry).toMatchObject({ sequence: 6, severity: 'WARNING', data: { snake_case: [1] } });
-    expect(trail.last.variables.input).toEqual({
+    expect(backend.lastRequest.variables.input).toEqual({
       module: 'guardian',
       action: 'user.create',
       severity: 'WARNING',
@@ -190,9 +200,9 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
     });
   });
 
-  test('exportLogs answers a link, and downloadLogExport fetches it from the endpoint’s origin', async () => {
+  test('exportLogs returns a link, and downloadLogExport fetches it from the endpoint’s origin', async () => {
     const link = await exportLogs({ filter: { module: 'guardian' }, format: 'ndjson', include_data: true });
-    expect(trail.last.variables.input).toEqual({
+    expect(backend.lastRequest.variables.input).toEqual({
       filter: { modules: ['guardian'] },
       format: 'NDJSON',
       includeData: true,
@@ -204,7 +214,7 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
       expires_at: '2026-01-05T11:00:00.000000Z',
     });
     await exportLogs({});
-    expect(trail.last.variables.input).toEqual({ filter: {}, format: 'CSV', includeData: false });
+    expect(backend.lastRequest.variables.input).toEqual({ filter: {}, format: 'CSV', includeData: false });
     const file = await downloadLogExport(link.download_url);
     expect(await file.text()).toBe('id,created_at\r\n');
     const refused = await failure(downloadLogExport('/api/v1/reel/exports/logs.csv?token=old'));
@@ -225,7 +235,7 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
       { type: 'value_error', loc: ['input', 'tenantId'], msg: 'expected a UUID', input: 'x' },
       { type: 'value_error', loc: ['actorIds', 0], msg: 'expected a UUID', input: 'y' },
     ];
-    trail.refusal = new GraphQLError('Said the server', { extensions: { code, faults, position: 3 } });
+    backend.error = new GraphQLError('Said the server', { extensions: { code, faults, position: 3 } });
     for (const call of [fetchLogs(), createLog({ module: 'm', action: 'a' })]) {
       const error = await failure(call);
       expect(error).toMatchObject({ name: 'ReelError', code, message: 'Said the server' });
@@ -237,9 +247,9 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
     }
   });
 
-  test('an aborted signal rejects with ABORTED at once, and what was aborted before is never sent', async () => {
+  test('aborting rejects with ABORTED immediately, and a request aborted beforehand is never sent', async () => {
     const held = gate();
-    trail.before = () => held.opened;
+    backend.beforeResponse = () => held.opened;
     const controller = new AbortController();
     const calls = [
       fetchLogs({}, controller.signal),
@@ -251,16 +261,16 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
     ].map(failure);
     controller.abort();
     for (const call of calls) expect((await call).code).toBe('ABORTED');
-    const sent = trail.asked.length;
+    const sent = backend.requests.length;
     expect((await failure(fetchLogs({}, controller.signal))).code).toBe('ABORTED');
     expect((await failure(downloadLogExport('/x', controller.signal))).code).toBe('ABORTED');
-    expect(trail.asked).toHaveLength(sent);
+    expect(backend.requests).toHaveLength(sent);
     held.open();
   });
 
-  test('aborting one of two equal requests leaves the other', async () => {
+  test('aborting one of two equal requests does not abort the other', async () => {
     const held = gate();
-    trail.before = () => held.opened;
+    backend.beforeResponse = () => held.opened;
     const controller = new AbortController();
     const [first, second] = [failure(fetchLogs({}, controller.signal)), fetchLogs()];
     controller.abort();
@@ -279,7 +289,7 @@ test('over a url, headers may come from a function', async () => {
   });
 });
 
-test('over a url that nobody answers, or that answers a page: NETWORK', async () => {
+test('over a url that does not respond, or responds with a page: NETWORK', async () => {
   setUp({ url: 'http://127.0.0.1:9/graphql' });
   expect((await failure(fetchLogs())).code).toBe('NETWORK');
   setUp({ url: server.url.replace('/graphql', '/page') });
@@ -295,8 +305,8 @@ test('over a url that nobody answers, or that answers a page: NETWORK', async ()
   expect((await failure(fetchLogs())).code).toBe('NETWORK');
 });
 
-test('Evoke is asked at /graphql with the headers and the signal, and its rejections are told apart', async () => {
-  const evoke = evokeOver(trail);
+test('Evoke gets /graphql with the headers and the signal, and its rejections are told apart', async () => {
+  const evoke = evokeClient(backend);
   setUp({ evoke });
   const { signal } = new AbortController();
   await fetchLogs({}, signal);

@@ -2,8 +2,14 @@ import { ApolloClient, ApolloLink, InMemoryCache, Observable } from '@apollo/cli
 import { GraphQLError } from 'graphql';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createApp, effectScope } from 'vue';
-import { createReel, ReelError, type UseReelTailReturn, useReelTail } from '../web/reel/index.js';
-import { entryAt, evokeOver, type FakeServer, FakeTrail, serve } from './web-trail.js';
+import { createReel, ReelError, type UseReelTailReturn, useReelTail } from '../../web/reel/index.js';
+import {
+  entryAt,
+  evokeClient,
+  FakeBackend,
+  type FakeServer,
+  startFakeServer,
+} from '../support/fake-server.js';
 
 const WAIT = { timeout: 10_000, interval: 5 };
 const sequences = (tail: UseReelTailReturn) => tail.entries.value.map(({ sequence }) => sequence).reverse();
@@ -15,7 +21,7 @@ const scope = effectScope();
 const tailOf = (options?: Parameters<typeof useReelTail>[0]) => scope.run(() => useReelTail(options))!;
 
 beforeEach(async () => {
-  server = await serve(new FakeTrail());
+  server = await startFakeServer(new FakeBackend());
   setUp({ url: server.url, headers: () => ({ Authorization: 'Bearer token', 'X-Tenant-Id': 't' }) });
 });
 const stops: (() => void)[] = [];
@@ -30,28 +36,28 @@ afterEach(async () => {
   await server.close();
 });
 
-test('is stopped until it is started, then live; the newest come first', async () => {
+test('is stopped until start(), then live; newest first', async () => {
   const tail = tailOf({ filter: { modules: ['guardian'] }, after: 0 });
   expect(tail.state.value).toBe('stopped');
   tail.start();
   stops.push(tail.stop);
   expect(tail.state.value).toBe('connecting');
   await vi.waitFor(() => expect(tail.state.value).toBe('live'), WAIT);
-  server.trail.add();
-  server.trail.add();
+  server.backend.add();
+  server.backend.add();
   await vi.waitFor(() => expect(tail.entries.value.map(({ sequence }) => sequence)).toEqual([2, 1]), WAIT);
   expect(tail.entries.value[0]).toMatchObject({ module: 'guardian', actorEmail: 'ana@example.com' });
-  expect(server.trail.last.variables).toEqual({ filter: { modules: ['guardian'] }, after: 0 });
+  expect(server.backend.lastRequest.variables).toEqual({ filter: { modules: ['guardian'] }, after: 0 });
   expect(server.parameters).toEqual([{ authorization: 'Bearer token', 'x-tenant-id': 't' }]);
   tail.stop();
   expect(tail.state.value).toBe('stopped');
-  server.trail.add();
+  server.backend.add();
   tail.start();
   await vi.waitFor(() => expect(sequences(tail)).toEqual([1, 2, 3]), WAIT);
 });
 
-test('says behind while it catches up', async () => {
-  for (let n = 0; n < 5; n++) server.trail.entries.push(entryAt(n + 1));
+test('is behind while it catches up', async () => {
+  for (let n = 0; n < 5; n++) server.backend.entries.push(entryAt(n + 1));
   const tail = tailOf({ after: 2 });
   const states: string[] = [];
   stops.push(tail.stop);
@@ -66,42 +72,42 @@ test('says behind while it catches up', async () => {
 
 test('resumes through broken connections and a server that restarts, without gap or repeat', async () => {
   const tail = started({ after: 0 });
-  const { trail } = server;
+  const { backend } = server;
   for (let round = 1; round <= 8; round++) {
-    trail.add();
-    trail.add();
+    backend.add();
+    backend.add();
     await vi.waitFor(() => expect(sequences(tail)).toEqual(upTo(round * 3 - 1)), WAIT);
     server.breakSockets();
-    trail.add();
+    backend.add();
     await vi.waitFor(() => expect(sequences(tail)).toEqual(upTo(round * 3)), WAIT);
   }
   const port = Number(new URL(server.url).port);
   await server.close();
   await vi.waitFor(() => expect(tail.state.value).toBe('connecting'), WAIT);
   expect(tail.error.value?.code).toBe('NETWORK');
-  trail.add();
-  server = await serve(trail, port);
+  backend.add();
+  server = await startFakeServer(backend, port);
   await vi.waitFor(() => expect(sequences(tail)).toEqual(upTo(25)), WAIT);
   await vi.waitFor(() => expect(tail.state.value).toBe('live'), WAIT);
   expect(tail.error.value).toBeNull();
 });
 
-test('without after it begins where the trail ends, and misses nothing of a break before the first entry', async () => {
-  const { trail } = server;
-  for (let n = 0; n < 3; n++) trail.entries.push(entryAt(n + 1));
-  trail.entries.push(entryAt(4, { sequence: null }));
+test('without after it starts at the end of the log, and misses nothing if the connection breaks before the first entry', async () => {
+  const { backend } = server;
+  for (let n = 0; n < 3; n++) backend.entries.push(entryAt(n + 1));
+  backend.entries.push(entryAt(4, { sequence: null }));
   const tail = started();
-  await vi.waitFor(() => expect(trail.last.variables).toEqual({ filter: {}, after: 3 }), WAIT);
+  await vi.waitFor(() => expect(backend.lastRequest.variables).toEqual({ filter: {}, after: 3 }), WAIT);
   const port = Number(new URL(server.url).port);
   await server.close();
   await vi.waitFor(() => expect(tail.state.value).toBe('connecting'), WAIT);
-  trail.entries[3] = entryAt(4);
-  trail.add();
-  server = await serve(trail, port);
+  backend.entries[3] = entryAt(4);
+  backend.add();
+  server = await startFakeServer(backend, port);
   await vi.waitFor(() => expect(sequences(tail)).toEqual([4, 5]), WAIT);
 });
 
-test('stopping while it connects stops it', async () => {
+test('can be stopped while it connects', async () => {
   const tail = started();
   tail.stop();
   tail.start();
@@ -121,14 +127,14 @@ test.each([
   await vi.waitFor(() => expect(tail.state.value).toBe('stopped'), WAIT);
   expect(tail.error.value).toMatchObject({ code, message: 'Said the server' });
   server.closeWith = null;
-  server.trail.refusal = new GraphQLError('Refused', { extensions: { code } });
+  server.backend.error = new GraphQLError('Refused', { extensions: { code } });
   tail.start();
   expect(tail.error.value).toBeNull();
   await vi.waitFor(() => expect(tail.error.value).toMatchObject({ code, message: 'Refused' }), WAIT);
   expect(tail.state.value).toBe('stopped');
 });
 
-test('a credential that ran out is asked for once more, then it stops', async () => {
+test('an expired token is asked for once more, then it stops', async () => {
   server.closeWith = { code: 4401, reason: 'Expired' };
   const tail = started();
   await vi.waitFor(() => expect(tail.state.value).toBe('stopped'), WAIT);
@@ -136,27 +142,30 @@ test('a credential that ran out is asked for once more, then it stops', async ()
   expect(tail.error.value?.code).toBe('UNAUTHENTICATED');
 });
 
-test('keeps as many as it is told', async () => {
-  for (let n = 0; n < 10; n++) server.trail.entries.push(entryAt(n + 1));
+test('keeps at most `keep` entries', async () => {
+  for (let n = 0; n < 10; n++) server.backend.entries.push(entryAt(n + 1));
   const tail = started({ after: 0, keep: 3 });
   await vi.waitFor(() => expect(sequences(tail)).toEqual([8, 9, 10]), WAIT);
 });
 
-test('another filter begins another list; the first edition’s names will do', async () => {
-  server.trail.entries.push(entryAt(1));
+test('a different filter starts a new list; the first edition’s names work too', async () => {
+  server.backend.entries.push(entryAt(1));
   let filter: object = { module: 'guardian', min_severity: 'ERROR' };
   const tail = started({ filter: () => filter, after: 0 });
   await vi.waitFor(() => expect(sequences(tail)).toEqual([1]), WAIT);
-  expect(server.trail.last.variables.filter).toEqual({ modules: ['guardian'], minSeverity: 'ERROR' });
+  expect(server.backend.lastRequest.variables.filter).toEqual({
+    modules: ['guardian'],
+    minSeverity: 'ERROR',
+  });
   tail.stop();
   filter = { modules: ['aurora'], search: 'x' };
   tail.start();
   expect(tail.entries.value).toEqual([]);
-  await vi.waitFor(() => expect(server.trail.asked).toHaveLength(2), WAIT);
-  expect(server.trail.last.variables.filter).toEqual(filter);
+  await vi.waitFor(() => expect(server.backend.requests).toHaveLength(2), WAIT);
+  expect(server.backend.lastRequest.variables.filter).toEqual(filter);
 });
 
-test('stops with the scope it was made in', async () => {
+test('stops with the scope it was created in', async () => {
   const own = effectScope();
   const tail = own.run(() => useReelTail())!;
   tail.start();
@@ -165,7 +174,7 @@ test('stops with the scope it was made in', async () => {
   expect(tail.state.value).toBe('stopped');
 });
 
-test('over an Apollo client that subscribes: what its link repeats is taken once, what it drops is asked for again', async () => {
+test('over an Apollo client, repeated entries are ignored and missed ones are requested again', async () => {
   const asked: unknown[] = [];
   const link = new ApolloLink(
     ({ variables }) =>
@@ -182,8 +191,8 @@ test('over an Apollo client that subscribes: what its link repeats is taken once
   expect(asked).toEqual([0, 3]);
 });
 
-test('over Evoke it says that Evoke cannot subscribe', () => {
-  setUp({ evoke: evokeOver(server.trail) });
+test('over Evoke it throws that Evoke cannot subscribe', () => {
+  setUp({ evoke: evokeClient(server.backend) });
   expect(() => useReelTail()).toThrow(ReelError);
   expect(() => useReelTail()).toThrow(/Evoke/);
 });

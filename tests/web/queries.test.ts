@@ -12,18 +12,18 @@ import {
   useLogQuery,
   useLogStatsQuery,
   useLogsQuery,
-} from '../web/reel/index.js';
-import { evokeOver, type FakeServer, FakeTrail, serve } from './web-trail.js';
+} from '../../web/reel/index.js';
+import { evokeClient, FakeBackend, type FakeServer, startFakeServer } from '../support/fake-server.js';
 
-// @vue/apollo-composable subscribes in browsers only, and takes a window for one.
+// @vue/apollo-composable subscribes only where there is a window.
 vi.hoisted(() => vi.stubGlobal('window', globalThis));
 
 let server: FakeServer;
 let scope: ReturnType<typeof effectScope>;
 beforeEach(async () => {
-  // @vue/apollo-composable uses what Apollo warns of, and tells each error on the console too.
+  // @vue/apollo-composable uses deprecated options of Apollo's, and logs every error.
   for (const method of ['warn', 'error'] as const) vi.spyOn(console, method).mockImplementation(() => {});
-  server = await serve(new FakeTrail(3));
+  server = await startFakeServer(new FakeBackend(3));
   scope = effectScope();
 });
 afterEach(async () => {
@@ -40,7 +40,7 @@ const CONNECTIONS: [string, () => ReelOptions][] = [
       client: new ApolloClient({ link: new HttpLink({ uri: server.url }), cache: new InMemoryCache() }),
     }),
   ],
-  ['Evoke', () => ({ evoke: evokeOver(server.trail) })],
+  ['Evoke', () => ({ evoke: evokeClient(server.backend) })],
   ['a url', () => ({ url: server.url })],
 ];
 
@@ -49,7 +49,7 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
     createApp({}).use(createReel(options()));
   });
 
-  test('queries answer in GraphQL’s own shape, and follow their variables', async () => {
+  test('queries return GraphQL’s shape, and follow their variables', async () => {
     const variables = ref({ first: 2, count: true });
     const { result, error } = use(() => useLogsQuery(variables));
     await vi.waitFor(() =>
@@ -81,8 +81,8 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
     expect(exported?.data?.exportLogs.recordCount).toBe(4);
   });
 
-  test('a refusal is the query’s error', async () => {
-    server.trail.refusal = new GraphQLError('reel.logs.view is missing', {
+  test('an error of the server is the query’s error', async () => {
+    server.backend.error = new GraphQLError('reel.logs.view is missing', {
       extensions: { code: 'FORBIDDEN' },
     });
     const { error } = use(() => useLogsQuery());
@@ -90,23 +90,23 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
   });
 });
 
-test('a subscription over a url brings entries as they come', async () => {
+test('a subscription over a url receives entries as they are added', async () => {
   createApp({}).use(createReel({ url: server.url }));
   const seen: unknown[] = [];
   const { onResult } = use(() => useLogAddedSubscription({ after: 1 }));
   onResult(({ data }) => seen.push(data?.logAdded.sequence));
   await vi.waitFor(() => expect(seen).toEqual([2, 3]));
-  server.trail.add();
+  server.backend.add();
   await vi.waitFor(() => expect(seen).toEqual([2, 3, 4]));
 });
 
 test('a subscription over Evoke fails and says why', async () => {
-  createApp({}).use(createReel({ evoke: evokeOver(server.trail) }));
+  createApp({}).use(createReel({ evoke: evokeClient(server.backend) }));
   const { error } = use(() => useLogAddedSubscription());
   await vi.waitFor(() => expect(error.value?.message).toMatch(/Evoke/));
 });
 
-test('a host’s own Apollo client stays the host’s', () => {
+test('the host’s own Apollo client stays provided', () => {
   const theirs = new ApolloClient({ cache: new InMemoryCache() });
   const app = createApp({})
     .provide(DefaultApolloClient, theirs)

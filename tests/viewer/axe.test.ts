@@ -1,29 +1,35 @@
 import { randomUUID } from 'node:crypto';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { grant, person } from './reel.js';
-import { faultsOf, openStage, rowsOf, type StageHouse, writeTrail } from './stage-house.js';
+import { grant, person } from '../reel.js';
+import {
+  axeViolations,
+  rowsOf,
+  startViewer,
+  type TestViewer,
+  writeSampleEntries,
+} from '../support/viewer.js';
 
-let house: StageHouse;
+let viewer: TestViewer;
 let changed: string;
 
 beforeAll(async () => {
-  house = await openStage();
-  ({ changed } = await writeTrail(house));
+  viewer = await startViewer();
+  ({ changed } = await writeSampleEntries(viewer));
 });
-afterAll(() => house?.close());
+afterAll(() => viewer?.close());
 
 const dialogKey = (key: string) => async (page: Page) => {
   await page.keyboard.press(key);
   await page.getByRole('dialog').waitFor();
 };
 
-/** Each state by its address and what is done there. */
+/** Each state, with its URL and the actions that lead to it. */
 const STATES: [name: string, search: () => string, act?: (page: Page) => Promise<unknown>][] = [
   ['list', () => '?sort=oldest'],
   ['details', () => `?entry=${changed}`, (page) => page.getByText('/state').waitFor()],
   ['no match', () => '?q=module:nowhere&range=24h'],
-  ['fault', () => '?q=modul:x'],
+  ['query error', () => '?q=modul:x'],
   [
     'completion and table',
     () => '?range=7d',
@@ -39,66 +45,69 @@ const STATES: [name: string, search: () => string, act?: (page: Page) => Promise
   ['keys and live', () => '?live=1', dialogKey('?')],
 ];
 
-/** Dark differs in nothing but its colours. */
-async function faultsInBoth(page: Page): Promise<string[]> {
+/** Dark mode changes only colours, so only contrast is checked again. */
+async function violationsInBoth(page: Page): Promise<string[]> {
   await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
-  const light = await faultsOf(page);
+  const light = await axeViolations(page);
   await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
-  return [...light, ...(await faultsOf(page, ['color-contrast'])).map((fault) => `dark ${fault}`)];
+  return [
+    ...light,
+    ...(await axeViolations(page, ['color-contrast'])).map((violation) => `dark ${violation}`),
+  ];
 }
 
 test.each(['en-US', 'pt-BR'])(
-  'no fault of axe-core in any state, light and dark, %s',
+  'axe-core finds no violation in any state, light or dark, %s',
   async (locale) => {
-    const { page, watched, go, close } = await house.open('', { locale });
+    const { page, watched, go, close } = await viewer.open('', { locale });
     for (const [name, search, act] of STATES) {
       await go(search());
       await act?.(page);
-      expect.soft(await faultsInBoth(page), name).toEqual([]);
+      expect.soft(await violationsInBoth(page), name).toEqual([]);
     }
     expect(watched).toEqual({ foreign: [], violations: [], errors: [] });
     await close();
-    const away = await house.open('', { locale, token: null });
-    expect(await faultsInBoth(away.page), 'way in').toEqual([]);
+    const away = await viewer.open('', { locale, token: null });
+    expect(await violationsInBoth(away.page), 'sign-in').toEqual([]);
     await away.close();
   },
   60_000,
 );
 
 test.each(['en-US', 'pt-BR'])(
-  'no fault of axe-core while it loads, where there is nothing, where it failed and when the session ends, %s',
+  'axe-core finds no violation while loading, in an empty list, after a failure and when the session ends, %s',
   async (locale) => {
     const tenantId = randomUUID();
     const views = (minutes: number) =>
       person({ grants: [grant(tenantId, 'reel.logs.view:ACCOUNT')], minutes });
-    const empty = await house.open('', { locale, token: await views(10) });
-    expect.soft(await faultsInBoth(empty.page), 'empty').toEqual([]);
+    const empty = await viewer.open('', { locale, token: await views(10) });
+    expect.soft(await violationsInBoth(empty.page), 'empty').toEqual([]);
     await empty.page.route('**/graphql', (route) => route.abort());
     await empty.go('?q=module:a');
     await empty.page.locator('.state:not(.loading)').first().waitFor();
-    expect.soft(await faultsInBoth(empty.page), 'failed').toEqual([]);
+    expect.soft(await violationsInBoth(empty.page), 'failed').toEqual([]);
     await empty.page.unroute('**/graphql');
     await empty.page.route('**/graphql', () => {});
-    await empty.page.goto(`${house.reel.url}/?q=module:b`);
+    await empty.page.goto(`${viewer.reel.url}/?q=module:b`);
     await empty.page.locator('.state.loading').waitFor();
-    expect.soft(await faultsInBoth(empty.page), 'loading').toEqual([]);
+    expect.soft(await violationsInBoth(empty.page), 'loading').toEqual([]);
     await empty.close();
-    const ending = await house.open('', { locale, token: await views(6 / 60) });
+    const ending = await viewer.open('', { locale, token: await views(6 / 60) });
     await ending.page.getByRole('dialog').waitFor();
-    expect.soft(await faultsInBoth(ending.page), 'session ended').toEqual([]);
+    expect.soft(await violationsInBoth(ending.page), 'session ended').toEqual([]);
     await ending.close();
   },
   60_000,
 );
 
-test('no fault of axe-core, and nothing beside the screen, where it is narrow', async () => {
-  const { page, close } = await house.open('', { viewport: { width: 320, height: 256 } });
+test('on a narrow screen, axe-core finds no violation and nothing overflows', async () => {
+  const { page, close } = await viewer.open('', { viewport: { width: 320, height: 256 } });
   const beside = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  expect.soft(await faultsInBoth(page), 'list').toEqual([]);
+  expect.soft(await violationsInBoth(page), 'list').toEqual([]);
   expect(await beside()).toBe(0);
   await rowsOf(page).nth(3).locator('[data-column=action]').click();
   await page.getByRole('complementary', { name: 'Log details' }).getByText('/state').waitFor();
-  expect.soft(await faultsInBoth(page), 'details').toEqual([]);
+  expect.soft(await violationsInBoth(page), 'details').toEqual([]);
   expect(await beside()).toBe(0);
   await close();
 });

@@ -3,34 +3,34 @@ import {
   ANA,
   CLIENT,
   OTHER_CLIENT,
-  openStage,
   REQUEST,
   rowsOf,
   SCRIPT,
-  type StageHouse,
-  search,
+  searchParams,
+  startViewer,
   TENANT,
-  writeTrail,
-} from './stage-house.js';
+  type TestViewer,
+  writeSampleEntries,
+} from '../support/viewer.js';
 
-let house: StageHouse;
+let viewer: TestViewer;
 let changed: string;
 let scripted: string;
 
 beforeAll(async () => {
-  house = await openStage();
-  ({ changed, scripted } = await writeTrail(house));
+  viewer = await startViewer();
+  ({ changed, scripted } = await writeSampleEntries(viewer));
 });
-afterAll(() => house?.close());
+afterAll(() => viewer?.close());
 
 const query = '.query input';
 const status = '[role=status]';
 
-describe('way in', () => {
-  test('a token leaves the address at once, stays in this tab, and opens the link it stands behind', async () => {
-    const { page, watched, close } = await house.open('?q=module:billing&range=24h');
-    expect(page.url()).toBe(`${house.reel.url}/?q=module:billing&range=24h`);
-    expect(await page.evaluate(() => Object.values(localStorage).join())).not.toContain(house.token);
+describe('sign-in', () => {
+  test('a token is removed from the URL, stays in this tab, and opens the linked view', async () => {
+    const { page, watched, close } = await viewer.open('?q=module:billing&range=24h');
+    expect(page.url()).toBe(`${viewer.reel.url}/?q=module:billing&range=24h`);
+    expect(await page.evaluate(() => Object.values(localStorage).join())).not.toContain(viewer.token);
     await page.reload();
     await rowsOf(page).first().waitFor();
     expect(await page.locator(query).inputValue()).toBe('module:billing');
@@ -41,36 +41,36 @@ describe('way in', () => {
     await close();
   });
 
-  test('without a token the page says how to sign in, and comes to the link afterwards', async () => {
-    const { page, close } = await house.open(`?q=module:aurora&entry=${changed}`, { token: null });
+  test('without a token the page says how to sign in, and opens the linked view afterwards', async () => {
+    const { page, close } = await viewer.open(`?q=module:aurora&entry=${changed}`, { token: null });
     await page.getByText('npm run -s reel -- link').waitFor();
     await page.getByRole('textbox').fill('no token');
     await page.keyboard.press('Enter');
     await page.getByRole('alert').waitFor();
     await page
       .getByRole('textbox')
-      .fill(`${house.reel.url}/#token=${house.token}&tenant=${TENANT}&client=${CLIENT}`);
+      .fill(`${viewer.reel.url}/#token=${viewer.token}&tenant=${TENANT}&client=${CLIENT}`);
     await page.keyboard.press('Enter');
     await page.getByRole('complementary', { name: 'Log details' }).waitFor();
-    expect(search(page).get('q')).toBe('module:aurora');
-    expect(search(page).get('client')).toBe(CLIENT);
+    expect(searchParams(page).get('q')).toBe('module:aurora');
+    expect(searchParams(page).get('client')).toBe(CLIENT);
     await close();
   });
 });
 
 describe('link', () => {
-  test('what is asked stands in the address in its canonical form, and back and forward show it again', async () => {
-    const { page, close } = await house.open();
+  test('the canonical query is in the URL, and back and forward restore it', async () => {
+    const { page, close } = await viewer.open();
     expect(new URL(page.url()).search).toBe('');
     await page.locator(query).fill('  severity:error,CRITICAL   module:billing,guardian ');
     await page.keyboard.press('Enter');
     await page.locator(status, { hasText: /\d/ }).waitFor();
-    expect(search(page).get('q')).toBe('module:billing,guardian severity:ERROR,CRITICAL');
+    expect(searchParams(page).get('q')).toBe('module:billing,guardian severity:ERROR,CRITICAL');
     expect(await page.locator(query).inputValue()).toBe('module:billing,guardian severity:ERROR,CRITICAL');
     await page.getByRole('button', { name: '24 hours' }).click();
-    expect(search(page).get('range')).toBe('24h');
+    expect(searchParams(page).get('range')).toBe('24h');
     await rowsOf(page).first().locator('[data-cell="3"]').click();
-    expect(search(page).get('entry')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(searchParams(page).get('entry')).toMatch(/^[0-9a-f-]{36}$/);
     await page.goBack();
     await page.goBack();
     expect(new URL(page.url()).searchParams.has('range')).toBe(false);
@@ -84,8 +84,8 @@ describe('link', () => {
     await close();
   });
 
-  test('a link says order, entry, language, zone and time; default values are left out', async () => {
-    const { page, close } = await house.open(
+  test('a link has order, entry, language, zone and time; defaults are left out', async () => {
+    const { page, close } = await viewer.open(
       `?sort=oldest&entry=${changed}&lang=pt-BR&tz=Asia/Kolkata&from=2020-01-01T00:00:00Z`,
     );
     await page.getByRole('complementary', { name: 'Detalhes do registro' }).waitFor();
@@ -98,12 +98,12 @@ describe('link', () => {
       .evaluateAll((all) => all.map((each) => each.getAttribute('datetime')!));
     expect(times).toEqual([...times].sort());
     await page.getByRole('grid').getByRole('columnheader').first().getByRole('button').click();
-    await expect.poll(() => search(page).has('sort')).toBe(false);
+    await expect.poll(() => searchParams(page).has('sort')).toBe(false);
     await close();
   });
 
   test('Copy link writes from and to', async () => {
-    const { page, close } = await house.open('?q=module:billing&range=24h&live=1', {
+    const { page, close } = await viewer.open('?q=module:billing&range=24h&live=1', {
       permissions: ['clipboard-read', 'clipboard-write'],
     });
     await page.getByRole('button', { name: 'Copy link' }).click();
@@ -118,9 +118,9 @@ describe('link', () => {
   });
 });
 
-describe('parts', () => {
-  test('the query completes what occurs here, and its faults are marked and told in the language shown', async () => {
-    const { page, close } = await house.open('', { locale: 'pt-BR' });
+describe('components', () => {
+  test('the query completes values that occur, and its errors are marked and translated', async () => {
+    const { page, close } = await viewer.open('', { locale: 'pt-BR' });
     const combobox = page.getByRole('search').getByRole('combobox', { name: 'Consulta' });
     await combobox.pressSequentially('gua');
     await page.getByRole('option', { name: /module:guardian/ }).waitFor();
@@ -130,23 +130,23 @@ describe('parts', () => {
     await combobox.pressSequentially(' severity>=e');
     await page.getByRole('option', { name: /severity>=ERROR/ }).click();
     await page.keyboard.press('Enter');
-    await expect.poll(() => search(page).get('q')).toBe('module:guardian severity>=ERROR');
+    await expect.poll(() => searchParams(page).get('q')).toBe('module:guardian severity>=ERROR');
     await combobox.fill('module:guardian modul:x');
     await page.keyboard.press('Enter');
     expect(await page.getByRole('alert').textContent()).toContain('Você quis dizer module:?');
     expect(await page.locator('.query mark').textContent()).toBe('modul:x');
     expect(await combobox.getAttribute('aria-invalid')).toBe('true');
-    expect(search(page).get('q')).toBe('module:guardian severity>=ERROR');
+    expect(searchParams(page).get('q')).toBe('module:guardian severity>=ERROR');
     await close();
   });
 
-  test('date-time fields and dragging over the figure narrow the range', async () => {
-    const { page, close } = await house.open('', { timezoneId: 'UTC' });
+  test('date-time inputs and dragging over the timeline set the range', async () => {
+    const { page, close } = await viewer.open('', { timezoneId: 'UTC' });
     const range = page.getByRole('group', { name: 'Time range' });
     await range.getByLabel('From').fill('2026-01-05T10:00:00');
-    await expect.poll(() => search(page).get('from')).toBe('2026-01-05T10:00:00Z');
+    await expect.poll(() => searchParams(page).get('from')).toBe('2026-01-05T10:00:00Z');
     await range.getByRole('button', { name: 'All' }).click();
-    await expect.poll(() => search(page).has('from')).toBe(false);
+    await expect.poll(() => searchParams(page).has('from')).toBe(false);
     const figure = page.getByRole('figure', { name: 'Entries over time' });
     await figure.locator('svg rect.bar').first().waitFor();
     const sums = () => figure.locator('tbody td:last-child').allTextContents();
@@ -156,28 +156,28 @@ describe('parts', () => {
     await page.mouse.down();
     await page.mouse.move(box.x + 60, box.y + 40);
     await page.mouse.up();
-    await expect.poll(() => search(page).has('from') && search(page).has('to')).toBe(true);
+    await expect.poll(() => searchParams(page).has('from') && searchParams(page).has('to')).toBe(true);
     await close();
   });
 
   test('the breakdown counts, adds to the query line and excludes from it', async () => {
-    const { page, close } = await house.open();
+    const { page, close } = await viewer.open();
     const breakdown = page.getByRole('complementary', { name: 'Breakdown' });
     await breakdown.getByRole('button', { name: /^aurora/ }).click();
-    await expect.poll(() => search(page).get('q')).toBe('module:aurora');
+    await expect.poll(() => searchParams(page).get('q')).toBe('module:aurora');
     await breakdown.getByRole('button', { name: /^matrix/ }).click();
-    await expect.poll(() => search(page).get('q')).toBe('module:aurora,matrix');
+    await expect.poll(() => searchParams(page).get('q')).toBe('module:aurora,matrix');
     await breakdown.getByRole('button', { name: 'Exclude jobs.run' }).click();
-    await expect.poll(() => search(page).get('q')).toBe('module:aurora,matrix -action:jobs.run');
+    await expect.poll(() => searchParams(page).get('q')).toBe('module:aurora,matrix -action:jobs.run');
     await breakdown.getByRole('button', { name: 'Exclude Critical' }).click();
-    await expect.poll(() => search(page).get('q')).toContain('severity:DEBUG,INFO,WARNING,ERROR');
+    await expect.poll(() => searchParams(page).get('q')).toContain('severity:DEBUG,INFO,WARNING,ERROR');
     await breakdown.getByRole('button', { name: /^Ana Souza/ }).click();
-    await expect.poll(() => search(page).get('q')).toContain(`actor:${ANA}`);
+    await expect.poll(() => searchParams(page).get('q')).toContain(`actor:${ANA}`);
     await close();
   });
 
-  test('the grid holds few rows at any depth and loads on; columns can be hidden', async () => {
-    const { page, close } = await house.open();
+  test('the grid renders few rows at any depth and loads more; columns can be hidden', async () => {
+    const { page, close } = await viewer.open();
     const grid = page.getByRole('grid', { name: 'Log entries' });
     await expect.poll(() => grid.getAttribute('aria-rowcount')).toBe('241');
     expect(await page.locator(status).textContent()).toBe('240 entries');
@@ -205,8 +205,8 @@ describe('parts', () => {
     await close();
   });
 
-  test('the details show every field to copy and to filter by, changes, data, related entries and the place', async () => {
-    const { page, close } = await house.open('', { permissions: ['clipboard-read', 'clipboard-write'] });
+  test('the details show fields to copy and filter by, changes, data, related entries and the sequence', async () => {
+    const { page, close } = await viewer.open('', { permissions: ['clipboard-read', 'clipboard-write'] });
     await page.getByRole('gridcell', { name: 'invoices.delete' }).click();
     const details = page.getByRole('complementary', { name: 'Log details' });
     await details.getByRole('row', { name: /\/state.*"open".*"deleted"/ }).waitFor();
@@ -222,14 +222,14 @@ describe('parts', () => {
       after: { state: 'deleted' },
     });
     await details.getByRole('button', { name: 'Filter by IP address' }).click();
-    await expect.poll(() => search(page).get('q')).toBe('ip:10.1.2.3');
+    await expect.poll(() => searchParams(page).get('q')).toBe('ip:10.1.2.3');
     await details.getByRole('button', { name: /invoices.archive/ }).click();
-    await expect.poll(() => search(page).get('entry')).not.toBe(changed);
+    await expect.poll(() => searchParams(page).get('entry')).not.toBe(changed);
     await close();
   });
 
-  test('what HTML an entry holds is shown as text', async () => {
-    const { page, watched, close } = await house.open(`?entry=${scripted}`);
+  test('HTML in an entry is shown as text', async () => {
+    const { page, watched, close } = await viewer.open(`?entry=${scripted}`);
     const details = page.getByRole('complementary', { name: 'Log details' });
     await details.getByRole('table').waitFor();
     expect(await details.getByText(SCRIPT).count()).toBeGreaterThan(8);
@@ -244,10 +244,10 @@ describe('parts', () => {
   });
 
   test('the client picker narrows to one client, which an export needs', async () => {
-    const { page, close } = await house.open();
+    const { page, close } = await viewer.open();
     await page.getByLabel('Client', { exact: true }).selectOption(OTHER_CLIENT);
     await page.locator(status, { hasText: '118 entries' }).waitFor();
-    expect(search(page).get('client')).toBe(OTHER_CLIENT);
+    expect(searchParams(page).get('client')).toBe(OTHER_CLIENT);
     await page.getByLabel('Client', { exact: true }).selectOption('');
     await page.locator(status, { hasText: '240 entries' }).waitFor();
     await page.getByRole('button', { name: 'Export' }).click();
@@ -265,8 +265,8 @@ describe('parts', () => {
     await close();
   });
 
-  test('nothing found and a faulty link each say what can be done', async () => {
-    const { page, go, close } = await house.open('?q=module:nowhere&range=1h');
+  test('an empty result and an invalid query each say what to do', async () => {
+    const { page, go, close } = await viewer.open('?q=module:nowhere&range=1h');
     await page.getByRole('heading', { name: 'No entry matches' }).waitFor();
     await page.getByRole('button', { name: 'Search all time' }).click();
     await page.locator('.state').getByRole('button', { name: 'Clear the query' }).click();

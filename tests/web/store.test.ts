@@ -2,27 +2,27 @@ import { GraphQLError } from 'graphql';
 import { createPinia, setActivePinia } from 'pinia';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { type App, createApp, createRenderer, effectScope, isReadonly } from 'vue';
-import { createReel, ReelError, type UseReelReturn, useReel, useReelStore } from '../web/reel/index.js';
-import { type Asked, evokeOver, FakeTrail, gate } from './web-trail.js';
+import { createReel, ReelError, type UseReelReturn, useReel, useReelStore } from '../../web/reel/index.js';
+import { evokeClient, FakeBackend, gate, type ReceivedRequest } from '../support/fake-server.js';
 
-let trail: FakeTrail;
-let evoke: ReturnType<typeof evokeOver>;
+let backend: FakeBackend;
+let evoke: ReturnType<typeof evokeClient>;
 beforeEach(() => {
-  trail = new FakeTrail(120);
-  evoke = evokeOver(trail);
+  backend = new FakeBackend(120);
+  evoke = evokeClient(backend);
   const pinia = createPinia();
   createApp({}).use(pinia).use(createReel({ evoke }));
   setActivePinia(pinia);
 });
 
-const refuse = (code = 'FORBIDDEN', message = 'reel.logs.view is missing') => {
-  trail.refusal = new GraphQLError(message, { extensions: { code } });
+const failWith = (code = 'FORBIDDEN', message = 'reel.logs.view is missing') => {
+  backend.error = new GraphQLError(message, { extensions: { code } });
 };
-const moduleOf = ({ variables }: Asked) =>
+const moduleOf = ({ variables }: ReceivedRequest) =>
   (variables.filter as { modules?: string[] } | undefined)?.modules?.[0];
 const rejected = (promise: Promise<unknown>) => expect(promise).rejects.toBeInstanceOf(ReelError);
 
-/** Vue without a document: enough to mount a component and to unmount it. */
+/** Mounts a component without a document. */
 function mount(setup: () => void): App {
   const nothing = () => null;
   const { createApp: createBareApp } = createRenderer<object, object>({
@@ -48,7 +48,7 @@ function mount(setup: () => void): App {
 }
 
 describe('the store', () => {
-  test('begins empty', () => {
+  test('starts empty', () => {
     const store = useReelStore();
     expect(store.$id).toBe('reel');
     expect(store.$state).toEqual({
@@ -74,7 +74,7 @@ describe('the store', () => {
     });
   });
 
-  test('walks the pages, and no further than there are', async () => {
+  test('walks the pages, and not beyond the last one', async () => {
     const store = useReelStore();
     await store.loadLogs();
     expect(store).toMatchObject({
@@ -88,11 +88,11 @@ describe('the store', () => {
     await store.nextPage();
     expect(store).toMatchObject({ currentPage: 3, hasMorePages: false, hasPreviousPage: true });
     expect(store.logs).toHaveLength(20);
-    const asked = trail.asked.length;
+    const before = backend.requests.length;
     await store.nextPage();
     await store.goToPage(4);
     await store.goToPage(0);
-    expect(trail.asked).toHaveLength(asked);
+    expect(backend.requests).toHaveLength(before);
     await store.previousPage();
     expect(store.currentPage).toBe(2);
     await store.loadLogs();
@@ -113,20 +113,20 @@ describe('the store', () => {
     expect(store).toMatchObject({ currentPage: 1, activeFiltersCount: 1, hasActiveFilters: true });
     await store.updateFilter('severity', 'ERROR');
     expect(store.filter).toMatchObject({ module: 'guardian', severity: 'ERROR' });
-    expect(trail.last.variables.filter).toEqual({ modules: ['guardian'], severities: ['ERROR'] });
+    expect(backend.lastRequest.variables.filter).toEqual({ modules: ['guardian'], severities: ['ERROR'] });
     await store.updateFilter('severity', undefined);
     expect(store.activeFiltersCount).toBe(1);
     await store.clearFilters();
     expect(store.filter).toEqual({});
-    expect(trail.last.variables.filter).toEqual({});
+    expect(backend.lastRequest.variables.filter).toEqual({});
   });
 
-  test('a refusal rejects, is told in error, and leaves what was shown; a retry loads the filter asked for', async () => {
+  test('a failed action rejects, sets error and keeps the previous rows; a retry uses the new filter', async () => {
     const store = useReelStore();
     await store.loadLogs();
     await store.goToPage(2);
     const shown = store.logs;
-    refuse();
+    failWith();
     await rejected(store.setFilter({ module: 'aurora' }));
     expect(store).toMatchObject({
       error: 'reel.logs.view is missing',
@@ -143,23 +143,23 @@ describe('the store', () => {
     await rejected(store.loadStats());
     await rejected(store.exportCurrentLogs('csv', false));
     await rejected(store.refresh());
-    trail.refusal = null;
+    backend.error = null;
     await store.refresh();
-    expect(moduleOf(trail.last)).toBe('aurora');
-    expect(trail.last.variables.page).toBe(1);
+    expect(moduleOf(backend.lastRequest)).toBe('aurora');
+    expect(backend.lastRequest.variables.page).toBe(1);
     expect(store).toMatchObject({ error: null, totalLogs: 0, totalPages: 0, hasLogs: false });
   });
 
-  test('of two overlapping loads the later asked wins, whatever order the answers come in', async () => {
+  test('of two overlapping loads the later one wins, whatever the order of the responses', async () => {
     const store = useReelStore();
     const slow = gate();
-    trail.before = (asked) => moduleOf(asked) === 'guardian' && slow.opened;
+    backend.beforeResponse = (request) => moduleOf(request) === 'guardian' && slow.opened;
     const first = store.setFilter({ module: 'guardian' });
     const second = store.setFilter({ module: 'aurora' });
     expect(store.isLoading).toBe(true);
     await Promise.all([first, second]);
     slow.open();
-    await vi.waitFor(() => expect(trail.asked).toHaveLength(2));
+    await vi.waitFor(() => expect(backend.requests).toHaveLength(2));
     expect(store).toMatchObject({
       totalLogs: 0,
       isLoading: false,
@@ -169,13 +169,13 @@ describe('the store', () => {
     expect(evoke.calls.map(({ signal }) => signal?.aborted)).toEqual([true, false]);
   });
 
-  test('an overtaken load that fails later says nothing', async () => {
+  test('a superseded load that fails is ignored', async () => {
     const store = useReelStore();
     const slow = gate();
-    trail.before = async (asked) => {
-      if (moduleOf(asked) !== 'guardian') return;
+    backend.beforeResponse = async (request) => {
+      if (moduleOf(request) !== 'guardian') return;
       await slow.opened;
-      refuse();
+      failWith();
     };
     const first = store.setFilter({ module: 'guardian' });
     await store.clearFilters();
@@ -184,10 +184,10 @@ describe('the store', () => {
     expect(store).toMatchObject({ totalLogs: 120, error: null, isLoading: false });
   });
 
-  test('entries, one entry and counts load side by side', async () => {
+  test('entries, one entry and counts load in parallel', async () => {
     const store = useReelStore();
     const held = gate();
-    trail.before = () => held.opened;
+    backend.beforeResponse = () => held.opened;
     const calls = [
       store.loadLogs(),
       store.loadLog('01940000-0000-7000-8000-000000000007'),
@@ -204,26 +204,26 @@ describe('the store', () => {
     expect(store.currentLog).toBeNull();
   });
 
-  test('exports what the filter says', async () => {
+  test('exports the entries that match the filter', async () => {
     const store = useReelStore();
     await store.setFilter({ module: 'guardian' });
     const call = store.exportCurrentLogs('json', true);
     expect(store.isExporting).toBe(true);
     expect((await call).record_count).toBe(120);
     expect(store.isExporting).toBe(false);
-    expect(trail.last.variables.input).toEqual({
+    expect(backend.lastRequest.variables.input).toEqual({
       filter: { modules: ['guardian'] },
       format: 'JSON',
       includeData: true,
     });
   });
 
-  test('$reset forgets everything and gives up what is under way', async () => {
+  test('$reset clears everything and aborts running loads', async () => {
     const store = useReelStore();
     await store.setFilter({ module: 'guardian' });
     await store.loadStats();
     const held = gate();
-    trail.before = () => held.opened;
+    backend.beforeResponse = () => held.opened;
     const load = store.nextPage();
     store.$reset();
     await load;
@@ -261,7 +261,7 @@ describe('useReel', () => {
     expect(logs.value).toEqual([]);
   });
 
-  test('autoLoad loads once, with initialFilter and pageSize already applied', async () => {
+  test('autoLoad loads once, with initialFilter and pageSize applied', async () => {
     const { logs, stats, filter, pageSize } = useReel({
       autoLoad: true,
       autoLoadStats: true,
@@ -270,13 +270,13 @@ describe('useReel', () => {
     });
     await vi.waitFor(() => expect(logs.value).toHaveLength(20));
     await vi.waitFor(() => expect(stats.value).not.toBeNull());
-    expect(trail.asked).toHaveLength(2);
+    expect(backend.requests).toHaveLength(2);
     expect(filter.value).toEqual({ module: 'guardian' });
     expect(pageSize.value).toBe(20);
   });
 
-  test('an autoLoad that fails is told in error, and nowhere else', async () => {
-    refuse();
+  test('a failing autoLoad only sets error', async () => {
+    failWith();
     const { error } = useReel({ autoLoad: true, autoLoadStats: true });
     await vi.waitFor(() => expect(error.value).toBe('reel.logs.view is missing'));
   });
@@ -305,44 +305,44 @@ describe('useReel', () => {
     await filterByModule('guardian');
     await filterBySeverity('ERROR');
     await filterByDateRange('2026-01-01', '2026-01-31');
-    expect(trail.last.variables.filter).toEqual({
+    expect(backend.lastRequest.variables.filter).toEqual({
       modules: ['guardian'],
       severities: ['ERROR'],
       startDate: '2026-01-01T00:00:00Z',
       endDate: '2026-01-31T00:00:00Z',
     });
     await clearFilters();
-    expect(trail.last.variables.filter).toEqual({});
+    expect(backend.lastRequest.variables.filter).toEqual({});
   });
 
-  test('log answers null where it failed, with logErrorMessage set', async () => {
+  test('log returns null on failure, with logErrorMessage set', async () => {
     const { log, isLogging, logErrorMessage, error } = useReel();
-    refuse('OVERLOADED', 'Too many entries are waiting');
+    failWith('OVERLOADED', 'Too many entries are waiting');
     const call = log({ module: 'guardian', action: 'user.create' });
     expect(isLogging.value).toBe(true);
     expect(await call).toBeNull();
-    expect({ said: logErrorMessage.value, logging: isLogging.value, error: error.value }).toEqual({
-      said: 'Too many entries are waiting',
+    expect({ message: logErrorMessage.value, logging: isLogging.value, error: error.value }).toEqual({
+      message: 'Too many entries are waiting',
       logging: false,
       error: null,
     });
-    trail.refusal = null;
+    backend.error = null;
     expect(await log({ module: 'guardian', action: 'user.create' })).not.toBeNull();
     expect(logErrorMessage.value).toBeNull();
   });
 
-  test('logInfo, logWarning and logError name the severity', async () => {
+  test('logInfo, logWarning and logError set the severity', async () => {
     const { logInfo, logWarning, logError } = useReel();
     expect((await logInfo('m', 'a'))?.severity).toBe('INFO');
     expect((await logWarning('m', 'a', { n: 1 }))?.severity).toBe('WARNING');
     expect((await logError('m', 'a'))?.severity).toBe('ERROR');
   });
 
-  test('loadLog answers undefined and exportLogs null where they failed; the other actions reject', async () => {
+  test('on failure loadLog returns undefined and exportLogs null; the other actions reject', async () => {
     const reel = useReel();
     expect(await reel.loadLog('01940000-0000-7000-8000-000000000007')).toMatchObject({ resource_id: '7' });
     expect((await reel.exportLogs('csv'))?.filename).toMatch(/^logs_/);
-    refuse();
+    failWith();
     expect(await reel.loadLog('x')).toBeUndefined();
     expect(await reel.exportLogs()).toBeNull();
     expect(reel.error.value).toBe('reel.logs.view is missing');
@@ -352,9 +352,9 @@ describe('useReel', () => {
     await rejected(reel.goToPage(1));
   });
 
-  test('unmounting aborts the loads it began, never a log(), and no load of another', async () => {
+  test('unmounting aborts the component’s own loads, but no log() and no other load', async () => {
     const held = gate();
-    trail.before = () => held.opened;
+    backend.beforeResponse = () => held.opened;
     const stats = useReelStore().loadStats();
     let reel: UseReelReturn | undefined;
     let logged: Promise<unknown> | undefined;
@@ -375,10 +375,10 @@ describe('useReel', () => {
     expect(useReelStore().stats).not.toBeNull();
   });
 
-  test('ends with an effect scope too, and works in none', async () => {
+  test('also stops with an effect scope, and works outside of one', async () => {
     const scope = effectScope();
     const held = gate();
-    trail.before = () => held.opened;
+    backend.beforeResponse = () => held.opened;
     scope.run(() => useReel({ autoLoad: true }));
     scope.stop();
     await vi.waitFor(() => expect(useReelStore().isLoading).toBe(false));

@@ -3,17 +3,17 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openStage, rowsOf, type StageHouse, search, writeTrail } from './stage-house.js';
+import { rowsOf, searchParams, startViewer, type TestViewer, writeSampleEntries } from '../support/viewer.js';
 
-let house: StageHouse;
+let viewer: TestViewer;
 
 beforeAll(async () => {
-  house = await openStage();
-  await writeTrail(house);
+  viewer = await startViewer();
+  await writeSampleEntries(viewer);
 });
-afterAll(() => house?.close());
+afterAll(() => viewer?.close());
 
-/** The row and the cell that have the focus. */
+/** Row and column of the focused cell. */
 const focused = (page: Page) =>
   page.evaluate(() => {
     const cell = document.activeElement as HTMLElement;
@@ -21,8 +21,8 @@ const focused = (page: Page) =>
   });
 
 describe('keys', () => {
-  test('along rows and cells, in and out of an entry, with the focus never lost', async () => {
-    const { page, close } = await house.open();
+  test('move along rows and cells and open and close an entry, and the focus is never lost', async () => {
+    const { page, close } = await viewer.open();
     await page.keyboard.press('j');
     expect(await focused(page)).toEqual([1, 'time']);
     await page.keyboard.press('ArrowDown');
@@ -38,9 +38,9 @@ describe('keys', () => {
     const details = page.getByRole('complementary', { name: 'Log details' });
     await details.getByText('invoices.delete').first().waitFor();
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Log details');
-    const first = search(page).get('entry');
+    const first = searchParams(page).get('entry');
     await page.keyboard.press('j');
-    await expect.poll(() => search(page).get('entry')).not.toBe(first);
+    await expect.poll(() => searchParams(page).get('entry')).not.toBe(first);
     expect(await focused(page)).toEqual([4, 'severity']);
     await page.keyboard.press('Escape');
     await expect.poll(() => details.count()).toBe(0);
@@ -53,19 +53,19 @@ describe('keys', () => {
     await close();
   });
 
-  test('f filters by the cell, x excludes it, / goes to the query', async () => {
-    const { page, close } = await house.open();
+  test('f filters by the cell, x excludes its value, / focuses the query', async () => {
+    const { page, close } = await viewer.open();
     await page.keyboard.press('j');
     await page.keyboard.press('j');
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('f');
-    await expect.poll(() => search(page).get('q')).toBe('module:billing');
+    await expect.poll(() => searchParams(page).get('q')).toBe('module:billing');
     await page.locator('[role=status]', { hasText: '61 entries' }).waitFor();
     expect(await focused(page)).toEqual([0, 'module']);
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('x');
-    await expect.poll(() => search(page).get('q')).toBe('module:billing -action:invoices.archive');
+    await expect.poll(() => searchParams(page).get('q')).toBe('module:billing -action:invoices.archive');
     await page.keyboard.press('/');
     expect(await page.evaluate(() => document.activeElement?.getAttribute('role'))).toBe('combobox');
     await page.keyboard.type(' jkfxelt?');
@@ -74,8 +74,8 @@ describe('keys', () => {
     await close();
   });
 
-  test('e, l, t and ? do theirs; the switch turns the single letters off, for later visits too', async () => {
-    const { page, close } = await house.open('', { colorScheme: 'light' });
+  test('e, l, t and ? work; a switch turns single-letter keys off, for later visits too', async () => {
+    const { page, close } = await viewer.open('', { colorScheme: 'light' });
     const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     await page.keyboard.press('t');
     expect(await ground()).toBe('rgb(20, 23, 27)');
@@ -84,7 +84,7 @@ describe('keys', () => {
     expect(await ground()).toBe('rgb(20, 23, 27)');
     await page.keyboard.press('l');
     expect(await page.getByRole('button', { name: 'Live' }).getAttribute('aria-pressed')).toBe('true');
-    expect(search(page).get('live')).toBe('1');
+    expect(searchParams(page).get('live')).toBe('1');
     await page.keyboard.press('e');
     await page.getByRole('dialog', { name: 'Export' }).waitFor();
     await page.keyboard.press('Escape');
@@ -104,8 +104,8 @@ describe('keys', () => {
     await close();
   });
 
-  test('theme and language by their menus', async () => {
-    const { page, close } = await house.open();
+  test('theme and language can be chosen from their menus', async () => {
+    const { page, close } = await viewer.open();
     await page.getByRole('button', { name: 'Theme' }).press('Enter');
     await page.keyboard.press('ArrowUp');
     await page.keyboard.press('Enter');
@@ -113,31 +113,31 @@ describe('keys', () => {
     await page.getByRole('button', { name: 'Language' }).click();
     await page.getByRole('menuitemradio', { name: /Portugu/ }).click();
     await page.getByRole('button', { name: 'Exportar' }).waitFor();
-    expect(search(page).get('lang')).toBe('pt-BR');
-    await page.goto(house.reel.url);
+    expect(searchParams(page).get('lang')).toBe('pt-BR');
+    await page.goto(viewer.reel.url);
     await page.getByRole('button', { name: 'Exportar' }).waitFor();
     await close();
   });
 });
 
-describe('promises', () => {
+describe('requirements', () => {
   test('the first view takes at most 160 KiB of JavaScript and CSS, gzipped', () => {
-    const folder = join(import.meta.dirname, '..', 'dist', 'stage', 'assets');
+    const folder = join(import.meta.dirname, '..', '..', 'dist', 'stage', 'assets');
     const sizes = readdirSync(folder)
       .filter((name) => /\.(js|css)$/.test(name))
       .map((name) => gzipSync(readFileSync(join(folder, name))).length);
     expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(160 * 1024);
   });
 
-  test('the policy allows nothing inline, nothing evaluated and no other host', async () => {
-    const { headers } = await fetch(house.reel.url);
+  test('the Content-Security-Policy allows no inline code, no eval and no other host', async () => {
+    const { headers } = await fetch(viewer.reel.url);
     const policy = headers.get('content-security-policy')!;
     expect(policy).toContain("default-src 'none'");
     expect(policy).not.toMatch(/unsafe|https?:|\*/);
   });
 
-  test('times are in the zone chosen, with the exact instant at hand', async () => {
-    const { page, close } = await house.open('?tz=Asia/Kathmandu');
+  test('times are in the chosen zone, and have the exact instant as a title', async () => {
+    const { page, close } = await viewer.open('?tz=Asia/Kathmandu');
     const [shown, exact, title] = await rowsOf(page)
       .first()
       .locator('time')

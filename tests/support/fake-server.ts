@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs';
 import Fastify, { type FastifyRequest } from 'fastify';
 import { buildSchema, type ExecutionResult, execute, GraphQLError, parse, validate } from 'graphql';
-import { useServer as answerSockets } from 'graphql-ws/use/ws';
+import { useServer as serveSockets } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 
-const schema = buildSchema(readFileSync(new URL('../schema.graphql', import.meta.url), 'utf8'));
+const schema = buildSchema(readFileSync(new URL('../../schema.graphql', import.meta.url), 'utf8'));
 
-export interface Asked {
+export interface ReceivedRequest {
   query: string;
   variables: Record<string, unknown>;
 }
 
-/** An entry as GraphQL has it, number `sequence` of its trail. */
+/** The entry with this sequence, in GraphQL's shape. */
 export function entryAt(sequence: number, values: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     id: `01940000-0000-7000-8000-${String(sequence).padStart(12, '0')}`,
@@ -42,22 +42,22 @@ export function entryAt(sequence: number, values: Record<string, unknown> = {}):
   };
 }
 
-/** A trail in memory that answers Reel's schema, and remembers what it was asked. */
-export class FakeTrail {
+/** A log in memory behind Reel's schema, which records the requests it gets. */
+export class FakeBackend {
   readonly entries: Record<string, unknown>[] = [];
-  readonly asked: Asked[] = [];
-  /** Set to refuse what comes. */
-  refusal: GraphQLError | null = null;
-  /** Called before each answer; what it waits for, the answer waits for. */
-  before: (asked: Asked) => unknown = () => {};
+  readonly requests: ReceivedRequest[] = [];
+  /** Set to make requests fail. */
+  error: GraphQLError | null = null;
+  /** Each response waits for it. */
+  beforeResponse: (request: ReceivedRequest) => unknown = () => {};
   private readonly listeners = new Set<() => void>();
 
   constructor(size = 0) {
     for (let sequence = 1; sequence <= size; sequence++) this.entries.push(entryAt(sequence));
   }
 
-  get last(): Asked {
-    const last = this.asked.at(-1);
+  get lastRequest(): ReceivedRequest {
+    const last = this.requests.at(-1);
     if (!last) throw new Error('expected a request, got none');
     return last;
   }
@@ -68,42 +68,44 @@ export class FakeTrail {
     for (const wake of this.listeners) wake();
   }
 
-  async answer(asked: Asked): Promise<ExecutionResult> {
-    this.asked.push(asked);
-    const document = parse(asked.query);
-    const faults = validate(schema, document);
-    if (faults.length) return { errors: faults };
-    await this.before(asked);
-    return execute({ schema, document, variableValues: asked.variables, rootValue: this });
+  async execute(request: ReceivedRequest): Promise<ExecutionResult> {
+    this.requests.push(request);
+    const document = parse(request.query);
+    const errors = validate(schema, document);
+    if (errors.length) return { errors };
+    await this.beforeResponse(request);
+    return execute({ schema, document, variableValues: request.variables, rootValue: this });
   }
 
-  private refuse(): void {
-    if (this.refusal) throw this.refusal;
+  private throwError(): void {
+    if (this.error) throw this.error;
   }
 
   /** Resolvers, called by graphql-js. */
   logs({ filter, first, page }: { filter?: { modules?: string[] }; first?: number; page?: number }) {
-    this.refuse();
+    this.throwError();
     const { modules } = filter ?? {};
-    const found = this.entries.filter(({ module }) => !modules || modules.includes(String(module))).reverse();
+    const matching = this.entries
+      .filter(({ module }) => !modules || modules.includes(String(module)))
+      .reverse();
     const [size, from] = [first ?? 50, ((page ?? 1) - 1) * (first ?? 50)];
     return {
-      nodes: found.slice(from, from + size),
-      pageInfo: { hasNextPage: found.length > from + size, hasPreviousPage: from > 0 },
+      nodes: matching.slice(from, from + size),
+      pageInfo: { hasNextPage: matching.length > from + size, hasPreviousPage: from > 0 },
       totalCount: ({ exact }: { exact: boolean }) => ({
-        value: found.length,
+        value: matching.length,
         precision: exact ? 'EXACT' : 'AT_LEAST',
       }),
     };
   }
 
   log({ id }: { id: string }) {
-    this.refuse();
+    this.throwError();
     return this.entries.find((entry) => entry.id === id) ?? null;
   }
 
   logStats() {
-    this.refuse();
+    this.throwError();
     return {
       totalEntries: this.entries.length,
       entriesBySeverity: [{ key: 'INFO', count: this.entries.length }],
@@ -119,13 +121,13 @@ export class FakeTrail {
   }
 
   createLog({ input }: { input: Record<string, unknown> }) {
-    this.refuse();
+    this.throwError();
     this.add({ ...input });
     return this.entries.at(-1);
   }
 
   exportLogs() {
-    this.refuse();
+    this.throwError();
     return {
       downloadUrl: '/api/v1/reel/exports/logs_20260105_100000.csv?token=abc',
       filename: 'logs_20260105_100000.csv',
@@ -134,7 +136,7 @@ export class FakeTrail {
     };
   }
 
-  /** Entries after `after`, and then those that come, until the listener goes. */
+  /** Entries after `after`, then new ones, until the subscription ends. */
   async *follow(after: number | null): AsyncGenerator<ExecutionResult> {
     let next = after ?? this.entries.length;
     let wake = () => {};
@@ -156,26 +158,26 @@ export class FakeTrail {
 
 export interface FakeServer {
   url: string;
-  trail: FakeTrail;
-  /** Headers of the last request over HTTP. */
+  backend: FakeBackend;
+  /** Headers of the last HTTP request. */
   headers: () => FastifyRequest['headers'];
-  /** Connection parameters of each websocket, oldest first. */
+  /** Connection parameters of each WebSocket, oldest first. */
   parameters: Record<string, unknown>[];
-  /** What to refuse a websocket with, if with anything. */
+  /** Set to close every WebSocket as it connects. */
   closeWith: { code: number; reason: string } | null;
-  /** Breaks every websocket as a lost network does. */
+  /** Cuts every WebSocket without a closing handshake, as a lost network does. */
   breakSockets(): void;
   close(): Promise<void>;
 }
 
-/** The trail behind HTTP and graphql-transport-ws, with an export link. */
-export async function serve(trail: FakeTrail, port = 0): Promise<FakeServer> {
+/** Serves the backend over HTTP and graphql-transport-ws, with an export link. */
+export async function startFakeServer(backend: FakeBackend, port = 0): Promise<FakeServer> {
   const app = Fastify();
   const sockets = new WebSocketServer({ server: app.server, path: '/graphql' });
   let headers: FastifyRequest['headers'] = {};
   const parameters: Record<string, unknown>[] = [];
 
-  answerSockets(
+  serveSockets(
     {
       schema,
       onConnect({ connectionParams, extra }) {
@@ -183,20 +185,20 @@ export async function serve(trail: FakeTrail, port = 0): Promise<FakeServer> {
         if (server.closeWith) extra.socket.close(server.closeWith.code, server.closeWith.reason);
       },
       onSubscribe(_context, _id, { query, variables }) {
-        trail.asked.push({ query, variables: variables ?? {} });
-        return trail.refusal
-          ? [trail.refusal]
+        backend.requests.push({ query, variables: variables ?? {} });
+        return backend.error
+          ? [backend.error]
           : { schema, document: parse(query), variableValues: variables ?? {} };
       },
-      subscribe: ({ variableValues }) => trail.follow((variableValues?.after as number | null) ?? null),
+      subscribe: ({ variableValues }) => backend.follow((variableValues?.after as number | null) ?? null),
     },
     sockets,
   );
   app.post('/graphql', async (request, reply) => {
     headers = request.headers;
-    const answer = await trail.answer(request.body as Asked);
-    const code = answer.errors?.[0]?.extensions.code;
-    return reply.code(code === 'UNAUTHENTICATED' ? 401 : 'data' in answer ? 200 : 400).send(answer);
+    const result = await backend.execute(request.body as ReceivedRequest);
+    const code = result.errors?.[0]?.extensions.code;
+    return reply.code(code === 'UNAUTHENTICATED' ? 401 : 'data' in result ? 200 : 400).send(result);
   });
   app.get('/api/v1/reel/exports/:name', async (request, reply) =>
     (request.query as { token?: string }).token === 'abc'
@@ -208,7 +210,7 @@ export async function serve(trail: FakeTrail, port = 0): Promise<FakeServer> {
 
   const server: FakeServer = {
     url: `${await app.listen({ port, host: '127.0.0.1' })}/graphql`,
-    trail,
+    backend,
     headers: () => headers,
     parameters,
     closeWith: null,
@@ -223,8 +225,8 @@ export async function serve(trail: FakeTrail, port = 0): Promise<FakeServer> {
   return server;
 }
 
-/** A client like axios, over the trail: what the module calls Evoke. */
-export function evokeOver(trail: FakeTrail) {
+/** An axios-like client on top of the backend, which is what the module calls Evoke. */
+export function evokeClient(backend: FakeBackend) {
   const calls: { url: string; headers: Record<string, string>; signal?: AbortSignal | undefined }[] = [];
   return {
     calls,
@@ -234,9 +236,9 @@ export function evokeOver(trail: FakeTrail) {
       options: { headers: Record<string, string>; signal?: AbortSignal | undefined },
     ): Promise<{ data: unknown }> {
       calls.push({ url, ...options });
-      const answer = await trail.answer(JSON.parse(JSON.stringify(body)) as Asked);
-      const data: unknown = JSON.parse(JSON.stringify(answer));
-      if (answer.errors?.[0]?.extensions.code !== 'UNAUTHENTICATED') return { data };
+      const result = await backend.execute(JSON.parse(JSON.stringify(body)) as ReceivedRequest);
+      const data: unknown = JSON.parse(JSON.stringify(result));
+      if (result.errors?.[0]?.extensions.code !== 'UNAUTHENTICATED') return { data };
       throw Object.assign(new Error('Request failed with status code 401'), {
         response: { status: 401, data },
       });
@@ -244,7 +246,7 @@ export function evokeOver(trail: FakeTrail) {
   };
 }
 
-/** A promise and what settles it. */
+/** A promise and the function that resolves it. */
 export function gate() {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {

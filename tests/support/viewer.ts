@@ -2,38 +2,38 @@ import { randomUUID } from 'node:crypto';
 import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { vi } from 'vitest';
+import { grant, moduleToken, person, startReel, type TestReel } from '../reel.js';
 import { launchBrowser, type Watched, watchPage } from './browser.js';
-import { grant, moduleToken, person, startReel, type TestReel } from './reel.js';
 
 export const TENANT = '6f2b4c0e-0000-4000-8000-0000000000a1';
 export const CLIENT = '6f2b4c0e-0000-4000-8000-0000000000c1';
 export const OTHER_CLIENT = '6f2b4c0e-0000-4000-8000-0000000000c2';
 export const REQUEST = '6f2b4c0e-0000-4000-8000-0000000000e1';
 export const ANA = '6f2b4c0e-0000-4000-8000-0000000000b1';
-export const SCRIPT = '<img src=x onerror="document.title=\'broken in\'"><b>bold</b>';
+export const SCRIPT = '<img src=x onerror="document.title=\'script ran\'"><b>bold</b>';
 const SEVERITIES = ['INFO', 'INFO', 'DEBUG', 'INFO', 'WARNING', 'INFO', 'ERROR', 'INFO', 'CRITICAL', 'INFO'];
 
-export interface Opened {
+export interface OpenPage {
   page: Page;
   watched: Watched;
-  /** Opens another address in the same tab. */
+  /** Opens another URL in the same tab. */
   go(search: string): Promise<void>;
   close(): Promise<void>;
 }
 
-export interface StageHouse {
+export interface TestViewer {
   reel: TestReel;
   browser: Browser;
-  /** Views the tenant and exports both clients. */
+  /** May view the tenant and export both clients. */
   token: string;
-  /** The viewer, signed in unless the token is null, as soon as rows, a state or the way in show. */
-  open(search?: string, options?: BrowserContextOptions & { token?: string | null }): Promise<Opened>;
-  /** Stores entries as modules do; answers their ids once they are sealed. */
+  /** Opens the viewer, signed in unless the token is null, and waits for rows, a list state or the sign-in page. */
+  open(search?: string, options?: BrowserContextOptions & { token?: string | null }): Promise<OpenPage>;
+  /** Stores entries as a module does. Resolves with their ids once they are sealed. */
   write(entries: object[]): Promise<string[]>;
   close(): Promise<void>;
 }
 
-export async function openStage(settings: Record<string, string> = {}): Promise<StageHouse> {
+export async function startViewer(settings: Record<string, string> = {}): Promise<TestViewer> {
   const [reel, browser] = await Promise.all([startReel(settings), launchBrowser()]);
   const token = await viewerToken();
   const module = await moduleToken();
@@ -41,7 +41,7 @@ export async function openStage(settings: Record<string, string> = {}): Promise<
     reel,
     browser,
     token,
-    async open(search = '', { token: own = token, ...options } = {}) {
+    async open(search = '', { token: pageToken = token, ...options } = {}) {
       const context = await browser.newContext({
         viewport: { width: 1280, height: 800 },
         locale: 'en-US',
@@ -52,7 +52,7 @@ export async function openStage(settings: Record<string, string> = {}): Promise<
       page.setDefaultTimeout(8_000);
       const watched = watchPage(page, reel.url);
       const go = async (to: string) => {
-        await page.goto(`${reel.url}/${to}${own ? `#token=${own}` : ''}`);
+        await page.goto(`${reel.url}/${to}${pageToken ? `#token=${pageToken}` : ''}`);
         await page.locator('[data-row], .state:not(.loading), .sign-in').first().waitFor();
       };
       await go(search);
@@ -101,9 +101,9 @@ export function viewerToken(): Promise<string> {
   });
 }
 
-/** A trail of 240 entries: four modules, all severities, two clients, and among the newest some with a story. */
-export async function writeTrail(house: StageHouse): Promise<{ changed: string; scripted: string }> {
-  await house.write(
+/** 240 entries of four modules, all severities and two clients. The newest have changes, a shared request and HTML in every field. */
+export async function writeSampleEntries(viewer: TestViewer): Promise<{ changed: string; scripted: string }> {
+  await viewer.write(
     Array.from({ length: 236 }, (_, index) => ({
       module: ['guardian', 'aurora', 'billing', 'matrix'][index % 4],
       action: ['users.login', 'documents.view', 'invoices.issue', 'jobs.run'][index % 4],
@@ -115,7 +115,7 @@ export async function writeTrail(house: StageHouse): Promise<{ changed: string; 
       data: { number: index, nested: { list: [1, 2, { deep: true }], text: `text ${index}` } },
     })),
   );
-  const [changed, , scripted] = await house.write([
+  const [changed, , scripted] = await viewer.write([
     {
       module: 'billing',
       action: 'invoices.delete',
@@ -157,9 +157,9 @@ export async function writeTrail(house: StageHouse): Promise<{ changed: string; 
   return { changed: changed!, scripted: scripted! };
 }
 
-/** What axe-core finds against WCAG 2.2 AA, a line each; with `rules`, by these alone. */
-export async function faultsOf(page: Page, rules?: string[]): Promise<string[]> {
-  // Run by the debugger, which the page's Content-Security-Policy does not bind.
+/** Violations of WCAG 2.2 AA that axe-core finds, one a line; with `rules`, of these rules only. */
+export async function axeViolations(page: Page, rules?: string[]): Promise<string[]> {
+  // Evaluated through the debugger, which the page's Content-Security-Policy does not restrict.
   if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe.source);
   return page.evaluate(async (only) => {
     const { axe: inPage } = globalThis as unknown as { axe: typeof axe };
@@ -172,4 +172,4 @@ export async function faultsOf(page: Page, rules?: string[]): Promise<string[]> 
 }
 
 export const rowsOf = (page: Page) => page.locator('[role=grid] [data-row]');
-export const search = (page: Page) => new URL(page.url()).searchParams;
+export const searchParams = (page: Page) => new URL(page.url()).searchParams;

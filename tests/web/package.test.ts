@@ -1,16 +1,17 @@
 import { execFile } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build, type Rolldown } from 'vite';
 import { describe, expect, test } from 'vitest';
 import { createI18n } from 'vue-i18n';
-import { REEL_ACTIONS } from '../src/auth/actions.js';
-import { ERROR_STATUS } from '../src/errors.js';
-import { loadReelMessages, reelMessages } from '../web/reel/index.js';
+import { REEL_ACTIONS } from '../../src/auth/actions.js';
+import { ERROR_STATUS } from '../../src/errors.js';
+import { loadReelMessages, reelMessages } from '../../web/reel/index.js';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const entry = `${root}web/reel/index.ts`;
 const PEERS = [
   'vue',
@@ -25,7 +26,7 @@ const PEERS = [
 ];
 const isPeer = (id: string) => PEERS.some((peer) => id === peer || id.startsWith(`${peer}/`));
 
-/** What a host's Vite makes of the module when it uses the named exports, peers left out. */
+/** The chunks that a host's Vite builds for the named exports, without the peer dependencies. */
 async function bundle(names: string): Promise<Rolldown.OutputChunk[]> {
   const host = '\0host.ts';
   const output = await build({
@@ -58,7 +59,7 @@ const MODULE_BYTES = 6 * 1024;
 
 describe('what a host bundles', () => {
   test('the whole module without its peers is at most 6 KiB, a locale by itself at most 4 KiB more', async () => {
-    const exported = Object.keys(await import('../web/reel/index.js')).filter(
+    const exported = Object.keys(await import('../../web/reel/index.js')).filter(
       (name) => name !== 'reelMessages',
     );
     const chunks = await bundle(`{ ${exported.join(', ')} }`);
@@ -80,7 +81,7 @@ describe('what a host bundles', () => {
 });
 
 test('the public types are what they were', async () => {
-  const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
+  const tsc = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [
     tsc,
     '--noEmit',
@@ -106,13 +107,30 @@ test('web/reel holds no component, no style, and imports nothing but its peers',
   expect(manifest.sideEffects).toBe(false);
 });
 
+test('no file of web/reel or web/stage imports itself by way of others', () => {
+  const imports = globSync('web/{reel,stage}/**/*.{ts,vue}', { cwd: root }).flatMap((from) =>
+    [...readFileSync(`${root}${from}`, 'utf8').matchAll(/(?:from|import|import\()\s*'(\.[^']+)'/g)].map(
+      ([, path = '']) => ({ from, to: join(dirname(from), path).replace(/\.js$/, '.ts') }),
+    ),
+  );
+  // What is on no circle falls away from either end.
+  let circular = imports;
+  for (let size = 0; size !== circular.length; ) {
+    size = circular.length;
+    circular = circular.filter(
+      (each) => circular.some(({ from }) => from === each.to) && circular.some(({ to }) => to === each.from),
+    );
+  }
+  expect(circular).toEqual([]);
+});
+
 describe('messages', () => {
   const words = (messages: object, path = ''): string[] =>
     Object.entries(messages).flatMap(([key, value]) =>
       typeof value === 'string' ? [`${path}${key}`] : words(value as object, `${path}${key}.`),
     );
 
-  test('both locales have the same words, none empty', async () => {
+  test('both locales have the same messages, none empty', async () => {
     expect(words(reelMessages['pt-BR'])).toEqual(words(reelMessages.en));
     expect(await loadReelMessages('pt-BR')).toEqual(reelMessages['pt-BR']);
     expect(await loadReelMessages('en')).toEqual(reelMessages.en);
