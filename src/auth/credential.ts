@@ -1,7 +1,7 @@
 import type { JWTPayload } from 'jose';
 import { z } from 'zod';
 import { unauthenticated } from '../errors.js';
-import { isEmailAddress, parseUuid } from '../log/values.js';
+import { isEmailAddress, parseUuid } from '../query-line/values.js';
 import { type Grant, grantShape, uuid } from './grant.js';
 
 /** A module's credential; `module` is its name, or `*` for a gateway that writes for several. */

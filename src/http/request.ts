@@ -3,7 +3,7 @@ import ipaddr from 'ipaddr.js';
 import type { Caller, Connection } from '../auth/caller.js';
 import type { VerifyToken } from '../auth/token.js';
 import { clip, type Fault, ReelError, unauthenticated } from '../errors.js';
-import { parseUuid } from '../log/values.js';
+import { parseUuid } from '../query-line/values.js';
 
 export type { Caller } from '../auth/caller.js';
 

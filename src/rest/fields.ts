@@ -1,6 +1,6 @@
 import type { Fault } from '../errors.js';
 import { nearest } from '../log/entry/nearest.js';
-import { isStorable, parseInstant, parseUuid } from '../log/values.js';
+import { isStorable, parseInstant, parseUuid } from '../query-line/values.js';
 
 /** The text and JSON fields of one place of a request, read one by one; every fault is kept, none is thrown. */
 export class Fields {

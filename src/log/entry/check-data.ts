@@ -1,5 +1,5 @@
 import { clip, type Fault } from '../../errors.js';
-import { isStorable } from '../values.js';
+import { isStorable } from '../../query-line/values.js';
 
 /** Of data as compact JSON in UTF-8. */
 export const MAX_DATA_BYTES = 65_536;

@@ -1,5 +1,5 @@
 import { clip, type Fault } from '../../errors.js';
-import { isEmailAddress, isStorable, parseInstant, parseUuid } from '../values.js';
+import { isEmailAddress, isStorable, parseInstant, parseUuid } from '../../query-line/values.js';
 import type { CreateLogInput } from './create-log-input.js';
 import { normalizeAddress } from './ip-address.js';
 

@@ -1,6 +1,6 @@
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from 'graphql';
 import { clip } from '../../errors.js';
-import { parseInstant, parseUuid } from '../values.js';
+import { parseInstant, parseUuid } from '../../query-line/values.js';
 
 const refuse = (expected: string, came: unknown): GraphQLError =>
   new GraphQLError(`expected ${expected}, got ${clip(came)}`, { extensions: { code: 'BAD_USER_INPUT' } });

@@ -1,8 +1,8 @@
 import type { Scope } from '../../auth/scope.js';
 import { badInput } from '../../errors.js';
+import { isStorable, parseInstant, parseUuid } from '../../query-line/values.js';
 import { foldEmail } from '../entry/email.js';
 import { searchNeedle } from '../entry/search-text.js';
-import { isStorable, parseInstant, parseUuid } from '../values.js';
 import { addressRange } from './address-range.js';
 import type { LogFilter } from './log-filter.js';
 import { parseQuery } from './query-filter.js';
