@@ -15,8 +15,9 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** A migrated, empty database of its own on the run's PostgreSQL. */
-export async function createDatabase(): Promise<TestDatabase> {
+/** A database of its own on the run's PostgreSQL: migrated and empty, or a copy of one that nobody is connected to. */
+export async function createDatabase(source?: TestDatabase): Promise<TestDatabase> {
+  const original = source ? new URL(source.ownerUrl).pathname.slice(1) : 'reel';
   const name = `reel_${randomBytes(6).toString('hex')}`;
   const template = inject('postgres');
   const admin = async (sql: string) => {
@@ -28,7 +29,7 @@ export async function createDatabase(): Promise<TestDatabase> {
       await client.end();
     }
   };
-  await admin(`create database ${name} template reel owner reel_owner`);
+  await admin(`create database ${name} template ${original} owner reel_owner`);
   const urls = {
     superuser: withDatabase(template.superuserUrl, name),
     owner: withDatabase(template.ownerUrl, name),
