@@ -28,7 +28,7 @@ export class FieldReader {
   constructor(
     private readonly input: Readonly<Record<string, unknown>>,
     private readonly faults: Fault[],
-    private readonly repair: boolean,
+    readonly repair: boolean,
   ) {}
 
   /** Required text of 1 to `most` characters, all of them visible, without white space around. */

@@ -1,5 +1,6 @@
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from 'graphql';
 import { clip } from '../../errors.js';
+import { readNumber, UnheldNumber } from '../../query-line/number.js';
 import { parseInstant, parseUuid } from '../../query-line/values.js';
 
 const refuse = (expected: string, came: unknown): GraphQLError =>
@@ -53,11 +54,11 @@ export const Count = new GraphQLScalarType<number, unknown>({
   description: 'A non-negative integer up to 2^53 - 1, since Int ends at 2^31 - 1.',
   serialize: passThrough,
   parseValue: count,
-  parseLiteral: (node) => count(node.kind === Kind.INT ? Number(node.value) : literal(node)),
+  parseLiteral: (node) => count(literal(node)),
 });
 
 function jsonObject(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof UnheldNumber)
     throw refuse('a JSON object', value);
   return value as Record<string, unknown>;
 }
@@ -77,30 +78,17 @@ function literal(node: ValueNode, variables?: Record<string, unknown>): unknown 
       return node.value;
     case Kind.INT:
     case Kind.FLOAT:
-      return number(node.value);
+      return readNumber(node.value);
     case Kind.NULL:
       return null;
     case Kind.LIST:
       return node.values.map((each) => literal(each, variables));
-    case Kind.OBJECT: {
-      const object: Record<string, unknown> = {};
-      for (const field of node.fields)
-        Object.defineProperty(object, field.name.value, {
-          value: literal(field.value, variables),
-          enumerable: true,
-          writable: true,
-          configurable: true,
-        });
-      return object;
-    }
+    case Kind.OBJECT:
+      // That each name stands once is a rule of validation.
+      return Object.fromEntries(
+        node.fields.map((field) => [field.name.value, literal(field.value, variables)]),
+      );
     case Kind.VARIABLE:
       return variables?.[node.name.value];
   }
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || (value === 0 && /[1-9]/.test(text.replace(/[eE].*/, ''))))
-    throw refuse('a number that an IEEE double can hold (send others as text)', text);
-  return value;
 }

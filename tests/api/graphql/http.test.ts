@@ -190,7 +190,25 @@ describe('what is wrong with the HTTP request', () => {
     ],
     [
       'a number no double can hold',
-      { method: 'POST', headers, body: '{"query":"{ __typename }","variables":{"a":1e400}}' },
+      { method: 'POST', headers, body: '{"query":"{ __typename }","variables":1e400}' },
+      400,
+    ],
+    [
+      'a name that stands twice',
+      { method: 'POST', headers, body: '{"query":"{ __typename }","variables":{"a":{"b":1,"\\u0062":1}}}' },
+      400,
+    ],
+    [
+      'a GET with a name that stands twice',
+      { headers: { authorization: 'viewer' }, search: '?query={__typename}&variables={"a":1,"a":2}' },
+      400,
+    ],
+    [
+      'a GET with a number no double can hold',
+      {
+        headers: { authorization: 'viewer' },
+        search: '?query={__typename}&variables={"a":9007199254740993}',
+      },
       400,
     ],
     ['a batch', { method: 'POST', headers, body: '[{"query":"{ __typename }"}]' }, 400],

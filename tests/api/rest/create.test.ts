@@ -103,10 +103,8 @@ describe('creating', () => {
     ['[]', 'body model_attributes_type'],
     ['null', 'body model_attributes_type'],
     ['"text"', 'body model_attributes_type'],
-    ['{"data":{"n":1e400}}', 'body value_error'],
-    ['{"data":{"n":-1e-400}}', 'body value_error'],
-    [`{"data":{"n":${'1'.repeat(400)}}}`, 'body value_error'],
-    [`{"n":1e999,"deep":${'['.repeat(200_000)}${']'.repeat(200_000)}}`, 'body value_error'],
+    [`[${'{},'.repeat(340_000)}1e400]`, 'body model_attributes_type'],
+    ['1e400', 'body model_attributes_type'],
   ])('a body that cannot be read: %.30s', async (payload, fault) => {
     const { status, body } = await post(payload, await module());
     expect([status, faultsOf(body)]).toEqual([422, [fault]]);
