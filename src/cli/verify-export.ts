@@ -31,13 +31,13 @@ export async function verifyExport(
   if (typeof opened === 'string')
     report({ kind: 'checkpoint', sequence: size, detail: `the note of the last line is ${opened}` });
   const check = new ExportCheck(checkpoint, report);
-  const fastChecks = [new FastLineCheck(true), new FastLineCheck(false)];
+  const fastCheck = new FastLineCheck();
   let count = 0;
   /** Checked once another follows it: the last line is the checkpoint. */
   let previous: Buffer | null = null;
   for await (const lines of linesOf(file)) {
     for (const line of lines) {
-      if (previous !== null) checkLine(check, fastChecks, previous, count);
+      if (previous !== null) checkLine(check, fastCheck, previous, count);
       previous = line;
       count += 1;
     }
@@ -48,19 +48,9 @@ export async function verifyExport(
   return { tenantId: origin.slice(origin.lastIndexOf('/') + 1), size, root };
 }
 
-function checkLine(
-  check: ExportCheck,
-  fastChecks: readonly FastLineCheck[],
-  line: Buffer,
-  number: number,
-): void {
-  for (const fastCheck of fastChecks) {
-    const consistent = fastCheck.check(line);
-    if (consistent) {
-      if (check.addConsistent(consistent)) return;
-      break;
-    }
-  }
+function checkLine(check: ExportCheck, fastCheck: FastLineCheck, line: Buffer, number: number): void {
+  const consistent = fastCheck.check(line);
+  if (consistent && check.addConsistent(consistent)) return;
   const exported = readExportLine(line.toString('utf8'));
   if (exported) check.add(exported);
   else check.addUnreadable(number);

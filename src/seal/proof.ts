@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Field, ObjectType } from 'type-graphql';
+import { Field, Int, ObjectType } from 'type-graphql';
 import { Count, DateTime, UUID } from '../log/entry/scalars.js';
 
 @ObjectType({
@@ -26,6 +26,9 @@ export class Checkpoint {
 
 @ObjectType({ simpleResolvers: true })
 export class InclusionProof {
+  @Field(() => Int, { description: '1 or 2: see seal.md.' })
+  leafVersion!: number;
+
   @Field(() => Count)
   leafIndex!: number;
 
@@ -43,7 +46,8 @@ export class InclusionProof {
   dataSalt!: string | null;
 
   @Field(() => String, {
-    description: 'The two digests as they stand in the leaf, lower-case hex; they remain after an erasure.',
+    description:
+      'The two digests as they stand in the leaf, lower-case hex (in proof bundles and exports base64); they remain after an erasure.',
   })
   identityDigest!: string;
 

@@ -64,6 +64,7 @@ interface LeafRow extends Row {
   id: string;
   seq: string;
   leaf_hash: Buffer;
+  leaf_version: number;
   identity_salt: Buffer | null;
   data_salt: Buffer | null;
   identity_digest: Buffer;
@@ -80,7 +81,7 @@ async function proveEntries(
   const { treeSize } = checkpoint;
   const rows = await run<LeafRow>(sql`
     select e.*, s.seq, s.leaf_hash from (
-      select tenant_id, id, identity_salt, data_salt, identity_digest, data_digest from reel_log_entries
+      select tenant_id, id, leaf_version, identity_salt, data_salt, identity_digest, data_digest from reel_log_entries
       where ${whereInScope(scope)} and id = any (${entryIds}::uuid[])
     ) e join reel_log_sequence s on s.tenant_id = e.tenant_id and s.entry_id = e.id
     where s.seq <= ${treeSize}`);
@@ -98,6 +99,7 @@ async function proveEntries(
 }
 
 const proofOf = (row: LeafRow, path: readonly Buffer[], checkpoint: Checkpoint): InclusionProof => ({
+  leafVersion: row.leaf_version,
   leafIndex: Number(row.seq) - 1,
   leafHash: base64(row.leaf_hash),
   identitySalt: row.identity_salt && base64(row.identity_salt),

@@ -9,7 +9,8 @@ export type ColumnType =
   | 'bigint'
   | 'timestamp with time zone'
   | 'jsonb'
-  | 'inet';
+  | 'inet'
+  | 'text[]';
 
 /** Draws whole numbers from 0 to before `end`. */
 export type Draw = (end: number) => number;
@@ -50,6 +51,7 @@ const SOME: Record<ColumnType, string> = {
   'timestamp with time zone': '2026-01-05 10:00:00.5+00',
   jsonb: '{}',
   inet: '::1',
+  'text[]': '{x}',
 };
 
 /** Values that a row can have and that no writer writes. */
@@ -66,6 +68,7 @@ export const ODD: Partial<Record<ColumnType, readonly string[]>> = {
   smallint: ['-1', '-32768', '32767', '5'],
   inet: ['0.0.0.0/0', '::/0'],
   text: ['', '\u{10ffff}', '\n\n', '\uffff'],
+  'text[]': ['{}', '{NULL}', '{""}', '[0:0]={data}', '{{data}}', '{request_id,data}'],
   bytea: ['\\x', `\\x${'00'.repeat(33)}`],
 };
 
@@ -108,6 +111,15 @@ const FLIPS: Record<ColumnType, (text: string, draw: Draw) => string> = {
         // Draw again.
       }
     }
+  },
+  'text[]': (text, draw) => {
+    const names = text.slice(1, -1).split(',');
+    const at = draw(names.length);
+    // Of letters, so that it is as a list has it: without quotation marks.
+    const places = [...names[at]!].flatMap((each, index) => (/[a-y]/.test(each) ? [index] : []));
+    const place = places[draw(places.length)]!;
+    const letter = String.fromCharCode(names[at]!.charCodeAt(place) + 1);
+    return `{${names.with(at, replaceAt(names[at]!, place, letter)).join(',')}}`;
   },
   inet: (text, draw) =>
     text

@@ -97,6 +97,26 @@ export function canonical(value: unknown): string {
 export const saltedDigest = (salt: Uint8Array, value: unknown): Buffer => sha256(salt, canonical(value));
 export const leafHashOf = (leaf: Record<string, unknown>): Buffer => sha256(Buffer.of(0), canonical(leaf));
 
+type Fields = Readonly<Record<string, unknown>>;
+
+const LEAF_1 =
+  `id tenant_id module action severity origin actor_id on_behalf_of_id client_id resource_type resource_id
+  request_id occurred_at created_at`.split(/\s+/);
+const IDENTITY_1 = ['actor_email', 'actor_name', 'ip_address', 'user_agent'];
+const pick = (entry: Fields, names: readonly string[]) =>
+  Object.fromEntries(names.map((name) => [name, entry[name]]));
+
+/** What is sealed of an entry under REST's names, as docs/seal.md has it; both digests in hex. */
+export function leafOf(version: number, entry: Fields, identity: string, data: string | null): Fields {
+  const plain = { v: version, ...pick(entry, LEAF_1), identity, data };
+  if (version === 1) return plain;
+  const repaired = (entry.repaired as string[]).length === 0 ? null : entry.repaired;
+  return { ...plain, actor_type: entry.actor_type, outcome: entry.outcome, repaired };
+}
+
+export const identityOf = (version: number, entry: Fields): Fields =>
+  pick(entry, version === 1 ? IDENTITY_1 : [...IDENTITY_1, 'on_behalf_of_name', 'resource_name']);
+
 /** Reads a note that one key has signed; throws where anything about it is wrong. `publicKey`: 32 bytes. */
 export function openNote(note: string, name: string, publicKey: Uint8Array) {
   const [text, last] = note.split('\n\n') as [string, string];

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
+import { ActorType } from '../../src/log/entry/actor-type.js';
+import { LogOutcome } from '../../src/log/entry/outcome.js';
 import { publishKey, readKeys } from '../../src/seal/signing-keys.js';
 import { type Fault, faultLine } from '../../src/verify/fault.js';
 import { verifyLog } from '../../src/verify/log/verify-log.js';
@@ -27,8 +29,12 @@ export async function openLogs() {
           actorEmail: 'Ana@Example.com',
           actorName: 'Ana',
           onBehalfOfId: randomUUID(),
+          onBehalfOfName: 'Cleo',
+          actorType: ActorType.AGENT,
+          outcome: LogOutcome.SUCCESS,
           resourceType: 'user',
           resourceId: String(index),
+          resourceName: 'Ana',
           data: { b: 'Straße', a: [1.5, { c: null }], index },
           ipAddress: '10.0.0.1',
           userAgent: 'curl/8',

@@ -3,6 +3,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Migration20261124000003_kept } from '../../src/database/migrations/Migration20261124000003_kept.js';
 import { runOn } from '../../src/database/run.js';
+import { ActorType } from '../../src/log/entry/actor-type.js';
+import { LogOutcome } from '../../src/log/entry/outcome.js';
 import { removeEntries } from '../../src/log/retention/cleanup.js';
 import { eraseEntries } from '../../src/log/retention/erase.js';
 import { addHold, releaseHold } from '../../src/log/retention/hold.js';
@@ -11,6 +13,7 @@ import { publishKey, readKeys } from '../../src/seal/signing-keys.js';
 import { type Fault, faultLine } from '../../src/verify/fault.js';
 import { verifyLog } from '../../src/verify/log/verify-log.js';
 import { type ColumnType, flip, ODD, quoted, seeded } from '../support/bit-flip.js';
+import { storeFirstVersion } from '../support/first-version.js';
 import { openTrail, SIGNER, type Trail } from '../support/trail.js';
 
 /** FLIP_SEED and FLIP_ROWS look elsewhere, and further. */
@@ -32,8 +35,8 @@ const connect = async (connectionString: string) => {
   await connection.connect();
   return connection;
 };
-async function write(tenantId: string, count: number, actors: readonly (string | null)[] = [null]) {
-  const entries = Array.from({ length: count }, (_, index) => ({
+function entriesOf(tenantId: string, count: number, actors: readonly (string | null)[] = [null]) {
+  return Array.from({ length: count }, (_, index) => ({
     module: 'guardian',
     action: 'users.update',
     tenantId,
@@ -50,10 +53,22 @@ async function write(tenantId: string, count: number, actors: readonly (string |
           data: { b: 'Straße', a: [1.5, { c: null }], index },
         }
       : {}),
+    ...(index % 4 === 1
+      ? {
+          actorType: ActorType.AGENT,
+          onBehalfOfName: 'Bob é',
+          resourceName: 'Invoice "4711"',
+          outcome: LogOutcome.DENIED,
+          userAgent: 'x'.repeat(2_000),
+          requestId: 'x'.repeat(300),
+          repair: true,
+        }
+      : {}),
     ...(index % 5 === 0 ? { idempotencyKey: randomUUID() } : {}),
   }));
-  await trail.service.createMany(GATEWAY, entries);
 }
+const write = (...what: Parameters<typeof entriesOf>) =>
+  trail.service.createMany(GATEWAY, entriesOf(...what));
 
 /** A log with entries erased, held, released, removed and in the inbox, keys, full tiles and a partial one. */
 beforeAll(async () => {
@@ -83,7 +98,8 @@ beforeAll(async () => {
   const before = new Date(Date.now() + 2);
   while (new Date() <= before) await new Promise((done) => setTimeout(done, 1));
   await removeEntries(database, { before, tenantId: TENANT, reason: 'old', account: account() });
-  for (const count of [1, 460, 30]) {
+  await storeFirstVersion(trail.database, entriesOf(TENANT, 60));
+  for (const count of [1, 400, 30]) {
     await write(TENANT, count);
     await trail.sequencer.catchUp(TENANT);
   }
@@ -150,7 +166,7 @@ interface Column {
 const columns = async (): Promise<Column[]> =>
   (
     await superuser.query(
-      `select c.table_name as table, column_name as name, data_type as type, is_nullable = 'YES' as nullable
+      `select c.table_name as table, column_name as name, case data_type when 'ARRAY' then 'text[]' else data_type end as type, is_nullable = 'YES' as nullable
        from information_schema.columns c join pg_class p on p.oid = c.table_name::regclass
        where c.table_name like 'reel\\_log\\_%' and not p.relispartition order by 1, ordinal_position`,
     )

@@ -8,6 +8,7 @@ import { isStorable } from '../../src/query-line/values.js';
 import { HashInput } from '../../src/verify/canonical/hash-input.js';
 import { JsonCanonicalizer } from '../../src/verify/canonical/json-canonicalizer.js';
 import { FAST_COLUMN_COUNT, FAST_COLUMNS, FastRowCheck } from '../../src/verify/log/fast-row-check.js';
+import { storeFirstVersion } from '../support/first-version.js';
 import { openTrail, type Trail } from '../support/trail.js';
 
 let trail: Trail;
@@ -164,8 +165,13 @@ test('a stored entry of any fields passes, with the leaf hash that was sealed', 
       clientId: fc.option(fc.uuid(), { nil: null }),
       resourceType: optional(storable(30)),
       resourceId: optional(storable(30)),
+      resourceName: optional(storable(30)),
+      onBehalfOfName: optional(storable(30)),
+      actorType: fc.constantFrom(null, 'USER', 'SERVICE', 'SYSTEM', 'AGENT'),
+      outcome: fc.constantFrom(null, 'SUCCESS', 'FAILURE', 'DENIED'),
+      requestId: fc.constantFrom(null, 'x', 'x'.repeat(300)),
       ipAddress: fc.constantFrom(null, '10.0.0.1', '::1', '2001:db8::ff00:42:8329', '::ffff:192.0.2.1'),
-      userAgent: optional(storable(200)),
+      userAgent: fc.oneof(optional(storable(200)), fc.constant('x'.repeat(2_000))),
       severity: fc.constantFrom('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'),
       occurredAt: fc.constantFrom(
         null,
@@ -180,10 +186,15 @@ test('a stored entry of any fields passes, with the leaf hash that was sealed', 
     }),
     { numRuns: 400, seed: 11 },
   );
+  const entries = inputs.map((input) => ({
+    ...{ module: 'guardian', action: 'users.update', tenantId, repair: true },
+    ...input,
+  })) as never[];
   await trail.service.createMany(
     { kind: 'module', module: '*', ip: null, agent: null },
-    inputs.map((input) => ({ module: 'guardian', action: 'users.update', tenantId, ...input })) as never,
+    entries.slice(0, 300) as never,
   );
+  await storeFirstVersion(trail.database, entries.slice(300));
   await trail.sequencer.catchUp(tenantId);
   const sealed = new Map(
     (

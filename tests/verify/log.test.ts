@@ -43,6 +43,13 @@ const OTHER: Record<string, string> = {
   actor_email: "'bob@example.com'",
   actor_email_folded: "'bob@example.com'",
   actor_name: "'Bob'",
+  actor_name_folded: "'bob'",
+  actor_type: '3',
+  on_behalf_of_name: "'Bob'",
+  resource_name: 'null',
+  outcome: '2',
+  repaired: "array['data']",
+  leaf_version: '1',
   on_behalf_of_id: 'null',
   client_id: 'null',
   resource_type: "'User'",
@@ -117,8 +124,8 @@ describe('an entry', () => {
 
   test('that was erased without a record is reported, and so is what an erasure left behind', async () => {
     const own = await logs.sealedLog([10]);
-    const blank = `actor_email = null, actor_email_folded = null, actor_name = null, ip_address = null, user_agent = null,
-      data = null, search_text = null, identity_salt = null, data_salt = null`;
+    const blank = `actor_email = null, actor_email_folded = null, actor_name = null, actor_name_folded = null,
+      on_behalf_of_name = null, resource_name = null, ip_address = null, user_agent = null, data = null, search_text = null, identity_salt = null, data_salt = null`;
     const which = '(select entry_id from reel_log_sequence where tenant_id = $1 and seq = 4)';
     await logs.tamper(
       `update reel_log_entries set ${blank}, erased_at = '2026-01-05T10:00:00.5Z' where id = ${which}`,
@@ -207,10 +214,8 @@ describe('an entry', () => {
   test('that was inserted is reported', async () => {
     const own = await logs.sealedLog([10]);
     await logs.tamper(
-      `insert into reel_log_entries select tenant_id, gen_random_uuid(), module, action, severity, origin, actor_id, actor_email,
-         actor_email_folded, actor_name, on_behalf_of_id, client_id, resource_type, resource_id, data, search_text, ip_address,
-         user_agent, request_id, occurred_at, created_at, identity_salt, data_salt, identity_digest, data_digest, erased_at
-       from reel_log_entries where id = (select entry_id from reel_log_sequence where tenant_id = $1 and seq = 4)`,
+      `insert into reel_log_entries select (jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid()))).*
+       from reel_log_entries e where id = (select entry_id from reel_log_sequence where tenant_id = $1 and seq = 4)`,
       own,
     );
     expect((await logs.verify(own)).found).toEqual([expect.stringMatching(/^extra \d+$/)]);

@@ -137,17 +137,20 @@ export const FIELDS: readonly Field[] = [
   field('erasedAt', nullable(instant), { sealed: null, written: false, rest: false }),
 ];
 
-/** Columns of reel_log_entries beside the fields: what is made of an entry when it is written. */
+/**
+ * Columns of reel_log_entries beside the fields: what is made of an entry when it is written. `since`: the first leaf
+ * version whose entries have it.
+ */
 export const DERIVED_COLUMNS = [
-  { column: 'leaf_version', type: 'smallint', personal: false },
-  { column: 'actor_email_folded', type: 'text', personal: true },
-  { column: 'actor_name_folded', type: 'text', personal: true },
-  { column: 'search_text', type: 'text', personal: true },
-  { column: 'identity_salt', type: 'bytea', personal: true },
-  { column: 'data_salt', type: 'bytea', personal: true },
-  { column: 'identity_digest', type: 'bytea', personal: false },
-  { column: 'data_digest', type: 'bytea', personal: false },
-  { column: 'key_digest', type: 'bytea', personal: false },
+  { column: 'leaf_version', type: 'smallint', since: 1, personal: false },
+  { column: 'actor_email_folded', type: 'text', since: 1, personal: true },
+  { column: 'actor_name_folded', type: 'text', since: 2, personal: true },
+  { column: 'search_text', type: 'text', since: 1, personal: true },
+  { column: 'identity_salt', type: 'bytea', since: 1, personal: true },
+  { column: 'data_salt', type: 'bytea', since: 1, personal: true },
+  { column: 'identity_digest', type: 'bytea', since: 1, personal: false },
+  { column: 'data_digest', type: 'bytea', since: 1, personal: false },
+  { column: 'key_digest', type: 'bytea', since: 1, personal: false },
 ] as const;
 
 export type DerivedColumn = (typeof DERIVED_COLUMNS)[number]['column'];
@@ -164,6 +167,10 @@ export const storedColumns = (fields: readonly Field[] = FIELDS): { column: stri
 /** Columns that an erasure sets to null. */
 export const personalColumns = (fields: readonly Field[] = FIELDS): string[] =>
   [...fields, ...DERIVED_COLUMNS].filter(({ personal }) => personal).map(({ column }) => column);
+
+/** Columns that are null in entries of that leaf version, since only later ones have them. */
+export const laterColumns = (version: number, fields: readonly Field[] = FIELDS): string[] =>
+  [...fields, ...DERIVED_COLUMNS].filter(({ since }) => since > version).map(({ column }) => column);
 
 /** The fields that one part of a leaf holds, in the order of RFC 8785. */
 export const sealedFields = (fields: readonly Field[], part: Sealed, version: number): Field[] =>

@@ -116,7 +116,7 @@ export class LeafVersion {
 
 const sealed = ({ name, kind }: Field, entry: LeafValues): unknown => kind.seal(entry[name]);
 
-/** Every version that there are entries of. */
+/** Every version that there are entries of, by its number. */
 export const LEAF_VERSIONS: ReadonlyMap<number, LeafVersion> = new Map(
   [1, 2].map((version) => [version, new LeafVersion(version)]),
 );

@@ -34,9 +34,30 @@ export function showEntry(entry: LogEntry, fields: readonly Field[]): Record<str
   return wire;
 }
 
-/** What entryToWire wrote, with data null where it is left out; null where a field is missing or of another type. */
-export function entryFromWire(wire: Readonly<Record<string, unknown>>): LogEntry | null {
+/**
+ * What entryToWire wrote of an entry of that leaf version, with data null where it is left out; null where a field is
+ * missing or of another type. Fields that came with a later version are not read, but are as such an entry shows them.
+ */
+export function entryFromWire(
+  wire: Readonly<Record<string, unknown>>,
+  version: number,
+  isErased: boolean,
+): LogEntry | null {
   const entry: Partial<LogEntry> = { erasedAt: null };
-  for (const field of REST_FIELDS) if (!field.accept(wire[field.column] ?? null, entry)) return null;
+  const later: Field[] = [];
+  for (const field of REST_FIELDS)
+    if (field.since > version) later.push(field);
+    else if (!field.accept(wire[field.column] ?? null, entry)) return null;
+  showLater(later, { ...wire, erased_at: isErased || null }, entry);
   return whole(entry, FIELDS);
+}
+
+/** Fields as an entry shows them that was written before there were such fields, given its others by column. */
+export function showLater(
+  later: readonly Field[],
+  row: Record<string, unknown>,
+  entry: Partial<LogEntry>,
+): void {
+  for (const { column } of later) row[column] = null;
+  for (const field of later) field.read(row, entry);
 }

@@ -1,5 +1,5 @@
 import type { CheckedEntry } from '../entry/check-entry.js';
-import { foldEmail } from '../entry/email.js';
+import { foldEmail, foldName } from '../entry/email.js';
 import { DERIVED_COLUMNS, type DerivedColumn, FIELDS, type Field } from '../entry/fields.js';
 import type { Identity } from '../entry/identifier.js';
 import { LEAF, type LeafVersion, type Salts } from '../entry/leaf.js';
@@ -51,7 +51,7 @@ export function prepareEntry(
   const derived: Record<DerivedColumn, unknown> = {
     leaf_version: leaf.version,
     actor_email_folded: entry.actorEmail && foldEmail(entry.actorEmail),
-    actor_name_folded: entry.actorName && foldEmail(entry.actorName),
+    actor_name_folded: entry.actorName && foldName(entry.actorName),
     search_text: searchText(entry.data),
     identity_salt: sealed.identitySalt,
     data_salt: sealed.dataSalt,

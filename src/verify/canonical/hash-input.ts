@@ -5,6 +5,12 @@ import { LOWER_DIGIT, UPPER_DIGIT } from './hex.js';
 const [QUOTE, BACKSLASH, DASH, COLON, DOT] = [0x22, 0x5c, 0x2d, 0x3a, 0x2e] as const;
 const [ZERO, LETTER_Z] = [0x30, 0x5a] as const;
 
+const [OPEN_LIST, CLOSE_LIST, COMMA] = [0x5b, 0x5d, 0x2c] as const;
+/** Of an array of one dimension: how many, whether with nulls, the type, the length and the lowest index. */
+const ARRAY_HEADER_BYTES = 20;
+/** Its oid in pg_type. */
+const TEXT_TYPE = 25;
+
 const NULL = Buffer.from('null');
 const DAY_MICROSECONDS = 86_400_000_000;
 /** PostgreSQL's epoch. */
@@ -44,26 +50,40 @@ export class HashInput {
 
   /** A text column as a JSON string. */
   string(row: CopiedRow, column: number): void {
-    const length = row.lengths[column]!;
-    if (length < 0) {
-      this.append(NULL);
-      return;
-    }
-    const { bytes } = this;
-    const source = row.bytes;
     const from = row.starts[column]!;
-    let at = this.length;
-    bytes[at++] = QUOTE;
-    for (let next = from; next < from + length; next += 1) {
-      const byte = source[next]!;
-      if (byte < 0x20 || byte === QUOTE || byte === BACKSLASH) {
-        this.length += bytes.write(JSON.stringify(row.text(column)), this.length);
-        return;
-      }
-      bytes[at++] = byte;
+    if (row.isNull(column)) this.append(NULL);
+    else this.stringRange(row.bytes, from, from + row.lengths[column]!);
+  }
+
+  /**
+   * A column of type text[] as a JSON list of strings; false if it is neither null nor of one dimension, from 1, without
+   * nulls (PostgreSQL's array_send).
+   */
+  list(row: CopiedRow, column: number): boolean {
+    if (row.isNull(column)) {
+      this.append(NULL);
+      return true;
     }
-    bytes[at++] = QUOTE;
-    this.length = at;
+    const { bytes } = row;
+    const start = row.starts[column]!;
+    const end = start + row.lengths[column]!;
+    if (end - start < ARRAY_HEADER_BYTES) return false;
+    const [dimensions, nulls, type, count, lowest] = [0, 4, 8, 12, 16].map((at) =>
+      bytes.readInt32BE(start + at),
+    );
+    if (dimensions !== 1 || nulls !== 0 || type !== TEXT_TYPE || lowest !== 1) return false;
+    let at = start + ARRAY_HEADER_BYTES;
+    this.byte(OPEN_LIST);
+    for (let index = 0; index < count!; index += 1) {
+      const from = at + 4;
+      if (from > end) return false;
+      at = from + bytes.readInt32BE(from - 4);
+      if (at < from || at > end) return false;
+      if (index > 0) this.byte(COMMA);
+      this.stringRange(bytes, from, at);
+    }
+    this.byte(CLOSE_LIST);
+    return at === end;
   }
 
   /** A uuid column as a JSON string. */
@@ -138,6 +158,23 @@ export class HashInput {
       this.dates.set(day, date);
     }
     return date;
+  }
+
+  /** UTF-8 from `from` (inclusive) to `end` (exclusive) as a JSON string. */
+  private stringRange(source: Buffer, from: number, end: number): void {
+    const { bytes } = this;
+    let at = this.length;
+    bytes[at++] = QUOTE;
+    for (let next = from; next < end; next += 1) {
+      const byte = source[next]!;
+      if (byte < 0x20 || byte === QUOTE || byte === BACKSLASH) {
+        this.length += bytes.write(JSON.stringify(source.toString('utf8', from, end)), this.length);
+        return;
+      }
+      bytes[at++] = byte;
+    }
+    bytes[at++] = QUOTE;
+    this.length = at;
   }
 
   private byte(byte: number): void {

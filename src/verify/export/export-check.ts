@@ -1,4 +1,4 @@
-import { hashData, LEAF, type LeafValues, type SealableEntry } from '../../log/entry/leaf.js';
+import { hashData, type LeafValues, type LeafVersion, type SealableEntry } from '../../log/entry/leaf.js';
 import type { CheckpointBody } from '../../seal/checkpoint.js';
 import type { Report } from '../fault.js';
 import { InclusionCheck } from './inclusion-check.js';
@@ -8,6 +8,8 @@ const SALT_BYTES = 16;
 /** One entry's line of an export with proofs. */
 export interface ExportedEntry {
   entry: SealableEntry;
+  /** Under which the entry was sealed. */
+  leaf: LeafVersion;
   sequence: number;
   /** False if the export leaves data out; the leaf is checked with its digest. */
   hasData: boolean;
@@ -85,32 +87,33 @@ export class ExportCheck {
   }
 }
 
-const IDENTITY_FIELDS = LEAF.identity.members;
-
 function problemsOf(exported: ExportedEntry): string[] {
-  const { entry, hasData, identitySalt, dataSalt, identityDigest, dataDigest } = exported;
+  const { entry, leaf, hasData, identitySalt, dataSalt, identityDigest, dataDigest } = exported;
+  const identityFields = leaf.identity.members;
   const values: LeafValues = entry;
   const problems = [...exported.problems];
   // An erasure takes the identity fields, data and both salts at once.
   const isErased = identitySalt === null;
   if (isErased) {
-    if (IDENTITY_FIELDS.some(({ name }) => values[name] !== null))
+    if (identityFields.some(({ name }) => values[name] !== null))
       problems.push('identity fields without identity_salt');
   } else if (
     !isSalt(identitySalt) ||
-    LEAF.hashIdentity(identitySalt, entry) !== identityDigest.toString('hex')
+    leaf.hashIdentity(identitySalt, entry) !== identityDigest.toString('hex')
   )
     problems.push(
-      `identity_digest does not match identity_salt and ${IDENTITY_FIELDS.map(({ column }) => column).join(', ')}`,
+      `identity_digest does not match identity_salt and ${identityFields.map(({ column }) => column).join(', ')}`,
     );
   if (!hasData || isErased || dataDigest === null) {
     if (entry.data !== null || dataSalt !== null) problems.push('data or data_salt: expected none');
   } else if (entry.data === null) problems.push('data is missing, but data_digest is set');
   else if (!isSalt(dataSalt) || hashData(dataSalt, entry.data) !== dataDigest.toString('hex'))
     problems.push('data_digest does not match data_salt and data');
-  const leaf = LEAF.hashLeaf(entry, identityDigest.toString('hex'), dataDigest?.toString('hex') ?? null);
-  if (leaf !== exported.leafHash.toString('hex'))
-    problems.push(`leaf_hash: expected ${leaf} from the fields, got ${exported.leafHash.toString('hex')}`);
+  const leafHash = leaf.hashLeaf(entry, identityDigest.toString('hex'), dataDigest?.toString('hex') ?? null);
+  if (leafHash !== exported.leafHash.toString('hex'))
+    problems.push(
+      `leaf_hash: expected ${leafHash} from the fields, got ${exported.leafHash.toString('hex')}`,
+    );
   return problems;
 }
 

@@ -1,7 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
+import { FIELDS, laterColumns } from '../../log/entry/fields.js';
+import { LEAF, LEAF_VERSIONS, type LeafValues } from '../../log/entry/leaf.js';
 import { entryFromWire } from '../../log/entry/wire.js';
 import { decodeBase64 } from '../../seal/note.js';
-import { BUNDLE_BINARY_KEYS, BUNDLE_ENTRY_KEYS, EXPORT_LINE_KEYS } from '../../seal/proof-bundle.js';
+import {
+  ALL_EXPORT_LINE_KEYS,
+  BUNDLE_BINARY_KEYS,
+  BUNDLE_ENTRY_KEYS,
+  EXPORT_LINE_KEYS,
+  FIRST_BUNDLE_ENTRY_KEYS,
+  VERSION_KEY,
+} from '../../seal/proof-bundle.js';
 import type { ExportedEntry } from './export-check.js';
 
 /** The note of an export's last line, null if nothing was sealed; undefined if the line has another form. */
@@ -11,8 +20,10 @@ export function readCheckpointLine(line: string): string | null | undefined {
   return typeof value.checkpoint === 'string' || value.checkpoint === null ? value.checkpoint : undefined;
 }
 
-const BUNDLE_KEYS = ['entry', ...BUNDLE_BINARY_KEYS, 'path'];
+const FIRST_BUNDLE_KEYS = ['entry', ...BUNDLE_BINARY_KEYS, 'path'];
+const BUNDLE_KEYS = [VERSION_KEY, ...FIRST_BUNDLE_KEYS];
 const LINE_KEYS = [...EXPORT_LINE_KEYS, 'proof'];
+const ALL_LINE_KEYS = [...ALL_EXPORT_LINE_KEYS, 'proof'];
 
 /** An entry's line of an NDJSON export with proofs; null if it has another form. */
 export function readExportLine(line: string): ExportedEntry | null {
@@ -20,7 +31,11 @@ export function readExportLine(line: string): ExportedEntry | null {
   const { proof, ...fields } = value ?? {};
   if (!isObject(proof) || !isObject(proof.entry)) return null;
   const sealed = proof.entry;
-  const entry = entryFromWire(sealed);
+  const isFirstEdition = !Object.hasOwn(proof, VERSION_KEY);
+  const version = isFirstEdition ? 1 : proof[VERSION_KEY];
+  const known = typeof version === 'number' ? LEAF_VERSIONS.get(version) : undefined;
+  const leaf = known ?? LEAF;
+  const entry = entryFromWire(sealed, leaf.version, proof.identity_salt === null);
   const [identitySalt, dataSalt, identityDigest, dataDigest, leafHash] = BUNDLE_BINARY_KEYS.map((name) =>
     bytesOf(proof[name]),
   );
@@ -40,17 +55,26 @@ export function readExportLine(line: string): ExportedEntry | null {
   )
     return null;
   const hasData = 'data' in sealed;
+  const entryKeys = isFirstEdition ? FIRST_BUNDLE_ENTRY_KEYS : BUNDLE_ENTRY_KEYS;
+  const later = laterColumns(leaf.version);
+  const isOfAllFields = !isFirstEdition && Object.keys(fields).some((key) => !LINE_KEYS.includes(key));
   const problems = [
-    ...keyProblems(value!, LINE_KEYS, hasData),
-    ...keyProblems(sealed, BUNDLE_ENTRY_KEYS, hasData),
-    ...keyProblems(proof, BUNDLE_KEYS, true),
+    ...keyProblems(value!, isOfAllFields ? ALL_LINE_KEYS : LINE_KEYS, hasData),
+    ...keyProblems(sealed, entryKeys, hasData, later),
+    ...keyProblems(proof, isFirstEdition ? FIRST_BUNDLE_KEYS : BUNDLE_KEYS, true),
+    ...laterProblems(sealed, entry, leaf.version),
     ...Object.keys(fields)
       .filter((key) => !isSame(fields[key], sealed[key]))
       .map((key) => `${key} differs from the proof's`),
   ];
+  if (!known)
+    problems.push(
+      `${VERSION_KEY}: expected ${[...LEAF_VERSIONS.keys()].join(' or ')}, got ${JSON.stringify(version)}`,
+    );
   if (hasDuplicateKey(line, value!)) problems.push('duplicate key');
   return {
     entry,
+    leaf,
     sequence: entry.sequence,
     hasData,
     identitySalt,
@@ -71,13 +95,32 @@ const isSame = (one: unknown, other: unknown): boolean =>
     typeof other === 'object' &&
     (JSON.stringify(one) === JSON.stringify(other) || isDeepStrictEqual(one, other)));
 
-/** An object must have exactly these keys; `data` only with `hasData`. */
-function keyProblems(value: object, keys: readonly string[], hasData: boolean): string[] {
+/** No leaf speaks for fields that came with a later version, so they must be as such an entry shows them. */
+function laterProblems(sealed: Record<string, unknown>, entry: LeafValues, version: number): string[] {
+  return FIELDS.filter(
+    ({ since, name, column, kind }) =>
+      since > version &&
+      Object.hasOwn(sealed, column) &&
+      !isSame(kind.seal(entry[name]), kind.seal(sealed[column])),
+  ).map(
+    ({ name, column }) =>
+      `${column}: expected ${JSON.stringify(entry[name])}, as in any entry of leaf version ${version}`,
+  );
+}
+
+/** An object must have exactly these keys; `data` only with `hasData`; it may leave out those in `optional`. */
+function keyProblems(
+  value: object,
+  keys: readonly string[],
+  hasData: boolean,
+  optional: readonly string[] = [],
+): string[] {
   const found: string[] = [];
   for (const key in value)
     if (!keys.includes(key) || (key === 'data' && !hasData)) found.push(`unexpected key ${key}`);
   for (const key of keys)
-    if (!Object.hasOwn(value, key) && (key !== 'data' || hasData)) found.push(`missing key ${key}`);
+    if (!Object.hasOwn(value, key) && !optional.includes(key) && (key !== 'data' || hasData))
+      found.push(`missing key ${key}`);
   return found;
 }
 

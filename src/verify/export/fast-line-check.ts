@@ -1,14 +1,23 @@
-import { LEAF, type Template } from '../../log/entry/leaf.js';
+import type { LogEntry } from '../../log/entry/log-entry.entity.js';
+import { showLater } from '../../log/entry/wire.js';
 import { HASH_BYTES } from '../../seal/merkle.js';
-import { BUNDLE_BINARY_KEYS, BUNDLE_ENTRY_KEYS, EXPORT_LINE_KEYS } from '../../seal/proof-bundle.js';
 import { HashInput } from '../canonical/hash-input.js';
 import { isHexOf } from '../canonical/hex.js';
 import { JsonCanonicalizer } from '../canonical/json-canonicalizer.js';
 import type { ConsistentEntry } from './export-check.js';
-import { decodeBase64, endOfInteger, endOfString, matchesAt, parseInteger } from './json-scan.js';
+import {
+  decodeBase64,
+  endOfInteger,
+  endOfString,
+  endOfStrings,
+  matchesAt,
+  parseInteger,
+} from './json-scan.js';
+import { LINE_FORMS, type Slot } from './line-form.js';
 
 const [QUOTE, COMMA] = [0x22, 0x2c] as const;
 const SALT_BYTES = 16;
+const EMPTY_LIST_BYTES = 2;
 /** A longer line does not pass. */
 const MAX_LINE_BYTES = 256 * 1024;
 /** A hash of the audit path in base64 with its quotation marks, and with the comma before the next. */
@@ -18,49 +27,20 @@ const NULL = Buffer.from('null');
 const PATH = Buffer.from(',"path":[');
 const END = Buffer.from(']}}');
 
-/** A value of a line, and the bytes before it. */
-interface Slot {
-  readonly key: string;
-  readonly before: Buffer;
-  readonly kind: 'string' | 'data' | 'sequence' | 'repeated';
-  /** Of a repeated value: the index of the slot that has it first. */
-  readonly first: number;
-}
-
-/** Indexes of the slots with a part of their own in the check. */
-interface SlotIndexes {
-  readonly sequence: number;
-  readonly data: number;
-  readonly identitySalt: number;
-  readonly dataSalt: number;
-  readonly identityDigest: number;
-  readonly dataDigest: number;
-  readonly leafHash: number;
-}
-
-const partsOf = ({ parts }: Template<unknown>, prefix = ''): Buffer[] =>
-  parts.map((part, at) => Buffer.from((at === 0 ? prefix : '') + part));
-const IDENTITY_PARTS = partsOf(LEAF.identity);
-/** After the prefix of a leaf (RFC 6962, section 2.1). */
-const LEAF_PARTS = partsOf(LEAF.leaf, '\0');
-const IDENTITY_KEYS = LEAF.identity.members.map(({ column }) => column);
-const LEAF_KEYS = LEAF.leaf.members.map((member) =>
-  typeof member === 'string' ? `${member}_digest` : member.column,
-);
+const MAX_SLOTS = Math.max(...LINE_FORMS.map(({ slots }) => slots.length));
 
 /**
  * Checks lines of an export with proofs over their bytes, several times as fast as JSON.parse and ExportCheck. It passes
- * consistent lines only, but not all of them: those in the form that Reel writes, with data or without. For any other line,
- * it is for readExportLine and ExportCheck to find what is wrong, if anything is.
+ * consistent lines only, but not all of them: those in a form that Reel writes or has written (LINE_FORMS). For any other
+ * line, it is for readExportLine and ExportCheck to find what is wrong, if anything is.
  */
 export class FastLineCheck {
-  private readonly slots: Slot[] = [];
-  private readonly at: SlotIndexes;
+  /** The one that passed last is the first: lines of one export are mostly alike. */
+  private readonly forms = [...LINE_FORMS];
+  private form = LINE_FORMS[0]!;
   /** Where the value of each slot begins and ends. */
-  private readonly starts: Int32Array;
-  private readonly ends: Int32Array;
-  private readonly identity: readonly number[];
-  private readonly leaf: readonly number[];
+  private readonly starts = new Int32Array(MAX_SLOTS);
+  private readonly ends = new Int32Array(MAX_SLOTS);
   /** The identity's salt and JSON, then the leaf's. */
   private readonly input = new HashInput(2 * MAX_LINE_BYTES);
   /** The data's salt and canonical JSON. */
@@ -72,39 +52,26 @@ export class FastLineCheck {
   private path: readonly Buffer[] = [];
   private pathBytes: Buffer = Buffer.alloc(0);
 
-  constructor(private readonly hasData: boolean) {
-    const isIncluded = (key: string) => hasData || key !== 'data';
-    const lineKeys = EXPORT_LINE_KEYS.filter(isIncluded);
-    for (const [at, key] of lineKeys.entries()) this.addSlot(key, at === 0 ? '{' : ',');
-    for (const [at, key] of BUNDLE_ENTRY_KEYS.filter(isIncluded).entries())
-      this.addSlot(key, at === 0 ? ',"proof":{"entry":{' : ',', lineKeys.indexOf(key));
-    for (const [at, key] of BUNDLE_BINARY_KEYS.entries()) this.addSlot(key, at === 0 ? '},' : ',');
-    this.starts = new Int32Array(this.slots.length);
-    this.ends = new Int32Array(this.slots.length);
-    const indexOf = (key: string) => this.slots.findIndex((slot) => slot.key === key);
-    this.identity = IDENTITY_KEYS.map(indexOf);
-    this.leaf = LEAF_KEYS.map(indexOf);
-    this.at = {
-      sequence: indexOf('sequence'),
-      data: indexOf('data'),
-      identitySalt: indexOf('identity_salt'),
-      dataSalt: indexOf('data_salt'),
-      identityDigest: indexOf('identity_digest'),
-      dataDigest: indexOf('data_digest'),
-      leafHash: indexOf('leaf_hash'),
-    };
-  }
-
-  private addSlot(key: string, opening: string, first = -1): void {
-    const kind = first >= 0 ? 'repeated' : key === 'data' || key === 'sequence' ? key : 'string';
-    this.slots.push({ key, before: Buffer.from(`${opening}"${key}":`), kind, first });
-  }
-
   /** Null if the line does not pass. */
   check(line: Buffer): ConsistentEntry | null {
-    const { at } = this;
-    const pathStart = this.split(line);
-    if (pathStart < 0 || !this.isIdentityValid(line) || !this.isDataValid(line)) return null;
+    if (line.length > MAX_LINE_BYTES || !matchesAt(line, line.length - END.length, END, 0, END.length))
+      return null;
+    const { forms } = this;
+    for (let index = 0; index < forms.length; index += 1) {
+      this.form = forms[index]!;
+      const pathStart = this.split(line);
+      if (pathStart < 0) continue;
+      const entry = this.checkSplit(line, pathStart);
+      if (entry && index > 0) forms.unshift(...forms.splice(index, 1));
+      // No line has two forms.
+      return entry;
+    }
+    return null;
+  }
+
+  private checkSplit(line: Buffer, pathStart: number): ConsistentEntry | null {
+    const { at, hasData } = this.form;
+    if (!this.isIdentityValid(line) || !this.isDataValid(line) || !this.areLaterAsShown(line)) return null;
     const leafHash = Buffer.allocUnsafe(HASH_BYTES);
     if (!this.decode(line, at.leafHash, leafHash, HASH_BYTES)) return null;
     if (!isHexOf(this.hashLeaf(line), leafHash, 0, HASH_BYTES)) return null;
@@ -112,7 +79,7 @@ export class FastLineCheck {
     return (
       path && {
         sequence: parseInteger(line, this.starts[at.sequence]!, this.ends[at.sequence]!),
-        hasData: this.hasData,
+        hasData,
         leafHash,
         path,
       }
@@ -121,11 +88,10 @@ export class FastLineCheck {
 
   /** Locates the values; returns where the audit path begins, -1 if the line has another form. */
   private split(line: Buffer): number {
-    if (line.length > MAX_LINE_BYTES || !matchesAt(line, line.length - END.length, END, 0, END.length))
-      return -1;
+    const { slots } = this.form;
     let at = 0;
-    for (let index = 0; index < this.slots.length; index += 1) {
-      const slot = this.slots[index]!;
+    for (let index = 0; index < slots.length; index += 1) {
+      const slot = slots[index]!;
       if (!matchesAt(line, at, slot.before, 0, slot.before.length)) return -1;
       at += slot.before.length;
       this.starts[index] = at;
@@ -143,6 +109,7 @@ export class FastLineCheck {
       return matchesAt(line, at, line, start, end) ? at + end - start : -1;
     }
     if (kind === 'sequence') return endOfInteger(line, at);
+    if (kind === 'list') return endOfStrings(line, at);
     if (matchesAt(line, at, NULL, 0, NULL.length)) return at + NULL.length;
     if (kind === 'string') return endOfString(line, at);
     this.dataInput.length = SALT_BYTES;
@@ -150,14 +117,15 @@ export class FastLineCheck {
   }
 
   private isIdentityValid(line: Buffer): boolean {
-    const { input, identityDigest, at } = this;
+    const { input, identityDigest } = this;
+    const { at, identity } = this.form;
     input.length = SALT_BYTES;
     if (!this.decode(line, at.identitySalt, input.bytes, SALT_BYTES)) return false;
-    for (let part = 0; part < this.identity.length; part += 1) {
-      input.append(IDENTITY_PARTS[part]!);
-      this.copy(line, this.identity[part]!);
+    for (let part = 0; part < identity.slots.length; part += 1) {
+      input.append(identity.parts[part]!);
+      this.copy(line, identity.slots[part]!);
     }
-    input.append(IDENTITY_PARTS.at(-1)!);
+    input.append(identity.parts.at(-1)!);
     return (
       this.decode(line, at.identityDigest, identityDigest, HASH_BYTES) &&
       isHexOf(input.sha256(), identityDigest, 0, HASH_BYTES)
@@ -165,7 +133,8 @@ export class FastLineCheck {
   }
 
   private isDataValid(line: Buffer): boolean {
-    const { dataInput, dataDigest, hasData, at } = this;
+    const { dataInput, dataDigest } = this;
+    const { at, hasData } = this.form;
     if (this.isNull(line, at.dataDigest))
       return this.isNull(line, at.dataSalt) && (!hasData || this.isNull(line, at.data));
     if (!this.decode(line, at.dataDigest, dataDigest, HASH_BYTES)) return false;
@@ -177,23 +146,47 @@ export class FastLineCheck {
     );
   }
 
+  /**
+   * Whether fields that came with a later leaf version are as entries of this one show them. Those depend on which of the
+   * others are null; if on more, the line would not pass.
+   */
+  private areLaterAsShown(line: Buffer): boolean {
+    const { later, laterSlots, sealed } = this.form;
+    if (later.length === 0) return true;
+    const row: Record<string, unknown> = {};
+    for (const [column, slot] of sealed) row[column] = this.isNull(line, slot) ? null : true;
+    const shown: Partial<LogEntry> = {};
+    showLater(later, row, shown);
+    return later.every(
+      ({ name }, index) => this.text(line, laterSlots[index]!) === JSON.stringify(shown[name]),
+    );
+  }
+
   private hashLeaf(line: Buffer): string {
-    const { input, leaf, at } = this;
+    const { input } = this;
+    const { at, leaf, slots } = this.form;
     input.length = 0;
-    for (let part = 0; part < leaf.length; part += 1) {
-      input.append(LEAF_PARTS[part]!);
-      const slot = leaf[part]!;
+    for (let part = 0; part < leaf.slots.length; part += 1) {
+      input.append(leaf.parts[part]!);
+      const slot = leaf.slots[part]!;
       if (slot === at.identityDigest) input.hexRange(this.identityDigest, 0, HASH_BYTES);
       else if (slot === at.dataDigest && !this.isNull(line, at.dataDigest))
         input.hexRange(this.dataDigest, 0, HASH_BYTES);
+      else if (slots[slot]!.kind === 'list' && this.ends[slot]! - this.starts[slot]! === EMPTY_LIST_BYTES)
+        input.append(NULL);
       else this.copy(line, slot);
     }
-    input.append(LEAF_PARTS.at(-1)!);
+    input.append(leaf.parts.at(-1)!);
     return input.sha256();
   }
 
   private copy(line: Buffer, slot: number): void {
     this.input.appendRange(line, this.starts[slot]!, this.ends[slot]!);
+  }
+
+  /** As JSON. */
+  private text(line: Buffer, slot: number): string {
+    return line.toString('utf8', this.starts[slot]!, this.ends[slot]!);
   }
 
   private isNull(line: Buffer, slot: number): boolean {

@@ -1,5 +1,6 @@
 const [QUOTE, BACKSLASH, EQUALS] = [0x22, 0x5c, 0x3d] as const;
 const [ZERO, NINE] = [0x30, 0x39] as const;
+const [OPEN_LIST, CLOSE_LIST, COMMA] = [0x5b, 0x5d, 0x2c] as const;
 /** A double holds every integer of so many digits. */
 const MAX_DIGITS = 15;
 
@@ -32,6 +33,17 @@ export function endOfString(line: Buffer, at: number): number {
     if (byte === BACKSLASH) next += 1;
   }
   return -1;
+}
+
+/** Where the JSON list of strings, without spaces, that begins at `at` ends; -1 if none begins there. */
+export function endOfStrings(line: Buffer, at: number): number {
+  if (line[at] !== OPEN_LIST) return -1;
+  if (line[at + 1] === CLOSE_LIST) return at + 2;
+  let next = at;
+  do {
+    next = endOfString(line, next + 1);
+  } while (next > 0 && line[next] === COMMA);
+  return next > 0 && line[next] === CLOSE_LIST ? next + 1 : -1;
 }
 
 /** Where the positive integer that begins at `at` ends; -1 if none begins there. */

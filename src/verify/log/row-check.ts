@@ -1,18 +1,23 @@
 import { sql } from 'kysely';
 import type { Row } from '../../database/run.js';
-import { foldEmail } from '../../log/entry/email.js';
-import { FIELDS, personalColumns, storedColumns } from '../../log/entry/fields.js';
+import { FOLDED_COLUMNS } from '../../log/entry/email.js';
+import { FIELDS, laterColumns, personalColumns, storedColumns } from '../../log/entry/fields.js';
 import { instant } from '../../log/entry/instant.js';
-import { hashData, LEAF, type LeafValues } from '../../log/entry/leaf.js';
+import { hashData, LEAF, LEAF_VERSIONS, type LeafValues, type LeafVersion } from '../../log/entry/leaf.js';
 import { searchText } from '../../log/entry/search-text.js';
 
 const COLUMNS = storedColumns();
 
-/** A column of `e` as text: inet with its netmask, bytea in lower-case hex. */
+/** A column of `e` as text: inet with its netmask, bytea in lower-case hex, a list in JSON. */
 const asText = ({ column, type }: (typeof COLUMNS)[number]): string => {
   if (type === 'bytea') return `encode(e.${column}, 'hex') as ${column}`;
+  if (type === 'ARRAY') return `${listAsJson(`e.${column}::text[]`)} as ${column}`;
   return type === 'inet' ? `e.${column}` : `e.${column}::text as ${column}`;
 };
+
+/** An array of another form than those that Reel stores becomes a JSON string, so that it matches no leaf. */
+const listAsJson = (list: string): string =>
+  `case when array_ndims(${list}) = 1 and array_lower(${list}, 1) = 1 then to_json(${list}) else to_json(${list}::text) end::text`;
 
 /** Select list of reel_log_entries `e`: every column that verification reads, as text. */
 export const ROW_COLUMNS = sql.raw(COLUMNS.map(asText).join(', '));
@@ -32,9 +37,17 @@ export interface CheckedRow {
 
 const SALT_BYTES = 16;
 
-/** Recomputes the leaf hash of a stored entry and checks its digests, or that it is blank if erased, and its search columns. */
+/**
+ * Recomputes the leaf hash of a stored entry, under the version that the row says, and checks its digests, or that it is
+ * blank if erased, and its search columns.
+ */
 export function checkRow(row: EntryRow): CheckedRow {
   const problems: string[] = [];
+  const leaf = leafVersionOf(row, problems);
+  const later = LATER_COLUMNS.get(leaf.version)!;
+  for (const column of later)
+    if (row[column] != null)
+      problems.push(`${column}: expected null in an entry of leaf version ${leaf.version}`);
   const values = leafValues(row);
   const erasedAt = row.erased_at ?? null;
   try {
@@ -43,7 +56,7 @@ export function checkRow(row: EntryRow): CheckedRow {
     if (row.data != null && !isObject(data)) problems.push('data: expected a JSON object');
     else {
       const object = data as Record<string, unknown> | null;
-      if (erasedAt === null) checkDigests(row, values, object, problems);
+      if (erasedAt === null) checkDigests(row, leaf, values, object, problems);
       else checkErased(row, problems);
       if (!isSearchTextOf(row.search_text ?? null, object)) problems.push('search_text does not match data');
     }
@@ -51,15 +64,30 @@ export function checkRow(row: EntryRow): CheckedRow {
     // A number that no double can hold, for example.
     problems.push('data: expected JSON that RFC 8785 can represent');
   }
-  const email = row.actor_email ?? null;
-  if ((row.actor_email_folded ?? null) !== (email && foldEmail(email)))
-    problems.push('actor_email_folded does not match actor_email');
+  for (const { column, source, fold } of FOLDED_COLUMNS) {
+    const text = row[source] ?? null;
+    if (!later.includes(column) && (row[column] ?? null) !== (text && fold(text)))
+      problems.push(`${column} does not match ${source}`);
+  }
   return {
     id: row.id,
-    leafHash: Buffer.from(LEAF.hashLeaf(values, row.identity_digest ?? '', row.data_digest ?? null), 'hex'),
+    leafHash: Buffer.from(leaf.hashLeaf(values, row.identity_digest ?? '', row.data_digest ?? null), 'hex'),
     problems,
     erasedAt: erasedAt && instant(erasedAt),
   };
+}
+
+const LATER_COLUMNS: ReadonlyMap<number, readonly string[]> = new Map(
+  [...LEAF_VERSIONS.keys()].map((version) => [version, laterColumns(version)]),
+);
+
+/** The newest version if the row has none that there is. */
+function leafVersionOf(row: EntryRow, problems: string[]): LeafVersion {
+  const version = row.leaf_version ?? null;
+  const leaf = version === null ? undefined : LEAF_VERSIONS.get(Number(version));
+  if (leaf) return leaf;
+  problems.push(`leaf_version: expected ${[...LEAF_VERSIONS.keys()].join(' or ')}, got ${version}`);
+  return LEAF;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -67,6 +95,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 function checkDigests(
   row: EntryRow,
+  leaf: LeafVersion,
   values: LeafValues,
   data: Record<string, unknown> | null,
   problems: string[],
@@ -76,9 +105,9 @@ function checkDigests(
   for (const { column } of ADDRESSES)
     if (row[column]?.includes('/')) problems.push(`${column}: expected no netmask`);
   if (!isSalt(salt)) problems.push(`identity_salt: expected ${SALT_BYTES} bytes, got ${bytesIn(salt)}`);
-  else if (LEAF.hashIdentity(Buffer.from(salt, 'hex'), values) !== row.identity_digest)
+  else if (leaf.hashIdentity(Buffer.from(salt, 'hex'), values) !== row.identity_digest)
     problems.push(
-      `identity_digest does not match identity_salt and ${LEAF.identity.members.map(({ column }) => column).join(', ')}`,
+      `identity_digest does not match identity_salt and ${leaf.identity.members.map(({ column }) => column).join(', ')}`,
     );
   if (data === null) {
     if (dataSalt != null || dataDigest != null)
@@ -94,9 +123,8 @@ const isSalt = (hex: string | null | undefined): hex is string => bytesIn(hex) =
 
 const ADDRESSES = FIELDS.filter(({ kind }) => kind.type === 'inet');
 /** The search columns are compared with what they derive from. */
-const ERASED_COLUMNS = personalColumns().filter(
-  (column) => !['actor_email_folded', 'search_text'].includes(column),
-);
+const SEARCH_COLUMNS: readonly string[] = ['search_text', ...FOLDED_COLUMNS.map(({ column }) => column)];
+const ERASED_COLUMNS = personalColumns().filter((column) => !SEARCH_COLUMNS.includes(column));
 
 function checkErased(row: EntryRow, problems: string[]): void {
   for (const column of ERASED_COLUMNS)
@@ -108,7 +136,9 @@ function leafValues(row: EntryRow): LeafValues {
   const values: { -readonly [name in keyof LeafValues]: unknown } = {};
   for (const { name, column, kind } of FIELDS) {
     const text = row[column] ?? null;
-    if (kind.names) values[name] = text === null ? undefined : kind.names[Number(text)];
+    if (kind.names)
+      values[name] = text === null ? (kind.nullable ? null : undefined) : kind.names[Number(text)];
+    else if (kind.type === 'ARRAY') values[name] = text === null ? null : JSON.parse(text);
     else if (kind.type === INSTANT) values[name] = text === null ? '' : instant(text);
     else values[name] = text;
   }

@@ -4,7 +4,9 @@ import { readVkey } from '../../../src/seal/note.js';
 import {
   checkConsistency,
   checkInclusion,
+  identityOf,
   leafHashOf,
+  leafOf,
   openNote,
   saltedDigest,
 } from '../../support/independent-verifier.js';
@@ -16,10 +18,10 @@ beforeAll(async () => {
 });
 afterAll(() => reel?.close());
 
-const ENTRY = `id module action severity origin actorId actorEmail actorName onBehalfOfId tenantId clientId resourceType
-  resourceId data ipAddress userAgent requestId occurredAt createdAt sequence erasedAt`;
+const ENTRY = `id module action severity origin actorId actorType actorEmail actorName onBehalfOfId onBehalfOfName tenantId clientId
+  resourceType resourceId resourceName outcome data ipAddress userAgent requestId occurredAt createdAt repaired sequence erasedAt`;
 const CHECKPOINT = 'tenantId treeSize rootHash sealedAt note';
-const PROOF = `leafIndex leafHash identitySalt dataSalt identityDigest dataDigest path checkpoint { ${CHECKPOINT} }`;
+const PROOF = `leafVersion leafIndex leafHash identitySalt dataSalt identityDigest dataDigest path checkpoint { ${CHECKPOINT} }`;
 
 const unbase = (text: string) => Buffer.from(text, 'base64');
 const keys = async () => {
@@ -45,6 +47,17 @@ async function fill(tenantId: string, clientId: string, count: number): Promise<
     ipAddress: '2001:DB8::1',
     userAgent: 'curl/8',
     resourceId: String(index),
+    ...(index % 3 === 0
+      ? {
+          actorType: 'AGENT',
+          onBehalfOfId: 'ana',
+          onBehalfOfName: 'Ana é',
+          resourceName: 'Invoice "4711"',
+          outcome: 'FAILURE',
+          requestId: 'x'.repeat(300),
+          repair: true,
+        }
+      : {}),
     occurredAt: '2026-01-05T10:00:00.1Z',
     ...(index % 2 ? { data: { z: [1.5, null, 'ü'], a: { b: 1e21 - 1e21 + index } } } : {}),
   }));
@@ -68,19 +81,6 @@ async function sealed(tenantId: string, size: number) {
     .toBe(size);
 }
 
-/** The leaf's own members from REST's names (docs/seal.md). */
-function leafFrom(entry: Record<string, unknown>, identity: string, data: string | null) {
-  const names =
-    `id tenant_id module action severity origin actor_id on_behalf_of_id client_id resource_type resource_id
-    request_id occurred_at created_at`.split(/\s+/);
-  return { v: 1, ...Object.fromEntries(names.map((name) => [name, entry[name]])), identity, data };
-}
-const identityOf = (entry: Record<string, unknown>) => ({
-  actor_email: entry.actor_email,
-  actor_name: entry.actor_name,
-  ip_address: entry.ip_address,
-  user_agent: entry.user_agent,
-});
 const snake = (entry: Record<string, unknown>) =>
   Object.fromEntries(
     Object.entries(entry).map(([name, value]) => [
@@ -116,14 +116,15 @@ describe('GraphQL', () => {
     for (const { proof, ...shown } of logs.nodes) {
       const entry = snake(shown);
       expect(proof.checkpoint).toEqual(checkpoint);
+      expect(proof.leafVersion).toBe(2);
       expect(proof.leafIndex).toBe(shown.sequence - 1);
-      expect(saltedDigest(unbase(proof.identitySalt), identityOf(entry)).toString('hex')).toBe(
+      expect(saltedDigest(unbase(proof.identitySalt), identityOf(2, entry)).toString('hex')).toBe(
         proof.identityDigest,
       );
       const data =
         entry.data === null ? null : saltedDigest(unbase(proof.dataSalt), entry.data).toString('hex');
       expect(data).toBe(proof.dataDigest);
-      const leaf = leafHashOf(leafFrom(entry, proof.identityDigest, proof.dataDigest));
+      const leaf = leafHashOf(leafOf(2, entry, proof.identityDigest, proof.dataDigest));
       expect(leaf.toString('base64')).toBe(proof.leafHash);
       expect(checkInclusion(leaf, proof.leafIndex, 30, proof.path.map(unbase), note.root)).toBe(true);
     }
@@ -199,15 +200,16 @@ describe('an NDJSON export with proofs', () => {
       const { proof, ...shown } = JSON.parse(line);
       const { entry } = proof;
       expect(entry).toMatchObject(shown);
+      expect([Object.keys(proof)[0], proof.leaf_version]).toEqual(['leaf_version', 2]);
       expect('data' in entry).toBe(includeData);
       expect('data' in shown).toBe(includeData);
-      const identity = saltedDigest(unbase(proof.identity_salt), identityOf(entry));
+      const identity = saltedDigest(unbase(proof.identity_salt), identityOf(2, entry));
       expect(identity).toEqual(unbase(proof.identity_digest));
       if (!includeData) expect(proof.data_salt).toBeNull();
       if (entry.data)
         expect(saltedDigest(unbase(proof.data_salt), entry.data)).toEqual(unbase(proof.data_digest));
       const data = proof.data_digest && unbase(proof.data_digest).toString('hex');
-      const leaf = leafHashOf(leafFrom(entry, identity.toString('hex'), data));
+      const leaf = leafHashOf(leafOf(2, entry, identity.toString('hex'), data));
       expect(leaf).toEqual(unbase(proof.leaf_hash));
       expect(checkInclusion(leaf, entry.sequence - 1, note.size, proof.path.map(unbase), note.root)).toBe(
         true,
