@@ -24,31 +24,31 @@ import {
 export type { Env, Setting } from './setting.js';
 export { isLoopback } from './setting.js';
 
-/** Holds a literal table to Setting's shape while each row keeps its own type. */
+/** Checks a row against Setting while it keeps its own type. */
 const setting = <T, F>(row: Setting<T, F>): Setting<T, F> => row;
 
 const inDevelopment = (env: Env) => env === 'development';
 
-/** Every setting, described once: the reader below, the messages and docs/settings.md derive from it. */
+/** Every setting, described once: readConfig, its messages and docs/settings.md derive from it. */
 export const SETTINGS = {
   env: setting({
     variable: 'REEL_ENV',
     kind: oneOf('development', 'production'),
     fallback: 'development' as Env,
     meaning:
-      'What it runs as. Production makes up nothing: secrets, signing key, origin and database must be given',
+      'Mode it runs in. Production generates nothing: secrets, signing key, origin and database must be given',
   }),
   host: setting({
     variable: 'REEL_HOST',
     kind: host,
     fallback: '127.0.0.1',
-    meaning: 'Address it listens on. Secrets are made up in development on a loopback address only',
+    meaning: 'Address it listens on. Secrets are generated only in development on a loopback address',
   }),
   port: setting({
     variable: 'REEL_PORT',
     kind: integer(0, 65_535),
     fallback: 4000,
-    meaning: 'TCP port it listens on; 0 takes a free one and prints it',
+    meaning: 'TCP port it listens on; 0 picks a free one and prints it',
   }),
   databaseUrl: setting({
     variable: 'REEL_DATABASE_URL',
@@ -63,20 +63,20 @@ export const SETTINGS = {
     kind: postgresUrl,
     fallback: null,
     meaning:
-      "The owner's connection, read only by the commands that need it (migrate, cleanup, hold, erase), never by the server in production",
+      'PostgreSQL as the owner of the tables, used only by the commands that need it (migrate, cleanup, hold, erase), never by the server in production',
     secret: true,
   }),
   dataDir: setting({
     variable: 'REEL_DATA_DIR',
     kind: path,
     fallback: '.reel',
-    meaning: 'Folder of the embedded database and of development secrets',
+    meaning: 'Directory of the embedded database and of development secrets',
   }),
   jwtSecret: setting({
     variable: 'REEL_JWT_SECRET',
     kind: secretText,
     fallback: null,
-    fallbackNote: 'made up in development on loopback, else none',
+    fallbackNote: 'generated in development on loopback, else none',
     meaning:
       "Secret of people's tokens (HS256). Not used where REEL_JWKS_URL is given; one of the two is required in production",
     secret: true,
@@ -91,7 +91,7 @@ export const SETTINGS = {
     variable: 'REEL_SERVICE_SECRET',
     kind: secretText,
     fallback: null,
-    fallbackNote: 'made up in development on loopback, else none',
+    fallbackNote: 'generated in development on loopback, else none',
     meaning:
       "Secret of modules' service credentials (HS256); must differ from REEL_JWT_SECRET. Required in production",
     secret: true,
@@ -106,50 +106,50 @@ export const SETTINGS = {
     variable: 'REEL_MENTOR_URL',
     kind: httpUrl,
     fallback: null,
-    meaning: 'Where Mentor answers grants; required by, and read with, REEL_MENTOR=http only',
+    meaning: "Mentor's endpoint for grants; required, and used, only with REEL_MENTOR=http",
   }),
   playground: setting({
     variable: 'REEL_PLAYGROUND',
     kind: onOff,
     fallback: inDevelopment,
-    meaning: 'Whether /playground answers at all',
+    meaning: 'Whether /playground is served',
   }),
   metrics: setting({
     variable: 'REEL_METRICS',
     kind: onOff,
     fallback: inDevelopment,
-    meaning: 'Whether /metrics answers at all',
+    meaning: 'Whether /metrics is served',
   }),
   retentionDays: setting({
     variable: 'REEL_RETENTION_DAYS',
     kind: integer(0, 36_500),
     fallback: 0,
     meaning:
-      'Days that `reel cleanup` keeps where no --days is given; 0 keeps for ever. The server itself removes nothing',
+      'Days of entries that `reel cleanup` keeps unless --days is given; 0 keeps them forever. The server itself removes nothing',
   }),
   defaultPageSize: setting({
     variable: 'REEL_DEFAULT_PAGE_SIZE',
     kind: integer(1, 1000),
     fallback: 50,
-    meaning: 'Entries on a page where the call names no size; at most REEL_MAX_PAGE_SIZE',
+    meaning: 'Entries per page where a request gives no size; at most REEL_MAX_PAGE_SIZE',
   }),
   maxPageSize: setting({
     variable: 'REEL_MAX_PAGE_SIZE',
     kind: integer(1, 1000),
     fallback: 100,
-    meaning: 'Most entries on a page',
+    meaning: 'Maximum entries per page',
   }),
   exportLinkMinutes: setting({
     variable: 'REEL_EXPORT_LINK_MINUTES',
     kind: integer(1, 10_080),
     fallback: 60,
-    meaning: 'Minutes that an export link lives',
+    meaning: 'Minutes for which an export link is valid',
   }),
   maxExportRecords: setting({
     variable: 'REEL_MAX_EXPORT_RECORDS',
     kind: integer(0, 1_000_000_000_000),
     fallback: 0,
-    meaning: 'Most entries in one export; 0: no limit',
+    meaning: 'Maximum entries in one export; 0 means no limit',
   }),
   browserLogging: setting({
     variable: 'REEL_BROWSER_LOGGING',
@@ -161,13 +161,14 @@ export const SETTINGS = {
     variable: 'REEL_BROWSER_ENTRIES_PER_MINUTE',
     kind: integer(1, 1_000_000),
     fallback: 600,
-    meaning: 'Entries a minute that one person may report; past it TOO_MANY_REQUESTS, 429 with Retry-After',
+    meaning:
+      'Entries per minute that one person may report; beyond that TOO_MANY_REQUESTS, 429 with Retry-After',
   }),
   signingKey: setting({
     variable: 'REEL_SIGNING_KEY',
     kind: signingKey,
     fallback: null,
-    fallbackNote: 'made up in development, else none',
+    fallbackNote: 'generated in development, else none',
     meaning: 'Private key that signs checkpoints. Required in production',
     secret: true,
   }),
@@ -181,35 +182,36 @@ export const SETTINGS = {
     variable: 'REEL_WITNESS_URL',
     kind: httpUrl,
     fallback: null,
-    meaning: "Where each tenant's newest signed checkpoint is sent, at most once a minute",
+    meaning: "Where each tenant's newest signed checkpoint is posted, at most once a minute",
   }),
   auditReads: setting({
     variable: 'REEL_AUDIT_READS',
     kind: oneOf('off', 'exports', 'all'),
     fallback: 'exports' as const,
-    meaning: 'Whether Reel writes an entry of its own when somebody exports, or also when a person looks',
+    meaning:
+      "Which reads Reel records as entries of its own: none (off), exports only, or people's reads too (all)",
   }),
   trustProxy: setting({
     variable: 'REEL_TRUST_PROXY',
     kind: addressBlocks,
     fallback: [],
-    meaning: 'Proxies whose X-Forwarded-For is believed; otherwise it is ignored',
+    meaning: 'Proxies whose X-Forwarded-For is trusted; from others it is ignored',
   }),
   allowedOrigins: setting({
     variable: 'REEL_ALLOWED_ORIGINS',
     kind: origins,
     fallback: [],
-    meaning: 'Origins that browsers may call from (CORS)',
+    meaning: 'Origins whose pages may call the API (CORS)',
   }),
 };
 
 type Settings = typeof SETTINGS;
 type Read<S> = S extends Setting<infer T, infer F> ? (null extends F ? T | null : T) : never;
 
-/** The checked settings, frozen. `null` and empty lists mean: not given. */
+/** The validated settings, frozen. `null` and an empty list mean that none was given. */
 export type Config = { readonly [K in keyof Settings]: Read<Settings[K]> };
 
-/** A setting that stops the start. The message is one line: the variable, what was expected, what came. */
+/** An invalid setting. The message is one line: the variable, what was expected, what came. */
 export class ConfigError extends Error {
   readonly variable: string;
 
@@ -220,15 +222,15 @@ export class ConfigError extends Error {
   }
 }
 
-/** Read by the commands export and tail alone; the server lets them pass. */
-const OF_COMMANDS = ['REEL_URL', 'REEL_TOKEN'] as const;
+/** Read only by the commands export and tail; the server ignores them. */
+const COMMAND_VARIABLES = ['REEL_URL', 'REEL_TOKEN'] as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads and checks the settings; an empty value is as if not given. A `command` needs no secrets, key or database
- * of the server, so their absence is no fault there, and a signing key in a file is left in it (see `loadSigningKey`).
- * Errors: ConfigError, of the first fault found.
+ * Reads and validates the settings; an empty value counts as not given. For a `command`, the server's secrets, key and
+ * database are optional, and a signing key in a file is not read (see `loadSigningKey`). Errors: ConfigError, for the
+ * first invalid setting.
  */
 export function readConfig(environment: Environment, reader: 'server' | 'command' = 'server'): Config {
   refuseUnknown(environment);
@@ -248,7 +250,7 @@ export function readConfig(environment: Environment, reader: 'server' | 'command
   return Object.freeze(config);
 }
 
-/** What the commands export and tail take from the environment. */
+/** The server's URL and the token of the commands export and tail. */
 export function readRemote(environment: Environment): { url: string | null; token: string | null } {
   return { url: environment.REEL_URL || null, token: environment.REEL_TOKEN || null };
 }
@@ -273,12 +275,15 @@ export function loadSigningKey(value: string): string {
 }
 
 function refuseUnknown(environment: Environment): void {
-  const known = new Set<string>([...Object.values(SETTINGS).map((each) => each.variable), ...OF_COMMANDS]);
+  const known = new Set<string>([
+    ...Object.values(SETTINGS).map((each) => each.variable),
+    ...COMMAND_VARIABLES,
+  ]);
   for (const [name, value] of Object.entries(environment))
     if (name.startsWith('REEL_') && !known.has(name))
       throw new ConfigError(
         clip(name).slice(1, -1),
-        'a variable that docs/settings.md names',
+        'a variable listed in docs/settings.md',
         `an unknown one of ${length(value ?? '')}`,
       );
 }
@@ -288,11 +293,11 @@ function readOne<T, F>(row: Setting<T, F>, environment: Environment, env: Env): 
   if (text === '') return row.fallback instanceof Function ? row.fallback(env) : row.fallback;
   const read = row.kind.schema.safeParse(text);
   if (!read.success)
-    throw new ConfigError(row.variable, row.kind.expects, row.secret ? length(text) : clip(tame(text)));
+    throw new ConfigError(row.variable, row.kind.expects, row.secret ? length(text) : clip(redact(text)));
   return read.data;
 }
 
-/** A default that was not given bows to a smaller maximum; one that was given must fit. */
+/** The built-in default is lowered to a smaller maximum; a given one must not exceed it. */
 function pageSize(config: Config, environment: Environment): number {
   const { defaultPageSize, maxPageSize } = config;
   if (environment[SETTINGS.defaultPageSize.variable] && defaultPageSize > maxPageSize)
@@ -306,7 +311,7 @@ function pageSize(config: Config, environment: Environment): number {
 
 function checkTogether(config: Config): void {
   if (config.jwtSecret !== null && config.jwtSecret === config.serviceSecret)
-    throw new ConfigError(SETTINGS.serviceSecret.variable, 'another secret than REEL_JWT_SECRET', 'the same');
+    throw new ConfigError(SETTINGS.serviceSecret.variable, 'a secret other than REEL_JWT_SECRET', 'the same');
   if (config.mentor === 'http' && config.mentorUrl === null)
     throw new ConfigError(
       SETTINGS.mentorUrl.variable,
@@ -330,11 +335,11 @@ function checkComplete(config: Config): void {
     need(SETTINGS.signingKey, config.signingKey !== null, why);
     need(SETTINGS.origin, config.origin !== null, why);
   } else if (!isLoopback(config.host)) {
-    needSecrets(`since secrets are made up on a loopback REEL_HOST only and it is ${clip(config.host)}`);
+    needSecrets(`since secrets are generated only on a loopback REEL_HOST, and it is ${clip(config.host)}`);
   }
 }
 
 const length = (secret: string): string => `${Buffer.byteLength(secret, 'utf8')} bytes`;
 
-/** An address without the parts that may hold a password. */
-const tame = (text: string): string => text.replace(/\/\/[^/]*@/, '//…@').replace(/\?.*/s, '?…');
+/** A URL without the parts that may hold a password. */
+const redact = (text: string): string => text.replace(/\/\/[^/]*@/, '//…@').replace(/\?.*/s, '?…');

@@ -212,7 +212,7 @@ test('passwords in addresses are not shown either', () => {
 describe('unknown variables', () => {
   test('are named, their value not shown', () => {
     expect(refusal({ REEL_JWT_SECRTE: SECRET })).toBe(
-      'REEL_JWT_SECRTE: expected a variable that docs/settings.md names, got an unknown one of 32 bytes',
+      'REEL_JWT_SECRTE: expected a variable listed in docs/settings.md, got an unknown one of 32 bytes',
     );
   });
 

@@ -54,7 +54,7 @@ describe('settings', () => {
     [
       'an unknown variable',
       { REEL_PROT: '4000' },
-      /REEL_PROT: expected a variable that docs\/settings\.md names/,
+      /REEL_PROT: expected a variable listed in docs\/settings\.md, got an unknown one/,
     ],
     [
       'a short secret, of which only the length is told',
@@ -64,7 +64,7 @@ describe('settings', () => {
     [
       'one secret for both',
       { ...SECRETS, REEL_SERVICE_SECRET: 'j'.repeat(32) },
-      /REEL_SERVICE_SECRET: expected another secret/,
+      /REEL_SERVICE_SECRET: expected a secret other than REEL_JWT_SECRET/,
     ],
     ['all addresses without secrets', { REEL_HOST: '0.0.0.0' }, /REEL_JWT_SECRET: .*loopback/],
     [
