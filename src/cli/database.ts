@@ -88,7 +88,7 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
   } catch (error) {
     const place = new URL(url).host;
     const why = (error as Error).message.split('\n')[0];
-    throw new StartError(`REEL_MIGRATE_URL: expected a PostgreSQL that answers at ${place}: ${why}`, {
+    throw new StartError(`REEL_MIGRATE_URL: expected a PostgreSQL reachable at ${place}: ${why}`, {
       cause: error,
     });
   }

@@ -17,7 +17,7 @@ export function dbUrlCommand(program: Command, frame: Frame): void {
       const urls = await embeddedUrls(config.dataDir);
       if (urls === null)
         throw new StartError(
-          `REEL_DATA_DIR: expected a folder whose embedded database runs (npm start), got ${config.dataDir}`,
+          `REEL_DATA_DIR: expected a directory whose embedded database is running (npm start), got ${config.dataDir}`,
         );
       const url = options.role === 'owner' ? urls.ownerUrl : urls.runtimeUrl;
       frame.answer(options, { url, role: options.role }, url);

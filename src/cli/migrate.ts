@@ -56,7 +56,7 @@ async function appliedMigrations(url: string): Promise<Set<string>> {
     if (['42P01', '42501'].includes((error as { code?: string }).code ?? '')) return new Set();
     const why = (error as Error).message.split('\n')[0];
     throw new StartError(
-      `REEL_DATABASE_URL: expected a PostgreSQL that answers at ${new URL(url).host}: ${why}`,
+      `REEL_DATABASE_URL: expected a PostgreSQL reachable at ${new URL(url).host}: ${why}`,
       {
         cause: error,
       },

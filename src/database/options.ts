@@ -17,11 +17,11 @@ const CLASSES: Record<MigrationName, Constructor<Migration>> = {
 };
 
 export interface PoolBounds {
-  /** Connections at the most, for each of reading and writing. */
+  /** Maximum connections, each for reading and for writing. */
   max: number;
 }
 
-/** MikroORM's options for Reel's tables on one database; sessions speak UTC, so that instants are read as stored. */
+/** MikroORM's options for Reel's tables at `url`. */
 export function databaseOptions(url: string, pool: PoolBounds): Options {
   const { clientUrl, schema } = splitUrl(url);
   const { connectionString: _, ...session } = sessionOf(url);
@@ -32,7 +32,7 @@ export function databaseOptions(url: string, pool: PoolBounds): Options {
     extensions: [Migrator, ReelSchemaGenerator],
     pool: { min: 0, max: pool.max, idleTimeoutMillis: 30_000 },
     driverOptions: session,
-    // Reads have connections of their own, so that slow ones never keep a write waiting.
+    // A pool of its own for reading, so that slow reads never keep a write waiting for a connection.
     replicas: [{ name: 'reading' }],
     migrations: {
       tableName: 'reel_migrations',

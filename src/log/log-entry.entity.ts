@@ -13,7 +13,7 @@ registerEnumType(LogOrigin, {
   description: "How an entry came in: written by a module, or reported by a signed-in person's browser.",
 });
 
-/** MikroORM names the default schema too where it is not in the search path; every other table of Reel's is found by that path. */
+/** MikroORM passes `public` even where the search path names another schema, which is how Reel's SQL finds its tables. */
 const sequenceOf: FormulaCallback<LogEntry> = (columns, { schema }) => {
   const table = schema && schema !== 'public' ? `"${schema}".reel_log_sequence` : 'reel_log_sequence';
   return `(select seq from ${table}
@@ -23,8 +23,8 @@ const sequenceOf: FormulaCallback<LogEntry> = (columns, { schema }) => {
 /**
  * One row of reel_log_entries and GraphQL's LogEntry. Times are text in the wire's form (`2026-01-05T10:00:00.123456Z`),
  * since a Date would lose the microseconds; severity and origin are stored as smallint and named when read. A host may
- * list it among the entities of its own ORM to read entries (with ReelSchemaGenerator); only ReelService writes them,
- * and a flush leaves them alone.
+ * add it to the entities of its own ORM to read entries (with ReelSchemaGenerator among the extensions); only ReelService
+ * writes them, and a flush ignores them.
  */
 @Entity({ tableName: 'reel_log_entries', readonly: true })
 @ObjectType({ description: 'One entry of the audit trail. Entries never change.', simpleResolvers: true })
@@ -130,7 +130,7 @@ export class LogEntry {
 
   /**
    * 16 random bytes before the identity fields in their digest; null once erased. Never shown but in a proof. This and
-   * the three below are there only where they were asked for: `populate: ['identitySalt']`.
+   * the three below are undefined unless populated: `populate: ['identitySalt']`.
    */
   @Property({ type: 'blob', nullable: true, lazy: true, hidden: true })
   identitySalt?: Buffer | null;
