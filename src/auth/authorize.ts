@@ -13,7 +13,7 @@ export interface AuthorizerSettings {
 }
 
 /** A person's access to the tenant of the call. */
-interface TenantAccess {
+interface PersonAccess {
   readonly person: PersonCredential;
   readonly tenantId: string;
   readonly grants: readonly Grant[];
@@ -110,10 +110,10 @@ export class Authorizer {
   }
 
   /** A tenant that does not exist and one that the person does not belong to get the same error, `notMember`. */
-  async #access(caller: Caller, person: PersonCredential, notMember: () => ReelError): Promise<TenantAccess> {
+  async #access(caller: Caller, person: PersonCredential, notMember: () => ReelError): Promise<PersonAccess> {
     const tenantId = caller.tenantId ?? this.#onlyTenant(person, notMember);
-    const asker: Asker = { person, authorization: caller.authorization ?? `Bearer ${person.token}` };
-    const { grants, member } = await this.#mentor.standing(asker, tenantId);
+    const requester: Asker = { person, authorization: caller.authorization ?? `Bearer ${person.token}` };
+    const { grants, member } = await this.#mentor.standing(requester, tenantId);
     if (!member && grants.length === 0) throw notMember();
     return { person, tenantId, grants, member };
   }

@@ -23,7 +23,7 @@ export interface MentorPort {
   /** The tenants that a person belongs to; null where they cannot be listed and each call must name its tenant. */
   tenants(person: PersonCredential): readonly string[] | null;
   /** Only the grants of `tenantId` that have an effect. Errors: UNAUTHENTICATED, UNAVAILABLE; it never fails open. */
-  standing(asker: Asker, tenantId: string): Promise<Standing>;
+  standing(requester: Asker, tenantId: string): Promise<Standing>;
 }
 
 const inTenant = (grants: readonly Grant[], tenantId: string): Grant[] =>
@@ -43,7 +43,7 @@ export const claimsMentor: MentorPort = {
 const TIMEOUT_MS = 2_000;
 const CACHE_MS = 30_000;
 const MAX_BYTES = 1024 * 1024;
-const CACHED_STANDINGS = 10_000;
+const CACHED_LOOKUPS = 10_000;
 const CACHED_GRANTS = 200_000;
 const NO_ACCESS: Standing = { grants: [], member: false };
 
@@ -64,9 +64,9 @@ export function httpMentor(url: string, options: HttpMentorOptions = {}): Mentor
   const { timeoutMs = TIMEOUT_MS, now = () => performance.now() } = options;
   const pending = new Map<string, Promise<Standing>>();
   const cache = new LRUCache<string, Standing>({
-    max: CACHED_STANDINGS,
+    max: CACHED_LOOKUPS,
     maxSize: CACHED_GRANTS,
-    sizeCalculation: (standing) => 1 + standing.grants.length,
+    sizeCalculation: ({ grants }) => 1 + grants.length,
     ttl: CACHE_MS,
     ttlResolution: 0,
     perf: { now },
@@ -80,10 +80,10 @@ export function httpMentor(url: string, options: HttpMentorOptions = {}): Mentor
       if (cached) return cached;
       let request = pending.get(key);
       if (!request) {
-        request = fetchStanding(url, authorization, tenantId, timeoutMs)
-          .then((standing) => {
-            cache.set(key, standing);
-            return standing;
+        request = fetchAccess(url, authorization, tenantId, timeoutMs)
+          .then((access) => {
+            cache.set(key, access);
+            return access;
           })
           .finally(() => pending.delete(key));
         pending.set(key, request);
@@ -93,7 +93,7 @@ export function httpMentor(url: string, options: HttpMentorOptions = {}): Mentor
   };
 }
 
-async function fetchStanding(
+async function fetchAccess(
   url: string,
   authorization: string,
   tenantId: string,
@@ -107,7 +107,7 @@ async function fetchStanding(
       redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),
     });
-    if (response.status === 200) return parseStanding(await readAnswer(response, MAX_BYTES), tenantId);
+    if (response.status === 200) return parseAccess(await readAnswer(response, MAX_BYTES), tenantId);
     await response.body?.cancel();
     if (response.status === 401) throw unauthenticated();
     if (response.status === 403 || response.status === 404) return NO_ACCESS;
@@ -118,7 +118,7 @@ async function fetchStanding(
   }
 }
 
-function parseStanding(body: string, tenantId: string): Standing {
+function parseAccess(body: string, tenantId: string): Standing {
   const { grants, member = false } = responseShape.parse(JSON.parse(body));
   return { grants: inTenant(grants, tenantId), member };
 }

@@ -41,18 +41,18 @@ const RETRY_DELAY_MS = 200;
  */
 export async function startEmbedded(dataDir: string): Promise<EmbeddedDatabase> {
   const programs = await findPrograms();
-  const account = await databaseAccount();
-  if ((await findCluster(dataDir)) === null) await initialise(dataDir, programs.initdb, account);
+  const user = await databaseAccount();
+  if ((await findCluster(dataDir)) === null) await initialise(dataDir, programs.initdb, user);
   const cluster = (await findCluster(dataDir))!;
   const passwords = await readPasswords(cluster);
   const stop = async () => {
     if ((await runningPort(cluster)) === null) return;
-    await runProgram(programs.pg_ctl, ['stop', '-w', '-m', 'fast', '-D', join(cluster, 'data')], account);
+    await runProgram(programs.pg_ctl, ['stop', '-w', '-m', 'fast', '-D', join(cluster, 'data')], user);
   };
   // One that was found running may still be starting, or be stopping and have to be started again.
   for (const deadline = Date.now() + START_TIMEOUT_MS; ; await setTimeout(RETRY_DELAY_MS)) {
     try {
-      const port = (await runningPort(cluster)) ?? (await launch(cluster, programs.pg_ctl, account));
+      const port = (await runningPort(cluster)) ?? (await launch(cluster, programs.pg_ctl, user));
       await ensureRoles(port, passwords);
       return { ...urlsOf(port, passwords), stop };
     } catch (error) {
@@ -99,7 +99,7 @@ async function readPasswords(cluster: string): Promise<Passwords> {
 }
 
 /** Creates the cluster under another name and renames it when complete, so that a partial one is never used. */
-async function initialise(dataDir: string, initdb: string, account: Account): Promise<void> {
+async function initialise(dataDir: string, initdb: string, user: Account): Promise<void> {
   const secret = () => randomBytes(24).toString('base64url');
   const passwords: Passwords = { superuser: secret(), owner: secret(), runtime: secret() };
   const draft = resolve(dataDir, 'postgres.unfinished');
@@ -109,10 +109,10 @@ async function initialise(dataDir: string, initdb: string, account: Account): Pr
     await mkdir(draft, { recursive: true, mode: 0o711 });
     await mkdir(data, { mode: 0o700 });
     await writeFile(passwordFile, `${passwords.superuser}\n`, { mode: 0o600 });
-    if (account.uid !== undefined && account.gid !== undefined)
-      for (const path of [data, passwordFile]) await chown(path, account.uid, account.gid);
+    if (user.uid !== undefined && user.gid !== undefined)
+      for (const path of [data, passwordFile]) await chown(path, user.uid, user.gid);
     const options = ['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--username=postgres'];
-    await runProgram(initdb, ['-D', data, `--pwfile=${passwordFile}`, ...options], account);
+    await runProgram(initdb, ['-D', data, `--pwfile=${passwordFile}`, ...options], user);
     await rm(passwordFile);
     await writeFile(join(draft, 'passwords.json'), JSON.stringify(passwords), { mode: 0o600 });
     await rename(draft, resolve(dataDir, 'postgres'));
@@ -127,7 +127,7 @@ async function initialise(dataDir: string, initdb: string, account: Account): Pr
  * Starts the database on a free port, which it returns. Retried, since another program may take the port first, and after
  * a kill -9 the old server's last processes may hold on to its shared memory for a moment.
  */
-async function launch(cluster: string, pgCtl: string, account: Account): Promise<number> {
+async function launch(cluster: string, pgCtl: string, user: Account): Promise<number> {
   const data = join(cluster, 'data');
   const log = join(data, 'server.log');
   for (let attempt = 1; ; attempt += 1) {
@@ -136,7 +136,7 @@ async function launch(cluster: string, pgCtl: string, account: Account): Promise
     const port = await freePort();
     try {
       const options = ['start', '-w', '-t', '60', '-D', data, '-l', log, '-o', flagsOf(port)];
-      await runProgram(pgCtl, options, account);
+      await runProgram(pgCtl, options, user);
       return port;
     } catch (error) {
       if (attempt === START_ATTEMPTS)

@@ -47,10 +47,10 @@ export async function databaseAccount(): Promise<Account> {
  * Runs a program to completion, in a process group of its own, so that a terminal's Ctrl-C does not reach it. Errors: an
  * Error with the first line of its stderr.
  */
-export function runProgram(file: string, options: string[], account: Account): Promise<void> {
+export function runProgram(file: string, options: string[], user: Account): Promise<void> {
   return new Promise((done, fail) => {
     const child = spawn(file, options, {
-      ...account,
+      ...user,
       cwd: '/',
       detached: true,
       stdio: ['ignore', 'ignore', 'pipe'],

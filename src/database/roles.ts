@@ -1,6 +1,6 @@
 import { StartError } from '../errors.js';
 
-type Execute = (sql: string) => Promise<Record<string, unknown>[]>;
+type ExecuteSql = (sql: string) => Promise<Record<string, unknown>[]>;
 
 /** The runtime role's privileges on each table. */
 const GRANTS: Record<string, string> = {
@@ -19,7 +19,7 @@ const GRANTS: Record<string, string> = {
 
 /** Creates the runtime role where it is missing and grants it exactly what the server needs. Errors: StartError for a role with too many rights. */
 export async function ensureRuntimeRole(
-  execute: Execute,
+  execute: ExecuteSql,
   ownerUrl: string,
   runtimeUrl: string,
 ): Promise<void> {
@@ -69,7 +69,7 @@ export async function ensureRuntimeRole(
  * Why the connected role must not run a server, or null: it is a superuser, bypasses row-level security, owns the tables
  * or is a member of their owner, or may update or delete rows of append-only tables.
  */
-export async function excessOfRole(execute: Execute): Promise<string | null> {
+export async function excessOfRole(execute: ExecuteSql): Promise<string | null> {
   const [row] = await execute(`
     select current_user as role, r.rolsuper as superuser, r.rolbypassrls as bypass,
       exists (select from pg_class c where c.relname in ('reel_log_entries', 'reel_log_sequence')

@@ -60,7 +60,7 @@ export function runOn(client: ClientBase): { run: Snapshot; end: () => Promise<v
     last = next;
     return next;
   };
-  const run = <R extends Row>(statement: Statement) => {
+  const execute = <R extends Row>(statement: Statement) => {
     const { sql, parameters } = compile(statement);
     return inTurn(async () => (await client.query(sql, [...parameters])).rows as R[]);
   };
@@ -70,5 +70,5 @@ export function runOn(client: ClientBase): { run: Snapshot; end: () => Promise<v
     isOver = true;
     await last.catch(() => {});
   };
-  return { run: Object.assign(run, { copy }), end };
+  return { run: Object.assign(execute, { copy }), end };
 }
