@@ -24,7 +24,7 @@ const AGENT_CHARACTERS = 1000;
 
 /**
  * Who calls, from where, for which tenant. Errors: UNAUTHENTICATED (a bad token or Authorization header), UNAVAILABLE
- * (the key set cannot be had), BAD_USER_INPUT (a person's X-Tenant-Id or X-Client-Id).
+ * (the key set cannot be fetched), BAD_USER_INPUT (a person's X-Tenant-Id or X-Client-Id).
  */
 export async function readCaller(call: IncomingCall, door: Door): Promise<Caller> {
   const authorization = oneAuthorization(headerValues(call, 'authorization'));

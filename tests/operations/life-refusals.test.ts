@@ -139,7 +139,7 @@ describe('the database', () => {
     const line = await refusal(
       withDatabase({ REEL_DATABASE_URL: 'postgresql://reel:hush@127.0.0.1:1/reel' }),
     );
-    expect(line).toMatch(/REEL_DATABASE_URL: expected a PostgreSQL that answers at 127\.0\.0\.1:1: /);
+    expect(line).toMatch(/REEL_DATABASE_URL: expected a PostgreSQL reachable at 127\.0\.0\.1:1: /);
     expect(line).not.toContain('hush');
   });
 

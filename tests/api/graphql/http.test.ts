@@ -292,7 +292,7 @@ describe('a refusal', () => {
     ['no credential', null, 401, 'UNAUTHENTICATED'],
     ['a bad token', 'bad', 401, 'UNAUTHENTICATED'],
     ['a bad tenant header', 'lost', 422, 'BAD_USER_INPUT'],
-    ['keys that cannot be had', 'down', 503, 'UNAVAILABLE'],
+    ['keys that are unavailable', 'down', 503, 'UNAVAILABLE'],
     ['a module that wants to view', 'module', 200, 'FORBIDDEN'],
   ])('of %s has its status, whatever the media type', async (_, as, status, code) => {
     for (const accept of [RESPONSE, JSON_TYPE]) {
