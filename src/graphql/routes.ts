@@ -130,10 +130,11 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
   });
 }
 
-/** Only variables may hold numbers that no double holds: Apollo would take another for an object. */
+/** Only what is in variables may be a number that no double holds: Apollo would take these two for objects. */
 function checkBody(body: unknown): unknown {
-  for (const [name, value] of Object.entries(body ?? {}))
-    if (value instanceof UnheldNumber) throw badInput(name.slice(0, 60), 'another value', value);
+  const { variables, extensions } = (body ?? {}) as Record<string, unknown>;
+  for (const [name, value] of Object.entries({ variables, extensions }))
+    if (value instanceof UnheldNumber) throw badInput(name, 'an object', value);
   return body;
 }
 

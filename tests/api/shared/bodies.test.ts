@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { moduleToken, startReel, type TestReel } from '../../support/reel.js';
 
 /** Bodies as the bytes that they are: what a JSON library of the caller's would have tidied up. */
@@ -192,6 +193,30 @@ describe('a name that stands twice beside data', () => {
         },
       },
     ]);
+  });
+});
+
+describe('what would be lost of a websocket message or of a GET', () => {
+  it.each([
+    '{"type":"connection_init","payload":{"authorization":"a","authorization":"b"}}',
+    '{"type":"connection_init","payload":{"n":9007199254740993}}',
+  ])('is refused: %s', async (message) => {
+    const socket = new WebSocket(`${reel.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+    await once(socket, 'open');
+    socket.send(message);
+    const [code, reason] = await once(socket, 'close');
+    expect([code, String(reason)]).toEqual([4400, expect.stringContaining('expected')]);
+  });
+
+  it.each(['{"v":1,"v":2}', '{"v":1.00000000000000000001}'])('is refused: %s', async (variables) => {
+    const query = new URLSearchParams({
+      query: 'query ($v: Int) { logs(first: $v) { nodes { id } } }',
+      variables,
+    });
+    const response = await fetch(`${reel.url}/graphql?${query}`, {
+      headers: { authorization: `Bearer ${token}`, 'apollo-require-preflight': 'yes' },
+    });
+    expect([response.status, await response.text()]).toEqual([400, expect.stringContaining('v: expected')]);
   });
 });
 
