@@ -42,23 +42,31 @@ describe('REST given garbage', () => {
 
   it('stores an entry of odd fields whole or not at all', async () => {
     let expected = await stored();
+    // A run that the time limit leaves behind still stores its entry.
+    let underWay: Promise<void> = Promise.resolve();
     await fc.assert(
-      fc.asyncProperty(fieldsOf(CREATE_FIELDS), fc.boolean(), async (fields, isPerson) => {
-        const entry = { module: 'fuzz', action: 'a', ...(isPerson ? {} : { tenant_id: TENANT }), ...fields };
-        const answer = await send(`${REST}/logs`, { body: JSON.stringify(entry) }, isPerson ? ana : module);
-        expectAnswered(answer, entry);
-        if (answer.status === 201) expected += 1;
-        if (answer.status === 422)
-          for (const fault of JSON.parse(answer.text).detail)
-            expect(fault).toMatchObject({
-              type: expect.any(String),
-              loc: expect.any(Array),
-              msg: expect.any(String),
-            });
+      fc.asyncProperty(fieldsOf(CREATE_FIELDS), fc.boolean(), (fields, isPerson) => {
+        underWay = store(fields, isPerson);
+        return underWay;
       }),
       runs(120),
     );
+    await underWay;
     await expectWhole(expected);
+
+    async function store(fields: object, isPerson: boolean): Promise<void> {
+      const entry = { module: 'fuzz', action: 'a', ...(isPerson ? {} : { tenant_id: TENANT }), ...fields };
+      const answer = await send(`${REST}/logs`, { body: JSON.stringify(entry) }, isPerson ? ana : module);
+      expectAnswered(answer, entry);
+      if (answer.status === 201) expected += 1;
+      if (answer.status === 422)
+        for (const fault of JSON.parse(answer.text).detail)
+          expect(fault).toMatchObject({
+            type: expect.any(String),
+            loc: expect.any(Array),
+            msg: expect.any(String),
+          });
+    }
   });
 
   it('answers any query string', async () => {
@@ -169,11 +177,11 @@ describe('one faulty value', () => {
     ['a body of 100,000 levels', '['.repeat(100_000) + ']'.repeat(100_000), 422],
     ['data that is a list', raw('"data":[1]'), 422],
     ['data that is text', raw('"data":"x"'), 422],
-    ['data of 65,537 bytes', raw(`"data":{"a":"${'x'.repeat(65_529)}"}`), 422],
-    ['data of 65,536 bytes', raw(`"data":{"a":"${'x'.repeat(65_528)}"}`), 201],
+    ['data of 65,537 bytes in PostgreSQL', raw(`"data":{"a":"${'x'.repeat(65_528)}"}`), 422],
+    ['data of 65,536 bytes in PostgreSQL', raw(`"data":{"a":"${'x'.repeat(65_527)}"}`), 201],
     ['a prototype in data', raw('"data":{"__proto__":{"admin":true},"constructor":{"prototype":1}}'), 201],
     ['a prototype in the body', raw('"__proto__":{"severity":"ERROR"}'), 422],
-    ['a key said twice', raw('"action":"b"'), 201],
+    ['a key said twice', raw('"action":"b"'), 422],
     ['a severity in lower case', raw('"severity":"error"'), 422],
     ['a severity of a prototype', raw('"severity":"__proto__"'), 422],
     ['an inherited severity', raw('"severity":"constructor"'), 422],
