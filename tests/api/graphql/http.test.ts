@@ -155,10 +155,10 @@ describe('what is wrong with the document or its variables', () => {
     const query = 'mutation ($inputs: [CreateLogInput!]!) { createLogs(inputs: $inputs) { id } }';
     const inputs = [
       { module: 'm', action: 'a' },
-      { module: 'm', action: 'a', actorId: 'ana' },
+      { module: 'm', action: 'a', tenantId: 'ana' },
     ];
     const { body } = await server.ask(query, { as: 'module', variables: { inputs } });
-    expect(body.errors[0].message).toBe('Variable "$inputs[1].actorId": expected a UUID, got "ana"');
+    expect(body.errors[0].message).toBe('Variable "$inputs[1].tenantId": expected a UUID, got "ana"');
   });
 
   it("an argument that is null by a variable is the caller's fault, too", async () => {
