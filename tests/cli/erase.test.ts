@@ -197,6 +197,7 @@ describe('by actor', () => {
       await seer(tenantId),
       `query ($id: UUID!) { log(id: $id) {
         id tenantId module action severity origin actorId onBehalfOfId clientId resourceType resourceId requestId occurredAt createdAt
+        actorType outcome repaired onBehalfOfName resourceName
         actorEmail actorName ipAddress userAgent data erasedAt sequence
         proof { leafIndex leafHash identitySalt dataSalt identityDigest dataDigest path checkpoint { treeSize rootHash } }
       } }`,

@@ -56,6 +56,17 @@ describe('an entry is reported', () => {
       ['update reel_log_entries set actor_email_folded = actor_email'],
     ],
     [
+      'whose folded name is not in lower case',
+      ['update reel_log_entries set actor_name_folded = actor_name'],
+    ],
+    [
+      'of a leaf version that there is not',
+      [
+        'alter table reel_log_entries drop constraint reel_log_entries_leaf_version_check',
+        'update reel_log_entries set leaf_version = 3',
+      ],
+    ],
+    [
       'whose severity was changed in a column of another type',
       [
         'alter table reel_log_entries drop constraint reel_log_entries_severity_check',
