@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take longest for their size, by which vitest goes: begun late, they would end alone. */
-const LONG = ['stage-axe', 'live-grants', 'cli/hold'];
+const LONG = ['viewer/axe', 'live-grants', 'cli/hold'];
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -2,10 +2,7 @@
 import 'reflect-metadata';
 import { setTimeout } from 'node:timers/promises';
 import { readConfig } from './config/config.js';
-import { prepareDevelopment } from './development/prepare.js';
-import { welcome } from './development/welcome.js';
 import { oneLineFault } from './errors.js';
-import { createReelServer } from './server.js';
 
 /** A database that does not answer keeps nobody from ending; what it did not take was not acknowledged either. */
 const END_MS = 20_000;
@@ -16,7 +13,12 @@ const askedToEnd = new Promise<null>((end) => {
 });
 
 try {
-  const { config, stop } = await prepareDevelopment(readConfig(process.env));
+  const given = readConfig(process.env);
+  // Loaded only now, which takes most of a second: a wrong setting is refused, and a signal heard, before.
+  const { prepareDevelopment } = await import('./development/prepare.js');
+  const { createReelServer } = await import('./server.js');
+  const { welcome } = await import('./development/welcome.js');
+  const { config, stop } = await prepareDevelopment(given);
   try {
     const server = await Promise.race([createReelServer(config), askedToEnd]);
     if (server) {

@@ -1,7 +1,7 @@
 import type { JWTPayload } from 'jose';
 import { z } from 'zod';
 import { unauthenticated } from '../errors.js';
-import { isEmailAddress, parseUuid } from '../log/values.js';
+import { isEmailAddress, parseUuid } from '../query-line/values.js';
 import { type Grant, grantShape, uuid } from './grant.js';
 
 /** A module's credential; `module` is its name, or `*` for a gateway that writes for several. */
@@ -12,7 +12,7 @@ export interface ModuleCredential {
   readonly expiresAt: number;
 }
 
-/** A person's credential. `grants` and `tenants` are what the token itself claims. */
+/** A person's credential; `grants` and `tenants` are claims of the token. */
 export interface PersonCredential {
   readonly kind: 'person';
   readonly id: string;
@@ -55,8 +55,8 @@ const claimText = (max: number) =>
     .transform((text) => text || null);
 
 /**
- * One grant or tenant of a wrong shape opens nothing and is left out, since tokens carry other modules' grants as
- * well; a list that is no list is a broken token.
+ * Leaves out malformed items, since tokens carry other modules' grants as well; a claim that is not a list makes the
+ * whole token invalid.
  */
 const wellFormed = <T>(shape: z.ZodType<T>) =>
   z
@@ -83,7 +83,7 @@ export const moduleClaims = z.object({
   exp: z.number(),
 });
 
-/** A person's verified claims. Errors: UNAUTHENTICATED where one has a wrong form. */
+/** The credential of a person with these verified claims. Errors: UNAUTHENTICATED where one is malformed. */
 export function personOf(claims: JWTPayload, token: string): PersonCredential {
   const read = personClaims.safeParse(claims);
   if (!read.success) throw unauthenticated();
@@ -91,7 +91,7 @@ export function personOf(claims: JWTPayload, token: string): PersonCredential {
   return { kind: 'person', id: sub, email, name, grants, tenants, token, expiresAt: exp * 1000 };
 }
 
-/** A module's verified claims. Errors: UNAUTHENTICATED where one has a wrong form. */
+/** The credential of a module with these verified claims. Errors: UNAUTHENTICATED where one is malformed. */
 export function moduleOf(claims: JWTPayload): ModuleCredential {
   const read = moduleClaims.safeParse(claims);
   if (!read.success) throw unauthenticated();

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { LogOrigin } from '../log/entry/origin.js';
 import { LogSeverity } from '../log/entry/severity.js';
 import type { LogFilter } from '../log/filter/log-filter.js';
-import { EXPECTED_TIME, readTime, type TimeField } from '../log/query-time.js';
+import { EXPECTED_TIME, readTime, type TimeField } from '../query-line/time.js';
 import { textsOption, uuidOption, uuidsOption } from './options.js';
 
 interface FilterOption {

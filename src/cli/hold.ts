@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { StartError } from '../errors.js';
-import { EXPECTED_TIME, readTime, type TimeField } from '../log/query-time.js';
 import { addHold, type Hold, listHolds, releaseHold } from '../log/retention/hold.js';
 import { Account } from '../log/retention/own-entry.js';
+import { EXPECTED_TIME, readTime, type TimeField } from '../query-line/time.js';
 import { withOwner } from './database.js';
 import { exit1, Finding, type Frame } from './frame.js';
 import { operator } from './operator.js';

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { StartError } from '../errors.js';
-import { parseUuid } from '../log/values.js';
+import { parseUuid } from '../query-line/values.js';
 
 /** Readers of options' values; what they throw commander shows beside the option's name, with exit code 2. */
 

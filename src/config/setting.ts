@@ -2,21 +2,21 @@ import { createPrivateKey } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 
-/** What the text of an environment variable must be, in words (for messages and the docs) and as a schema. */
+/** What an environment variable accepts: in words, for messages and docs, and as a schema. */
 export interface Kind<T> {
   readonly expects: string;
   readonly schema: z.ZodType<T, string>;
 }
 
-/** One setting. `fallback` is what stands where the variable is not given; `null` and an empty list mean none. */
+/** One setting. `fallback` is its value where the variable is not given; `null` and an empty list mean none. */
 export interface Setting<T, F = T> {
   readonly variable: string;
   readonly kind: Kind<T>;
   readonly fallback: F | ((env: Env) => F);
-  /** Stands in the docs instead of the fallback, where that says too little. */
+  /** Replaces the fallback in the docs. */
   readonly fallbackNote?: string;
   readonly meaning: string;
-  /** Of a secret value only the length is ever shown. */
+  /** Messages show only the length of a secret. */
   readonly secret?: boolean;
 }
 
@@ -73,7 +73,7 @@ export const postgresUrl = text(
   (value) => /^postgres(ql)?:\/\//.test(value) && URL.canParse(value),
 );
 
-/** A signed note's key name (C2SP signed-note): not empty, no white space, no plus. */
+/** Key name of a signed note (C2SP signed-note): not empty, without white space or plus. */
 export const keyName = text('a name of 1 to 200 characters without white space or +', (value) =>
   /^[^\s+\p{Cc}]{1,200}$/u.test(value),
 );
@@ -104,7 +104,7 @@ export const origins = list('exact http or https origins', (item) => {
   return url !== null && /^https?:$/.test(url.protocol) && url.origin === item;
 });
 
-/** Dotted quads and IPv6 only: ipaddr.js would read `1` or `0x7f.1` as addresses, too. */
+/** Dotted quads and IPv6 only: ipaddr.js also accepts `1` and `0x7f.1`. */
 export function isAddress(value: string): boolean {
   return ipaddr.IPv4.isValidFourPartDecimal(value) || (ipaddr.IPv6.isValid(value) && !value.includes('%'));
 }
@@ -121,7 +121,7 @@ export function isLoopback(name: string): boolean {
   return isAddress(name) && ipaddr.process(name).range() === 'loopback';
 }
 
-/** A PEM as environment files carry it, its line ends written as \n, is read too. */
+/** Accepts the one-line PEM of environment files, with line ends written as \n. */
 export const unfoldPem = (pem: string): string => pem.replaceAll('\\n', '\n').trim();
 
 export function isSigningKey(pem: string): boolean {

@@ -18,7 +18,7 @@ const CLASSES: Record<MigrationName, Constructor<Migration>> = {
 };
 
 export interface PoolBounds {
-  /** Connections at the most, for each of reading and writing. */
+  /** Maximum connections, each for reading and for writing. */
   max: number;
 }
 
@@ -40,7 +40,7 @@ export function databaseOptions(
     extensions: [Migrator, ReelSchemaGenerator],
     pool: { min: 0, max: pool.max, idleTimeoutMillis: 30_000 },
     driverOptions: session,
-    // Reads have connections of their own, so that slow ones never keep a write waiting.
+    // A pool of its own for reading, so that slow reads never keep a write waiting for a connection.
     replicas: [{ name: 'reading' }],
     migrations: {
       tableName: 'reel_migrations',

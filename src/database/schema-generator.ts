@@ -1,13 +1,13 @@
 import type { MikroORM } from '@mikro-orm/core';
 import { SchemaGenerator, type SqlEntityManager } from '@mikro-orm/postgresql';
 
-/** Tables and functions that `reel migrate` makes. */
+/** Names of Reel's tables and functions. */
 const REEL = /^reel_/;
 
 /**
- * MikroORM's schema generator, which leaves alone what `reel migrate` makes: no entity describes its partitions, policies,
- * partial indexes and functions, so MikroORM's own would drop them. A host whose tables stand beside Reel's lists it among
- * the `extensions` of its ORM; what does not begin with `reel_` is generated as ever.
+ * MikroORM's schema generator, except that it ignores Reel's tables and functions: no entity describes their partitions,
+ * policies, partial indexes and bodies, so MikroORM would drop or alter them. A host with tables in the same schema adds
+ * it to the `extensions` of its ORM; everything whose name does not start with `reel_` is managed as usual.
  */
 export class ReelSchemaGenerator extends SchemaGenerator {
   static override register(orm: MikroORM): void {
@@ -19,7 +19,7 @@ export class ReelSchemaGenerator extends SchemaGenerator {
     );
   }
 
-  /** MikroORM has an option that skips tables, but none that skips functions. */
+  /** MikroORM has an option to skip tables, but none to skip functions. */
   override diffToSQL(...[diff, options]: Parameters<SchemaGenerator['diffToSQL']>): string {
     const { newRoutines, changedRoutines, removedRoutines } = diff;
     return super.diffToSQL(

@@ -61,6 +61,6 @@ if (wanted !== 'server')
     if (existsSync(join(root, 'web', page, 'vite.config.ts')))
       build(
         page,
-        ['web'],
+        ['web', 'src/query-line'],
         ['vite', 'build', '--config', `web/${page}/vite.config.ts`, '--logLevel', 'error'],
       );

@@ -55,9 +55,6 @@ generate('schema.graphql', printReelSchema());
 generateBelow('docs/graphql.md', graphqlPage(buildReelSchema()));
 generateBelow('docs/commands.md', commandsPage(await createProgram({} as Frame)));
 generateBelow('docs/settings.md', settingsTable());
-// The viewer reads query lines as the server does; it imports nothing from here, so it has a copy.
-for (const name of ['query-line', 'query-terms', 'query-time', 'values'])
-  generate(`web/stage/query-line/${name}.ts`, read(`src/log/${name}.ts`));
 if (existsSync(join(root, 'codegen.yml'))) generateOperations();
 
 if (stale.length > 0) {

@@ -3,7 +3,7 @@ import ipaddr from 'ipaddr.js';
 import type { Caller, Connection } from '../auth/caller.js';
 import type { VerifyToken } from '../auth/token.js';
 import { clip, type Fault, ReelError, unauthenticated } from '../errors.js';
-import { parseUuid } from '../log/values.js';
+import { parseUuid } from '../query-line/values.js';
 
 export type { Caller } from '../auth/caller.js';
 
@@ -24,7 +24,7 @@ const AGENT_CHARACTERS = 1000;
 
 /**
  * Who calls, from where, for which tenant. Errors: UNAUTHENTICATED (a bad token or Authorization header), UNAVAILABLE
- * (the key set cannot be had), BAD_USER_INPUT (a person's X-Tenant-Id or X-Client-Id).
+ * (the key set cannot be fetched), BAD_USER_INPUT (a person's X-Tenant-Id or X-Client-Id).
  */
 export async function readCaller(call: IncomingCall, door: Door): Promise<Caller> {
   const authorization = oneAuthorization(headerValues(call, 'authorization'));

@@ -1,6 +1,7 @@
 import type { Fault } from '../errors.js';
 import { nearest } from '../log/entry/nearest.js';
-import { isStorable, parseInstant, parseUuid } from '../log/values.js';
+import { UnheldNumber } from '../query-line/number.js';
+import { isStorable, parseInstant, parseUuid } from '../query-line/values.js';
 
 /** The text and JSON fields of one place of a request, read one by one; every fault is kept, none is thrown. */
 export class Fields {
@@ -107,7 +108,7 @@ export function unknownName(place: readonly string[], name: string, known: reado
 }
 
 export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof UnheldNumber);
 
 /** What came, as a fault shows it: itself where that is short, else the beginning of its text. */
 export function show(came: unknown): unknown {

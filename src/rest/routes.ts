@@ -2,9 +2,10 @@ import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
+import { unpackBody } from '../http/content-encoding.js';
 import { entryToWire } from '../log/entry/wire.js';
 import { toCriteria } from '../log/filter/criteria.js';
-import { parseUuid } from '../log/values.js';
+import { parseUuid } from '../query-line/values.js';
 import { answerError, MAX_BODY_BYTES, notAnId, refused } from './answers.js';
 import { inputFaults, readCreateInput, readExportInput } from './bodies.js';
 import { Door, type Passage } from './door.js';
@@ -44,6 +45,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     if (type === undefined || JSON_TYPE.test(type)) done(null, body);
     else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
   });
+  app.addHook('preParsing', unpackBody);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff');
     return door.admit(request, reply);
@@ -92,20 +94,20 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     return entryToWire(entry);
   });
 
-  app.post('/logs', { onRequest: mayWrite }, async (request, reply) => {
+  app.post('/logs', { onRequest: mayWrite, bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
     const visit = door.visit<Author>(request);
     const faults: Fault[] = [];
-    const input = readCreateInput(request, visit.passed, faults);
+    const input = await readCreateInput(request, visit.passed, faults);
     // Where nothing is at fault so far, the service finds the faults of the fields itself.
     if (visit.passed === null || faults.length > 0)
       throw refused([...visit.faults, ...faults, ...inputFaults(input, visit.passed, faults)]);
     return reply.code(201).send(entryToWire(await reel.create(visit.passed, input)));
   });
 
-  app.post('/logs/export', { onRequest: mayExport }, async (request) => {
+  app.post('/logs/export', { onRequest: mayExport, bodyLimit: MAX_BODY_BYTES }, async (request) => {
     const visit = door.visit<Scope>(request);
     const faults: Fault[] = [];
-    const input = readExportInput(request, faults);
+    const input = await readExportInput(request, faults);
     const named = input.filter?.clientId;
     // The body may name the client that no header does.
     const passage =

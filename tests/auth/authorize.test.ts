@@ -223,6 +223,8 @@ describe('who writes', () => {
     const caller = { ...person(grants, tenants), tenantId: T1, clientId: C3 };
     expect(await authorizer().author(caller)).toEqual({
       kind: 'person',
+      subject: uuid('0a'),
+      requestId: caller.requestId,
       id: uuid('0a'),
       email: 'ana@example.com',
       name: 'Ana',

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { runCommand, settingsOf, startCommand, wrongCounts } from '../support/cli.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 
 let own: TestDatabase;
+/** What each test's database is a copy of; without it that is empty. */
+let source: TestDatabase | undefined;
 beforeEach(async () => {
-  own = await createDatabase();
+  own = await createDatabase(source);
 });
 afterEach(() => own.drop());
 
@@ -224,14 +226,26 @@ describe('cleanup', () => {
       ),
     ).toBe(0);
   });
+});
 
-  test('a hold that is added while it runs saves what is left', async () => {
-    const [tenantId] = await seed(12_000);
+describe('a hold while cleanup is between two batches', () => {
+  let tenantId: string;
+  beforeAll(async () => {
+    own = await createDatabase();
+    [tenantId] = (await seed(12_000)) as [string];
+    source = own;
+  });
+  afterAll(async () => {
+    await source?.drop();
+    source = undefined;
+  });
+
+  test('saves what is left', async () => {
     const due = await older(1);
     const blocker = await blockSecondBatch();
-    const cleaning = startCommand(['cleanup', '--days', '1', '--tenant', tenantId!], settingsOf(own));
+    const cleaning = startCommand(['cleanup', '--days', '1', '--tenant', tenantId], settingsOf(own));
     await waiting(1);
-    const holding = startCommand(['hold', 'add', '--tenant', tenantId!, '--reason', 'x'], settingsOf(own));
+    const holding = startCommand(['hold', 'add', '--tenant', tenantId, '--reason', 'x'], settingsOf(own));
     await waiting(2);
     expect(await number('select count(*) from reel_log_holds')).toBe(0);
     await blocker.end();
@@ -243,12 +257,11 @@ describe('cleanup', () => {
     expect(await wrongCounts(own)).toEqual([]);
   });
 
-  test('a hold that is killed while it waits leaves nothing', async () => {
-    const [tenantId] = await seed(12_000);
+  test('leaves nothing where it is killed while it waits', async () => {
     const blocker = await blockSecondBatch();
-    const cleaning = startCommand(['cleanup', '--days', '1', '--tenant', tenantId!], settingsOf(own));
+    const cleaning = startCommand(['cleanup', '--days', '1', '--tenant', tenantId], settingsOf(own));
     await waiting(1);
-    const holding = startCommand(['hold', 'add', '--tenant', tenantId!, '--reason', 'x'], settingsOf(own));
+    const holding = startCommand(['hold', 'add', '--tenant', tenantId, '--reason', 'x'], settingsOf(own));
     await waiting(2);
     holding.child.kill('SIGKILL');
     await holding.ended;
@@ -256,7 +269,7 @@ describe('cleanup', () => {
     expect((await cleaning.ended).code).toBe(0);
     await expect.poll(() => commands(), { timeout: 20_000 }).toBe(0);
     expect(await number('select count(*) from reel_log_holds')).toBe(0);
-    const actions = new Set((await ownEntries(tenantId!)).map(({ action }) => action));
+    const actions = new Set((await ownEntries(tenantId)).map(({ action }) => action));
     expect(actions).toEqual(new Set(['reel.logs.removed']));
     expect(await older(1)).toBe(0);
   });

@@ -10,7 +10,8 @@ import { follow } from '../../docs/examples/follow.js';
 import { issueModuleToken, issuePersonToken } from '../../src/auth/token.js';
 import { readConfig } from '../../src/config/config.js';
 import { buildReelSchema } from '../../src/graphql/schema.js';
-import { parseQueryLine, printQueryLine } from '../../src/log/query-line.js';
+import { parseQueryLine } from '../../src/query-line/parse.js';
+import { printQueryLine } from '../../src/query-line/print.js';
 import { settingsOf } from '../support/cli.js';
 import {
   grant,

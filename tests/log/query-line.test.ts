@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  type ParsedQuery,
-  parseQueryLine,
-  printQueryLine,
-  QueryLineError,
-} from '../../src/log/query-line.js';
+import { LogOrigin } from '../../src/log/entry/origin.js';
+import { LogSeverity } from '../../src/log/entry/severity.js';
+import { type ParsedQuery, parseQueryLine } from '../../src/query-line/parse.js';
+import { printQueryLine } from '../../src/query-line/print.js';
+import { QueryLineError } from '../../src/query-line/terms.js';
+import { ORIGINS, SEVERITIES } from '../../src/query-line/values.js';
 
 const NOW = new Date('2026-01-10T12:00:00.250Z');
 const A = '6f2b4c0e-0000-4000-8000-0000000000aa';
@@ -347,4 +347,9 @@ describe('the canonical form', () => {
       { numRuns: 5000 },
     );
   });
+});
+
+it('knows every severity and origin that an entry can have', () => {
+  expect(SEVERITIES).toEqual(Object.values(LogSeverity));
+  expect(ORIGINS).toEqual(Object.values(LogOrigin));
 });

@@ -2,7 +2,7 @@ import { createSecretKey, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { type JWTPayload, SignJWT } from 'jose';
 import { expect } from 'vitest';
-import { type Answer, JWT_SECRET, moduleToken, type TestReel } from './reel.js';
+import { type Answer, JWT_SECRET, moduleToken, person, type TestReel } from './reel.js';
 
 export const TENANT = randomUUID();
 export const ELSEWHERE = randomUUID();
@@ -86,7 +86,7 @@ export const unsigned = (claims: object) =>
   `${[{ alg: 'none' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.`;
 
 export async function entryWith(at: TestReel, headers: Record<string, string>): Promise<Answer['body']> {
-  const made = await at.rest(await moduleToken(), 'POST', '/logs', { ...ENTRY, tenant_id: TENANT }, headers);
+  const made = await at.rest(await person({ tenants: [TENANT] }), 'POST', '/logs', ENTRY, headers);
   expect(made.status).toBe(201);
   return made.body;
 }

@@ -6,8 +6,8 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import manifest from '../../package.json' with { type: 'json' };
 
 /**
- * A real Chromium without any system package: the packed one on Linux x64, an installed Chrome elsewhere. Its policies
- * (Content-Security-Policy, same origin) are those of any browser. Close it after the tests.
+ * Starts a real Chromium without system packages: @sparticuz/chromium on Linux x64, an installed Chrome elsewhere.
+ * Close it after the tests.
  */
 export async function launchBrowser(): Promise<Browser> {
   if (process.platform !== 'linux' || process.arch !== 'x64') return chromium.launch({ channel: 'chrome' });
@@ -24,9 +24,9 @@ export async function launchBrowser(): Promise<Browser> {
   });
 }
 
-/** Unpacks it once a machine; test files that come at the same time each unpack, and the first to finish wins. */
+/** Unpacks Chromium once per machine. Test files that start together each unpack it, and the first to finish wins. */
 async function unpackedChromium(): Promise<string> {
-  // Read at import: it says which of the packed libraries are wanted.
+  // Read on import: it selects the packed libraries.
   process.env.AWS_LAMBDA_JS_RUNTIME ??= 'nodejs24.x';
   const { default: packed } = await import('@sparticuz/chromium');
   const directory = join(tmpdir(), `reel-chromium-${manifest.devDependencies['@sparticuz/chromium']}`);
@@ -55,15 +55,15 @@ const fontsConf = (directory: string) => `<?xml version="1.0"?>
 `;
 
 export interface Watched {
-  /** Addresses asked for outside the origin. */
+  /** URLs of requests to other origins. */
   foreign: string[];
-  /** What the Content-Security-Policy refused. */
+  /** What the Content-Security-Policy blocked. */
   violations: string[];
-  /** Errors in the console and those that no script caught. */
+  /** Console errors and uncaught exceptions. */
   errors: string[];
 }
 
-/** Notes what a page must never do, from before its first navigation on; data: and blob: are no requests. */
+/** Records what a page must never do; call it before the first navigation. data: and blob: URLs are not requests. */
 export function watchPage(page: Page, origin: string): Watched {
   const watched: Watched = { foreign: [], violations: [], errors: [] };
   page.on('request', (request) => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { ActorType } from '../../src/log/entry/actor-type.js';
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
@@ -33,6 +34,11 @@ export const entry = (over: Partial<LogEntry> = {}): LogEntry =>
     actorEmail: null,
     actorName: null,
     onBehalfOfId: null,
+    actorType: ActorType.USER,
+    onBehalfOfName: null,
+    resourceName: null,
+    outcome: null,
+    repaired: [],
     tenantId: TENANT,
     clientId: null,
     resourceType: null,

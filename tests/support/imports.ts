@@ -50,8 +50,12 @@ export function areaOf(file: string): string {
   return inner.length > 0 ? first : first.replace(/\.ts$/, '');
 }
 
-/** The folder itself; files at the top of src stand for themselves. */
-export const folderOf = (file: string): string => (/^src\/[^/]+$/.test(file) ? file : dirname(file));
+/**
+ * The folder itself; files at the top of src stand for themselves, and so do the viewer's, whose components are given the
+ * state that is put together from what stands beside them.
+ */
+export const folderOf = (file: string): string =>
+  /^src\/[^/]+$|^web\/stage\//.test(file) ? file : dirname(file);
 
 /** One file of the project imports another. */
 export interface Import {
@@ -112,6 +116,9 @@ export function faults(): string[] {
     if (!MAY_IMPORT[here]?.includes(there) || (narrow && !narrow.files.includes(to)))
       found.push(`${from} must not import ${to}`);
   }
+  for (const file of globSync('src/query-line/**/*.ts', { cwd: root }))
+    if (/\bfrom '(?!\.\/)/.test(readFileSync(join(root, file), 'utf8')))
+      found.push(`${file} must import nothing from outside its folder: the viewer is built from it, too`);
   for (const file of globSync('src/**/*.ts', { cwd: root }))
     if (!READS_ENVIRONMENT.test(file) && /process\.env\b/.test(readFileSync(join(root, file), 'utf8')))
       found.push(`${file} must not read the environment`);

@@ -15,8 +15,10 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** A database of its own on the run's PostgreSQL: migrated and empty, or, of `template0`, with nothing in it at all. */
-export async function createDatabase(copyOf: 'reel' | 'template0' = 'reel'): Promise<TestDatabase> {
+/** A database of its own on the run's PostgreSQL: migrated and empty, a copy of one that nobody is connected to, or, of `template0`, with nothing in it at all. */
+export async function createDatabase(source?: TestDatabase | 'template0'): Promise<TestDatabase> {
+  const original =
+    typeof source === 'object' ? new URL(source.ownerUrl).pathname.slice(1) : (source ?? 'reel');
   const name = `reel_${randomBytes(6).toString('hex')}`;
   const template = inject('postgres');
   const admin = async (sql: string) => {
@@ -28,7 +30,7 @@ export async function createDatabase(copyOf: 'reel' | 'template0' = 'reel'): Pro
       await client.end();
     }
   };
-  await admin(`create database ${name} template ${copyOf} owner reel_owner`);
+  await admin(`create database ${name} template ${original} owner reel_owner`);
   const urls = {
     superuser: withDatabase(template.superuserUrl, name),
     owner: withDatabase(template.ownerUrl, name),

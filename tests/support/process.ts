@@ -29,8 +29,8 @@ export class ReelProcess {
 
   constructor(dataDir: string, settings: Record<string, string> = {}) {
     this.dataDir = dataDir;
-    const { PATH, HOME } = process.env;
-    const env = { PATH, HOME, TZ: 'Asia/Kolkata', REEL_PORT: '0', REEL_DATA_DIR: dataDir, ...settings };
+    const { PATH, HOME, TZ, NODE_COMPILE_CACHE } = process.env;
+    const env = { PATH, HOME, TZ, NODE_COMPILE_CACHE, REEL_PORT: '0', REEL_DATA_DIR: dataDir, ...settings };
     const child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;

@@ -7,6 +7,7 @@ import type { Author, Reader, Scope } from '../../src/auth/scope.js';
 import { issueModuleToken, issuePersonToken, tokenVerifier } from '../../src/auth/token.js';
 import { conflict } from '../../src/errors.js';
 import { readCaller, readConnection } from '../../src/http/request.js';
+import { ActorType } from '../../src/log/entry/actor-type.js';
 import { checkInput } from '../../src/log/entry/check-entry.js';
 import type { CreateLogInput } from '../../src/log/entry/create-log-input.js';
 import { Identifier } from '../../src/log/entry/identifier.js';
@@ -57,6 +58,11 @@ export const anEntry = (over: Partial<LogEntry> = {}): LogEntry =>
     actorEmail: 'ana@example.com',
     actorName: 'Ana',
     onBehalfOfId: null,
+    actorType: ActorType.USER,
+    onBehalfOfName: null,
+    resourceName: null,
+    outcome: null,
+    repaired: [],
     tenantId: TENANT,
     clientId: CLIENT,
     resourceType: 'user',

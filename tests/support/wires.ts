@@ -63,7 +63,7 @@ export interface Wire {
 }
 
 const FIELDS =
-  'id module action severity origin actorId actorEmail actorName onBehalfOfId tenantId clientId resourceType resourceId data ipAddress userAgent requestId occurredAt createdAt sequence'.split(
+  'id module action severity origin actorId actorEmail actorName onBehalfOfId onBehalfOfName actorType outcome resourceName repaired tenantId clientId resourceType resourceId data ipAddress userAgent requestId occurredAt createdAt sequence'.split(
     ' ',
   );
 export const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { searchText } from '../../src/log/entry/search-text.js';
-import { isStorable } from '../../src/log/values.js';
+import { isStorable } from '../../src/query-line/values.js';
 import { HashInput } from '../../src/verify/canonical/hash-input.js';
 import { JsonCanonicalizer } from '../../src/verify/canonical/json-canonicalizer.js';
 import { FAST_COLUMN_COUNT, FAST_COLUMNS, FastRowCheck } from '../../src/verify/log/fast-row-check.js';

@@ -6,6 +6,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { isDeepStrictEqual, promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { Command } from 'commander';
@@ -66,15 +67,28 @@ let opened: Shell;
 let directory: string;
 let env: Record<string, string>;
 let witness: Server;
+let runner: Worker;
 const witnessed: string[] = [];
 const shell = (commands: string) => opened.run(commands);
 const fileOf = (name: string) => readFile(join(directory, name), 'utf8');
 
+/** Runs the page of code it is asked for again and again, as a process would run it once, and answers its exit code. */
+const RUNNER = `
+  const { parentPort } = require('node:worker_threads');
+  let runs = 0;
+  parentPort.on('message', async ({ page, argv }) => {
+    process.argv.splice(2, Infinity, ...argv);
+    process.exitCode = undefined;
+    await import(page + '?' + runs++);
+    parentPort.postMessage(process.exitCode ?? 0);
+    process.exitCode = undefined;
+  });`;
+
 /** What the two checkers end with for a file of the folder, each without a process of its own. */
 async function outcomesOf(name: string): Promise<{ reel: number; checkExport: number }> {
   const argv = [join(directory, name), join(directory, 'keys.txt')];
-  const worker = new Worker(join(directory, 'check-export.mjs'), { argv, stdout: true });
-  const checkExport = new Promise<number>((done, fail) => worker.once('exit', done).once('error', fail));
+  const checkExport = once(runner, 'message').then(([code]) => code as number);
+  runner.postMessage({ page: pathToFileURL(join(directory, 'check-export.mjs')).href, argv });
   const program = new Command();
   const frame = { answer: () => {}, say: () => {}, progress: () => {}, remote: vi.fn(), config: vi.fn() };
   verifyCommand(program, frame);
@@ -105,6 +119,7 @@ const odd = {
 };
 
 beforeAll(async () => {
+  runner = new Worker(RUNNER, { eval: true, stdout: true });
   opened = await openShell();
   ({ directory, env } = opened);
   for (const name of ['check-export.mjs', 'check-entry.sh'])
@@ -171,6 +186,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await reel?.close();
   witness?.close();
+  await runner?.terminate();
   await opened?.close();
 });
 

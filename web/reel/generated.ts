@@ -209,7 +209,7 @@ export type LogEndQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type LogEndQuery = { logs: { nodes: Array<{ sequence: number | null }> } };
 
-/** An operation's text; the type says what it answers and asks. */
+/** The text of an operation, typed by its result and variables. */
 
 export type Operation<Result, Variables> = string & { __apiType?: (variables: Variables) => Result };
 

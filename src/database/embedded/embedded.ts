@@ -9,16 +9,16 @@ import { isAway } from '../away.js';
 import { isRunning } from './lock.js';
 import { type Account, databaseAccount, findPrograms, runProgram } from './programs.js';
 
-/** Connections to the embedded database: as the owner of Reel's tables, and as the role that the server runs under. */
+/** URLs of the embedded database: as the owner of Reel's tables, and as the server's runtime role. */
 export interface EmbeddedUrls {
   ownerUrl: string;
   runtimeUrl: string;
 }
 
 export interface EmbeddedDatabase extends EmbeddedUrls {
-  /** For making databases beside Reel's own, as the tests do. */
+  /** For creating other databases, as the tests do. */
   superuserUrl: string;
-  /** Ends every connection and shuts the database down; resolves when its process is gone. */
+  /** Shuts the database down and its connections with it; resolves when its processes are gone. */
   stop(): Promise<void>;
 }
 
@@ -29,30 +29,30 @@ interface Passwords {
 }
 
 const DATABASE = 'reel';
-/** How long a database that starts, after a crash too, is waited for. */
-const START_MS = 60_000;
-const LAUNCHES = 5;
-const PAUSE_MS = 200;
+/** Milliseconds that a database may take to start, crash recovery included. */
+const START_TIMEOUT_MS = 60_000;
+const START_ATTEMPTS = 5;
+const RETRY_DELAY_MS = 200;
 
 /**
- * Starts the PostgreSQL of the data directory, made there first where there is none, or joins the one that still runs
- * there after its server was killed. Run by root, its processes belong to `postgres` or `nobody`, since PostgreSQL
- * refuses root. It listens on a free port of 127.0.0.1 alone.
+ * Starts the PostgreSQL in the data directory, created first where there is none, or attaches to the one that kept running
+ * there after its server was killed. Under root its processes run as `postgres` or `nobody`, since PostgreSQL refuses root.
+ * It listens only on 127.0.0.1, on a free port. Errors: StartError.
  */
 export async function startEmbedded(dataDir: string): Promise<EmbeddedDatabase> {
   const programs = await findPrograms();
-  const account = await databaseAccount();
-  if ((await findCluster(dataDir)) === null) await initialise(dataDir, programs.initdb, account);
+  const user = await databaseAccount();
+  if ((await findCluster(dataDir)) === null) await initialise(dataDir, programs.initdb, user);
   const cluster = (await findCluster(dataDir))!;
   const passwords = await readPasswords(cluster);
   const stop = async () => {
     if ((await runningPort(cluster)) === null) return;
-    await runProgram(programs.pg_ctl, ['stop', '-w', '-m', 'fast', '-D', join(cluster, 'data')], account);
+    await runProgram(programs.pg_ctl, ['stop', '-w', '-m', 'fast', '-D', join(cluster, 'data')], user);
   };
-  // What still runs there may be starting, or stopping, so that it has to be started after all.
-  for (const deadline = Date.now() + START_MS; ; await setTimeout(PAUSE_MS)) {
+  // One that was found running may still be starting, or be stopping and have to be started again.
+  for (const deadline = Date.now() + START_TIMEOUT_MS; ; await setTimeout(RETRY_DELAY_MS)) {
     try {
-      const port = (await runningPort(cluster)) ?? (await launch(cluster, programs.pg_ctl, account));
+      const port = (await runningPort(cluster)) ?? (await launch(cluster, programs.pg_ctl, user));
       await ensureRoles(port, passwords);
       return { ...urlsOf(port, passwords), stop };
     } catch (error) {
@@ -63,7 +63,7 @@ export async function startEmbedded(dataDir: string): Promise<EmbeddedDatabase> 
   }
 }
 
-/** Addresses of the embedded database that runs in the data directory; null where none runs. */
+/** URLs of the embedded database that runs in the data directory; null where none runs. */
 export async function embeddedUrls(dataDir: string): Promise<EmbeddedUrls | null> {
   const cluster = await findCluster(dataDir);
   if (cluster === null) return null;
@@ -71,7 +71,7 @@ export async function embeddedUrls(dataDir: string): Promise<EmbeddedUrls | null
   return port === null ? null : urlsOf(port, await readPasswords(cluster));
 }
 
-/** The folder that holds the database and its passwords, by its one true path; null where there is none yet. */
+/** Real path of the directory with the database and its passwords; null where there is none yet. */
 async function findCluster(dataDir: string): Promise<string | null> {
   return realpath(resolve(dataDir, 'postgres')).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
@@ -98,8 +98,8 @@ async function readPasswords(cluster: string): Promise<Passwords> {
   }
 }
 
-/** Makes the cluster beside its place and moves it there whole, so that what stands there is never half made. */
-async function initialise(dataDir: string, initdb: string, account: Account): Promise<void> {
+/** Creates the cluster under another name and renames it when complete, so that a partial one is never used. */
+async function initialise(dataDir: string, initdb: string, user: Account): Promise<void> {
   const secret = () => randomBytes(24).toString('base64url');
   const passwords: Passwords = { superuser: secret(), owner: secret(), runtime: secret() };
   const draft = resolve(dataDir, 'postgres.unfinished');
@@ -109,41 +109,41 @@ async function initialise(dataDir: string, initdb: string, account: Account): Pr
     await mkdir(draft, { recursive: true, mode: 0o711 });
     await mkdir(data, { mode: 0o700 });
     await writeFile(passwordFile, `${passwords.superuser}\n`, { mode: 0o600 });
-    if (account.uid !== undefined && account.gid !== undefined)
-      for (const path of [data, passwordFile]) await chown(path, account.uid, account.gid);
+    if (user.uid !== undefined && user.gid !== undefined)
+      for (const path of [data, passwordFile]) await chown(path, user.uid, user.gid);
     const options = ['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--username=postgres'];
-    await runProgram(initdb, ['-D', data, `--pwfile=${passwordFile}`, ...options], account);
+    await runProgram(initdb, ['-D', data, `--pwfile=${passwordFile}`, ...options], user);
     await rm(passwordFile);
     await writeFile(join(draft, 'passwords.json'), JSON.stringify(passwords), { mode: 0o600 });
     await rename(draft, resolve(dataDir, 'postgres'));
   } catch (error) {
     throw new StartError(
-      `REEL_DATA_DIR: expected a folder where PostgreSQL can make its files, got ${dataDir}: ${firstLine(error)}`,
+      `REEL_DATA_DIR: expected a directory that PostgreSQL can create its files in, got ${dataDir}: ${firstLine(error)}`,
     );
   }
 }
 
 /**
- * Starts the database on a free port and answers it. Tried more than once: another program may take the port first, and
- * after a kill -9 the old one's last processes may still hold its memory for a moment.
+ * Starts the database on a free port, which it returns. Retried, since another program may take the port first, and after
+ * a kill -9 the old server's last processes may hold on to its shared memory for a moment.
  */
-async function launch(cluster: string, pgCtl: string, account: Account): Promise<number> {
+async function launch(cluster: string, pgCtl: string, user: Account): Promise<number> {
   const data = join(cluster, 'data');
   const log = join(data, 'server.log');
   for (let attempt = 1; ; attempt += 1) {
-    // Whatever process it names is not this cluster's.
+    // The process that it names does not belong to this cluster.
     await rm(join(data, 'postmaster.pid'), { force: true });
     const port = await freePort();
     try {
       const options = ['start', '-w', '-t', '60', '-D', data, '-l', log, '-o', flagsOf(port)];
-      await runProgram(pgCtl, options, account);
+      await runProgram(pgCtl, options, user);
       return port;
     } catch (error) {
-      if (attempt === LAUNCHES)
+      if (attempt === START_ATTEMPTS)
         throw new StartError(
-          `the embedded PostgreSQL did not start: ${(await lastFault(log)) ?? firstLine(error)} (see ${log})`,
+          `the embedded PostgreSQL did not start: ${(await lastFatal(log)) ?? firstLine(error)} (see ${log})`,
         );
-      await setTimeout(attempt * PAUSE_MS);
+      await setTimeout(attempt * RETRY_DELAY_MS);
     }
   }
 }
@@ -165,13 +165,13 @@ function flagsOf(port: number): string {
     .join(' ');
 }
 
-/** What the database said last before it gave up. */
-async function lastFault(log: string): Promise<string | undefined> {
+/** The last fatal message in the server's log. */
+async function lastFatal(log: string): Promise<string | undefined> {
   const lines = (await readFile(log, 'utf8').catch(() => '')).split('\n');
   return lines.findLast((line) => /FATAL|PANIC/.test(line));
 }
 
-/** The port of the cluster's running postmaster; null where none runs, a left-over lock file among the reasons. */
+/** Port of the cluster's running postmaster; null where none runs, even if a stale postmaster.pid is there. */
 async function runningPort(cluster: string): Promise<number | null> {
   const data = join(cluster, 'data');
   const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
@@ -207,7 +207,7 @@ async function ensureRoles(port: number, passwords: Passwords): Promise<void> {
   }
 }
 
-/** A port of 127.0.0.1 that is free at this moment. */
+/** A port of 127.0.0.1 that is free right now. */
 async function freePort(): Promise<number> {
   const server = createServer();
   return new Promise((done, fail) => {

@@ -3,18 +3,19 @@ import { join } from 'node:path';
 import { StartError } from '../../errors.js';
 
 /**
- * Claims the data directory for this process, so that two servers never run one embedded database. A claim whose
- * process is gone (killed, or before a restart of the machine) is taken over. Resolves to the release.
+ * Locks the data directory for this process, so that two servers never run one embedded database. A stale lock, whose
+ * process is gone (killed, or the machine was restarted), is replaced. Resolves to a function that releases the lock.
+ * Errors: StartError where another process holds it or the directory cannot be written.
  */
 export async function lockDataDir(dataDir: string): Promise<() => Promise<void>> {
   const file = join(dataDir, 'server.pid');
   const draft = `${file}.${process.pid}`;
   try {
     await mkdir(dataDir, { recursive: true });
-    await writeFile(draft, `${process.pid} ${(await startOf(process.pid)) ?? ''}`, { mode: 0o600 });
+    await writeFile(draft, `${process.pid} ${(await startTimeOf(process.pid)) ?? ''}`, { mode: 0o600 });
     for (let attempt = 0; ; attempt += 1) {
       try {
-        // Written whole before it stands there: a claim without a number would be taken for a left-over.
+        // Linked into place once it is complete: a lock without a process id would look stale.
         await link(draft, file);
         return () => rm(file, { force: true });
       } catch (error) {
@@ -22,7 +23,7 @@ export async function lockDataDir(dataDir: string): Promise<() => Promise<void>>
         const holder = await holderOf(file);
         if (holder !== null)
           throw new StartError(
-            `REEL_DATA_DIR: expected a folder that no other Reel uses, got ${dataDir}, in use by process ${holder}`,
+            `REEL_DATA_DIR: expected a directory that no other Reel uses, got ${dataDir}, in use by process ${holder}`,
           );
         await rm(file, { force: true });
       }
@@ -30,29 +31,29 @@ export async function lockDataDir(dataDir: string): Promise<() => Promise<void>>
   } catch (error) {
     if (error instanceof StartError) throw error;
     throw new StartError(
-      `REEL_DATA_DIR: expected a folder that can be written, got ${dataDir}: ${(error as Error).message}`,
+      `REEL_DATA_DIR: expected a writable directory, got ${dataDir}: ${(error as Error).message}`,
     );
   } finally {
     await rm(draft, { force: true }).catch(() => {});
   }
 }
 
-/** The process that holds the claim; null where it is gone, its number perhaps another's by now. */
+/** The process that holds the lock; null where it is gone, even if another process has its id by now. */
 async function holderOf(file: string): Promise<number | null> {
   const [pid = '', start = ''] = (await readFile(file, 'utf8').catch(() => '')).split(' ');
   const holder = Number(pid);
   if (!(holder > 0) || holder === process.pid || !exists(holder)) return null;
-  const found = await startOf(holder);
+  const found = await startTimeOf(holder);
   return found === null || found === start ? holder : null;
 }
 
-/** When a process was started, in a unit of the system's own, where it tells; `ended` where nobody asked for its exit code yet. */
-async function startOf(pid: number): Promise<string | null> {
+/** Start time of a process in clock ticks since boot, `zombie` where it has exited, null where the system does not say. */
+async function startTimeOf(pid: number): Promise<string | null> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
   if (stat === null) return null;
-  // proc_pid_stat(5): fields 3 and 22; the second, the command's name in brackets, may hold blanks and brackets itself.
+  // proc_pid_stat(5), fields 3 and 22. The second, the command in brackets, may itself contain spaces and brackets.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[0] === 'Z' ? 'ended' : (fields[19] ?? null);
+  return fields[0] === 'Z' ? 'zombie' : (fields[19] ?? null);
 }
 
 function exists(pid: number): boolean {
@@ -63,9 +64,9 @@ function exists(pid: number): boolean {
   }
 }
 
-/** Whether a process of that number runs and, where the system tells, its command line has this in it: numbers are used again. */
-export async function isRunning(pid: number, word: string): Promise<boolean> {
+/** Whether a process runs with this id and, as ids are reused, with `argument` in its command line where the system shows that. */
+export async function isRunning(pid: number, argument: string): Promise<boolean> {
   if (!exists(pid)) return false;
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => null);
-  return commandLine === null ? process.platform !== 'linux' : commandLine.includes(word);
+  return commandLine === null ? process.platform !== 'linux' : commandLine.includes(argument);
 }

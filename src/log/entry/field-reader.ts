@@ -1,5 +1,5 @@
 import { clip, type Fault } from '../../errors.js';
-import { isEmailAddress, isStorable, parseInstant, parseUuid } from '../values.js';
+import { isEmailAddress, isStorable, parseInstant, parseUuid } from '../../query-line/values.js';
 import type { CreateLogInput } from './create-log-input.js';
 import { normalizeAddress } from './ip-address.js';
 
@@ -28,7 +28,7 @@ export class FieldReader {
   constructor(
     private readonly input: Readonly<Record<string, unknown>>,
     private readonly faults: Fault[],
-    private readonly repair: boolean,
+    readonly repair: boolean,
   ) {}
 
   /** Required text of 1 to `most` characters, all of them visible, without white space around. */

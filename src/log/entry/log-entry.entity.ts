@@ -44,8 +44,8 @@ const actorTypeOf: FormulaCallback<LogEntry> = ({ actorId, actorEmail, actorName
 /**
  * One row of reel_log_entries and GraphQL's LogEntry. Times are text in the wire's form (`2026-01-05T10:00:00.123456Z`),
  * since a Date would lose the microseconds; severity and origin are stored as smallint and named when read. A host may
- * list it among the entities of its own ORM to read entries (with ReelSchemaGenerator); only ReelService writes them,
- * and a flush leaves them alone.
+ * add it to the entities of its own ORM to read entries (with ReelSchemaGenerator among the extensions); only ReelService
+ * writes them, and a flush ignores them.
  */
 @Entity({ tableName: 'reel_log_entries', readonly: true })
 @ObjectType({ description: 'One entry of the audit trail. Entries never change.', simpleResolvers: true })
@@ -197,7 +197,7 @@ export class LogEntry {
 
   /**
    * 16 random bytes before the identity fields in their digest; null once erased. Never shown but in a proof. This and
-   * the three below are there only where they were asked for: `populate: ['identitySalt']`.
+   * the three below are undefined unless populated: `populate: ['identitySalt']`.
    */
   @Property({ type: 'blob', nullable: true, lazy: true, hidden: true })
   identitySalt?: Buffer | null;

@@ -1,8 +1,9 @@
-/** Who reported an entry. */
-export enum LogOrigin {
-  MODULE = 'MODULE',
-  BROWSER = 'BROWSER',
-}
+/** Who reported an entry. Plain text, so that a host may write 'BROWSER' as well as LogOrigin.BROWSER. */
+export const LogOrigin = {
+  MODULE: 'MODULE',
+  BROWSER: 'BROWSER',
+} as const;
+export type LogOrigin = (typeof LogOrigin)[keyof typeof LogOrigin];
 
-/** Stored as the place in this list, as severities are. */
+/** Stored as the index in this list, as severities are. */
 export const ORIGINS = Object.values(LogOrigin);

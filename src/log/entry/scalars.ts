@@ -1,6 +1,7 @@
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from 'graphql';
 import { clip } from '../../errors.js';
-import { parseInstant, parseUuid } from '../values.js';
+import { readNumber, UnheldNumber } from '../../query-line/number.js';
+import { parseInstant, parseUuid } from '../../query-line/values.js';
 
 const refuse = (expected: string, came: unknown): GraphQLError =>
   new GraphQLError(`expected ${expected}, got ${clip(came)}`, { extensions: { code: 'BAD_USER_INPUT' } });
@@ -28,11 +29,14 @@ function textScalar(
   });
 }
 
+const PAST_MICROSECONDS = /\.\d{6}0*[1-9]/;
+
 export const DateTime = textScalar(
   'DateTime',
   'An instant, RFC 3339. Inputs need an offset or Z; outputs are UTC with microseconds kept as stored.',
   'an RFC 3339 instant with an offset or Z',
-  parseInstant,
+  // Digits past microseconds are for whoever takes the value to refuse or cut; they are not lost here.
+  (text) => (PAST_MICROSECONDS.test(text) && parseInstant(text) ? text : parseInstant(text)),
 );
 
 export const UUID = textScalar('UUID', 'RFC 9562 UUID, lower case.', 'a UUID', parseUuid);
@@ -50,11 +54,11 @@ export const Count = new GraphQLScalarType<number, unknown>({
   description: 'A non-negative integer up to 2^53 - 1, since Int ends at 2^31 - 1.',
   serialize: passThrough,
   parseValue: count,
-  parseLiteral: (node) => count(node.kind === Kind.INT ? Number(node.value) : literal(node)),
+  parseLiteral: (node) => count(literal(node)),
 });
 
 function jsonObject(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof UnheldNumber)
     throw refuse('a JSON object', value);
   return value as Record<string, unknown>;
 }
@@ -74,30 +78,17 @@ function literal(node: ValueNode, variables?: Record<string, unknown>): unknown 
       return node.value;
     case Kind.INT:
     case Kind.FLOAT:
-      return number(node.value);
+      return readNumber(node.value);
     case Kind.NULL:
       return null;
     case Kind.LIST:
       return node.values.map((each) => literal(each, variables));
-    case Kind.OBJECT: {
-      const object: Record<string, unknown> = {};
-      for (const field of node.fields)
-        Object.defineProperty(object, field.name.value, {
-          value: literal(field.value, variables),
-          enumerable: true,
-          writable: true,
-          configurable: true,
-        });
-      return object;
-    }
+    case Kind.OBJECT:
+      // That each name stands once is a rule of validation.
+      return Object.fromEntries(
+        node.fields.map((field) => [field.name.value, literal(field.value, variables)]),
+      );
     case Kind.VARIABLE:
       return variables?.[node.name.value];
   }
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || (value === 0 && /[1-9]/.test(text.replace(/[eE].*/, ''))))
-    throw refuse('a number that an IEEE double can hold (send others as text)', text);
-  return value;
 }

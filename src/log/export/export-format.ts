@@ -112,7 +112,7 @@ function cellText(value: unknown): string {
 }
 
 /** What a formula begins with, at the start of a cell and behind what a program might part cells at. */
-const FORMULA = /(?<=^|[\s,;|])(?=[=+\-@＝＋－＠\t\r\n])/g;
+const FORMULA = /(?<=^|[\s,;|])(?!(?<=\r)\n)(?=[=+\-@＝＋－＠\t\r\n])/g;
 const PLAIN_NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 /** What a spreadsheet would take for a number, a date or a time, and show as another text. */
 const NUMBER_LIKE = /^[+-]?[\d.,:/ eE%-]*\d[\d.,:/ eE%-]*$/;

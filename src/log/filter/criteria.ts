@@ -1,8 +1,8 @@
 import type { Scope } from '../../auth/scope.js';
 import { badInput } from '../../errors.js';
+import { isStorable, parseInstant, parseUuid } from '../../query-line/values.js';
 import { foldEmail } from '../entry/email.js';
 import { searchNeedle } from '../entry/search-text.js';
-import { isStorable, parseUuid } from '../values.js';
 import { addressRange } from './address-range.js';
 import type { LogFilter } from './log-filter.js';
 import { parseQuery } from './query-filter.js';
@@ -77,7 +77,7 @@ export function toCriteria(scope: Scope, filter: LogFilter | null | undefined, n
 }
 
 const sorted = (instants: readonly (string | null | undefined)[]): string[] =>
-  instants.filter((at) => at != null).sort();
+  instants.flatMap((at) => (at && parseInstant(at)) || []).sort();
 
 /** The same without the conditions on some fields, for facets. */
 export const leavingOut = (criteria: Criteria, fields: readonly FilterField[]): Criteria => ({

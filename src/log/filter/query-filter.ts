@@ -1,5 +1,6 @@
 import { ReelError } from '../../errors.js';
-import { parseQueryLine, QueryLineError } from '../query-line.js';
+import { parseQueryLine } from '../../query-line/parse.js';
+import { QueryLineError } from '../../query-line/terms.js';
 import type { LogFilter } from './log-filter.js';
 
 /**

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { registerEnumType } from 'type-graphql';
 import { badInput } from '../../errors.js';
-import { parseUuid } from '../values.js';
+import { parseUuid } from '../../query-line/values.js';
 
 export enum LogOrder {
   NEWEST_FIRST = 'NEWEST_FIRST',

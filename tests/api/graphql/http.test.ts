@@ -190,7 +190,25 @@ describe('what is wrong with the HTTP request', () => {
     ],
     [
       'a number no double can hold',
-      { method: 'POST', headers, body: '{"query":"{ __typename }","variables":{"a":1e400}}' },
+      { method: 'POST', headers, body: '{"query":"{ __typename }","variables":1e400}' },
+      400,
+    ],
+    [
+      'a name that stands twice',
+      { method: 'POST', headers, body: '{"query":"{ __typename }","variables":{"a":{"b":1,"\\u0062":1}}}' },
+      400,
+    ],
+    [
+      'a GET with a name that stands twice',
+      { headers: { authorization: 'viewer' }, search: '?query={__typename}&variables={"a":1,"a":2}' },
+      400,
+    ],
+    [
+      'a GET with a number no double can hold',
+      {
+        headers: { authorization: 'viewer' },
+        search: '?query={__typename}&variables={"a":9007199254740993}',
+      },
       400,
     ],
     ['a batch', { method: 'POST', headers, body: '[{"query":"{ __typename }"}]' }, 400],
@@ -274,7 +292,7 @@ describe('a refusal', () => {
     ['no credential', null, 401, 'UNAUTHENTICATED'],
     ['a bad token', 'bad', 401, 'UNAUTHENTICATED'],
     ['a bad tenant header', 'lost', 422, 'BAD_USER_INPUT'],
-    ['keys that cannot be had', 'down', 503, 'UNAVAILABLE'],
+    ['keys that are unavailable', 'down', 503, 'UNAVAILABLE'],
     ['a module that wants to view', 'module', 200, 'FORBIDDEN'],
   ])('of %s has its status, whatever the media type', async (_, as, status, code) => {
     for (const accept of [RESPONSE, JSON_TYPE]) {

@@ -38,8 +38,8 @@ const faultsOf = (body: { detail: { loc: string[]; type: string }[] }) =>
 describe('creating', () => {
   const said = { module: 'guardian', action: 'users.create', tenant_id: TENANT };
 
-  test('a module: 201, connection and defaults filled in, unknown keys ignored', async () => {
-    const body = { ...said, data: { a: 1 }, created_at: '1999-01-01', occurred_at: 5, client_id: null };
+  test('a module: 201, defaults filled in, nothing taken from its connection', async () => {
+    const body = { ...said, data: { a: 1 }, client_id: null };
     const answer = await post(body, await module('guardian'), { 'user-agent': 'a module' });
     expect(answer.status).toBe(201);
     expect(answer.body).toMatchObject({
@@ -47,10 +47,18 @@ describe('creating', () => {
       severity: 'INFO',
       data: { a: 1 },
       client_id: null,
-      ip_address: '127.0.0.1',
-      user_agent: 'a module',
+      ip_address: null,
+      user_agent: null,
       origin: 'MODULE',
     });
+  });
+
+  test('a name that is not known is refused, and the nearest named', async () => {
+    const { status, body } = await post({ ...said, resourceType: 'invoice', modul: 'x' }, await module());
+    expect(status).toBe(422);
+    expect(faultsOf(body)).toEqual(['body.resourceType extra_forbidden', 'body.modul extra_forbidden']);
+    expect(body.detail[0].msg).toContain('did you mean resource_type');
+    expect(body.detail[1].msg).toContain('did you mean module');
   });
 
   test("every fault at once, where it is and in this wire's names", async () => {
@@ -70,7 +78,7 @@ describe('creating', () => {
         'body.module string_type',
         'body.action missing',
         'body.severity enum',
-        'body.actor_id uuid_type',
+        'body.actor_id string_type',
         'body.tenant_id uuid_parsing',
         'body.resource_type string_too_long',
         'body.data dict_type',
@@ -95,10 +103,8 @@ describe('creating', () => {
     ['[]', 'body model_attributes_type'],
     ['null', 'body model_attributes_type'],
     ['"text"', 'body model_attributes_type'],
-    ['{"data":{"n":1e400}}', 'body value_error'],
-    ['{"data":{"n":-1e-400}}', 'body value_error'],
-    [`{"data":{"n":${'1'.repeat(400)}}}`, 'body value_error'],
-    [`{"n":1e999,"deep":${'['.repeat(200_000)}${']'.repeat(200_000)}}`, 'body value_error'],
+    [`[${'{},'.repeat(340_000)}1e400]`, 'body model_attributes_type'],
+    ['1e400', 'body model_attributes_type'],
   ])('a body that cannot be read: %.30s', async (payload, fault) => {
     const { status, body } = await post(payload, await module());
     expect([status, faultsOf(body)]).toEqual([422, [fault]]);

@@ -50,8 +50,9 @@ function guarded(text: string): string {
   if (/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) return text;
   let out = '';
   let isBeginning = true;
-  for (const letter of text.split('')) {
-    if (isBeginning && '=+-@＝＋－＠\t\r\n'.includes(letter)) out += "'";
+  for (const [at, letter] of text.split('').entries()) {
+    const isCrLf = letter === '\n' && text[at - 1] === '\r';
+    if (isBeginning && !isCrLf && '=+-@＝＋－＠\t\r\n'.includes(letter)) out += "'";
     out += letter;
     isBeginning = /[\s,;|]/.test(letter);
   }
@@ -117,6 +118,8 @@ describe('the guard against formulas', () => {
     ['a\tb\t=1', "a\tb\t'=1"],
     [' =1', " '=1"],
     ['a,@b', "a,'@b"],
+    ['a\r\nb', 'a\r\nb'],
+    ['a\r\n=1', "a\r\n'=1"],
     ['{"a":[1,-2]}', `{"a":[1,'-2]}`],
   ])('%j is guarded within: %j', (text, guardedText) => {
     expect(readCsv(`${csvCell(text)}\r\n`)).toEqual([[guardedText]]);

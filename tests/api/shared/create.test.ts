@@ -41,8 +41,10 @@ describe.each(WIRES)('%s: creating', (_, wire) => {
       data: null,
       resourceId: null,
       requestId: null,
-      ipAddress: '127.0.0.1',
-      userAgent: 'tester/1',
+      ipAddress: null,
+      userAgent: null,
+      actorType: 'SYSTEM',
+      repaired: [],
     });
     expect(value.occurredAt).toBe(value.createdAt);
   });
@@ -103,7 +105,9 @@ describe.each(WIRES)('%s: creating', (_, wire) => {
     ['actorEmail', 320],
     ['actorName', 255],
     ['resourceType', 100],
-    ['resourceId', 255],
+    ['resourceName', 255],
+    ['onBehalfOfName', 255],
+    ['requestId', 255],
     ['userAgent', 1_000],
   ];
   it.each(BOUNDS)('takes %s of %i characters, and not one more', async (field, most) => {
@@ -128,11 +132,16 @@ describe.each(WIRES)('%s: creating', (_, wire) => {
     ['severity', { severity: 'info' }],
     ['severity', { severity: 7 }],
     ['severity', { severity: null }],
-    ['actorId', { actorId: 'ana' }],
+    ['actorId', { actorId: 'ana@example.com' }],
+    ['actorType', { actorType: 'ROBOT' }],
+    ['outcome', { outcome: 'success' }],
     ['clientId', { clientId: 'x' }],
     ['tenantId', { tenantId: undefined }],
     ['tenantId', { tenantId: 'x' }],
-    ['requestId', { requestId: 'x' }],
+    ['requestId', { requestId: 7 }],
+    ['clientId', { clientId: '00000000-0000-0000-0000-000000000000' }],
+    ['occurredAt', { occurredAt: '2999-01-05T10:00:00Z' }],
+    ['occurredAt', { occurredAt: '2026-01-05T10:00:00.1234567Z' }],
     ['ipAddress', { ipAddress: '300.1.1.1' }],
     ['ipAddress', { ipAddress: '10.0.0.0/8' }],
     ['data', { data: [1] }],
@@ -144,6 +153,8 @@ describe.each(WIRES)('%s: creating', (_, wire) => {
     ['actorName', { actorName: 7 }],
     ['actorEmail', { actorEmail: 'a\0' }],
     ['resourceId', { resourceId: ['x'] }],
+    ['resourceId', { resourceId: 'x'.repeat(1_025) }],
+    ['resourceId', { resourceId: '𝕏'.repeat(513) }],
   ])('refuses a bad %s by name, and stores nothing', async (field, fields) => {
     const token = await viewer(OTHER);
     const before = (await wire.list(token, {})).value.total;

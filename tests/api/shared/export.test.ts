@@ -153,7 +153,8 @@ describe.each(WIRES)('%s: an export', (_, wire) => {
     const rows = rowsOf((await download(value)).text, 'CSV');
     const guarded = ["'=1+1", "'+x", "'-x", "'@x", "'\tx", "'\rx"];
     const shown = rows.map((row) => row.actor_name);
-    expect(shown).toEqual([...guarded, ...names.slice(guarded.length)]);
+    const rest = names.slice(guarded.length).map((name) => (name === ' =x' ? " '=x" : name));
+    expect(shown).toEqual([...guarded, ...rest]);
     const { value: verbatim } = await wire.export(token, {}, { format: 'JSON' });
     expect(rowsOf((await download(verbatim)).text, 'JSON').map((row) => row.actor_name)).toEqual(names);
   });
@@ -173,7 +174,7 @@ describe.each(WIRES)('%s: an export', (_, wire) => {
       expect(answer.status).toBe(403);
       expect(await answer.json()).toEqual({ detail: expect.any(String) });
     }
-    expect((await fetch(reel.url + made.downloadUrl, { method: 'HEAD' })).status).toBe(200);
+    expect((await fetch(reel.url + made.downloadUrl, { method: 'HEAD' })).status).toBe(405);
   });
 
   it('of a bad filter or format is refused', async () => {
