@@ -125,7 +125,7 @@ const [tenantId, clientId] = [randomUUID(), randomUUID()];
 beforeAll(async () => {
   reel = await startReel();
   const inputs = Array.from({ length: 300 }, (_, index) => ({
-    module: index % 2 ? 'guardian' : 'wächter "\u2028"',
+    module: index % 2 ? 'guardian' : 'wächter "é"',
     action: 'users.update',
     tenantId,
     clientId: index % 5 ? clientId : null,

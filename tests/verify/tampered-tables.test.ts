@@ -125,6 +125,8 @@ describe('an entry is reported', () => {
   test('unless a column cannot be cast to its original type: an error', async () => {
     await seal(30);
     await tamper(
+      // Its condition compares the column with a time.
+      'drop index reel_log_entries_tenant_id_occurred_at_id_idx',
       `alter table reel_log_entries alter occurred_at type interval using (occurred_at - timestamptz '2000-01-01Z')`,
     );
     await expect(verify()).rejects.toThrow('cannot cast type interval to timestamp');

@@ -394,8 +394,9 @@ describe('both checkers of an export', { timeout: 60_000 }, () => {
   test('cannot find what docs/trust.md says they cannot: a line that is gone, an entry blanked as erasure does', async () => {
     const lines = (await fileOf('evidence.ndjson')).split('\n').slice(0, -1);
     lines.splice(5, 1);
-    const blanked =
-      'actor_email actor_name ip_address user_agent on_behalf_of_name resource_name data'.split(' ');
+    const blanked = 'actor_email actor_name ip_address user_agent on_behalf_of_name resource_name data'.split(
+      ' ',
+    );
     for (const name of blanked) both(3, name, null)(lines);
     for (const name of ['identity_salt', 'data_salt']) set(3, name, () => null)(lines);
     await writeFile(join(directory, 'changed.ndjson'), `${lines.join('\n')}\n`);
