@@ -29,25 +29,40 @@ openssl pkeyutl -verify -pubin -keyform DER -inkey "$work/key" -rawin -in "$work
 jq -c --arg id "$id" 'select(.id == $id)' "$export" >"$work/line"
 [ "$(wc -l <"$work/line")" -eq 1 ] || refuse 'not in the export exactly once'
 proof() { jq "$@" "$work/line"; }
+version=$(proof '.proof | if has("leaf_version") then .leaf_version else 1 end')
+case $version in 1 | 2) ;; *) refuse "another leaf version: $version" ;; esac
 proof -e '.proof.entry as $entry | del(.proof) | to_entries | all(.value == $entry[.key])' >"$work/said" ||
   refuse 'the line says something else than its proof'
 
-# Who it was: the salt, then the four fields as canonical JSON. An erased entry has no salt and no fields.
+# Who it was: the salt, then the fields as canonical JSON. An erased entry has no salt and no fields.
 identity=$(proof -r .proof.identity_digest | hex)
 who='.proof.entry | {actor_email, actor_name, ip_address, user_agent}'
+[ "$version" -eq 1 ] || who='.proof.entry | {actor_email, actor_name, ip_address, user_agent, on_behalf_of_name, resource_name}'
 if proof -e '.proof.identity_salt == null' >"$work/said"; then
   proof -e "$who | all(. == null)" >"$work/said" || refuse 'changed: who'
 else
   [ "$({ proof -r .proof.identity_salt | base64 -d && proof -cjS "$who"; } | sha256)" = "$identity" ] || refuse 'changed: who'
 fi
 
+# What version 2 alone has, no leaf of version 1 speaks for; the first edition left it out.
+if [ "$version" -eq 1 ]; then
+  proof -e '.proof.entry as $entry
+    | ([$entry | .actor_id, .actor_email, .actor_name] | any(. != null)) or .proof.identity_salt == null
+    | (if . then "USER" else "SYSTEM" end) as $type
+    | {actor_type: $type, outcome: null, on_behalf_of_name: null, resource_name: null, repaired: []}
+    | to_entries | all(.key as $key | ($entry | has($key) | not) or .value == $entry[$key])' >"$work/said" ||
+    refuse 'changed: what no leaf of version 1 has'
+fi
+
 # The leaf: a zero byte and the canonical JSON.
 data=$(proof -r '.proof.data_digest // empty' | hex)
 hash=$({
   printf '\0'
-  proof -cjS --arg identity "$identity" --arg data "$data" '.proof.entry | {
-    v: 1, id, tenant_id, module: .module, action, severity, origin, actor_id, on_behalf_of_id, client_id, resource_type,
-    resource_id, request_id, occurred_at, created_at, $identity, data: (if $data == "" then null else $data end) }'
+  proof -cjS --argjson version "$version" --arg identity "$identity" --arg data "$data" '.proof.entry | {
+    v: $version, id, tenant_id, module: .module, action, severity, origin, actor_id, on_behalf_of_id, client_id,
+    resource_type, resource_id, request_id, occurred_at, created_at, $identity,
+    data: (if $data == "" then null else $data end)
+  } + if $version == 1 then {} else {actor_type, outcome, repaired: (if .repaired == [] then null else .repaired // [] end)} end'
 } | sha256)
 
 # The path (RFC 9162, section 2.1.3.2): a one byte and two hashes, at each level.

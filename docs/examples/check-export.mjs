@@ -11,6 +11,9 @@ const PLAIN = (
   'id tenant_id module action severity origin actor_id on_behalf_of_id client_id ' +
   'resource_type resource_id request_id occurred_at created_at'
 ).split(' ');
+/** What leaf version 2 has beside them. */
+const WHO_2 = ['on_behalf_of_name', 'resource_name'];
+const PLAIN_2 = ['actor_type', 'outcome', 'repaired'];
 const ROW = (
   'id created_at module action severity actor_id actor_email actor_name tenant_id client_id ' +
   'resource_type resource_id ip_address'
@@ -84,10 +87,16 @@ const openNote = (note) => {
 
 /** What is wrong with a line; `withData`: whether the export carries data. */
 const faultsOf = ({ proof, ...row }, { log, size, root }, withData) => {
-  const { entry } = proof;
-  const names = [...PLAIN, ...WHO, 'sequence', ...(withData ? ['data'] : [])];
+  const { entry, leaf_version: version = 1 } = proof;
+  if (version !== 1 && version !== 2) return [`leaf version ${JSON.stringify(version)}`];
+  // The first edition, all of version 1, knew neither leaf_version nor what version 2 has.
+  const isFirst = !('leaf_version' in proof);
+  const later = isFirst ? [] : [...PLAIN_2, ...WHO_2];
+  const data = withData ? ['data'] : [];
+  const names = [...PLAIN, ...WHO, ...later, 'sequence', ...data];
   const isAs = (value, expected) => canonical(Object.keys(value).sort()) === canonical([...expected].sort());
-  if (!isAs(row, withData ? [...ROW, 'data'] : ROW) || !isAs(entry, names) || !isAs(proof, PROOF))
+  const isRow = isAs(row, [...ROW, ...data]) || (!isFirst && isAs(row, names));
+  if (!isRow || !isAs(entry, names) || !isAs(proof, isFirst ? PROOF : ['leaf_version', ...PROOF]))
     return ['other fields than such an export has'];
   const faults = [];
   for (const [name, value] of Object.entries(row))
@@ -96,7 +105,7 @@ const faultsOf = ({ proof, ...row }, { log, size, root }, withData) => {
   const [identitySalt, dataSalt] = [bytes(proof.identity_salt), bytes(proof.data_salt)];
   const [identityDigest, dataDigest] = [bytes(proof.identity_digest), bytes(proof.data_digest)];
   const holds = (salt, value, digest) => salt?.length === 16 && sha256(salt, canonical(value)).equals(digest);
-  const who = pick(entry, WHO);
+  const who = pick(entry, version === 1 ? WHO : [...WHO, ...WHO_2]);
   const isEmpty = Object.values(who).every((value) => value === null);
   // Erasure takes who, data and both salts at once, and leaves the digests.
   const isErased = identitySalt === null;
@@ -105,8 +114,20 @@ const faultsOf = ({ proof, ...row }, { log, size, root }, withData) => {
   if (hasData ? !holds(dataSalt, entry.data, dataDigest) : dataSalt !== null || (entry.data ?? null) !== null)
     faults.push('changed: data');
 
+  if (version === 1 && !isFirst) {
+    // No leaf speaks for these. Who acted is a user where one is named, or was until the entry was erased.
+    const isUser =
+      isErased || [entry.actor_id, entry.actor_email, entry.actor_name].some((text) => text !== null);
+    const shown = { actor_type: isUser ? 'USER' : 'SYSTEM', outcome: null, repaired: [] };
+    for (const name of later)
+      if (canonical(entry[name]) !== canonical(shown[name] ?? null)) faults.push(`changed: ${name}`);
+  }
+
   const digests = { identity: identityDigest.toString('hex'), data: dataDigest?.toString('hex') ?? null };
-  const leaf = sha256(Buffer.of(0), canonical({ v: 1, ...pick(entry, PLAIN), ...digests }));
+  const plain = { v: version, ...pick(entry, version === 1 ? PLAIN : [...PLAIN, ...PLAIN_2]), ...digests };
+  // An empty list is sealed as null, which an entry never shows.
+  if (version === 2) plain.repaired = canonical(entry.repaired) === '[]' ? null : (entry.repaired ?? []);
+  const leaf = sha256(Buffer.of(0), canonical(plain));
   if (!leaf.equals(bytes(proof.leaf_hash))) faults.push('changed: the leaf');
   if (!log.endsWith(`/${entry.tenant_id}`)) faults.push('of another tenant than the checkpoint');
   const reached =

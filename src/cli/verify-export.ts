@@ -29,7 +29,7 @@ export async function verifyExport(
   const { treeSize: size, rootHash: root, origin } = checkpoint;
   const opened = openCheckpoint(note ?? '', keys);
   if (typeof opened === 'string')
-    report({ kind: 'checkpoint', sequence: size, detail: `the note of the last line is ${opened}` });
+    report({ kind: 'checkpoint', sequence: size, detail: `the note in the last line is ${opened}` });
   const check = new ExportCheck(checkpoint, report);
   const fastCheck = new FastLineCheck();
   let count = 0;

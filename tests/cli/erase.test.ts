@@ -49,6 +49,9 @@ async function write(tenantId: string, said: readonly Said[]): Promise<string[]>
     ipAddress: '10.0.0.1',
     userAgent: 'curl/8',
     resourceId: String(index),
+    resourceName: `Invoice of Ana ${index}`,
+    onBehalfOfName: 'Zoë',
+    outcome: 'SUCCESS',
     data: { secret: `needle ${index}` },
     occurredAt: '2026-01-05T10:00:00Z',
     ...each,
@@ -104,6 +107,9 @@ const BLANK = {
   actor_email: null,
   actor_email_folded: null,
   actor_name: null,
+  actor_name_folded: null,
+  on_behalf_of_name: null,
+  resource_name: null,
   ip_address: null,
   user_agent: null,
   data: null,
@@ -197,6 +203,7 @@ describe('by actor', () => {
       await seer(tenantId),
       `query ($id: UUID!) { log(id: $id) {
         id tenantId module action severity origin actorId onBehalfOfId clientId resourceType resourceId requestId occurredAt createdAt
+        actorType outcome repaired onBehalfOfName resourceName
         actorEmail actorName ipAddress userAgent data erasedAt sequence
         proof { leafIndex leafHash identitySalt dataSalt identityDigest dataDigest path checkpoint { treeSize rootHash } }
       } }`,
@@ -210,6 +217,9 @@ describe('by actor', () => {
       actorName: null,
       ipAddress: null,
       userAgent: null,
+      onBehalfOfName: null,
+      resourceName: null,
+      outcome: 'SUCCESS',
       data: null,
       erasedAt: (await accounts(tenantId))[0]!.data.erasedAt,
     });

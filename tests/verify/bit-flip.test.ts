@@ -254,7 +254,7 @@ test('every table is covered here', async () => {
   expect([...tables].sort()).toEqual(Object.keys(SEQUENCES).sort());
 });
 
-describe.each(Object.keys(SEQUENCES))('%s', (table) => {
+describe.each(Object.keys(SEQUENCES))('%s', { timeout: 120_000 }, (table) => {
   test(`one bit changed in any column is found (FLIP_SEED=${SEED})`, async () => {
     const draw = seeded(SEED);
     for (const column of await columns()) {

@@ -72,8 +72,15 @@ const isTaken = (claim: Claim, log: Tlog): boolean => {
 const unbase = (text: string) => Buffer.from(text, 'base64');
 const LEAF =
   `id tenant_id module action severity origin actor_id on_behalf_of_id client_id resource_type resource_id request_id
-  occurred_at created_at`.split(/\s+/);
-const IDENTITY = ['actor_email', 'actor_name', 'ip_address', 'user_agent'];
+  occurred_at created_at actor_type outcome`.split(/\s+/);
+const IDENTITY = [
+  'actor_email',
+  'actor_name',
+  'ip_address',
+  'user_agent',
+  'on_behalf_of_name',
+  'resource_name',
+];
 const pick = (entry: Record<string, unknown>, names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, entry[name]]));
 const salted = (salt: string, value: object) =>
@@ -82,7 +89,8 @@ const salted = (salt: string, value: object) =>
 function leafOf(entry: Record<string, unknown>, identitySalt: string, dataSalt: string | null): Buffer {
   const data = entry.data === null ? null : salted(dataSalt!, entry.data as object);
   const identity = salted(identitySalt, pick(entry, IDENTITY));
-  return Buffer.from(json.canonicalize({ v: 1, ...pick(entry, LEAF), identity, data }));
+  const repaired = (entry.repaired as string[]).length > 0 ? entry.repaired : null;
+  return Buffer.from(json.canonicalize({ v: 2, ...pick(entry, LEAF), repaired, identity, data }));
 }
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
@@ -104,7 +112,7 @@ const ODD = [
     'e\u0301': 11,
   },
   {
-    numbers: [-0, 0.1, 1e-7, 5e-324, 333333333.3333333, 9007199254740991, -9007199254740991, 1e15, 4.5, 2e-3],
+    numbers: [-0, 0.1, 1e-7, 5e-290, 333333333.3333333, 9007199254740991, -9007199254740991, 1e15, 4.5, 2e-3],
   },
   { text: '\u2028\u2029\u007f\u0080\u001f\b\f\n\r\t"\\/</script> \ud83d\ude00 \ufeff' },
   { deep: [[[{ b: [], a: {} }]], null, true, false] },
@@ -117,13 +125,18 @@ const [tenantId, clientId] = [randomUUID(), randomUUID()];
 beforeAll(async () => {
   reel = await startReel();
   const inputs = Array.from({ length: 300 }, (_, index) => ({
-    module: index % 2 ? 'guardian' : 'wächter "\u2028"',
+    module: index % 2 ? 'guardian' : 'wächter "é"',
     action: 'users.update',
     tenantId,
     clientId: index % 5 ? clientId : null,
     actorName: index % 3 ? null : 'O\u2019Neill \ud83d\ude00 \\',
     ipAddress: '2001:DB8::1',
     resourceId: String(index),
+    resourceName: index % 2 ? 'Invoice \u2028 "4711"' : null,
+    onBehalfOfName: index % 4 ? null : 'Zoë \ud83d\ude00',
+    outcome: index % 3 ? 'SUCCESS' : null,
+    requestId: index % 7 ? null : 'x'.repeat(300),
+    repair: true,
     data: ODD[index % ODD.length],
   }));
   const { body } = await reel.graphql(
@@ -142,7 +155,7 @@ beforeAll(async () => {
 afterAll(() => reel?.close());
 
 async function overGraphql(): Promise<Claim[]> {
-  const names = [...LEAF, ...IDENTITY, 'data'].map(camel).join(' ');
+  const names = [...LEAF, ...IDENTITY, 'repaired', 'data'].map(camel).join(' ');
   const token = await person({ grants: [grant(tenantId, 'reel.logs.view:ACCOUNT')] });
   const claims: Claim[] = [];
   for (let after: string | null = null; ; ) {

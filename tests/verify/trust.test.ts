@@ -14,8 +14,12 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Finding } from '../../src/cli/frame.js';
 import { verifyCommand } from '../../src/cli/verify.js';
+import { connect } from '../../src/database/connect.js';
+import { ActorType } from '../../src/log/entry/actor-type.js';
+import { LogOutcome } from '../../src/log/entry/outcome.js';
 import { openShell, type Shell } from '../docs/shell.js';
 import { settingsOf } from '../support/cli.js';
+import { storeFirstVersion } from '../support/first-version.js';
 import {
   grant,
   JWT_SECRET,
@@ -44,6 +48,19 @@ const CHECKERS = [
 ];
 /** Of the client's entries, those that stand for a kind: by their number among all that were made. */
 const [BARE, ERASED, ODD] = [9, 6, 12];
+/** Entries from this one on are of leaf version 1. */
+const FIRST_VERSION = 600;
+/** What came with leaf version 2; the last two are cut. */
+const NEW_FIELDS = {
+  actorType: ActorType.AGENT,
+  outcome: LogOutcome.DENIED,
+  onBehalfOfId: 'customer 7',
+  onBehalfOfName: 'Zoë "Z"',
+  resourceName: 'Invoice \u2028 4711',
+  requestId: 'x'.repeat(300),
+  userAgent: 'x'.repeat(2_000),
+  repair: true,
+};
 
 let reel: TestReel;
 let opened: Shell;
@@ -91,7 +108,7 @@ const odd = {
   userAgent: '\t</script>\u0001',
   data: {
     '\ufb33': -0,
-    '\ud83d\ude00': 5e-324,
+    '\ud83d\ude00': 5e-290,
     '\u20ac': [1e-7, 333333333.3333333, 9007199254740991, 0.1],
     '': null,
     10: {},
@@ -126,6 +143,7 @@ beforeAll(async () => {
     actorEmail: `person-${index}@example.com`,
     ipAddress: '10.0.0.1',
     resourceId: String(index),
+    ...(index % 2 ? NEW_FIELDS : {}),
     ...(index === BARE
       ? {}
       : { data: { after: { amount: index / 8, note: `„ü“ ${index}`, nested: { b: [1, null], a: true } } } }),
@@ -133,14 +151,18 @@ beforeAll(async () => {
   }));
   const token = await moduleToken();
   const ids: string[] = [];
-  for (const part of [inputs.slice(0, 300), inputs.slice(300)]) {
+  for (const part of [inputs.slice(0, 300), inputs.slice(300, FIRST_VERSION)]) {
     const { body } = await reel.graphql(
       token,
       'mutation ($inputs: [CreateLogInput!]!) { createLogs(inputs: $inputs) { id } }',
       { inputs: part },
     );
+    expect(body.errors).toBeUndefined();
     ids.push(...body.data.createLogs.map(({ id }: { id: string }) => id));
   }
+  const database = await connect(reel.own.runtimeUrl);
+  await storeFirstVersion(database, inputs.slice(FIRST_VERSION));
+  await database.close();
   Object.assign(env, {
     REEL_URL: reel.url,
     REEL_TOKEN: await person({
@@ -259,19 +281,34 @@ const replaceAll = (lines: string[], from: string, to: string) => {
   lines[1] = lines[1]!.replaceAll(from, to);
 };
 
+const LATER = ['actor_type', 'outcome', 'on_behalf_of_name', 'resource_name', 'repaired'];
 const COLUMNS =
   `id module action severity resource_type resource_id data actor_id actor_email actor_name tenant_id client_id
   ip_address user_agent request_id created_at origin occurred_at on_behalf_of_id`.split(/\s+/);
 const anotherOf = (name: string): unknown => {
   if (name === 'data') return { after: 1 };
   if (name === 'severity') return 'CRITICAL';
+  if (name === 'repaired') return ['data'];
+  if (name === 'actor_type') return 'SERVICE';
+  if (name === 'outcome') return 'FAILURE';
   if (name.endsWith('_at')) return '2026-01-05T10:00:00.000000Z';
   return name.endsWith('id') ? '6f2b4c0e-0000-4000-8000-000000000001' : 'another';
 };
 
 describe('both checkers of an export', { timeout: 60_000 }, () => {
   const CHANGES: [what: string, change: Change][] = [
-    ...COLUMNS.map((name): [string, Change] => [`${name} changed`, both(3, name, anotherOf(name))]),
+    ...[...COLUMNS, ...LATER].flatMap((name): [string, Change][] => [
+      [`${name} changed`, both(3, name, anotherOf(name))],
+      [`${name} changed in an entry of version 1`, both(603, name, anotherOf(name))],
+    ]),
+    ...LATER.map((name): [string, Change] => [`${name} taken out`, both(3, name, null)]),
+    ['another version of the leaf', set(3, 'leaf_version', () => 1)],
+    ['another version of a leaf of version 1', set(603, 'leaf_version', () => 2)],
+    ['a version of the leaf that there is not', set(3, 'leaf_version', () => 3)],
+    ['a version of the leaf as text', set(3, 'leaf_version', () => '2')],
+    ['no version of the leaf', set(3, 'leaf_version', () => null)],
+    ['a version of the leaf, taken out', replace(603, '"leaf_version":1,', '')],
+    ['an empty list, written as null', both(ODD, 'repaired', null)],
     ['a field of the line alone', replace(3, '"action":"invoices.update"', '"action":"invoices.delete"')],
     ['a field of the line, taken out', replace(3, '"action":"invoices.update",', '')],
     ['a field of both, taken out', (lines) => replaceAll(lines, '"actor_id":null,', '')],
@@ -358,8 +395,10 @@ describe('both checkers of an export', { timeout: 60_000 }, () => {
   test('cannot find what docs/trust.md says they cannot: a line that is gone, an entry blanked as erasure does', async () => {
     const lines = (await fileOf('evidence.ndjson')).split('\n').slice(0, -1);
     lines.splice(5, 1);
-    for (const name of ['actor_email', 'actor_name', 'ip_address', 'user_agent', 'data'])
-      both(3, name, null)(lines);
+    const blanked = 'actor_email actor_name ip_address user_agent on_behalf_of_name resource_name data'.split(
+      ' ',
+    );
+    for (const name of blanked) both(3, name, null)(lines);
     for (const name of ['identity_salt', 'data_salt']) set(3, name, () => null)(lines);
     await writeFile(join(directory, 'changed.ndjson'), `${lines.join('\n')}\n`);
     for (const checker of CHECKERS) expect((await shell(checker)).stdout).toMatch(/^ok /);
@@ -367,7 +406,7 @@ describe('both checkers of an export', { timeout: 60_000 }, () => {
 
   test('find any bit that is changed', async () => {
     const all = (await fileOf('evidence.ndjson')).split('\n').slice(0, -1);
-    const kept = [...[3, ERASED, BARE, ODD].map((number) => all[lineOf(number)]!), all.at(-1)!];
+    const kept = [...[3, ERASED, BARE, ODD, 603].map((number) => all[lineOf(number)]!), all.at(-1)!];
     const bytes = Buffer.from(`${kept.join('\n')}\n`);
     const file = join(directory, 'bits.ndjson');
     const meaning = (text: Uint8Array) => {
@@ -410,7 +449,7 @@ describe.runIf(hasPrograms)('openssl and jq alone', () => {
     );
   };
 
-  test.each([3, BARE, ERASED, 15, 699])('take entry %i', async (number) => {
+  test.each([3, BARE, ERASED, 15, 603, 699])('take entry %i', async (number) => {
     expect(await check(number, () => {})).toBe('ok');
   });
 
@@ -422,6 +461,12 @@ describe.runIf(hasPrograms)('openssl and jq alone', () => {
     ['its path does not lead to the signed root', set(3, 'path', ({ path }) => path.slice(0, -1))],
     ['its path does not lead to the signed root', set(3, 'data_digest', (proof) => proof.leaf_hash)],
     ['changed: who', both(3, 'actor_email', 'person-4@example.com')],
+    ['changed: who', both(3, 'on_behalf_of_name', 'Zoe')],
+    ['changed: who', both(3, 'resource_name', null)],
+    ['its path does not lead to the signed root', both(3, 'repaired', [])],
+    ['its path does not lead to the signed root', both(3, 'actor_type', 'USER')],
+    ['another leaf version: 3', set(3, 'leaf_version', () => 3)],
+    ['changed: who', set(3, 'leaf_version', () => 1)],
     ['changed: who', set(3, 'identity_salt', () => null)],
     ['not in the export exactly once', (lines) => lines.splice(1, 0, lines[1]!)],
     [
@@ -437,5 +482,11 @@ describe.runIf(hasPrograms)('openssl and jq alone', () => {
     ],
   ])('refuse: %s', async (says, change) => {
     expect(await check(3, change)).toBe(`1 ${says}`);
+  });
+
+  test.each(LATER)('refuse another %s in an entry of version 1', async (name) => {
+    expect(await check(603, both(603, name, anotherOf(name)))).toBe(
+      '1 changed: what no leaf of version 1 has',
+    );
   });
 });

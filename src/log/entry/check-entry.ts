@@ -7,7 +7,7 @@ import { checkData } from './check-data.js';
 import type { CreateLogInput } from './create-log-input.js';
 import { FieldReader, type InputName, mendText } from './field-reader.js';
 import { snake } from './fields.js';
-import { peerAddress } from './ip-address.js';
+import { parseAddress, peerAddress } from './ip-address.js';
 import type { LogEntry } from './log-entry.entity.js';
 import { isOwnModule, OWN_MODULE } from './module-name.js';
 import { nearest } from './nearest.js';
@@ -130,7 +130,10 @@ function readEntry(
     dataText: data?.text ?? null,
     idempotencyKey,
     writer: author.kind === 'module' ? `module:${module}` : `person:${author.subject}`,
-    contentHash: idempotencyKey === null ? null : contentHash(content),
+    contentHash:
+      idempotencyKey === null
+        ? null
+        : contentHash({ ...content, ipAddress: hashedAddress(input.ipAddress, said.ipAddress) }),
   };
 }
 
@@ -257,6 +260,10 @@ const LATER: ReadonlySet<string> = new Set([
   'resourceName',
   'outcome',
 ] satisfies InputName[]);
+
+/** The first edition kept an IPv4-mapped address as one: under keys taken then, it still counts as that. */
+const hashedAddress = (sent: string | null | undefined, stored: string | null): string | null =>
+  stored && (parseAddress(sent ?? '') ?? stored);
 
 const contentHash = (content: Record<string, unknown>): Buffer =>
   createHash('sha256')
