@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import axe from 'axe-core';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { vi } from 'vitest';
 import { launchBrowser, type Watched, watchPage } from './browser.js';
@@ -157,14 +159,20 @@ export async function writeTrail(house: StageHouse): Promise<{ changed: string; 
   return { changed: changed!, scripted: scripted! };
 }
 
+/** Half of what the package itself hands out as its source, and read anew in every page. */
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
 /** What axe-core finds against WCAG 2.2 AA, a line each; with `rules`, by these alone. */
 export async function faultsOf(page: Page, rules?: string[]): Promise<string[]> {
   // Run by the debugger, which the page's Content-Security-Policy does not bind.
-  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe.source);
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE);
   return page.evaluate(async (only) => {
     const { axe: inPage } = globalThis as unknown as { axe: typeof axe };
     const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-    const { violations } = await inPage.run(document, { runOnly: only ?? tags });
+    const { violations } = await inPage.run(document, {
+      runOnly: only ?? tags,
+      resultTypes: ['violations'],
+    });
     return violations.flatMap(({ id, nodes }) =>
       nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')} ${failureSummary}`),
     );
