@@ -115,7 +115,7 @@ build() {
   cd -- "$root"
   installed || npm ci --include=dev --no-audit --no-fund >&2
   # The project's own Node, whatever the machine has.
-  PATH=$root/node_modules/.bin:$PATH node src/build.ts
+  PATH=$root/node_modules/.bin:$PATH node src/development/build.ts
   built=yes
 }
 

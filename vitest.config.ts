@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take longest for their size, by which vitest goes: begun late, they would end alone. */
-const LONG = ['stage-axe', 'live-grants', 'cli-hold'];
+const LONG = ['viewer/axe', 'live-grants', 'cli/hold'];
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -21,11 +21,11 @@ export default defineConfig({
   },
   test: {
     include: ['tests/**/*.test.ts'],
-    globalSetup: ['tests/setup-postgres.ts'],
+    globalSetup: ['tests/support/setup-postgres.ts'],
     // Off UTC by half an hour too, so that whatever leans on the machine's zone shows. Commands, which the tests run by the
     // hundred, need not be compiled anew each time.
     env: { TZ: 'Asia/Kolkata', NODE_COMPILE_CACHE: resolve('.cache/node') },
-    reporters: ['default', './tests/reporter.ts'],
+    reporters: ['default', './tests/support/reporter.ts'],
     // One more than the two cores it is meant for: many tests wait for processes and for PostgreSQL.
     maxWorkers: 3,
     sequence: { sequencer: LongFirst },

@@ -3,8 +3,8 @@ const built = (path: string): Promise<unknown> => import(new URL(`../dist/${path
 
 await import('reflect-metadata');
 export const { embeddedUrls } = (await built(
-  'database/embedded',
-)) as typeof import('../src/database/embedded.ts');
+  'database/embedded/embedded',
+)) as typeof import('../src/database/embedded/embedded.ts');
 export const { connect } = (await built('database/connect')) as typeof import('../src/database/connect.ts');
 export const { developmentSecrets } = (await built(
   'auth/secrets',
@@ -12,9 +12,13 @@ export const { developmentSecrets } = (await built(
 export const { issueModuleToken, issuePersonToken } = (await built(
   'auth/token',
 )) as typeof import('../src/auth/token.ts');
-export const { checkInput } = (await built('log/check-entry')) as typeof import('../src/log/check-entry.ts');
-export const { Identifier } = (await built('log/identify')) as typeof import('../src/log/identify.ts');
-export const { ENTRY_COLUMNS, prepareEntry } = (await built(
-  'log/prepare',
-)) as typeof import('../src/log/prepare.ts');
-export const { Writer } = (await built('log/writer')) as typeof import('../src/log/writer.ts');
+export const { checkInput } = (await built(
+  'log/entry/check-entry',
+)) as typeof import('../src/log/entry/check-entry.ts');
+export const { Identifier } = (await built(
+  'log/entry/identifier',
+)) as typeof import('../src/log/entry/identifier.ts');
+export const { insertColumns, prepareEntry } = (await built(
+  'log/write/prepare',
+)) as typeof import('../src/log/write/prepare.ts');
+export const { Writer } = (await built('log/write/writer')) as typeof import('../src/log/write/writer.ts');

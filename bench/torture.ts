@@ -5,7 +5,7 @@
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { asOwner, create, makeDataDir, postmasterOf, ReelProcess, storm } from '../tests/process.ts';
+import { asOwner, create, makeDataDir, postmasterOf, ReelProcess, storm } from '../tests/support/process.ts';
 
 const TENANT = '0196f2f0-0000-7000-8000-00000000a001';
 const CALLERS = 32;

@@ -7,7 +7,10 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { to } from 'pg-copy-streams';
-import { ENTRY_COLUMNS } from './built.ts';
+import { insertColumns } from './built.ts';
+
+const COLUMNS = insertColumns();
+
 import { type CommandRun, runReel } from './command.ts';
 import type { House } from './house.ts';
 import { graphql, median, send } from './load.ts';
@@ -96,7 +99,7 @@ async function readRows(
     const started = performance.now();
     const stream = client.query(
       to(
-        `copy (select ${ENTRY_COLUMNS.join(',')} from reel_log_entries where tenant_id = '${tenant.tenantId}') to stdout`,
+        `copy (select ${COLUMNS.join(',')} from reel_log_entries where tenant_id = '${tenant.tenantId}') to stdout`,
       ),
     );
     if (work) for await (const row of linesOf(stream)) work(row);
@@ -108,7 +111,7 @@ async function readRows(
   }
 }
 
-const DATA = ENTRY_COLUMNS.indexOf('data');
+const DATA = COLUMNS.indexOf('data');
 
 /** As many digests as a leaf takes, of about as much text: who, what, and both digests. */
 function hashThree(row: string): void {

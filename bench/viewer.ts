@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Page } from 'playwright-core';
-import { launchBrowser } from '../tests/browser.ts';
+import { launchBrowser } from '../tests/support/browser.ts';
 import type { House } from './house.ts';
 import type { Line } from './table.ts';
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { WriteDatabase } from '../src/database/database.ts';
-import { checkInput, connect, ENTRY_COLUMNS, Identifier, prepareEntry, Writer } from './built.ts';
+import { checkInput, connect, Identifier, insertColumns, prepareEntry, Writer } from './built.ts';
 import type { House } from './house.ts';
 import { graphql, httpThroughput, latency, rounds, send, throughput } from './load.ts';
 import type { Line } from './table.ts';
@@ -86,11 +86,12 @@ export async function insertRows(
   tenantId: string,
   prepared: ReturnType<typeof prepareEntry>[],
 ): Promise<void> {
-  const width = ENTRY_COLUMNS.length;
+  const columns = insertColumns();
+  const width = columns.length;
   const rows = prepared.map(
-    (_, at) => `(${ENTRY_COLUMNS.map((__, index) => `$${at * width + index + 1}`).join(',')})`,
+    (_, at) => `(${columns.map((__, index) => `$${at * width + index + 1}`).join(',')})`,
   );
-  const sql = `insert into reel_log_entries (${ENTRY_COLUMNS.join(',')}) values ${rows.join(',')}`;
+  const sql = `insert into reel_log_entries (${columns.join(',')}) values ${rows.join(',')}`;
   const parameters = prepared.flatMap(({ values }) => values);
   await database.write([tenantId], (run) =>
     run({ sql, parameters, query: { kind: 'RawNode' }, queryId: {} } as unknown as Parameters<typeof run>[0]),

@@ -84,6 +84,25 @@ export function clip(came: unknown): string {
   return text.length > 200 ? `${text.slice(0, 199)}…` : text;
 }
 
+const MAX_STEPS = 40;
+const MAX_STEP_CHARACTERS = 60;
+
+/** A way into what came, for a fault's loc: long keys are cut, and of very many steps the last ones stand. */
+export function clipWay(way: readonly (string | number)[]): (string | number)[] {
+  const steps = way.length > MAX_STEPS ? ['…', ...way.slice(1 - MAX_STEPS)] : way;
+  return steps.map((step) =>
+    typeof step === 'string' && step.length > MAX_STEP_CHARACTERS
+      ? `${step.slice(0, MAX_STEP_CHARACTERS - 1)}…`
+      : step,
+  );
+}
+
+/** A way as a message names it: `data.items.0.price`, at most 200 characters. */
+export const wayText = (way: readonly (string | number)[]): string => unquoted(way.join('.'));
+
+/** Text as clip shows it, but for the quotation marks. */
+export const unquoted = (text: string): string => clip(text).replace(/^"|"$/g, '');
+
 function written(came: unknown): string {
   try {
     return JSON.stringify(came) ?? String(came);

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
 import { setTimeout } from 'node:timers/promises';
-import { readConfig } from './config.js';
+import { readConfig } from './config/config.js';
 import { oneLineFault } from './errors.js';
 
 /** A database that does not answer keeps nobody from ending; what it did not take was not acknowledged either. */
@@ -15,9 +15,9 @@ const askedToEnd = new Promise<null>((end) => {
 try {
   const given = readConfig(process.env);
   // Loaded only now, which takes most of a second: a wrong setting is refused, and a signal heard, before.
-  const { prepareDevelopment } = await import('./development.js');
+  const { prepareDevelopment } = await import('./development/prepare.js');
   const { createReelServer } = await import('./server.js');
-  const { welcome } = await import('./welcome.js');
+  const { welcome } = await import('./development/welcome.js');
   const { config, stop } = await prepareDevelopment(given);
   try {
     const server = await Promise.race([createReelServer(config), askedToEnd]);

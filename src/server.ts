@@ -7,27 +7,26 @@ import { Authorizer } from './auth/authorize.js';
 import { mentorPort } from './auth/mentor.js';
 import { withDevelopmentSecrets } from './auth/secrets.js';
 import { tokenVerifier } from './auth/token.js';
-import type { Config } from './config.js';
+import type { Config } from './config/config.js';
 import { connect } from './database/connect.js';
 import { StartError } from './errors.js';
 import { graphqlRoutes } from './graphql/routes.js';
-import { createMetrics, health } from './health.js';
-import { ExportService } from './log/export.js';
-import { maskToken } from './log/export-link.js';
-import { parseJson } from './log/json.js';
+import { createMetrics, health } from './http/health.js';
+import { parseJson } from './http/json.js';
+import { pages } from './http/pages.js';
+import { reelKeys } from './http/public-keys.js';
+import { readCaller, readConnection, trustedProxies } from './http/request.js';
+import { ExportService } from './log/export/export.js';
+import { maskToken } from './log/export/export-link.js';
+import { LogReader } from './log/read/reader.js';
+import { Tail } from './log/read/tail.js';
 import { ReadAudit } from './log/read-audit.js';
-import { LogReader } from './log/reader.js';
-import { ReelService } from './log/reel.service.js';
-import { StatsService } from './log/stats.js';
-import { Tail } from './log/tail.js';
-import { Writer } from './log/writer.js';
-import { pages } from './pages.js';
-import { reelKeys } from './reel-keys.js';
-import { readCaller, readConnection, trustedProxies } from './request.js';
-import { exportProofs } from './rest/proof-bundle.js';
+import { ReelService } from './log/service.js';
+import { StatsService } from './log/stats/stats.js';
+import { Writer } from './log/write/writer.js';
 import { REST_PREFIX, restRoutes } from './rest/routes.js';
-import { EXPORT_COLUMNS } from './rest/wire.js';
 import { openSeal } from './seal/open-seal.js';
+import { exportProofs } from './seal/proof-bundle.js';
 import { Sequencer } from './seal/sequencer.js';
 
 export interface ReelServer {
@@ -152,15 +151,14 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     },
   );
   metrics.watch({ writeQueueLength: () => writer.length, sequencerLagSeconds: () => sequencer.lagSeconds });
-  const service = new ReelService(writer, reader);
+  const service = new ReelService(writer);
   const stats = new StatsService(database);
   const audit = new ReadAudit(service, config.auditReads);
   const exports = new ExportService({
     reader,
     audit,
     catchUp: (tenantId) => sequencer.catchUp(tenantId),
-    proofs: exportProofs(seal.service),
-    columns: EXPORT_COLUMNS,
+    proofs: exportProofs(seal.prover),
     // Links are signed under a key derived from what all servers of an installation share.
     secret: config.serviceSecret ?? config.jwtSecret ?? '',
     linkMinutes: config.exportLinkMinutes,
@@ -185,8 +183,9 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       });
       await app.register(reelKeys, { keys: seal.keys });
       await app.register(graphqlRoutes, {
-        seal: seal.service,
+        seal: seal.prover,
         reel: service,
+        reader,
         stats,
         exports,
         audit,
@@ -200,6 +199,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       await app.register(restRoutes, {
         prefix: REST_PREFIX,
         reel: service,
+        reader,
         stats,
         exports,
         audit,

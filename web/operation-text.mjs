@@ -1,8 +1,8 @@
 import { Kind, print, stripIgnoredCharacters } from 'graphql';
 
 /**
- * A plugin of GraphQL Code Generator: each operation as the shortest text that says it, its type beside it. Fragments
- * stand once and are spliced in; operations that a host does not use are left out by its bundler.
+ * A plugin for GraphQL Code Generator that writes each operation as minified text with its type. Fragments are written
+ * once and spliced in. A host's bundler drops the operations it does not use.
  */
 export const plugin = (_schema, documents) => {
   const definitions = documents.flatMap(({ document }) => document.definitions);
@@ -14,7 +14,7 @@ export const plugin = (_schema, documents) => {
       .filter(({ name }) => text(definition).includes(`...${name.value}`))
       .map(({ name }) => `\${${name.value}}`);
   return [
-    "/** An operation's text; the type says what it answers and asks. */",
+    '/** The text of an operation, typed by its result and variables. */',
     'export type Operation<Result, Variables> = string & { __apiType?: (variables: Variables) => Result };',
     ...fragments.map((fragment) => `const ${fragment.name.value} = \`${text(fragment)}\`;`),
     ...operations.map((operation) => {

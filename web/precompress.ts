@@ -5,12 +5,12 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { Plugin } from 'vite';
 
 const COMPRESSIBLE = new Set(['.css', '.html', '.js', '.json', '.map', '.svg', '.ttf', '.txt', '.wasm']);
-/** Bytes under which a packet is not saved. */
-const WORTHWHILE_BYTES = 1_024;
-/** Brotli's best level takes seconds a megabyte; above this size the level below it that does not is used. */
+/** Below this, compression saves no packet. */
+const MIN_BYTES = 1_024;
+/** Above this size a faster Brotli level is used: the best one takes seconds per megabyte. */
 const LARGE_BYTES = 512 * 1024;
 
-/** Writes a .br and a .gz beside each built file that shrinks by it, for the server to send as they are. */
+/** Writes a .br and a .gz beside each built file that gets smaller, for the server to send as they are. */
 export function precompress(): Plugin {
   let directory = '';
   return {
@@ -32,7 +32,7 @@ export function precompress(): Plugin {
 
 async function compressBeside(path: string): Promise<void> {
   const content = await readFile(path);
-  if (content.length < WORTHWHILE_BYTES) return;
+  if (content.length < MIN_BYTES) return;
   const params = {
     [constants.BROTLI_PARAM_QUALITY]: content.length > LARGE_BYTES ? 9 : constants.BROTLI_MAX_QUALITY,
     [constants.BROTLI_PARAM_SIZE_HINT]: content.length,

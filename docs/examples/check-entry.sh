@@ -64,4 +64,4 @@ for step in $(proof -r '.proof.path[]'); do
   index=$((index / 2)) last=$((last / 2))
 done
 [ "$last" -eq 0 ] && [ "$hash" = "$(sed -n 3p "$work/text" | hex)" ] || refuse 'its path does not lead to the signed root'
-echo "ok entry $id at place $(proof .proof.entry.sequence) of $(head -n 1 "$work/text"), its data not looked at"
+echo "ok entry $id at sequence $(proof .proof.entry.sequence) of $(head -n 1 "$work/text"); its data was not checked"

@@ -135,7 +135,7 @@ try {
       withData ??= 'data' in row;
       for (const fault of faultsOf(row, opened, withData)) fail(index + 1, fault);
       const { sequence } = row.proof.entry;
-      if (sequence <= last) fail(index + 1, `place ${sequence} stands after place ${last}`);
+      if (sequence <= last) fail(index + 1, `sequence ${sequence} comes after ${last}`);
       last = sequence;
     } catch (error) {
       fail(index + 1, error.message);

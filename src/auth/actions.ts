@@ -1,12 +1,12 @@
 import type { MentorScope } from './grant.js';
 
-/** A Mentor action as data. The keys are translated by web/reel's locales. */
+/** A Mentor action as data; web/reel's locales translate the keys. */
 export interface ReelAction {
   readonly code: string;
   readonly scopes: readonly MentorScope[];
   readonly labelKey: string;
   readonly descriptionKey: string;
-  /** Registered ahead of its use; nothing asks for it yet. */
+  /** Registered for later use; nothing requires it yet. */
   readonly reserved: boolean;
 }
 
@@ -22,19 +22,19 @@ const action = (verb: string, scopes: readonly MentorScope[], reserved = false):
 export const VIEW = 'reel.logs.view';
 export const EXPORT = 'reel.logs.export';
 
-/** The actions that Mentor has to know for Reel. */
+/** The actions that a host registers with Mentor. */
 export const REEL_ACTIONS: readonly ReelAction[] = Object.freeze([
   action('view', ['ACCOUNT', 'CLIENT']),
   action('export', ['CLIENT']),
   action('filter', ['ACCOUNT', 'CLIENT'], true),
 ]);
 
-/** Port: where a host keeps the actions that it can grant, Mentor's registry or its own. */
+/** Where a host registers the actions that it can grant: Mentor's registry or its own. */
 export interface ActionRegistry<T = unknown> {
   register(actions: readonly ReelAction[]): T;
 }
 
-/** Hands Reel's actions to a host's registry; answers what the registry answers. */
+/** Registers Reel's actions; returns what the registry returns. */
 export function registerReelActions<T>(registry: ActionRegistry<T>): T {
   return registry.register(REEL_ACTIONS);
 }

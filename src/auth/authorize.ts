@@ -2,7 +2,7 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { forbidden, ReelError, tooManyRequests, unauthenticated } from '../errors.js';
 import { EXPORT, VIEW } from './actions.js';
 import type { Caller } from './caller.js';
-import type { ModuleCredential, PersonCredential } from './credential.js';
+import { type ModuleCredential, namedBy, type PersonCredential } from './credential.js';
 import type { Grant, MentorScope } from './grant.js';
 import type { Asker, MentorPort } from './mentor.js';
 import type { Author, Scope } from './scope.js';
@@ -12,15 +12,15 @@ export interface AuthorizerSettings {
   readonly browserEntriesPerMinute: number;
 }
 
-/** How a person stands in the tenant of the call. */
-interface Place {
+/** A person's access to the tenant of the call. */
+interface PersonAccess {
   readonly person: PersonCredential;
   readonly tenantId: string;
   readonly grants: readonly Grant[];
   readonly member: boolean;
 }
 
-/** Says what a caller may do. Every check may be made again at any time: it looks at the credential's end and asks Mentor anew. */
+/** Decides what a caller may do. Every check may be repeated: it looks at the credential's expiry and asks Mentor again. */
 export class Authorizer {
   readonly #mentor: MentorPort;
   readonly #settings: AuthorizerSettings;
@@ -35,22 +35,22 @@ export class Authorizer {
   }
 
   /**
-   * What a person may see by an action that counts in `scopes`. Without CLIENT among them, X-Client-Id means nothing.
+   * What a person may see by an action granted in one of `scopes`. Unless CLIENT is among them, X-Client-Id is ignored.
    * Errors: UNAUTHENTICATED, FORBIDDEN (names the action), BAD_USER_INPUT (tenant not named), UNAVAILABLE (Mentor).
    */
   async require(caller: Caller, action: string, scopes: readonly MentorScope[]): Promise<Scope> {
-    const person = this.#person(caller, () => missing(action, scopes));
-    const { tenantId, grants } = await this.#place(caller, person, () => missing(action, scopes));
+    const person = this.#person(caller, () => missingAction(action, scopes));
+    const { tenantId, grants } = await this.#access(caller, person, () => missingAction(action, scopes));
     const counting = grants.filter((grant) => grant.action === action && scopes.includes(grant.scope));
     const named = scopes.includes('CLIENT') ? caller.clientId : null;
     if (counting.some((grant) => grant.scope === 'ACCOUNT'))
       return { tenantId, clients: named === null ? null : [named] };
     const clients = clientsOf(counting);
-    if (named === null ? clients.length === 0 : !clients.includes(named)) throw missing(action, scopes);
+    if (named === null ? clients.length === 0 : !clients.includes(named)) throw missingAction(action, scopes);
     return { tenantId, clients: named === null ? clients : [named] };
   }
 
-  /** What the caller may view beside something else; null where that is nothing, as for a module. Errors: as `require`, but FORBIDDEN. */
+  /** What the caller may view; null where that is nothing, as for a module. Errors: those of `require` except FORBIDDEN. */
   async viewScope(caller: Caller): Promise<Scope | null> {
     try {
       return await this.require(caller, VIEW, ['ACCOUNT', 'CLIENT']);
@@ -61,42 +61,43 @@ export class Authorizer {
   }
 
   /**
-   * The one client an export is for: X-Client-Id, else `namedClient` (REST's filter.client_id), else the only one
-   * granted. Errors: as `require`; BAD_USER_INPUT where several are granted and none is named.
+   * The one client that an export covers: X-Client-Id, else `namedClient` (REST's filter.client_id), else the only one
+   * granted. Errors: those of `require`; BAD_USER_INPUT where several are granted and none is named.
    */
   async exportScope(caller: Caller, namedClient?: string | null): Promise<Scope> {
     const clientId = caller.clientId ?? namedClient?.toLowerCase() ?? null;
     const scope = await this.require({ ...caller, clientId }, EXPORT, ['CLIENT']);
     if (scope.clients?.length !== 1)
-      throw headerFault('X-Client-Id', 'a client, since exports are granted for several of them', 'missing');
+      throw missingHeader('X-Client-Id', 'a client, since exports are granted for several of them');
     return scope;
   }
 
   /**
-   * Who writes with createLog; called once for each entry, since it counts a person's entries a minute.
+   * The author of an entry by createLog; to be called once per entry, since it counts a person's entries per minute.
    * Errors: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT (tenant not named), TOO_MANY_REQUESTS, UNAVAILABLE (Mentor).
    */
   async author(caller: Caller): Promise<Author> {
     const credential = this.authenticated(caller);
     if (credential.kind === 'module') return moduleAuthor(caller, credential);
     if (!this.#settings.browserLogging) throw forbidden('People may not report entries here');
-    const stranger = () => forbidden('You do not belong to this tenant');
-    const { person, tenantId, grants, member } = await this.#place(caller, credential, stranger);
+    const notMember = () => forbidden('You do not belong to this tenant');
+    const { person, tenantId, grants, member } = await this.#access(caller, credential, notMember);
     await this.#countEntry(person);
-    const { id, email, name } = person;
+    const { id: subject, name } = person;
     const whole = member || grants.some((grant) => grant.scope === 'ACCOUNT');
     const clients = whole ? null : clientsOf(grants);
-    return { kind: 'person', id, email, name, tenantId, clients, ip: caller.ip, agent: caller.agent };
+    const { ip, agent, requestId } = caller;
+    return { kind: 'person', subject, ...namedBy(person), name, tenantId, clients, ip, agent, requestId };
   }
 
-  /** A module's credential. Errors: UNAUTHENTICATED, FORBIDDEN for a person. */
+  /** The calling module. Errors: UNAUTHENTICATED; FORBIDDEN for a person. */
   internal(caller: Caller): Author & { kind: 'module' } {
     const credential = this.authenticated(caller);
     if (credential.kind !== 'module') throw forbidden("This needs a module's service credential");
     return moduleAuthor(caller, credential);
   }
 
-  /** Any credential that is valid still. Errors: UNAUTHENTICATED. */
+  /** The caller's credential, of either kind. Errors: UNAUTHENTICATED where there is none or it has expired. */
   authenticated(caller: Caller): ModuleCredential | PersonCredential {
     const { credential } = caller;
     if (credential === null || credential.expiresAt <= this.#now()) throw unauthenticated();
@@ -109,33 +110,33 @@ export class Authorizer {
     return credential;
   }
 
-  /** A tenant that does not exist and one that the person does not belong to are answered alike, by `stranger`. */
-  async #place(caller: Caller, person: PersonCredential, stranger: () => ReelError): Promise<Place> {
-    const tenantId = caller.tenantId ?? this.#onlyTenant(person, stranger);
-    const asker: Asker = { person, authorization: caller.authorization ?? `Bearer ${person.token}` };
-    const { grants, member } = await this.#mentor.standing(asker, tenantId);
-    if (!member && grants.length === 0) throw stranger();
+  /** A tenant that does not exist and one that the person does not belong to get the same error, `notMember`. */
+  async #access(caller: Caller, person: PersonCredential, notMember: () => ReelError): Promise<PersonAccess> {
+    const tenantId = caller.tenantId ?? this.#onlyTenant(person, notMember);
+    const requester: Asker = { person, authorization: caller.authorization ?? `Bearer ${person.token}` };
+    const { grants, member } = await this.#mentor.standing(requester, tenantId);
+    if (!member && grants.length === 0) throw notMember();
     return { person, tenantId, grants, member };
   }
 
-  #onlyTenant(person: PersonCredential, stranger: () => ReelError): string {
+  #onlyTenant(person: PersonCredential, notMember: () => ReelError): string {
     const tenants = this.#mentor.tenants(person);
-    if (tenants === null) throw headerFault('X-Tenant-Id', 'a tenant', 'missing');
+    if (tenants === null) throw missingHeader('X-Tenant-Id', 'a tenant');
     const [only, ...others] = tenants;
-    if (only === undefined) throw stranger();
+    if (only === undefined) throw notMember();
     if (others.length > 0)
-      throw headerFault('X-Tenant-Id', 'a tenant, since you belong to several of them', 'missing');
+      throw missingHeader('X-Tenant-Id', 'a tenant, since you belong to several of them');
     return only;
   }
 
   async #countEntry(person: PersonCredential): Promise<void> {
     try {
       await this.#entries.consume(person.id);
-    } catch (full) {
-      if (!(full instanceof RateLimiterRes)) throw full;
+    } catch (refused) {
+      if (!(refused instanceof RateLimiterRes)) throw refused;
       throw tooManyRequests(
-        `At most ${this.#settings.browserEntriesPerMinute} entries a minute for each person`,
-        Math.max(1, Math.ceil(full.msBeforeNext / 1000)),
+        `At most ${this.#settings.browserEntriesPerMinute} entries per minute and person`,
+        Math.max(1, Math.ceil(refused.msBeforeNext / 1000)),
       );
     }
   }
@@ -153,12 +154,12 @@ const moduleAuthor = ({ ip, agent }: Caller, { module }: ModuleCredential): Auth
   agent,
 });
 
-const missing = (action: string, scopes: readonly MentorScope[]): ReelError =>
+const missingAction = (action: string, scopes: readonly MentorScope[]): ReelError =>
   new ReelError('FORBIDDEN', `Missing action ${action} (${scopes.join(' or ')})`, { extensions: { action } });
 
-function headerFault(header: string, expected: string, came: 'missing'): ReelError {
+function missingHeader(header: string, expected: string): ReelError {
   const msg = `${header}: expected ${expected}, got nothing`;
   return new ReelError('BAD_USER_INPUT', msg, {
-    faults: [{ type: came, loc: ['header', header], msg, input: null }],
+    faults: [{ type: 'missing', loc: ['header', header], msg, input: null }],
   });
 }

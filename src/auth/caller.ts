@@ -1,34 +1,34 @@
-import type { Credential } from './credential.js';
+import { type Credential, namedBy } from './credential.js';
 import type { Reader } from './scope.js';
 
 /** Where a call comes from. */
 export type Connection = Pick<Caller, 'ip' | 'agent' | 'requestId'>;
 
-/** Who calls, from where, for which tenant. `src/request.ts` makes it of an HTTP request. */
+/** Who calls, from where and for which tenant; made from an HTTP request by `src/request.ts`. */
 export interface Caller {
   readonly credential: Credential | null;
-  /** X-Tenant-Id; null where it is absent or the caller is no person. */
+  /** X-Tenant-Id; null where it is absent or the caller is not a person. */
   readonly tenantId: string | null;
-  /** X-Client-Id; null where it is absent or the caller is no person. */
+  /** X-Client-Id; null where it is absent or the caller is not a person. */
   readonly clientId: string | null;
-  /** null where the connection has none, as over a socket file or once it is closed. */
+  /** null where the connection has none: a Unix socket, or one that is closed. */
   readonly ip: string | null;
   /** At most 1,000 characters. */
   readonly agent: string | null;
   readonly requestId: string;
-  /** The Authorization header as it came. */
+  /** The Authorization header, unchanged. */
   readonly authorization: string | null;
 }
 
-/** The caller as one who looks. */
+/** The caller as the reader of entries. */
 export const readerOf = ({ credential, ip, agent, requestId }: Caller): Reader => {
   const person = credential?.kind === 'person' ? credential : null;
   return {
-    id: person?.id ?? null,
-    email: person?.email ?? null,
+    ...(person ? namedBy(person) : { id: null, email: null }),
     name: person?.name ?? null,
     ip,
     agent,
     requestId,
+    ...(person ? { expiresAt: person.expiresAt } : {}),
   };
 };

@@ -1,6 +1,7 @@
 import type { JWTPayload } from 'jose';
 import { z } from 'zod';
 import { unauthenticated } from '../errors.js';
+import { isEmailAddress, parseUuid } from '../query-line/values.js';
 import { type Grant, grantShape, uuid } from './grant.js';
 
 /** A module's credential; `module` is its name, or `*` for a gateway that writes for several. */
@@ -11,7 +12,7 @@ export interface ModuleCredential {
   readonly expiresAt: number;
 }
 
-/** A person's credential. `grants` and `tenants` are what the token itself claims. */
+/** A person's credential; `grants` and `tenants` are claims of the token. */
 export interface PersonCredential {
   readonly kind: 'person';
   readonly id: string;
@@ -29,6 +30,21 @@ export type Credential = ModuleCredential | PersonCredential;
 
 const isPlainText = (text: string): boolean => text.isWellFormed() && !/\p{Cc}/u.test(text);
 
+/** Who a person is in an entry: a `sub` that is an e-mail address is that, not an id, since ids are sealed and stay. */
+export const namedBy = ({
+  id,
+  email,
+}: PersonCredential): Pick<PersonCredential, 'email'> & { id: string | null } =>
+  isEmailAddress(id) ? { id: null, email: id } : { id, email };
+
+/** A subject is any text that an entry can keep. */
+const subject = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine(isPlainText)
+  .transform((text) => parseUuid(text) ?? text);
+
 /** What cannot be stored with an entry later is refused here. */
 const claimText = (max: number) =>
   z
@@ -39,8 +55,8 @@ const claimText = (max: number) =>
     .transform((text) => text || null);
 
 /**
- * One grant or tenant of a wrong shape opens nothing and is left out, since tokens carry other modules' grants as
- * well; a list that is no list is a broken token.
+ * Leaves out malformed items, since tokens carry other modules' grants as well; a claim that is not a list makes the
+ * whole token invalid.
  */
 const wellFormed = <T>(shape: z.ZodType<T>) =>
   z
@@ -53,8 +69,8 @@ const wellFormed = <T>(shape: z.ZodType<T>) =>
       }),
     );
 
-const personClaims = z.object({
-  sub: uuid,
+export const personClaims = z.object({
+  sub: subject,
   email: claimText(320),
   name: claimText(255),
   grants: wellFormed(grantShape),
@@ -62,9 +78,12 @@ const personClaims = z.object({
   exp: z.number(),
 });
 
-const moduleClaims = z.object({ module: z.string().min(1).max(100).refine(isPlainText), exp: z.number() });
+export const moduleClaims = z.object({
+  module: z.string().min(1).max(100).refine(isPlainText),
+  exp: z.number(),
+});
 
-/** A person's verified claims. Errors: UNAUTHENTICATED where one has a wrong form. */
+/** The credential of a person with these verified claims. Errors: UNAUTHENTICATED where one is malformed. */
 export function personOf(claims: JWTPayload, token: string): PersonCredential {
   const read = personClaims.safeParse(claims);
   if (!read.success) throw unauthenticated();
@@ -72,7 +91,7 @@ export function personOf(claims: JWTPayload, token: string): PersonCredential {
   return { kind: 'person', id: sub, email, name, grants, tenants, token, expiresAt: exp * 1000 };
 }
 
-/** A module's verified claims. Errors: UNAUTHENTICATED where one has a wrong form. */
+/** The credential of a module with these verified claims. Errors: UNAUTHENTICATED where one is malformed. */
 export function moduleOf(claims: JWTPayload): ModuleCredential {
   const read = moduleClaims.safeParse(claims);
   if (!read.success) throw unauthenticated();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Where a Mentor grant holds: the whole account (tenant), or one client of it. */
+/** What a Mentor grant covers: a whole account (tenant), or one of its clients. */
 export const MENTOR_SCOPES = ['ACCOUNT', 'CLIENT'] as const;
 export type MentorScope = (typeof MENTOR_SCOPES)[number];
 
@@ -8,14 +8,14 @@ export interface Grant {
   readonly action: string;
   readonly scope: MentorScope;
   readonly tenantId: string;
-  /** Means nothing at ACCOUNT; a CLIENT grant without one opens nothing. */
+  /** Ignored for ACCOUNT; a CLIENT grant without one has no effect. */
   readonly clientId: string | null;
 }
 
-/** Any RFC 9562 UUID, in any case; read in lower case. */
+/** Any RFC 9562 UUID, in upper or lower case; parsed to lower case. */
 export const uuid = z.string().toLowerCase().pipe(z.guid());
 
-/** A grant as Mentor and Guardian's tokens write it: `{action, scope, tenant_id, client_id}`. */
+/** A grant as in Mentor's responses and Guardian's tokens: `{action, scope, tenant_id, client_id}`. */
 export const grantShape = z
   .object({
     action: z.string().min(1),
@@ -32,7 +32,7 @@ export const grantShape = z
     }),
   );
 
-/** The reverse of grantShape. */
+/** The inverse of grantShape. */
 export const grantOnWire = ({ action, scope, tenantId, clientId }: Grant) => ({
   action,
   scope,
@@ -40,5 +40,5 @@ export const grantOnWire = ({ action, scope, tenantId, clientId }: Grant) => ({
   client_id: clientId,
 });
 
-/** Whether a grant opens anything at all, be it membership. */
+/** Whether a grant has any effect, if only that its holder belongs to the tenant. */
 export const opens = (grant: Grant): boolean => grant.scope === 'ACCOUNT' || grant.clientId !== null;

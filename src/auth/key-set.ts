@@ -5,20 +5,20 @@ import { readAnswer } from './answer.js';
 const TIMEOUT_MS = 2_000;
 const MAX_BYTES = 1024 * 1024;
 
-/** The key set did not answer, or with something that is none. */
+/** The key set could not be fetched, or what was fetched is not one. */
 export class KeySetUnreachable extends Error {}
 
 const keySetShape = z.object({ keys: z.array(z.looseObject({})) });
 
-/** Keys of a JWKS (RFC 7517) at a URL: kept 10 minutes, asked again for an unknown key at most every 30 seconds. */
+/** Keys of the JWKS (RFC 7517) at a URL: cached for 10 minutes, fetched again for an unknown key at most every 30 seconds. */
 export function keySet(url: string): JWTVerifyGetKey {
   return createRemoteJWKSet(new URL(url), {
     timeoutDuration: TIMEOUT_MS,
     [customFetch]: async (address, init) => {
       try {
-        const answer = await fetch(address, { ...init, redirect: 'error' });
-        if (answer.status !== 200) throw new Error(`expected status 200, got ${answer.status}`);
-        return Response.json(keySetShape.parse(JSON.parse(await readAnswer(answer, MAX_BYTES))));
+        const response = await fetch(address, { ...init, redirect: 'error' });
+        if (response.status !== 200) throw new Error(`expected status 200, got ${response.status}`);
+        return Response.json(keySetShape.parse(JSON.parse(await readAnswer(response, MAX_BYTES))));
       } catch (cause) {
         throw new KeySetUnreachable('no key set', { cause });
       }

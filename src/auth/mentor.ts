@@ -6,30 +6,30 @@ import { readAnswer } from './answer.js';
 import type { PersonCredential } from './credential.js';
 import { type Grant, grantShape, opens } from './grant.js';
 
-/** How a person stands in one tenant: the grants held there, and whether by plain membership as well. */
+/** A person's grants in one tenant, and whether the person is a plain member of it. */
 export interface Standing {
   readonly grants: readonly Grant[];
   readonly member: boolean;
 }
 
-/** Who asks: the person, and the Authorization header as it came. */
+/** The person whose grants are asked for, with the Authorization header of the request. */
 export interface Asker {
   readonly person: PersonCredential;
   readonly authorization: string;
 }
 
-/** Mentor, as far as Reel needs it. */
+/** The part of Mentor that Reel needs. */
 export interface MentorPort {
-  /** The tenants a person belongs to; null where that cannot be listed, so that each call must name its tenant. */
+  /** The tenants that a person belongs to; null where they cannot be listed and each call must name its tenant. */
   tenants(person: PersonCredential): readonly string[] | null;
-  /** Only grants of `tenantId` that open something. Errors: UNAUTHENTICATED, UNAVAILABLE; it never fails open. */
-  standing(asker: Asker, tenantId: string): Promise<Standing>;
+  /** Only the grants of `tenantId` that have an effect. Errors: UNAUTHENTICATED, UNAVAILABLE; it never fails open. */
+  standing(requester: Asker, tenantId: string): Promise<Standing>;
 }
 
 const inTenant = (grants: readonly Grant[], tenantId: string): Grant[] =>
   grants.filter((grant) => grant.tenantId === tenantId && opens(grant));
 
-/** Grants and memberships are claims of the person's token. */
+/** Takes grants and memberships from the claims of the person's token. */
 export const claimsMentor: MentorPort = {
   tenants: (person) => [
     ...new Set([...person.grants.filter(opens).map((grant) => grant.tenantId), ...person.tenants]),
@@ -43,30 +43,30 @@ export const claimsMentor: MentorPort = {
 const TIMEOUT_MS = 2_000;
 const CACHE_MS = 30_000;
 const MAX_BYTES = 1024 * 1024;
-const CACHED_ANSWERS = 10_000;
+const CACHED_LOOKUPS = 10_000;
 const CACHED_GRANTS = 200_000;
-const NOBODY: Standing = { grants: [], member: false };
+const NO_ACCESS: Standing = { grants: [], member: false };
 
-const answerShape = z.object({ grants: z.array(grantShape), member: z.boolean().optional() });
+const responseShape = z.object({ grants: z.array(grantShape), member: z.boolean().optional() });
 
 export interface HttpMentorOptions {
-  /** Time-out of one question in milliseconds, its body included. */
+  /** Milliseconds for one request, its response's body included. */
   readonly timeoutMs?: number;
-  /** A steady clock in milliseconds. */
+  /** A monotonic clock in milliseconds. */
   readonly now?: () => number;
 }
 
 /**
- * Asks `GET url?tenant_id=…` with the person's own Authorization. Answers are kept 30 s for each token and tenant;
- * failures are not. Calls for the same key that come together share one question.
+ * Asks `GET url?tenant_id=…` with the person's own Authorization. Responses are cached for 30 s by token and tenant;
+ * failures are not. Concurrent calls with the same token and tenant share one request.
  */
 export function httpMentor(url: string, options: HttpMentorOptions = {}): MentorPort {
   const { timeoutMs = TIMEOUT_MS, now = () => performance.now() } = options;
-  const asked = new Map<string, Promise<Standing>>();
-  const known = new LRUCache<string, Standing>({
-    max: CACHED_ANSWERS,
+  const pending = new Map<string, Promise<Standing>>();
+  const cache = new LRUCache<string, Standing>({
+    max: CACHED_LOOKUPS,
     maxSize: CACHED_GRANTS,
-    sizeCalculation: (standing) => 1 + standing.grants.length,
+    sizeCalculation: ({ grants }) => 1 + grants.length,
     ttl: CACHE_MS,
     ttlResolution: 0,
     perf: { now },
@@ -76,24 +76,24 @@ export function httpMentor(url: string, options: HttpMentorOptions = {}): Mentor
     tenants: () => null,
     async standing({ person, authorization }, tenantId) {
       const key = `${tenantId} ${createHash('sha256').update(person.token).digest('base64')}`;
-      const kept = known.get(key);
-      if (kept) return kept;
-      let question = asked.get(key);
-      if (!question) {
-        question = ask(url, authorization, tenantId, timeoutMs)
-          .then((standing) => {
-            known.set(key, standing);
-            return standing;
+      const cached = cache.get(key);
+      if (cached) return cached;
+      let request = pending.get(key);
+      if (!request) {
+        request = fetchAccess(url, authorization, tenantId, timeoutMs)
+          .then((access) => {
+            cache.set(key, access);
+            return access;
           })
-          .finally(() => asked.delete(key));
-        asked.set(key, question);
+          .finally(() => pending.delete(key));
+        pending.set(key, request);
       }
-      return question;
+      return request;
     },
   };
 }
 
-async function ask(
+async function fetchAccess(
   url: string,
   authorization: string,
   tenantId: string,
@@ -102,28 +102,28 @@ async function ask(
   const address = new URL(url);
   address.searchParams.set('tenant_id', tenantId);
   try {
-    const answer = await fetch(address, {
+    const response = await fetch(address, {
       headers: { authorization, accept: 'application/json' },
       redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),
     });
-    if (answer.status === 200) return standingOf(await readAnswer(answer, MAX_BYTES), tenantId);
-    await answer.body?.cancel();
-    if (answer.status === 401) throw unauthenticated();
-    if (answer.status === 403 || answer.status === 404) return NOBODY;
-    throw new Error(`status ${answer.status}`);
+    if (response.status === 200) return parseAccess(await readAnswer(response, MAX_BYTES), tenantId);
+    await response.body?.cancel();
+    if (response.status === 401) throw unauthenticated();
+    if (response.status === 403 || response.status === 404) return NO_ACCESS;
+    throw new Error(`expected status 200, 401, 403 or 404, got ${response.status}`);
   } catch (error) {
     if (error instanceof ReelError) throw error;
-    throw unavailable('Mentor cannot be asked for permissions; try again shortly');
+    throw unavailable('Mentor is unavailable; try again shortly');
   }
 }
 
-function standingOf(body: string, tenantId: string): Standing {
-  const { grants, member = false } = answerShape.parse(JSON.parse(body));
+function parseAccess(body: string, tenantId: string): Standing {
+  const { grants, member = false } = responseShape.parse(JSON.parse(body));
   return { grants: inTenant(grants, tenantId), member };
 }
 
-/** The adapter that the settings choose. */
+/** The implementation that the settings select. */
 export function mentorPort(config: { mentor: 'claims' | 'http'; mentorUrl: string | null }): MentorPort {
   return config.mentor === 'http' && config.mentorUrl !== null ? httpMentor(config.mentorUrl) : claimsMentor;
 }

@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { chmod, link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 
 const shape = z.object({
   jwtSecret: z.string().min(32),
@@ -10,30 +10,30 @@ const shape = z.object({
   signingKey: z.string().startsWith('-----BEGIN PRIVATE KEY-----'),
 });
 
-/** What development makes up where nothing is given; `signingKey` is Ed25519, PKCS 8 PEM. */
+/** Secrets generated in development where the settings give none; `signingKey` is an Ed25519 key as PKCS 8 PEM. */
 export type DevelopmentSecrets = z.infer<typeof shape>;
 
 /**
- * The secrets kept in the data directory, made at the first call: a file of mode 0600. Of two processes that start at
- * once both get the same. Errors: an Error of one line, where the file is there and unreadable.
+ * The secrets in the data directory's secrets.json (mode 0600), generated at the first call. Two processes that start at
+ * once get the same ones. Errors: an Error of one line where the file exists and cannot be used.
  */
 export async function developmentSecrets(dataDir: string): Promise<DevelopmentSecrets> {
   const file = join(dataDir, 'secrets.json');
   await mkdir(dataDir, { recursive: true });
-  return (await readSecrets(file)) ?? (await makeSecrets(dataDir, file));
+  return (await readSecrets(file)) ?? (await generateSecrets(dataDir, file));
 }
 
-/** The settings with what is missing of secrets and signing key made up; outside development they come back as they are. */
+/** In development, fills in missing secrets and a missing signing key; otherwise returns the settings unchanged. */
 export async function withDevelopmentSecrets(config: Config): Promise<Config> {
   const { env, jwtSecret, jwksUrl, serviceSecret, signingKey } = config;
   const complete = (jwtSecret ?? jwksUrl) !== null && serviceSecret !== null && signingKey !== null;
   if (env !== 'development' || complete) return config;
-  const made = await developmentSecrets(config.dataDir);
+  const generated = await developmentSecrets(config.dataDir);
   return Object.freeze({
     ...config,
-    jwtSecret: jwksUrl === null ? (jwtSecret ?? made.jwtSecret) : jwtSecret,
-    serviceSecret: serviceSecret ?? made.serviceSecret,
-    signingKey: signingKey ?? made.signingKey,
+    jwtSecret: jwksUrl === null ? (jwtSecret ?? generated.jwtSecret) : jwtSecret,
+    serviceSecret: serviceSecret ?? generated.serviceSecret,
+    signingKey: signingKey ?? generated.signingKey,
   });
 }
 
@@ -49,14 +49,14 @@ async function readSecrets(file: string): Promise<DevelopmentSecrets | null> {
   const read = shape.safeParse(parseJson(text));
   if (!read.success)
     throw new Error(
-      `${file}: expected the development secrets as JSON, got something else; remove it to have new ones made`,
+      `${file}: expected the development secrets as JSON, got something else; delete it to generate new ones`,
     );
   return read.data;
 }
 
-/** Written whole beside, then linked into place: a link to a name that exists fails, so the first start wins. */
-async function makeSecrets(dataDir: string, file: string): Promise<DevelopmentSecrets> {
-  const made: DevelopmentSecrets = {
+/** Writes a temporary file and links it into place, which fails where the name exists: the first process wins. */
+async function generateSecrets(dataDir: string, file: string): Promise<DevelopmentSecrets> {
+  const generated: DevelopmentSecrets = {
     jwtSecret: randomBytes(32).toString('base64url'),
     serviceSecret: randomBytes(32).toString('base64url'),
     signingKey: generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
@@ -65,18 +65,18 @@ async function makeSecrets(dataDir: string, file: string): Promise<DevelopmentSe
   try {
     const handle = await open(draft, 'wx', 0o600);
     try {
-      await handle.writeFile(`${JSON.stringify(made, null, 2)}\n`);
+      await handle.writeFile(`${JSON.stringify(generated, null, 2)}\n`);
       await handle.sync();
     } finally {
       await handle.close();
     }
     await link(draft, file);
-    return made;
+    return generated;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    const kept = await readSecrets(file);
-    if (kept === null) throw error;
-    return kept;
+    const existing = await readSecrets(file);
+    if (existing === null) throw error;
+    return existing;
   } finally {
     await rm(draft, { force: true });
   }

@@ -6,20 +6,20 @@ import { type Credential, moduleOf, personOf } from './credential.js';
 import { type Grant, grantOnWire } from './grant.js';
 import { KeySetUnreachable, keySet } from './key-set.js';
 
-/** Where verifying keys come from; Config fits. With `jwksUrl`, `jwtSecret` is not used; without `serviceSecret`, no module is known. */
+/** Sources of verification keys; Config is one. `jwksUrl` takes precedence over `jwtSecret`; without `serviceSecret` no module's credential is valid. */
 export interface TokenKeys {
   readonly jwtSecret: string | null;
   readonly jwksUrl: string | null;
   readonly serviceSecret: string | null;
 }
 
-/** Verifies a token. Errors: UNAUTHENTICATED; UNAVAILABLE where the key set cannot be had. */
+/** Verifies a token. Errors: UNAUTHENTICATED; UNAVAILABLE where the key set cannot be fetched. */
 export type VerifyToken = (token: string) => Promise<Credential>;
 
 const LEEWAY_SECONDS = 60;
-/** A token that was verified is not looked at again for so long, nor ever past its end: callers send the same one for hours. */
+/** How long a verified token is cached, never beyond its expiry: callers send the same one for hours. */
 const VERIFIED_MS = 30_000;
-/** Characters of all tokens that are remembered. */
+/** Characters of all cached tokens together. */
 const VERIFIED_SIZE = 8 * 1024 * 1024;
 
 interface Verified {
@@ -27,22 +27,22 @@ interface Verified {
   readonly at: number;
 }
 
-/** What one kind of credential is verified with. The algorithms stand here, whatever a token's header says. */
-interface Key {
+/** What one kind of credential is verified with; `algorithms` are those accepted, whatever a token's header says. */
+interface VerificationKey {
   readonly get: JWTVerifyGetKey;
   readonly algorithms: string[];
   readonly read: (claims: JWTPayload, token: string) => Credential;
 }
 
-/** Which of the two kinds a token is, is told by the key that signed it, never by what it claims. */
+/** Whether a token is a person's or a module's depends on the key that signed it, never on its claims. */
 export function tokenVerifier(keys: TokenKeys, now: () => number = Date.now): VerifyToken {
-  const tried: Key[] = [];
+  const candidates: VerificationKey[] = [];
   if (keys.jwksUrl !== null)
-    tried.push({ get: keySet(keys.jwksUrl), algorithms: ['RS256', 'ES256', 'EdDSA'], read: personOf });
+    candidates.push({ get: keySet(keys.jwksUrl), algorithms: ['RS256', 'ES256', 'EdDSA'], read: personOf });
   else if (keys.jwtSecret !== null)
-    tried.push({ get: secret(keys.jwtSecret), algorithms: ['HS256'], read: personOf });
+    candidates.push({ get: secret(keys.jwtSecret), algorithms: ['HS256'], read: personOf });
   if (keys.serviceSecret !== null)
-    tried.push({ get: secret(keys.serviceSecret), algorithms: ['HS256'], read: moduleOf });
+    candidates.push({ get: secret(keys.serviceSecret), algorithms: ['HS256'], read: moduleOf });
 
   const verified = new LRUCache<string, Verified>({
     maxSize: VERIFIED_SIZE,
@@ -54,7 +54,7 @@ export function tokenVerifier(keys: TokenKeys, now: () => number = Date.now): Ve
     const known = verified.get(token);
     if (known && at >= known.at && at < Math.min(known.at + VERIFIED_MS, known.credential.expiresAt))
       return known.credential;
-    for (const key of tried) {
+    for (const key of candidates) {
       const claims = await signedClaims(token, key, at);
       if (claims === null) continue;
       const credential = key.read(claims, token);
@@ -65,8 +65,8 @@ export function tokenVerifier(keys: TokenKeys, now: () => number = Date.now): Ve
   };
 }
 
-/** null where another key may have signed it. */
-async function signedClaims(token: string, key: Key, now: number): Promise<JWTPayload | null> {
+/** null where the token may be signed by another key. */
+async function signedClaims(token: string, key: VerificationKey, now: number): Promise<JWTPayload | null> {
   let claims: JWTPayload;
   try {
     claims = await verify(token, key, now);
@@ -74,16 +74,16 @@ async function signedClaims(token: string, key: Key, now: number): Promise<JWTPa
     if (error instanceof errors.JWSSignatureVerificationFailed) return null;
     if (error instanceof errors.JOSEAlgNotAllowed) return null;
     if (error instanceof KeySetUnreachable)
-      throw unavailable('The keys of tokens cannot be had; try again shortly');
+      throw unavailable('The keys that verify tokens are unavailable; try again shortly');
     throw unauthenticated();
   }
-  // jose's leeway would hold for exp too, which the contract does not give it, and jose does not look at iat.
+  // jose would apply the leeway to exp as well, which has none, and does not check iat.
   if (claims.exp === undefined || claims.exp * 1000 <= now) throw unauthenticated();
   if (claims.iat !== undefined && claims.iat > now / 1000 + LEEWAY_SECONDS) throw unauthenticated();
   return claims;
 }
 
-async function verify(token: string, key: Key, now: number): Promise<JWTPayload> {
+async function verify(token: string, key: VerificationKey, now: number): Promise<JWTPayload> {
   const options = {
     algorithms: key.algorithms,
     clockTolerance: LEEWAY_SECONDS,
@@ -109,7 +109,7 @@ function secret(text: string): JWTVerifyGetKey {
   return () => key;
 }
 
-/** What a made token says of a person. */
+/** Claims of an issued token. */
 export interface PersonToken {
   readonly id: string;
   readonly email: string;
@@ -117,7 +117,7 @@ export interface PersonToken {
   readonly grants?: readonly Grant[];
   /** Plain membership. */
   readonly tenants?: readonly string[];
-  /** Life; 8 hours where nothing is said. */
+  /** Lifetime in minutes; 8 hours by default. */
   readonly minutes?: number;
 }
 

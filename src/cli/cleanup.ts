@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import type { Config } from '../config.js';
-import { SETTINGS } from '../config.js';
+import type { Config } from '../config/config.js';
+import { SETTINGS } from '../config/config.js';
 import { StartError } from '../errors.js';
-import { Account } from '../log/account.js';
-import { countRemovable, removeEntries } from '../log/retention.js';
+import { countRemovable, removeEntries } from '../log/retention/cleanup.js';
+import { Account } from '../log/retention/own-entry.js';
 import { withOwner } from './database.js';
 import type { Frame } from './frame.js';
 import { operator } from './operator.js';
@@ -21,13 +21,15 @@ const DAY_MS = 86_400_000;
 export function cleanupCommand(program: Command, frame: Frame): void {
   program
     .command('cleanup')
-    .description(
-      'remove entries that are older than some days and on no hold, as the owner (REEL_MIGRATE_URL)',
+    .description('remove old entries, except those on hold, as the owner (REEL_MIGRATE_URL)')
+    .option(
+      '--days <n>',
+      'remove entries older than this many days (default: REEL_RETENTION_DAYS)',
+      integerOption(1, 36_500),
     )
-    .option('--days <n>', 'age in days (default: REEL_RETENTION_DAYS)', integerOption(1, 36_500))
-    .option('--tenant <id>', 'only this tenant’s entries', uuidOption)
-    .option('--dry-run', 'only say how many it would remove')
-    .option('--json', 'answer as JSON, with a number for each tenant')
+    .option('--tenant <id>', "only this tenant's entries", uuidOption)
+    .option('--dry-run', 'remove nothing, only print how many entries would go')
+    .option('--json', 'print the result as JSON, with the number of entries per tenant')
     .action(async (options: CleanupOptions) => {
       const config = frame.config();
       const { dryRun = false } = options;
@@ -57,6 +59,6 @@ function daysOf({ days }: CleanupOptions, { retentionDays }: Config): number {
   const given = days ?? retentionDays;
   if (given > 0) return given;
   throw new StartError(
-    `--days: expected a number of days, since ${SETTINGS.retentionDays.variable} is 0 (keep for ever), got nothing`,
+    `--days: expected a number of days, since ${SETTINGS.retentionDays.variable} is 0 (keep forever), got nothing`,
   );
 }

@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
 import pg from 'pg';
-import type { Config } from '../config.js';
-import { type EmbeddedUrls, embeddedUrls, startEmbedded } from '../database/embedded.js';
-import { lockDataDir } from '../database/lock.js';
+import type { Config } from '../config/config.js';
+import { type EmbeddedUrls, embeddedUrls, startEmbedded } from '../database/embedded/embedded.js';
+import { lockDataDir } from '../database/embedded/lock.js';
 import { compile, type Row, type Run } from '../database/run.js';
 import { StartError } from '../errors.js';
-import type { OwnerDatabase } from '../log/account.js';
+import type { OwnerDatabase } from '../log/retention/own-entry.js';
 
 /**
  * Hands over the addresses that the settings name or, in development where they name none, those of the embedded
@@ -88,7 +88,7 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
   } catch (error) {
     const place = new URL(url).host;
     const why = (error as Error).message.split('\n')[0];
-    throw new StartError(`REEL_MIGRATE_URL: expected a PostgreSQL that answers at ${place}: ${why}`, {
+    throw new StartError(`REEL_MIGRATE_URL: expected a PostgreSQL server at ${place}: ${why}`, {
       cause: error,
     });
   }

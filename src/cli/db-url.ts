@@ -1,23 +1,23 @@
 import { type Command, Option } from 'commander';
-import { embeddedUrls } from '../database/embedded.js';
+import { embeddedUrls } from '../database/embedded/embedded.js';
 import { StartError } from '../errors.js';
 import { type Frame, refuseProduction } from './frame.js';
 
 export function dbUrlCommand(program: Command, frame: Frame): void {
   program
     .command('db-url')
-    .description('development only: print the address of the running embedded database')
+    .description('print the URL of the running embedded database (development only)')
     .addOption(
-      new Option('--role <role>', 'whom it connects as').choices(['owner', 'runtime']).default('owner'),
+      new Option('--role <role>', 'role to connect as').choices(['owner', 'runtime']).default('owner'),
     )
-    .option('--json', 'answer as JSON')
+    .option('--json', 'print the result as JSON')
     .action(async (options: { role: 'owner' | 'runtime'; json?: boolean }) => {
       const config = frame.config();
       refuseProduction(config, 'db-url');
       const urls = await embeddedUrls(config.dataDir);
       if (urls === null)
         throw new StartError(
-          `REEL_DATA_DIR: expected a folder whose embedded database runs (npm start), got ${config.dataDir}`,
+          `REEL_DATA_DIR: expected a directory whose embedded database is running (run: npm start), got ${config.dataDir}`,
         );
       const url = options.role === 'owner' ? urls.ownerUrl : urls.runtimeUrl;
       frame.answer(options, { url, role: options.role }, url);

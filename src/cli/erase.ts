@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { StartError } from '../errors.js';
-import { Account } from '../log/account.js';
-import { type Erased, type ErasureOf, eraseEntries } from '../seal/erase.js';
+import { type Erased, type ErasureOf, eraseEntries } from '../log/retention/erase.js';
+import { Account } from '../log/retention/own-entry.js';
 import { withOwner } from './database.js';
-import { Finding, type Frame } from './frame.js';
+import { exit1, Finding, type Frame } from './frame.js';
 import { operator } from './operator.js';
 import { needed, textOption, uuidOption } from './options.js';
 
@@ -21,13 +21,21 @@ export function eraseCommand(program: Command, frame: Frame): void {
   program
     .command('erase')
     .description(
-      'blank identity fields and data of entries, as the owner (REEL_MIGRATE_URL); proofs still hold',
+      'erase the identity fields and data of entries, as the owner (REEL_MIGRATE_URL); their proofs still hold',
     )
-    .option('--tenant <id>', 'whose trail', uuidOption)
-    .option('--actor <id>', 'every entry of what this person did', uuidOption)
-    .option('--entry <id>', 'this entry', uuidOption)
-    .option('--reason <text>', 'why, for the entry that says so; no personal data', textOption(MOST_REASON))
-    .option('--json', 'answer as JSON')
+    .option('--tenant <id>', 'tenant whose entries to erase (required)', uuidOption)
+    .option('--actor <id>', 'all entries of which this person is the actor', uuidOption)
+    .option('--entry <id>', 'a single entry', uuidOption)
+    .option(
+      '--reason <text>',
+      'reason, recorded in the trail; must not contain personal data (required)',
+      textOption(MOST_REASON),
+    )
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      exit1("an entry was not erased because it is on hold or one of Reel's own records, or does not exist"),
+    )
     .action(async (options: EraseOptions) => {
       const tenantId = needed(options.tenant, '--tenant <id>');
       const reason = needed(options.reason, '--reason <text>');
@@ -56,21 +64,21 @@ function erasureOf({ actor, entry }: EraseOptions): ErasureOf {
 
 /** Errors: Finding where something was refused or not found. */
 function tell(frame: Frame, tenantId: string, of: ErasureOf, done: Erased): void {
-  if (done.erasedBefore > 0) frame.say(`${entries(done.erasedBefore)} had been erased before`);
+  if (done.erasedBefore > 0) frame.say(`${entries(done.erasedBefore)} had already been erased`);
   if (done.onBehalf > 0)
     frame.say(
-      `${entries(done.onBehalf)} made on behalf of this person carry somebody else's identity and stay; --entry erases them`,
+      `${entries(done.onBehalf)} made on behalf of this person carry someone else's identity and were not erased; --entry erases them`,
     );
   const { erased, erasedBefore, onHold, ownAccount } = done;
   if (onHold > 0)
-    throw new Finding(`${entries(onHold)} on hold, not erased; reel hold list --tenant ${tenantId} says why`);
+    throw new Finding(`not erased: ${entries(onHold)} on hold; see reel hold list --tenant ${tenantId}`);
   if (ownAccount > 0)
     throw new Finding(
-      `${entries(ownAccount)} of Reel's own account of holds, removals and erasures, not erased`,
+      `not erased: ${entries(ownAccount)} in which Reel records holds, removals and erasures`,
     );
   if ('entryId' in of && erased + erasedBefore === 0)
     throw new Finding(
-      `--entry: expected an entry of tenant ${tenantId}, got ${of.entryId}, which it has not`,
+      `--entry: expected an entry of tenant ${tenantId}, got ${of.entryId}, which is not one`,
     );
 }
 

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { StartError } from '../errors.js';
 
 const NEWLINE = 0x0a;
-/** No line of an export is longer: data is of 64 KiB at the most. */
+/** No line of an export is longer: data has at most 64 KiB. */
 const MAX_LINE = 4 * 1024 * 1024;
 /** A note is some hundreds of bytes. */
 const MAX_LAST_LINE = 64 * 1024;
@@ -57,6 +57,4 @@ export async function* linesOf(file: string): AsyncGenerator<Buffer[]> {
 }
 
 const unreadable = (file: string, error: unknown) =>
-  new StartError(
-    `expected a file that can be read, got ${(error as NodeJS.ErrnoException).code} for ${file}`,
-  );
+  new StartError(`expected a readable file, got ${(error as NodeJS.ErrnoException).code} for ${file}`);

@@ -4,10 +4,10 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { StartError } from '../errors.js';
-import type { LogExport } from '../log/export.js';
-import { LogExportFormat } from '../log/inputs.js';
+import type { LogExport } from '../log/export/export.js';
+import { LogExportFormat } from '../log/export/export-logs-input.js';
 import { filterOf, filterOptions } from './filter-options.js';
-import { Finding, type Frame } from './frame.js';
+import { exit1, Finding, type Frame } from './frame.js';
 import { uuidOption } from './options.js';
 import { recordCount } from './record-count.js';
 import { askGraphql, fetchOrSay, placeOn, type RemoteOptions, remoteOf } from './remote.js';
@@ -27,26 +27,29 @@ const EXPORT_LOGS = `mutation Export($input: ExportLogsInput!) {
 export function exportCommand(program: Command, frame: Frame): void {
   const command = program
     .command('export')
-    .description("write a client's entries from a server to stdout or a file")
-    .option('--url <url>', 'the server (default: REEL_URL)')
-    .option('--token <token>', "a person's token who may export (default: REEL_TOKEN)")
-    .option('--tenant <id>', 'tenant, for a person who belongs to several', uuidOption)
-    .option('--client <id>', 'client whose entries they are', uuidOption)
+    .description("download a client's entries from a server to stdout or a file")
+    .option('--url <url>', 'URL of the server (default: REEL_URL)')
+    .option('--token <token>', 'token of a person who may export (default: REEL_TOKEN)')
+    .option('--tenant <id>', 'tenant; required for a person who belongs to several', uuidOption)
+    .option(
+      '--client <id>',
+      'client whose entries to export; required for a person who may export several',
+      uuidOption,
+    )
     .addOption(
       new Option('--format <format>', 'csv, json or ndjson')
-        .default(LogExportFormat.CSV)
+        .default(LogExportFormat.CSV, 'csv')
         .argParser(formatOption),
     )
-    .option('--include-data', 'with the data payload')
-    .option('--include-proofs', 'with what is needed to check each entry offline; ndjson only')
-    .option('--output <file>', 'where to; it appears once it is whole (default: stdout)')
-    .option('--json', 'with --output: answer what was written as JSON');
+    .option('--include-data', 'include the data of each entry')
+    .option('--include-proofs', 'include what is needed to check each entry offline; ndjson only')
+    .option('--output <file>', 'file to write; it appears only once it is complete (default: stdout)')
+    .option('--json', 'with --output: print what was written as JSON')
+    .addHelpText('after', exit1('the download was cut off, or has another number of entries than announced'));
   filterOptions(command).action(async (options: ExportOptions) => {
     frame.config();
     if (options.json && options.output === undefined)
-      throw new StartError(
-        '--json: expected --output FILE beside it, since the export itself goes to stdout',
-      );
+      throw new StartError('--json: expected --output FILE as well, since the export itself goes to stdout');
     const remote = remoteOf(options, frame);
     const { format, includeData = false, includeProofs = false } = options;
     const input = { filter: filterOf({ ...options }), format, includeData, includeProofs };
@@ -91,16 +94,14 @@ async function download(
     ).catch((error) => {
       if (draft !== null && (error as { path?: string }).path === draft)
         throw new StartError(
-          `--output: expected a file that can be written, got ${output}: ${(error as Error).message}`,
+          `--output: expected a writable file, got ${output}: ${(error as Error).message}`,
         );
-      throw new Finding(
-        `the export broke off after ${count.total() ?? 'less than a record'}: ${(error as Error).message}`,
-      );
+      throw new Finding(`the export was cut off after ${bytes} bytes: ${(error as Error).message}`);
     });
     frame.progress('');
     const came = count.total();
     if (came !== ready.recordCount)
-      throw new Finding(`expected ${ready.recordCount} entries, got ${came ?? 'a file that is not whole'}`);
+      throw new Finding(`expected ${ready.recordCount} entries, got ${came ?? 'an incomplete file'}`);
     if (draft !== null) await rename(draft, output!);
   } finally {
     if (draft !== null) await rm(draft, { force: true });
@@ -117,6 +118,6 @@ const untilRead =
 
 function formatOption(text: string): LogExportFormat {
   const format = Object.values(LogExportFormat).find((each) => each === text.toUpperCase());
-  if (!format) throw new InvalidArgumentError(`Expected one of csv, json, ndjson.`);
+  if (!format) throw new InvalidArgumentError('Expected one of csv, json, ndjson.');
   return format;
 }

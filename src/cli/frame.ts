@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { oneLineFault, ReelError, StartError } from '../errors.js';
 
 /** What every command works with. Data goes to stdout, words for people to stderr. */
@@ -19,6 +19,9 @@ export interface Frame {
 export class Finding extends Error {
   override readonly name = 'Finding';
 }
+
+/** Says in a command's help, and from there in docs/commands.md, when it throws a Finding. */
+export const exit1 = (when: string): string => `\nExit code 1: ${when}.`;
 
 export function newFrame(settings: Pick<Frame, 'config' | 'remote'>): Frame {
   endQuietlyWithItsReader(process.stdout);

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { StartError } from '../errors.js';
-import { Account } from '../log/account.js';
-import { addHold, type Hold, listHolds, releaseHold } from '../log/hold.js';
-import { EXPECTED_TIME, readTime, type TimeField } from '../log/query-time.js';
+import { addHold, type Hold, listHolds, releaseHold } from '../log/retention/hold.js';
+import { Account } from '../log/retention/own-entry.js';
+import { EXPECTED_TIME, readTime, type TimeField } from '../query-line/time.js';
 import { withOwner } from './database.js';
-import { Finding, type Frame } from './frame.js';
+import { exit1, Finding, type Frame } from './frame.js';
 import { operator } from './operator.js';
 import { needed, textOption, uuidOption } from './options.js';
 
@@ -29,18 +29,26 @@ export function holdCommand(program: Command, frame: Frame): void {
   const hold = program
     .command('hold')
     .description(
-      'legal holds: nothing that one covers can be cleaned up or erased (as the owner, REEL_MIGRATE_URL)',
+      'manage legal holds, which keep entries from cleanup and erasure, as the owner (REEL_MIGRATE_URL)',
     );
 
   hold
     .command('add')
-    .description('hold entries, there or to come; prints the id of the hold')
-    .option('--tenant <id>', 'whose entries', uuidOption)
-    .option('--reason <text>', 'why', textOption(MOST_REASON))
-    .option('--from <time>', 'only those created at or after; RFC 3339, a date, or -24h', time('since'))
-    .option('--to <time>', 'only those created at or before; a bare date is its last instant', time('until'))
-    .option('--actor <id>', 'only those of this person, who acted or was acted for', uuidOption)
-    .option('--json', 'answer as JSON')
+    .description('put present and future entries on hold; prints the id of the hold')
+    .option('--tenant <id>', 'tenant whose entries to hold (required)', uuidOption)
+    .option('--reason <text>', 'reason, recorded in the trail (required)', textOption(MOST_REASON))
+    .option(
+      '--from <time>',
+      'only entries created at or after this time: RFC 3339, a date, or -24h',
+      time('since'),
+    )
+    .option(
+      '--to <time>',
+      'only entries created at or before this time; a bare date includes the whole day',
+      time('until'),
+    )
+    .option('--actor <id>', 'only entries in which this person acted or was acted for', uuidOption)
+    .option('--json', 'print the result as JSON')
     .action(async (options: AddOptions) => {
       const { from = null, to = null, actor: actorId = null } = options;
       const tenantId = needed(options.tenant, '--tenant <id>');
@@ -56,9 +64,9 @@ export function holdCommand(program: Command, frame: Frame): void {
   hold
     .command('list')
     .description('list holds, oldest first')
-    .option('--tenant <id>', "only this tenant's", uuidOption)
-    .option('--all', 'released ones too')
-    .option('--json', 'answer as JSON')
+    .option('--tenant <id>', "only this tenant's holds", uuidOption)
+    .option('--all', 'include released holds')
+    .option('--json', 'print the result as JSON')
     .action(async (options: { tenant?: string; all?: boolean; json?: boolean }) => {
       const holds = await withOwner(frame.config(), (database) =>
         listHolds(database, { tenantId: options.tenant ?? null, released: options.all ?? false }),
@@ -68,16 +76,17 @@ export function holdCommand(program: Command, frame: Frame): void {
 
   hold
     .command('release')
-    .description('let go what a hold covers')
-    .argument('<id>', 'the id that hold add printed', uuidOption)
-    .option('--json', 'answer as JSON')
+    .description('release a hold')
+    .argument('<id>', 'id of the hold, as printed by hold add', uuidOption)
+    .option('--json', 'print the result as JSON')
+    .addHelpText('after', exit1('there is no such hold'))
     .action(async (id: string, options: { json?: boolean }) => {
       const released = await withOwner(frame.config(), (database) =>
         releaseHold(database, new Account(operator(), 'reel hold release'), id),
       );
-      if (released === null) throw new Finding(`expected the id of a hold, got ${id}, which is none`);
+      if (released === null) throw new Finding(`expected the id of a hold, got ${id}, which does not exist`);
       frame.answer(options, released.hold, line(released.hold));
-      if (!released.isNew) frame.say('it had been released before');
+      if (!released.isNew) frame.say('it had already been released');
     });
 }
 

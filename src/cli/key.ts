@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { Command } from 'commander';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { connectSession } from '../database/session.js';
 import { StartError } from '../errors.js';
 import { signerOf, vkeyOf } from '../seal/note.js';
@@ -12,9 +12,9 @@ import { commandSigner } from './signer.js';
 export function keyCommand(program: Command, frame: Frame): void {
   program
     .command('key')
-    .description('print the public verifier keys, newest first, or make a new signing key')
-    .option('--new', 'print a new private key as PEM; nothing is stored')
-    .option('--json', 'answer as JSON')
+    .description('print the public verifier keys, newest first, or generate a new signing key')
+    .option('--new', 'generate a private key and print it as PEM; it is stored nowhere')
+    .option('--json', 'print the result as JSON')
     .action(async (options: { new?: boolean; json?: boolean }) => {
       const config = frame.config();
       if (options.new) {
@@ -22,7 +22,7 @@ export function keyCommand(program: Command, frame: Frame): void {
           .privateKey.export({ type: 'pkcs8', format: 'pem' })
           .toString();
         const vkey = config.origin === null ? null : vkeyOf(signerOf(config.origin, pem));
-        if (vkey) frame.say(`its verifier key: ${vkey}`);
+        if (vkey) frame.say(`verifier key: ${vkey}`);
         frame.answer(options, { privateKey: pem, vkey }, pem.trimEnd());
         return;
       }
@@ -37,9 +37,7 @@ async function publicKeys(config: Config): Promise<string[]> {
   const own = hasKey ? vkeyOf(await commandSigner(config)) : null;
   if (config.env === 'production' && config.databaseUrl === null) {
     if (own === null)
-      throw new StartError(
-        'REEL_DATABASE_URL or REEL_SIGNING_KEY and REEL_ORIGIN: expected one, got nothing',
-      );
+      throw new StartError('expected REEL_DATABASE_URL, or REEL_SIGNING_KEY and REEL_ORIGIN, got neither');
     return [own];
   }
   const published = await withRuntimeRole(config, async (url) => {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { StartError } from '../errors.js';
 import { type Frame, refuseProduction } from './frame.js';
 import { needed } from './options.js';
@@ -7,7 +7,7 @@ import { type PersonOptions, personOptions, personToken } from './person.js';
 
 export function linkCommand(program: Command, frame: Frame): void {
   personOptions(
-    program.command('link').description("development only: print the viewer's address, signed in"),
+    program.command('link').description('print a link that opens the viewer signed in (development only)'),
   ).action(async (options: PersonOptions) => {
     const config = frame.config();
     refuseProduction(config, 'link');

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import pg from 'pg';
-import type { Config } from '../config.js';
-import { embeddedUrls } from '../database/embedded.js';
+import type { Config } from '../config/config.js';
+import { embeddedUrls } from '../database/embedded/embedded.js';
 import { migrate } from '../database/migrate.js';
 import { MIGRATION_NAMES } from '../database/migration-names.js';
 import { StartError } from '../errors.js';
 import { withBothRoles } from './database.js';
-import { Finding, type Frame } from './frame.js';
+import { exit1, Finding, type Frame } from './frame.js';
 
 interface MigrateOptions {
   check?: boolean;
@@ -16,9 +16,10 @@ interface MigrateOptions {
 export function migrateCommand(program: Command, frame: Frame): void {
   program
     .command('migrate')
-    .description('bring the database up to date, as its owner (REEL_MIGRATE_URL); safe to run twice')
-    .option('--check', 'change nothing; exit code 1 where REEL_DATABASE_URL is not up to date')
-    .option('--json', 'answer as JSON')
+    .description('bring the database up to date as its owner (REEL_MIGRATE_URL); safe to repeat')
+    .option('--check', 'change nothing, only check the database at REEL_DATABASE_URL')
+    .option('--json', 'print the result as JSON')
+    .addHelpText('after', exit1('with --check, the database is not up to date'))
     .action(async (options: MigrateOptions) => {
       if (options.check) return checkMigrated(frame, options);
       const { applied } = await withBothRoles(frame.config(), ({ ownerUrl, runtimeUrl }) =>
@@ -40,7 +41,7 @@ async function checkMigrated(frame: Frame, options: MigrateOptions): Promise<voi
 
 async function runtimeUrlOf({ databaseUrl, env, dataDir }: Config): Promise<string> {
   const url = databaseUrl ?? (env === 'development' ? (await embeddedUrls(dataDir))?.runtimeUrl : null);
-  if (!url) throw new StartError("REEL_DATABASE_URL: expected the server's connection, got nothing");
+  if (!url) throw new StartError("REEL_DATABASE_URL: expected the runtime role's connection, got nothing");
   return url;
 }
 
@@ -55,12 +56,9 @@ async function appliedMigrations(url: string): Promise<Set<string>> {
     // undefined_table, insufficient_privilege: nobody has migrated it, or not for this role.
     if (['42P01', '42501'].includes((error as { code?: string }).code ?? '')) return new Set();
     const why = (error as Error).message.split('\n')[0];
-    throw new StartError(
-      `REEL_DATABASE_URL: expected a PostgreSQL that answers at ${new URL(url).host}: ${why}`,
-      {
-        cause: error,
-      },
-    );
+    throw new StartError(`REEL_DATABASE_URL: expected a PostgreSQL server at ${new URL(url).host}: ${why}`, {
+      cause: error,
+    });
   } finally {
     await client.end().catch(() => {});
   }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { StartError } from '../errors.js';
-import { parseUuid } from '../log/values.js';
+import { parseUuid } from '../query-line/values.js';
 
 /** Readers of options' values; what they throw commander shows beside the option's name, with exit code 2. */
 
@@ -36,6 +36,6 @@ export const textOption =
  * given, instead of the mistake in that.
  */
 export function needed<T>(value: T | undefined, flags: string): T {
-  if (value === undefined) throw new StartError(`${flags} must be given`);
+  if (value === undefined) throw new StartError(`${flags} is required`);
   return value;
 }

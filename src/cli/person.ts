@@ -4,9 +4,9 @@ import { EXPORT, REEL_ACTIONS, VIEW } from '../auth/actions.js';
 import { type Grant, MENTOR_SCOPES, type MentorScope } from '../auth/grant.js';
 import { withDevelopmentSecrets } from '../auth/secrets.js';
 import { issuePersonToken } from '../auth/token.js';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { StartError } from '../errors.js';
-import { SAMPLE } from '../welcome.js';
+import { SAMPLE } from '../sample/identities.js';
 import { integerOption, needed, textOption, uuidOption, uuidsOption } from './options.js';
 
 export interface PersonOptions {
@@ -34,20 +34,20 @@ const PEOPLE = '0196f2f0-0000-7000-8000-00000000b000';
 /** The options that say whose token it is and what it opens. */
 export const personOptions = (command: Command): Command =>
   command
-    .option('--tenant <id>', 'tenant that the person belongs to', uuidOption)
-    .option('--client <id>', 'client that CLIENT grants are for; may be repeated', uuidsOption)
+    .option('--tenant <id>', 'tenant that the person belongs to (required)', uuidOption)
+    .option('--client <id>', 'client that CLIENT grants apply to; may be repeated', uuidsOption)
     .addOption(
       new Option(
         '--grant <action:scope>',
         `for example ${VIEW}:ACCOUNT; may be repeated (default: ${VIEW}:ACCOUNT, and with --client also ${VIEW}:CLIENT and ${EXPORT}:CLIENT)`,
       ).argParser(grantOption),
     )
-    .option('--member', 'plain membership of the tenant; alone, it is all the token holds')
-    .option('--email <address>', `(default: ${ANA.email})`, textOption(320))
-    .option('--name <name>', `(default: ${ANA.name}, where no --email is given)`, textOption(255))
-    .option('--id <id>', "the person's id (default: one that goes with the e-mail address)", uuidOption)
-    .option('--minutes <n>', 'life of the token (default: 480)', integerOption(1, 525_600))
-    .option('--json', 'answer as JSON');
+    .option('--member', 'membership of the tenant, without any grant unless --grant is given too')
+    .option('--email <address>', `e-mail address (default: ${ANA.email})`, textOption(320))
+    .option('--name <name>', `name (default: ${ANA.name}, unless --email is given)`, textOption(255))
+    .option('--id <id>', "the person's id (default: one derived from the e-mail address)", uuidOption)
+    .option('--minutes <n>', 'minutes until the token expires (default: 480)', integerOption(1, 525_600))
+    .option('--json', 'print the result as JSON');
 
 function grantOption(text: string, before: NamedGrant[] = []): NamedGrant[] {
   const split = text.lastIndexOf(':');
@@ -68,14 +68,14 @@ export async function personToken(
   const { jwtSecret, jwksUrl } = await withDevelopmentSecrets(config);
   if (jwtSecret === null || jwksUrl !== null)
     throw new StartError(
-      'REEL_JWKS_URL: expected none, since whoever holds its keys signs the tokens, got one',
+      'REEL_JWKS_URL: expected none, since only the holder of its private keys can sign tokens, got one',
     );
   const { minutes, member, email = ANA.email } = options;
   const tenant = needed(options.tenant, '--tenant <id>');
   const grants = grantsOf(tenant, options);
   for (const { action } of grants)
     if (action.startsWith('reel.') && !REEL_ACTIONS.some(({ code }) => code === action))
-      say(`reel: ${action} is no action of Reel's; it opens nothing`);
+      say(`reel: ${action} is not an action of Reel's and grants nothing`);
   return issuePersonToken(jwtSecret, {
     id: options.id ?? (email === ANA.email ? ANA.id : v5(email.toLowerCase(), PEOPLE)),
     email,
@@ -89,7 +89,7 @@ export async function personToken(
 function grantsOf(tenant: string, { client = [], grant, member }: PersonOptions): Grant[] {
   const named: NamedGrant[] = grant ?? (member ? [] : usualGrants(client.length > 0));
   if (client.length === 0 && named.some(({ scope }) => scope === 'CLIENT'))
-    throw new StartError('--client: expected the client that a CLIENT grant is for, got nothing');
+    throw new StartError('--client: expected the client that a CLIENT grant applies to, got nothing');
   return named.flatMap(({ action, scope }): Grant[] =>
     scope === 'ACCOUNT'
       ? [{ action, scope, tenantId: tenant, clientId: null }]

@@ -1,4 +1,4 @@
-import { LogExportFormat } from '../log/inputs.js';
+import { LogExportFormat } from '../log/export/export-logs-input.js';
 
 /** Counts the records of an exported file while its bytes go by. */
 export interface RecordCount {

@@ -1,46 +1,13 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
-import { Command } from 'commander';
-import { readConfig, readRemote } from '../config.js';
-import { type Frame, failed, newFrame } from './frame.js';
+import { readConfig, readRemote } from '../config/config.js';
+import { failed, newFrame } from './frame.js';
+import { createProgram } from './program.js';
 
-type Add = (program: Command, frame: Frame) => void;
-
-/**
- * In the order that `reel --help` lists them. A further command is a file of its own and a line here. Each is loaded
- * when it is named, since some bring the whole database with them.
- */
-const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
-  token: async () => (await import('./token.js')).tokenCommand,
-  link: async () => (await import('./link.js')).linkCommand,
-  key: async () => (await import('./key.js')).keyCommand,
-  'db-url': async () => (await import('./db-url.js')).dbUrlCommand,
-  migrate: async () => (await import('./migrate.js')).migrateCommand,
-  seed: async () => (await import('./seed.js')).seedCommand,
-  verify: async () => (await import('./verify.js')).verifyCommand,
-  checkpoint: async () => (await import('./checkpoint.js')).checkpointCommand,
-  cleanup: async () => (await import('./cleanup.js')).cleanupCommand,
-  hold: async () => (await import('./hold.js')).holdCommand,
-  erase: async () => (await import('./erase.js')).eraseCommand,
-  export: async () => (await import('./export.js')).exportCommand,
-  tail: async () => (await import('./tail.js')).tailCommand,
-};
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 const frame = newFrame({
   config: () => readConfig(process.env, 'command'),
   remote: () => readRemote(process.env),
 });
-const program = new Command('reel')
-  .description('Reel keeps the audit trail of all modules of a platform.')
-  .version(version)
-  .showSuggestionAfterError()
-  .exitOverride();
-const named = process.argv[2] ?? '';
-for (const name of Object.hasOwn(COMMANDS, named) ? [named] : Object.keys(COMMANDS))
-  (await COMMANDS[name]!())(program, frame);
+const program = await createProgram(frame, process.argv[2]);
 
 try {
   await program.parseAsync();

@@ -21,7 +21,7 @@ export function remoteOf({ url, token, tenant, client }: RemoteOptions, frame: F
   const given = frame.remote();
   const place = url ?? given.url;
   if (place === null)
-    throw new StartError('--url (or REEL_URL): expected the address of a Reel server, got nothing');
+    throw new StartError('--url (or REEL_URL): expected the URL of a Reel server, got nothing');
   if (!URL.canParse(place) || !/^https?:$/.test(new URL(place).protocol))
     throw new StartError('--url (or REEL_URL): expected an http or https URL, got something else');
   const credential = token ?? given.token;
@@ -29,7 +29,7 @@ export function remoteOf({ url, token, tenant, client }: RemoteOptions, frame: F
     throw new StartError("--token (or REEL_TOKEN): expected a person's token, got nothing");
   if (!/^[\w.~+/=-]+$/.test(credential))
     throw new StartError(
-      `--token (or REEL_TOKEN): expected a token, got ${credential.length} other characters`,
+      `--token (or REEL_TOKEN): expected a token, got ${credential.length} characters that are not one`,
     );
   return {
     url: place.endsWith('/') ? place : `${place}/`,
@@ -71,7 +71,7 @@ export async function askGraphql<T>(remote: Remote, query: string, variables: un
   if (fault) throw new StartError(`${fault.extensions?.code ?? response.status}: ${fault.message}`);
   if (!answer.data)
     throw new StartError(
-      `expected an answer of Reel's GraphQL at ${remote.url}, got HTTP ${response.status}`,
+      `expected a GraphQL response from Reel at ${remote.url}, got HTTP ${response.status}`,
     );
   return answer.data;
 }
@@ -82,7 +82,7 @@ export async function fetchOrSay(url: string, init: RequestInit = {}): Promise<R
   } catch (error) {
     const { cause, message } = error as Error & { cause?: { code?: string; message?: string } };
     throw new StartError(
-      `expected a server that answers at ${new URL(url).origin}: ${cause?.code ?? cause?.message ?? message}`,
+      `expected a server at ${new URL(url).origin}: ${cause?.code ?? cause?.message ?? message}`,
       {
         cause: error,
       },

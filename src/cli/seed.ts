@@ -2,17 +2,17 @@ import type { Command } from 'commander';
 import { sql } from 'kysely';
 import type { Database } from '../database/database.js';
 import { connectSession } from '../database/session.js';
-import { checkInput } from '../log/check-entry.js';
-import { type PreparedEntry, prepareEntry } from '../log/prepare.js';
-import { storeEntries } from '../log/store.js';
+import { checkInput } from '../log/entry/check-entry.js';
+import { type PreparedEntry, prepareEntry } from '../log/write/prepare.js';
+import { storeEntries } from '../log/write/store.js';
+import { type SamplePlan, type SampleTenant, sampleEntries, sampleTenants } from '../sample/entries.js';
 import type { Signer } from '../seal/note.js';
 import { Sealer } from '../seal/sealer.js';
 import { Sequencer } from '../seal/sequencer.js';
 import { publishKey } from '../seal/signing-keys.js';
 import { withRuntimeRole } from './database.js';
-import { Finding, type Frame, refuseProduction } from './frame.js';
+import { exit1, Finding, type Frame, refuseProduction } from './frame.js';
 import { integerOption, needed, textOption } from './options.js';
-import { type SamplePlan, type SampleTenant, sampleEntries, sampleTenants } from './sample-entries.js';
 import { commandSigner } from './signer.js';
 
 interface SeedOptions {
@@ -32,14 +32,25 @@ const UNIQUE_VIOLATION = '23505';
 export function seedCommand(program: Command, frame: Frame): void {
   program
     .command('seed')
+    .summary('store lifelike sample entries in bulk (development only)')
     .description(
-      'development only: lifelike entries in bulk, up to the last midnight UTC; the same seed gives the same entries all day',
+      'store lifelike sample entries in bulk, up to the last midnight UTC (development only); prints a line per tenant: its id, the ids of its clients and its number of entries',
     )
-    .option('--entries <n>', 'in all tenants together', integerOption(1, 1_000_000_000))
-    .option('--tenants <n>', 'the first one the largest', integerOption(1, 10_000), 1)
-    .option('--days <n>', 'how far back they reach', integerOption(1, 3_650), 30)
-    .option('--seed <text>', 'what they are made of', textOption(100), '1')
-    .option('--json', 'answer as JSON')
+    .option(
+      '--entries <n>',
+      'number of entries, over all tenants (required)',
+      integerOption(1, 1_000_000_000),
+    )
+    .option('--tenants <n>', 'number of tenants, the first being the largest', integerOption(1, 10_000), 1)
+    .option('--days <n>', 'number of days that the entries are spread over', integerOption(1, 3_650), 30)
+    .option(
+      '--seed <text>',
+      'seed of the generator: the same one yields the same entries all day',
+      textOption(100),
+      '1',
+    )
+    .option('--json', 'print the result as JSON')
+    .addHelpText('after', exit1('a tenant of this seed has or had entries'))
     .action(async (options: SeedOptions, command: Command) => {
       const config = frame.config();
       refuseProduction(config, 'seed');
@@ -47,7 +58,7 @@ export function seedCommand(program: Command, frame: Frame): void {
       const entries = needed(options.entries, '--entries <n>');
       if (entries < tenants)
         command.error(
-          `error: expected at least one entry a tenant, got --entries ${entries} for --tenants ${tenants}`,
+          `error: expected at least one entry per tenant, got --entries ${entries} for --tenants ${tenants}`,
         );
       const until = Math.floor(Date.now() / DAY_MS) * DAY_MS;
       const plan = { seed, tenants, entries, from: until - days * DAY_MS, until };
@@ -87,12 +98,12 @@ async function seedDatabase(
         stored += batch;
         progress(`${stored} of ${plan.entries} entries stored`);
       }
-      // The next tenant's entries are made while this one's get their places.
+      // The next tenant's entries are made while this one's are sealed.
       await sealing;
       sealing = sequencer.catchUp(tenant.id);
       sealing.catch(() => {});
     }
-    progress(`${stored} entries stored, waiting for their places`);
+    progress(`${stored} entries stored, waiting for them to be sealed`);
     await sealing;
     return tenants;
   } finally {
@@ -112,7 +123,7 @@ async function refuseTwice(database: Database, { id }: SampleTenant, seed: strin
 
 const thereAlready = (tenantId: string, seed: string) =>
   new Finding(
-    `the entries of --seed ${seed} are there already: tenant ${tenantId} has or had some; another seed makes others`,
+    `--seed: expected a seed that was not used here before, got ${seed}, whose tenant ${tenantId} has or had entries`,
   );
 
 /** Yields the size of each batch once it is on disk. */

@@ -1,5 +1,5 @@
 import { withDevelopmentSecrets } from '../auth/secrets.js';
-import { type Config, loadSigningKey } from '../config.js';
+import { type Config, loadSigningKey } from '../config/config.js';
 import type { Signer } from '../seal/note.js';
 import { signerFrom } from '../seal/open-seal.js';
 

@@ -28,35 +28,35 @@ const WAIT_MS = { first: 250, most: 10_000 };
 export function tailCommand(program: Command, frame: Frame): void {
   const command = program
     .command('tail')
-    .description('follow a trail: one line of JSON an entry, in sealed order, as they are sealed')
-    .option('--url <url>', 'the server (default: REEL_URL)')
-    .option('--token <token>', "a person's token who may view (default: REEL_TOKEN)")
-    .option('--tenant <id>', 'tenant, for a person who belongs to several', uuidOption)
-    .option('--client <id>', 'entries of this client only', uuidOption)
+    .description('follow a trail: print entries in sealed order as they are sealed, one JSON object per line')
+    .option('--url <url>', 'URL of the server (default: REEL_URL)')
+    .option('--token <token>', 'token of a person who may view (default: REEL_TOKEN)')
+    .option('--tenant <id>', 'tenant; required for a person who belongs to several', uuidOption)
+    .option('--client <id>', 'only entries of this client', uuidOption)
     .option(
       '--after <sequence>',
-      'go on after this place; 0 is the beginning (default: from now on)',
+      'start after this sequence number; 0 is the beginning (default: from now on)',
       integerOption(0, Number.MAX_SAFE_INTEGER),
     );
   filterOptions(command).action(async (options: TailOptions) => {
     frame.config();
     const remote = remoteOf(options, frame);
-    const tail = { filter: filterOf({ ...options }), after: options.after ?? (await lastPlace(remote)) };
+    const tail = { filter: filterOf({ ...options }), after: options.after ?? (await lastSequence(remote)) };
     process.once('SIGINT', () => {
-      frame.say(`go on with --after ${tail.after ?? 0}`);
+      frame.say(`resume with --after ${tail.after ?? 0}`);
       process.exit(0);
     });
     for (let wait = WAIT_MS.first; ; wait = Math.min(2 * wait, WAIT_MS.most)) {
       const before = tail.after;
       await follow(remote, tail, frame);
       if (tail.after !== before) wait = WAIT_MS.first;
-      frame.say(`the connection broke; trying again after place ${tail.after ?? 0}`);
+      frame.say(`connection lost; resuming after sequence ${tail.after ?? 0}`);
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   });
 }
 
-/** Writes entries as they come and keeps the last one's place; resolves when the connection breaks. Errors: StartError where the server refuses. */
+/** Writes entries as they come and remembers the last one's sequence; resolves when the connection breaks. Errors: StartError where the server refuses. */
 async function follow(
   remote: Remote,
   tail: { filter: object; after: number | null },
@@ -87,16 +87,16 @@ async function follow(
     if (error instanceof StartError) throw error;
     const { response } = error as { response?: Response };
     if (response && response.status >= 400 && response.status < 500)
-      throw new StartError(`expected the server to let this token follow, got HTTP ${response.status}`);
+      throw new StartError(`expected the server to accept the subscription, got HTTP ${response.status}`);
   } finally {
     client.dispose();
   }
 }
 
 /** Where the trail ends now, so that a connection that breaks before the first entry leaves no gap; null where that cannot be told. */
-async function lastPlace(remote: Remote): Promise<number | null> {
+async function lastSequence(remote: Remote): Promise<number | null> {
   const { logs } = await askGraphql<{ logs: { nodes: { sequence: number | null }[] } }>(remote, NEWEST, {});
-  const places = logs.nodes.flatMap(({ sequence }) => (sequence === null ? [] : [sequence]));
+  const sequences = logs.nodes.flatMap(({ sequence }) => (sequence === null ? [] : [sequence]));
   if (logs.nodes.length === 0) return 0;
-  return places.length > 0 ? Math.max(...places) : null;
+  return sequences.length > 0 ? Math.max(...sequences) : null;
 }

@@ -7,23 +7,27 @@ import { integerOption, textOption } from './options.js';
 import { type PersonOptions, personOptions, personToken } from './person.js';
 
 export function tokenCommand(program: Command, frame: Frame): void {
-  const token = program.command('token').description('development only: print a signed token');
+  const token = program.command('token').description('print a signed token (development only)');
 
-  personOptions(token.command('person').description("a person's token, as Guardian would issue it")).action(
-    async (options: PersonOptions) => {
-      const config = frame.config();
-      refuseProduction(config, 'token');
-      const text = await personToken(config, options, frame.say);
-      frame.answer(options, { token: text }, text);
-    },
-  );
+  personOptions(
+    token.command('person').description("print a person's token, as Guardian would issue it"),
+  ).action(async (options: PersonOptions) => {
+    const config = frame.config();
+    refuseProduction(config, 'token');
+    const text = await personToken(config, options, frame.say);
+    frame.answer(options, { token: text }, text);
+  });
 
   token
     .command('module')
-    .description("a module's service credential")
-    .argument('<name>', "the module's name, or * for a gateway that writes for several", textOption(100))
-    .option('--minutes <n>', 'life of the token (default: 480)', integerOption(1, 525_600))
-    .option('--json', 'answer as JSON')
+    .description("print a module's service credential")
+    .argument(
+      '<name>',
+      "the module's name, or * for a gateway that writes for several modules",
+      textOption(100),
+    )
+    .option('--minutes <n>', 'minutes until the token expires (default: 480)', integerOption(1, 525_600))
+    .option('--json', 'print the result as JSON')
     .action(async (name: string, options: { minutes?: number; json?: boolean }) => {
       const config = frame.config();
       refuseProduction(config, 'token');

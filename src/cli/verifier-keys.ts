@@ -8,12 +8,12 @@ import { readNote, readPublicPem, readVkey, type Verifier, verifierOf } from '..
  */
 export async function readKeyFile(file: string, note: string | null): Promise<Verifier[]> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new StartError(`--key: expected a file that can be read, got ${error.code} for ${file}`);
+    throw new StartError(`--key: expected a readable file, got ${error.code} for ${file}`);
   });
   const keys = text.includes('-----BEGIN') ? namedBy(note, pemOf(text, file)) : vkeysOf(text);
   if (keys === null)
     throw new StartError(
-      `--key: expected an Ed25519 public key as PEM, or verifier keys one a line, in ${file}`,
+      `--key: expected an Ed25519 public key as PEM, or verifier keys, one per line, in ${file}`,
     );
   return keys;
 }

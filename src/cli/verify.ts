@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { StartError } from '../errors.js';
 import { type Fault, faultLine } from '../verify/fault.js';
-import { Finding, type Frame } from './frame.js';
+import { exit1, Finding, type Frame } from './frame.js';
 import { uuidOption } from './options.js';
 
 interface VerifyOptions {
@@ -15,17 +15,22 @@ interface VerifyOptions {
 export function verifyCommand(program: Command, frame: Frame): void {
   program
     .command('verify')
+    .summary("verify a tenant's log or an exported file")
     .description(
-      "recompute a tenant's log, or check an exported file with proofs, and name everything that is wrong",
+      "recompute a tenant's log, or check an exported file with proofs; prints ok with the log's size and root, or a line per fault: its kind, the sequence number and what is wrong",
     )
-    .option('--tenant <id>', 'whose stored log', uuidOption)
+    .option('--tenant <id>', 'tenant whose stored log to verify', uuidOption)
     .option(
       '--checkpoint <file>',
-      'with --tenant: a signed note that was kept outside, which the log must extend',
+      'with --tenant: a signed checkpoint kept elsewhere, which the log must extend',
     )
-    .option('--export <file>', 'an NDJSON export with proofs; needs no database and no server')
-    .option('--key <file>', 'with --export: the public key as PEM, or what /.well-known/reel-keys answered')
-    .option('--json', 'answer as JSON')
+    .option('--export <file>', 'NDJSON export with proofs to verify; needs neither database nor server')
+    .option(
+      '--key <file>',
+      'with --export: the public key as PEM, or the verifier keys from /.well-known/reel-keys',
+    )
+    .option('--json', 'print the result as JSON')
+    .addHelpText('after', exit1('a fault was found'))
     .action(async (options: VerifyOptions) => {
       const { tenant, checkpoint, export: file, key } = options;
       if ((tenant === undefined) === (file === undefined))
@@ -33,26 +38,25 @@ export function verifyCommand(program: Command, frame: Frame): void {
       if ((file === undefined) !== (key === undefined))
         throw new StartError('expected --export FILE and --key FILE together');
       if (checkpoint !== undefined && tenant === undefined)
-        throw new StartError('expected --checkpoint FILE with --tenant ID');
+        throw new StartError('expected --checkpoint FILE only with --tenant ID');
       const faults: Fault[] = [];
-      let found = 0;
+      let count = 0;
       const report = (fault: Fault) => {
-        found += 1;
+        count += 1;
         if (options.json) faults.push(fault);
         else {
           frame.progress('');
           frame.answer(options, null, faultLine(fault));
         }
       };
-      // Each when it is asked for: a file needs nothing of the database.
-      const verdict = await (tenant === undefined
-        ? (await import('./verify-file.js')).verifyFile(file!, key!, report, frame)
-        : (await import('./verify-stored.js')).verifyStored(tenant, checkpoint, report, frame)
+      // Loaded on demand: a file needs nothing of the database.
+      const head = await (tenant === undefined
+        ? (await import('./verify-export.js')).verifyExport(file!, key!, report, frame)
+        : (await import('./verify-log.js')).verifyStoredLog(tenant, checkpoint, report, frame)
       ).finally(() => frame.progress(''));
-      const { tenantId, size } = verdict;
-      const root = verdict.root.toString('base64');
-      const isWell = found === 0;
-      if (isWell)
+      const { tenantId, size } = head;
+      const root = head.root.toString('base64');
+      if (count === 0)
         frame.answer(
           options,
           { ok: true, tenantId, size, root, faults },
@@ -60,7 +64,9 @@ export function verifyCommand(program: Command, frame: Frame): void {
         );
       else {
         if (options.json) frame.answer(options, { ok: false, tenantId, size, root, faults }, '');
-        throw new Finding(`${found} ${found === 1 ? 'fault' : 'faults'} in the log of tenant ${tenantId}`);
+        throw new Finding(
+          `${count} ${count === 1 ? 'fault' : 'faults'} in ${tenantId === null ? 'the export' : `the log of tenant ${tenantId}`}`,
+        );
       }
     });
 }

@@ -1,8 +1,11 @@
 import { ReelError, unavailable } from '../errors.js';
 
-/** SQLSTATE classes of a database that is away, starting, full or stopping: connection (08), resources (53), intervention (57). */
-const AWAY = /^(08|53|57)/;
-const AWAY_SYSTEM = new Set([
+/**
+ * SQLSTATE classes of a database that cannot be reached, is starting or stopping, or has no room: connection exception
+ * (08), insufficient resources (53), operator intervention (57).
+ */
+const UNAVAILABLE = /^(08|53|57)/;
+const UNREACHABLE = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',
@@ -12,27 +15,28 @@ const AWAY_SYSTEM = new Set([
   'EAI_AGAIN',
 ]);
 
-/** SQLSTATEs of a database that is there but lets Reel in no more: authorization (28), its name (3D), closed to connections. */
-const SHUT = /^(28|3D|55000$)/;
+/** SQLSTATEs of a server that runs but rejects the connection: authorization (28), no such database (3D), not accepting connections (55000). */
+const REJECTED = /^(28|3D|55000$)/;
 
-/** Says UNAVAILABLE for what another try may mend; the cause stays for Reel's own log. */
+/** Turns an error that a retry may overcome into UNAVAILABLE, with the original as its cause, for Reel's log. */
 export async function guard<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw isAway(error) || SHUT.test((error as { code?: string }).code ?? '')
-      ? Object.assign(unavailable('The database does not answer; try again shortly'), { cause: error })
+    throw isAway(error) || REJECTED.test((error as { code?: string }).code ?? '')
+      ? Object.assign(unavailable('The database is unavailable; try again shortly'), { cause: error })
       : error;
   }
 }
 
+/** Whether the database was unreachable, starting, stopping or out of resources. */
 export function isAway(error: unknown): boolean {
   if (error instanceof ReelError) return false;
   const { code, message } = error as { code?: string; message?: string };
-  if (code === '57014') return false; // query_canceled: a statement of our own that took too long
+  if (code === '57014') return false; // query_canceled: a statement ran into its time limit
   return (
-    AWAY.test(code ?? '') ||
-    AWAY_SYSTEM.has(code ?? '') ||
+    UNAVAILABLE.test(code ?? '') ||
+    UNREACHABLE.has(code ?? '') ||
     /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(
       message ?? '',
     )

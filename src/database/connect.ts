@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { Database, unanswered } from './database.js';
 import { databaseOptions } from './options.js';
 
-/** Connects as the runtime role, `connections` at the most for each of reading and writing. Errors: those of Database.over. */
+/** Connects as the runtime role, with at most `connections` each for reading and for writing. Errors: those of Database.over. */
 export async function connect(url: string, connections = 10): Promise<Database> {
   const { orm, ...pools } = await open(url, connections).catch((error) => {
     throw unanswered(url, error);
@@ -13,7 +13,7 @@ export async function connect(url: string, connections = 10): Promise<Database> 
 
 async function open(url: string, connections: number) {
   const orm = await MikroORM.init(databaseOptions(url, { max: connections }));
-  // Asked first: for its pools the ORM would try to make a database that is not there.
+  // First, since the ORM would try to create a missing database before it hands out its pools.
   await orm.em.getConnection('read').execute('select 1');
   return { orm, reading: await poolOf(orm, 'read'), writing: await poolOf(orm, 'write') };
 }

@@ -1,10 +1,10 @@
 import type { ClientBase } from 'pg';
 import { to } from 'pg-copy-streams';
 
-/** Signature, flags and the length of what may follow them: 11, 4 and 4 bytes. */
+/** Signature, flags and length of the header extension: 11, 4 and 4 bytes. */
 const HEADER_BYTES = 19;
 
-/** A row in the binary format of COPY: a column's bytes are those from its start on. Its fields change with the next row. */
+/** A row in COPY's binary format; a column is `lengths` bytes of `bytes` from `starts` on. Reused for the next row. */
 export class CopiedRow {
   bytes: Buffer = Buffer.alloc(0);
   /** In bytes, of all columns. */
@@ -18,7 +18,7 @@ export class CopiedRow {
     this.lengths = new Int32Array(columns);
   }
 
-  /** Takes the row that begins there; answers where the next one does, -1 where not all of it is there yet. */
+  /** Reads the row at `start`. Returns where the next row starts, or -1 where this one is incomplete. */
   take(bytes: Buffer, start: number): number {
     let at = start + 2;
     if (at > bytes.length) return -1;
@@ -39,13 +39,13 @@ export class CopiedRow {
     return this.lengths[column]! < 0;
   }
 
-  /** NaN where it is null. */
+  /** NaN where the column is null. */
   smallint(column: number): number {
     if (this.lengths[column] !== 2) return Number.NaN;
     return this.bytes.readInt16BE(this.starts[column]!);
   }
 
-  /** Columns of type bigint, and of instants in microseconds: up to 2^53 - 1 either way; NaN where it is null. */
+  /** A bigint, or a timestamptz in microseconds, within ±(2^53 - 1); NaN where the column is null. */
   bigint(column: number): number {
     if (this.lengths[column] !== 8) return Number.NaN;
     const at = this.starts[column]!;
@@ -57,13 +57,13 @@ export class CopiedRow {
     return this.bytes.toString('utf8', at, at + this.lengths[column]!);
   }
 
-  /** A column's bytes, a letter each, to look things up by. */
+  /** The column's bytes as a string, one character each, for use as a key. */
   latin1(column: number): string {
     const at = this.starts[column]!;
     return this.bytes.toString('latin1', at, at + this.lengths[column]!);
   }
 
-  /** Whether a column's bytes stand in these from a place on. */
+  /** Whether the column's bytes are those of `others` from `start` on. */
   isAt(column: number, others: Uint8Array, start: number): boolean {
     const { bytes } = this;
     const from = this.starts[column]!;
@@ -78,12 +78,12 @@ export class CopiedRow {
   }
 }
 
-/** Values of one column, all of the same width in bytes, one after the other. */
+/** The values of one column, each `width` bytes, back to back. */
 export class FixedColumn {
   bytes: Buffer;
   count = 0;
 
-  /** `expected`: how many there will be; more may come. */
+  /** `expected` is a hint at the number of values; more may be pushed. */
   constructor(
     private readonly width: number,
     expected: number,
@@ -91,7 +91,7 @@ export class FixedColumn {
     this.bytes = Buffer.alloc(width * expected);
   }
 
-  /** One of another width is kept as zeros. */
+  /** A value of another width is stored as zeros. */
   push(row: CopiedRow, column: number): void {
     const { width } = this;
     const start = this.count++ * width;
@@ -113,7 +113,7 @@ export class FixedColumn {
     return this.bytes.subarray(0, this.count * this.width);
   }
 
-  /** Below zero where the first of them is the smaller one. */
+  /** Negative where value `one` sorts before value `other`. */
   compare(one: number, other: number): number {
     const { bytes, width } = this;
     for (let at = 0; at < width; at += 1) {
@@ -125,8 +125,8 @@ export class FixedColumn {
 }
 
 /**
- * Hands each row of a query to `read`, as it comes, so that of many only what is made of them takes memory (PostgreSQL's
- * manual, COPY, "Binary Format").
+ * Passes each row of a query to `read` as it arrives, so that memory holds no more than what `read` keeps (PostgreSQL's
+ * manual, COPY, "Binary Format"). Errors: the first that `read` throws; an Error where the stream is not as expected.
  */
 export async function copyOut(
   client: ClientBase,
@@ -137,20 +137,20 @@ export async function copyOut(
   const row = new CopiedRow(columns);
   let pending: Buffer[] = [];
   let size = 0;
-  /** Bytes that there must be for another look to pay: a long row is not put together again with each of its parts. */
+  /** Bytes to wait for before the next attempt, so that a long row is not concatenated anew for each of its chunks. */
   let wanted = 0;
   let start = HEADER_BYTES;
-  const faults: unknown[] = [];
+  const errors: unknown[] = [];
   const readPending = () => {
     const bytes = pending.length === 1 ? pending[0]! : Buffer.concat(pending, size);
     while (start + 2 <= bytes.length && bytes.readInt16BE(start) === columns) {
       const next = row.take(bytes, start);
       if (next < 0) break;
       try {
-        if (faults.length === 0) read(row);
+        if (errors.length === 0) read(row);
       } catch (error) {
-        // Told in the end: the connection is of no use to anybody before all of it was received.
-        faults.push(error);
+        // Thrown at the end: the connection cannot be reused before the whole stream was received.
+        errors.push(error);
       }
       start = next;
     }
@@ -166,10 +166,8 @@ export async function copyOut(
     if (size >= wanted) readPending();
   }
   readPending();
-  if (faults.length > 0) throw faults[0];
+  if (errors.length > 0) throw errors[0];
   const [rest] = pending as [Buffer];
   if (rest.length !== 2 || rest.readInt16BE() !== -1)
-    throw new Error(
-      `expected rows of ${columns} columns from COPY, got ${rest.length} bytes of something else`,
-    );
+    throw new Error(`expected rows of ${columns} columns from COPY, got ${rest.length} bytes that are none`);
 }

@@ -14,19 +14,19 @@ import {
   writingAs,
 } from './run.js';
 
-/** Something whose transactions read one tenant: Reel's own connections, or a host's EntityManager. */
+/** Runs transactions that read one tenant, over Reel's own connections or a host's EntityManager. */
 export interface ReadDatabase {
   read<T>(tenantId: string, work: (run: Run) => Promise<T>): Promise<T>;
 }
 
-/** Something whose transactions write rows of some tenants. */
+/** Runs transactions that write rows of the given tenants. */
 export interface WriteDatabase {
   write<T>(tenantIds: readonly string[], work: (run: Run) => Promise<T>): Promise<T>;
 }
 
 /**
- * Reel's own connections. Every transaction says first whose rows it is about, which is what row-level security goes by;
- * nothing is read or written outside of one.
+ * Reel's own connections. Every transaction first sets the tenants that row-level security lets it see or write; tenants'
+ * rows are never read or written outside a transaction.
  */
 export class Database implements ReadDatabase, WriteDatabase {
   private constructor(
@@ -36,8 +36,8 @@ export class Database implements ReadDatabase, WriteDatabase {
   ) {}
 
   /**
-   * Over pools that connect as the runtime role at `url`; `close` ends them, and is called where they are not taken.
-   * Errors: StartError where there is no database, it is not migrated, or the role may do too much.
+   * Takes pools that connect as the runtime role to `url`; `close` ends them, and is called on an error here too.
+   * Errors: StartError where the database cannot be reached or is not migrated, or the role has too many rights.
    */
   static async over(
     pools: { reading: Pool; writing: Pool },
@@ -46,7 +46,7 @@ export class Database implements ReadDatabase, WriteDatabase {
   ): Promise<Database> {
     const database = new Database(pools.reading, pools.writing, close);
     try {
-      await database.checkAnswer(url);
+      await database.checkConnection(url);
       await database.checkRole(url);
       return database;
     } catch (error) {
@@ -55,7 +55,7 @@ export class Database implements ReadDatabase, WriteDatabase {
     }
   }
 
-  private async checkAnswer(url: string): Promise<void> {
+  private async checkConnection(url: string): Promise<void> {
     try {
       await this.reading.query('select 1');
     } catch (error) {
@@ -67,15 +67,15 @@ export class Database implements ReadDatabase, WriteDatabase {
     const excess = await excessOfRole(async (sql) => (await this.writing.query(sql)).rows);
     if (excess)
       throw new StartError(
-        `REEL_DATABASE_URL: expected a role under row-level security that can only add, got ${excess}`,
+        `REEL_DATABASE_URL: expected a role under row-level security that can only append, got ${excess}`,
       );
     if (!(await this.isMigrated()))
       throw new StartError(
-        `REEL_DATABASE_URL: expected a migrated database at ${placeOf(url)} (run: reel migrate)`,
+        `REEL_DATABASE_URL: expected a migrated database at ${hostOf(url)} (run: reel migrate)`,
       );
   }
 
-  /** Whether every migration that this code knows has been applied and the role may see so. */
+  /** Whether every migration of this release is applied, as far as the role may see. */
   async isMigrated(): Promise<boolean> {
     try {
       const { rows } = await this.writing.query<{ name: string }>('select name from reel_migrations');
@@ -87,7 +87,7 @@ export class Database implements ReadDatabase, WriteDatabase {
     }
   }
 
-  /** A read-only transaction over one tenant's rows, in one snapshot. */
+  /** A read-only transaction over one tenant's rows; all its statements see one snapshot. */
   read<T>(tenantId: string, work: (run: Snapshot) => Promise<T>): Promise<T> {
     return this.transact(
       this.reading,
@@ -101,12 +101,12 @@ export class Database implements ReadDatabase, WriteDatabase {
     return this.transact(this.writing, `begin; ${writingAs(tenantIds)}`, work);
   }
 
-  /** A transaction of the sequencer: reads and writes one tenant. */
+  /** A transaction that reads and writes one tenant, for the sequencer. */
   seal<T>(tenantId: string, work: (run: Run) => Promise<T>): Promise<T> {
     return this.transact(this.writing, `begin; ${readingAs(tenantId)}; ${writingAs([tenantId])}`, work);
   }
 
-  /** One statement outside any tenant; row-level security shows it no tenant's rows. */
+  /** A statement that concerns no tenant: row-level security hides every tenant's rows from it. */
   async system<R extends Row = Row>(statement: Statement): Promise<R[]> {
     const { sql, parameters } = compile(statement);
     return (await guard(() => this.writing.query(sql, [...parameters]))).rows as R[];
@@ -115,7 +115,7 @@ export class Database implements ReadDatabase, WriteDatabase {
   private transact<T>(pool: Pool, opening: string, work: (run: Snapshot) => Promise<T>): Promise<T> {
     return guard(async () => {
       const client = await pool.connect();
-      let broken: Error | undefined;
+      let connectionError: Error | undefined;
       try {
         await client.query(opening);
         const { run, end } = runOn(client);
@@ -123,23 +123,22 @@ export class Database implements ReadDatabase, WriteDatabase {
         await client.query('commit');
         return result;
       } catch (error) {
-        await client.query('rollback').catch((fault: Error) => {
-          broken = fault;
+        await client.query('rollback').catch((rollbackError: Error) => {
+          connectionError = rollbackError;
         });
         throw error;
       } finally {
-        client.release(broken);
+        client.release(connectionError);
       }
     });
   }
 }
 
-/** That there is no database. */
+/** The database at `url` cannot be reached. */
 export const unanswered = (url: string, error: unknown) =>
-  new StartError(
-    `REEL_DATABASE_URL: expected a PostgreSQL that answers at ${placeOf(url)}: ${oneLine(error)}`,
-    { cause: error },
-  );
+  new StartError(`REEL_DATABASE_URL: expected a PostgreSQL reachable at ${hostOf(url)}: ${oneLine(error)}`, {
+    cause: error,
+  });
 
-const placeOf = (url: string) => new URL(url).host;
+const hostOf = (url: string) => new URL(url).host;
 const oneLine = (error: unknown) => (error as Error).message.split('\n')[0];

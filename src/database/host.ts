@@ -4,8 +4,8 @@ import { type ReadDatabase, type WriteDatabase } from './database.js';
 import { compile, type Row, type Run, readingAs, writingAs } from './run.js';
 
 /**
- * Reel's tables through a host's EntityManager: in the transaction that it is in, otherwise in one of its own on the
- * host's connections.
+ * Reel's tables through a host's EntityManager: within its current transaction, or, where there is none, in a new one on
+ * the host's connections.
  */
 export class HostDatabase implements ReadDatabase, WriteDatabase {
   constructor(private readonly em: EntityManager) {}

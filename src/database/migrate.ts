@@ -3,14 +3,15 @@ import { StartError } from '../errors.js';
 import { databaseOptions } from './options.js';
 import { ensureRuntimeRole } from './roles.js';
 
-/** Months of partitions made ahead of the present one. */
+/** Monthly partitions created ahead of the current one. */
 const MONTHS_AHEAD = 12;
-/** Any constant will do: all that migrate one database must name the same. */
+/** An arbitrary key: every process that migrates a database must use the same. */
 const MIGRATION_LOCK = 7_237_533;
 
 /**
- * Brings the database up to date as its owner, makes the months ahead, and gives the runtime role of `runtimeUrl` what
- * the server needs. Safe to run twice and from two places at once: an advisory lock lets one go first.
+ * Applies pending migrations as the owner, creates partitions for the months ahead, and grants the runtime role of
+ * `runtimeUrl` what the server needs. Safe to run again and concurrently: an advisory lock makes one wait for the other.
+ * Errors: StartError.
  */
 export async function migrate(ownerUrl: string, runtimeUrl: string): Promise<{ applied: string[] }> {
   const orm = await MikroORM.init(databaseOptions(ownerUrl, { max: 2 }));

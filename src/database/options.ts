@@ -1,11 +1,12 @@
 import { type Migration, Migrator } from '@mikro-orm/migrations';
-import { type Constructor, defineConfig, type Options } from '@mikro-orm/postgresql';
-import { LogEntry } from '../log/log-entry.entity.js';
+import { type Constructor, defineConfig, type EntityClass, type Options } from '@mikro-orm/postgresql';
 import { MIGRATION_NAMES, type MigrationName } from './migration-names.js';
 import { Migration20261124000000_trail } from './migrations/Migration20261124000000_trail.js';
 import { Migration20261124000001_seal } from './migrations/Migration20261124000001_seal.js';
 import { Migration20261124000002_retention } from './migrations/Migration20261124000002_retention.js';
 import { Migration20261124000003_kept } from './migrations/Migration20261124000003_kept.js';
+import { Migration20261129000000_records } from './migrations/Migration20261129000000_records.js';
+import { ReelSchemaGenerator } from './schema-generator.js';
 import { sessionOf, splitUrl } from './session.js';
 
 const CLASSES: Record<MigrationName, Constructor<Migration>> = {
@@ -13,25 +14,33 @@ const CLASSES: Record<MigrationName, Constructor<Migration>> = {
   Migration20261124000001_seal,
   Migration20261124000002_retention,
   Migration20261124000003_kept,
+  Migration20261129000000_records,
 };
 
 export interface PoolBounds {
-  /** Connections at the most, for each of reading and writing. */
+  /** Maximum connections, each for reading and for writing. */
   max: number;
 }
 
-/** MikroORM's options for Reel's tables on one database; sessions speak UTC, so that instants are read as stored. */
-export function databaseOptions(url: string, pool: PoolBounds): Options {
+/**
+ * MikroORM's options for Reel's tables on one database; sessions speak UTC, so that instants are read as stored. Reel's
+ * own statements need no entities, only its connections and migrations.
+ */
+export function databaseOptions(
+  url: string,
+  pool: PoolBounds,
+  entities: EntityClass<object>[] = [],
+): Options {
   const { clientUrl, schema } = splitUrl(url);
   const { connectionString: _, ...session } = sessionOf(url);
   return defineConfig({
     clientUrl,
     ...(schema ? { schema } : {}),
-    entities: [LogEntry],
-    extensions: [Migrator],
+    entities,
+    extensions: [Migrator, ReelSchemaGenerator],
     pool: { min: 0, max: pool.max, idleTimeoutMillis: 30_000 },
     driverOptions: session,
-    // Reads have connections of their own, so that slow ones never keep a write waiting.
+    // A pool of its own for reading, so that slow reads never keep a write waiting for a connection.
     replicas: [{ name: 'reading' }],
     migrations: {
       tableName: 'reel_migrations',

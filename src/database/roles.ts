@@ -1,8 +1,8 @@
 import { StartError } from '../errors.js';
 
-type Execute = (sql: string) => Promise<Record<string, unknown>[]>;
+type ExecuteSql = (sql: string) => Promise<Record<string, unknown>[]>;
 
-/** What the server's role may do with each table. */
+/** The runtime role's privileges on each table. */
 const GRANTS: Record<string, string> = {
   reel_log_entries: 'select, insert',
   reel_log_sequence: 'select, insert',
@@ -17,9 +17,9 @@ const GRANTS: Record<string, string> = {
   reel_migrations: 'select',
 };
 
-/** Makes the server's role where it is missing, refuses one that could do too much, and grants it what it needs and no more. */
+/** Creates the runtime role where it is missing and grants it exactly what the server needs. Errors: StartError for a role with too many rights. */
 export async function ensureRuntimeRole(
-  execute: Execute,
+  execute: ExecuteSql,
   ownerUrl: string,
   runtimeUrl: string,
 ): Promise<void> {
@@ -28,7 +28,7 @@ export async function ensureRuntimeRole(
   const role = decodeURIComponent(username);
   if (role === owner)
     throw new StartError(
-      `REEL_DATABASE_URL: expected a role of its own for the server, got ${role}, the owner of the tables`,
+      `REEL_DATABASE_URL: expected a role other than the owner of the tables, got ${role}`,
     );
   const [found] = await execute(
     `select rolsuper, rolbypassrls from pg_roles where rolname = ${literal(role)}`,
@@ -40,7 +40,7 @@ export async function ensureRuntimeRole(
       );
     } catch (error) {
       throw new StartError(
-        `REEL_DATABASE_URL: expected a role that exists or may be created, got ${role}: ${(error as Error).message}`,
+        `REEL_DATABASE_URL: expected a role that exists or can be created, got ${role}: ${(error as Error).message}`,
       );
     }
   } else {
@@ -66,10 +66,10 @@ export async function ensureRuntimeRole(
 }
 
 /**
- * Why the connected role may not run a server, or null: a superuser, one past row-level security, the owner of the
- * tables or a member of the owner's role, or one that may change or delete what is append-only.
+ * Why the connected role must not run a server, or null: it is a superuser, bypasses row-level security, owns the tables
+ * or is a member of their owner, or may update or delete rows of append-only tables.
  */
-export async function excessOfRole(execute: Execute): Promise<string | null> {
+export async function excessOfRole(execute: ExecuteSql): Promise<string | null> {
   const [row] = await execute(`
     select current_user as role, r.rolsuper as superuser, r.rolbypassrls as bypass,
       exists (select from pg_class c where c.relname in ('reel_log_entries', 'reel_log_sequence')
@@ -88,5 +88,5 @@ export async function excessOfRole(execute: Execute): Promise<string | null> {
 }
 
 const identifier = (name: string) => `"${name.replaceAll('"', '""')}"`;
-/** A literal for statements that take no parameters; an E string, so that backslashes mean themselves. */
+/** For statements that take no parameters; an escape string, so that backslashes need not depend on a setting. */
 const literal = (text: string) => `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;

@@ -12,22 +12,22 @@ import { type CopiedRow, copyOut } from './copy-out.js';
 
 export type Row = Record<string, unknown>;
 
-/** A statement: an `sql` fragment, or text with its parameters ready. */
+/** An `sql` fragment, or SQL text with its parameters. */
 export type Statement = RawBuilder<unknown> | CompiledQuery;
 
-/** Runs one statement in the transaction that it was given for. */
+/** Executes one statement in the transaction that it was handed out for. */
 export type Run = <R extends Row = Row>(statement: Statement) => Promise<R[]>;
 
-/** Reads in a transaction that sees one moment. */
+/** Executes statements that all see one snapshot of the database. */
 export interface Snapshot extends Run {
   /**
-   * Hands a query's rows, of so many columns, to `read` as COPY sends them: several times as quick as parsed rows, for
-   * many. The query has no parameters, only literals.
+   * Passes the rows of a query with so many `columns` to `read` in COPY's binary format, which for many rows is several
+   * times as fast as parsed ones. The query must have no parameters, only literals.
    */
   copy(query: RawBuilder<unknown>, columns: number, read: (row: CopiedRow) => void): Promise<void>;
 }
 
-/** Turns `sql` fragments into text and parameters; never connected to anything. */
+/** Compiles `sql` fragments to text and parameters; it never connects. */
 const compiler = new Kysely<unknown>({
   dialect: {
     createAdapter: () => new PostgresAdapter(),
@@ -40,26 +40,27 @@ const compiler = new Kysely<unknown>({
 export const compile = (statement: Statement): CompiledQuery =>
   'compile' in statement ? statement.compile(compiler) : statement;
 
+/** SQL that lets a transaction read one tenant. `tenantId` is a validated UUID, since SET takes no parameters. */
 export const readingAs = (tenantId: string) => `set local reel.tenant_id = '${tenantId}'`;
 
-/** Names the tenants of a transaction that writes; the ids are checked UUIDs, since SET takes no parameters. */
+/** SQL that lets a transaction write these tenants. The ids are validated UUIDs, since SET takes no parameters. */
 export const writingAs = (tenantIds: readonly string[]) =>
   `set local reel.tenant_ids = '${tenantIds.join(',')}'`;
 
-/** Statements on one connection, in the order asked for; `end` waits for those under way and lets no more through. */
+/** Executes statements on one connection, one after another; `end` waits for the pending ones and refuses further ones. */
 export function runOn(client: ClientBase): { run: Snapshot; end: () => Promise<void> } {
   let last: Promise<unknown> = Promise.resolve();
   let isOver = false;
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const once = () => {
-      if (isOver) throw new Error('expected a statement within its transaction, which is over');
+      if (isOver) throw new Error('expected a statement within the transaction, got one after its end');
       return work();
     };
     const next = last.then(once, once);
     last = next;
     return next;
   };
-  const run = <R extends Row>(statement: Statement) => {
+  const execute = <R extends Row>(statement: Statement) => {
     const { sql, parameters } = compile(statement);
     return inTurn(async () => (await client.query(sql, [...parameters])).rows as R[]);
   };
@@ -69,5 +70,5 @@ export function runOn(client: ClientBase): { run: Snapshot; end: () => Promise<v
     isOver = true;
     await last.catch(() => {});
   };
-  return { run: Object.assign(run, { copy }), end };
+  return { run: Object.assign(execute, { copy }), end };
 }

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { readingAs, runOn, type Snapshot } from './run.js';
 import { sessionOf } from './session.js';
 
-/** What a transaction sees, for other connections to see as well (SET TRANSACTION SNAPSHOT). */
+/** A transaction's snapshot, for other connections to read from (SET TRANSACTION SNAPSHOT). */
 export interface ExportedSnapshot {
   url: string;
   tenantId: string;
@@ -11,7 +11,7 @@ export interface ExportedSnapshot {
   searchPath: string;
 }
 
-/** Answers what others need to read in the same snapshot as `run`, as long as its transaction lasts. */
+/** Exports the snapshot of `run`; it can be joined until that transaction ends. */
 export async function exportSnapshot(
   run: Snapshot,
   url: string,
@@ -23,7 +23,7 @@ export async function exportSnapshot(
   return { url, tenantId, id: row!.id, searchPath: row!.search_path };
 }
 
-/** A connection of its own that sees what the exporting transaction sees, for as long as the caller wants it. */
+/** Opens a connection that reads from an exported snapshot, until it is disposed of. */
 export async function joinSnapshot({
   url,
   tenantId,
@@ -32,7 +32,7 @@ export async function joinSnapshot({
 }: ExportedSnapshot): Promise<{ run: Snapshot } & AsyncDisposable> {
   const { connectionString, ...session } = sessionOf(url);
   const client = new pg.Client({ connectionString, ...session });
-  // One that breaks while nothing is asked of it is told by the next statement.
+  // A connection that breaks while idle is reported by the next statement.
   client.on('error', () => {});
   await client.connect();
   await client.query(

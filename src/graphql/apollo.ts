@@ -8,7 +8,7 @@ import {
 } from '@apollo/server/plugin/disabled';
 import type { FastifyBaseLogger } from 'fastify';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import { answerPlugin } from './answer.js';
 import type { ReelContext } from './context.js';
 import { checkCost } from './cost.js';

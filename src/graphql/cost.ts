@@ -16,7 +16,7 @@ import {
   type SelectionSetNode,
   type ValueNode,
 } from 'graphql';
-import { MAX_ITEMS } from '../log/page.js';
+import { MAX_ITEMS } from '../log/read/page.js';
 import type { PageSizes } from './context.js';
 import { overLimit } from './limits.js';
 

@@ -8,7 +8,7 @@ import {
   type ValidationContext,
 } from 'graphql';
 
-/** Bounds of a document. What an operation may cost is counted in cost.ts; a filter's own bounds are held by log/filter.ts. */
+/** Bounds of a document. What an operation may cost is counted in cost.ts; a filter's own bounds are held by log/filter/criteria.ts. */
 export const LIMITS = { levels: 16, aliases: 30, tokens: 3_000, operations: 1 } as const;
 
 /** A bound that the request does not keep, in the words of a refusal. */

@@ -4,7 +4,8 @@ import type { FastifyInstance } from 'fastify';
 import { GraphQLError } from 'graphql';
 import { type Context, handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type Caller, type IncomingCall, withConnectionParams } from '../request.js';
+import { checkJson } from '../http/json.js';
+import { type Caller, type IncomingCall, withConnectionParams } from '../http/request.js';
 import { LiveSocket } from './live-socket.js';
 import { closeCode, type Subscriptions } from './subscriptions.js';
 
@@ -62,6 +63,17 @@ export function serveWebsockets(app: FastifyInstance, options: LiveOptions): voi
         close: (code, reason) => opened.close(code, reason),
         onMessage: (take) =>
           opened.on('message', (message) => {
+            try {
+              checkJson(String(message));
+            } catch (error) {
+              opened.close(
+                4400,
+                Buffer.from((error as Error).message)
+                  .subarray(0, 100)
+                  .toString(),
+              );
+              return;
+            }
             take(String(message)).catch((error: unknown) => {
               options.subscriptions.errors([new GraphQLError('', { originalError: error as Error })]);
               opened.close(4500, 'Internal server error');

@@ -1,10 +1,10 @@
 import DataLoader from 'dataloader';
 import { readerOf } from '../auth/caller.js';
 import type { Scope } from '../auth/scope.js';
-import type { LogEntry } from '../log/log-entry.entity.js';
-import { checkSize } from '../log/page.js';
-import type { Caller } from '../request.js';
-import type { InclusionProof } from '../seal/proof.types.js';
+import type { Caller } from '../http/request.js';
+import type { LogEntry } from '../log/entry/log-entry.entity.js';
+import { checkSize } from '../log/read/page.js';
+import type { InclusionProof } from '../seal/proof.js';
 import type { Services } from './context.js';
 
 /** Looks up what hangs on single entries, in one query for all entries of a level. Lives as long as one operation. */
@@ -16,7 +16,7 @@ export class Loaders {
 
   constructor(
     private readonly caller: Caller,
-    private readonly services: Pick<Services, 'authorizer' | 'reel' | 'seal' | 'audit'>,
+    private readonly services: Pick<Services, 'authorizer' | 'reader' | 'seal' | 'audit'>,
   ) {}
 
   /** Loaders of the same operation that have seen nothing yet, for one without end, which would keep all it ever saw. */
@@ -48,7 +48,7 @@ export class Loaders {
     if (scope === null || !reaches(scope, entry)) return null;
     await this.recordLook(scope, { field: 'proof', entryId: entry.id });
     this.proofs ??= new DataLoader(async (ids) => {
-      const found = await this.services.seal.proofs(scope, ids);
+      const found = await this.services.seal.inclusionProofs(scope, ids);
       return ids.map((id) => found.get(id) ?? null);
     });
     return this.proofs.load(entry.id);
@@ -63,7 +63,8 @@ export class Loaders {
     const present = this.requests.get(first);
     if (present) return present;
     const loader = new DataLoader<string, LogEntry[]>(async (ids) => {
-      const found = await this.services.reel.byRequest(scope, ids, first);
+      // One more, since the asking entry may be among them.
+      const found = await this.services.reader.byRequests(scope, ids, first + 1);
       return ids.map((id) => found.get(id) ?? []);
     });
     this.requests.set(first, loader);

@@ -14,16 +14,19 @@ import { EXPORT, VIEW } from '../auth/actions.js';
 import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
 import { unavailable } from '../errors.js';
-import { changesOf, LogChange } from '../log/changes.js';
-import { CreateLogInput, ExportLogsInput, LogFilter } from '../log/inputs.js';
-import { LogConnection } from '../log/log-connection.js';
-import { LogCount } from '../log/log-count.js';
-import { LogEntry } from '../log/log-entry.entity.js';
-import { LogExport } from '../log/log-export.js';
-import { LogStats } from '../log/log-stats.js';
-import { checkPage } from '../log/page.js';
-import { Count, UUID } from '../log/scalars.js';
-import { InclusionProof } from '../seal/proof.types.js';
+import { changesOf, LogChange } from '../log/entry/changes.js';
+import { CreateLogInput } from '../log/entry/create-log-input.js';
+import { LogEntry } from '../log/entry/log-entry.entity.js';
+import { Count, UUID } from '../log/entry/scalars.js';
+import { ExportLogsInput } from '../log/export/export-logs-input.js';
+import { LogExport } from '../log/export/log-export.js';
+import { toCriteria } from '../log/filter/criteria.js';
+import { LogFilter } from '../log/filter/log-filter.js';
+import { LogConnection } from '../log/read/log-connection.js';
+import { checkPage } from '../log/read/page.js';
+import { LogCount } from '../log/stats/log-count.js';
+import { LogStats } from '../log/stats/log-stats.js';
+import { InclusionProof } from '../seal/proof.js';
 import type { ReelContext } from './context.js';
 import { Authenticated, GrantedAuthor, GrantedScope, Internal, Mentor, scopeOf } from './directives.js';
 import { LogsArgs } from './logs-args.js';
@@ -38,10 +41,10 @@ export class LogResolver {
   async logs(
     @GrantedScope() scope: Scope,
     @Args(() => LogsArgs) args: LogsArgs,
-    @Ctx() { services, pageSizes }: ReelContext,
+    @Ctx() { services, pageSizes, now }: ReelContext,
   ): Promise<LogConnection> {
-    const page = await services.reel.list(scope, args.filter, checkPage(args, pageSizes));
-    return new LogConnection(page, scope, args.filter);
+    const criteria = toCriteria(scope, args.filter, now);
+    return new LogConnection(await services.reader.list(criteria, checkPage(args, pageSizes)), criteria);
   }
 
   @Query(() => LogEntry, {
@@ -54,7 +57,7 @@ export class LogResolver {
     @Arg('id', () => UUID) id: string,
     @Ctx() { services }: ReelContext,
   ): Promise<LogEntry | null> {
-    return services.reel.get(scope, id);
+    return services.reader.get(scope, id);
   }
 
   @Query(() => LogStats)
@@ -63,9 +66,9 @@ export class LogResolver {
     @GrantedScope() scope: Scope,
     @Arg('filter', () => LogFilter, { nullable: true }) filter: LogFilter | null,
     @Arg('timeZone', () => String, { defaultValue: 'UTC' }) timeZone: string,
-    @Ctx() { services }: ReelContext,
+    @Ctx() { services, now }: ReelContext,
   ): Promise<LogStats> {
-    return services.stats.stats(scope, filter, timeZone);
+    return services.stats.stats(toCriteria(scope, filter, now), timeZone, now);
   }
 
   @Mutation(() => LogEntry, { description: 'Stores one entry; answered only after it is on disk.' })
@@ -97,19 +100,20 @@ export class LogResolver {
   @Mentor(EXPORT, ['CLIENT'])
   async exportLogs(
     @Arg('input', () => ExportLogsInput) input: ExportLogsInput,
-    @Ctx() { services, caller }: ReelContext,
+    @Ctx() { services, caller, now }: ReelContext,
   ): Promise<LogExport> {
     // What @mentor grants may be several clients; an export is one's.
-    return services.exports.prepare(await services.authorizer.exportScope(caller), input, readerOf(caller));
+    const scope = await services.authorizer.exportScope(caller);
+    return services.exports.prepare(toCriteria(scope, input.filter, now), input, readerOf(caller));
   }
 
   @Subscription(() => LogEntry, {
     description:
       'Entries as they are sealed, in order and without gaps. after: the last sequence already seen.',
     subscribe: ({ args, context, info }) => {
-      const { services, caller } = context as ReelContext;
+      const { services, caller, now } = context as ReelContext;
       if (services.tail === null) throw unavailable('Nobody can subscribe here yet');
-      return services.tail.follow(caller, scopeOf(info), args.filter ?? null, args.after ?? null);
+      return services.tail.follow(caller, toCriteria(scopeOf(info), args.filter, now), args.after ?? null);
     },
   })
   @Mentor(VIEW, ['ACCOUNT', 'CLIENT'])
@@ -157,10 +161,10 @@ export class LogConnectionResolver {
     description: 'Counted only when it is selected. Unless exact is asked for, counting may stop at a cap.',
   })
   totalCount(
-    @Root() { scope, filter }: LogConnection,
+    @Root() { criteria }: LogConnection,
     @Arg('exact', () => Boolean, { defaultValue: false }) exact: boolean,
     @Ctx() { services }: ReelContext,
   ): Promise<LogCount> {
-    return services.reel.count(scope, filter, exact);
+    return services.reader.count(criteria, exact);
   }
 }

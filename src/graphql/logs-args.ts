@@ -1,5 +1,6 @@
 import { ArgsType, Field, Int } from 'type-graphql';
-import { LogFilter, LogOrder, type PageRequest } from '../log/inputs.js';
+import { LogFilter } from '../log/filter/log-filter.js';
+import { LogOrder, type PageRequest } from '../log/read/page.js';
 
 @ArgsType()
 export class LogsArgs implements PageRequest {

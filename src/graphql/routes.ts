@@ -6,11 +6,14 @@ import {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import type { Config } from '../config.js';
-import { ReelError } from '../errors.js';
-import type { Tail } from '../log/tail.js';
-import type { Caller, IncomingCall } from '../request.js';
-import { UNSEALED } from '../seal/seal.service.js';
+import type { Config } from '../config/config.js';
+import { badInput, ReelError } from '../errors.js';
+import { UnsupportedCoding, unpackBody } from '../http/content-encoding.js';
+import { checkJson } from '../http/json.js';
+import type { Caller, IncomingCall } from '../http/request.js';
+import type { Tail } from '../log/read/tail.js';
+import { UnheldNumber } from '../query-line/number.js';
+import { UNSEALED } from '../seal/prover.js';
 import { answerType, refuseCall } from './answer.js';
 import { createApollo } from './apollo.js';
 import { createContext, type PageSizes, type Services } from './context.js';
@@ -29,7 +32,7 @@ export interface GraphqlOptions extends Omit<Services, 'seal' | 'tail'> {
   trail?: Tail;
   config: Pick<Config, 'env' | 'allowedOrigins'> & PageSizes;
   log: FastifyBaseLogger;
-  /** Errors: SyntaxError, BAD_USER_INPUT. */
+  /** Answers the value or a promise of it. Errors: SyntaxError, BAD_USER_INPUT. */
   parseJson: (text: string) => unknown;
   /** Errors: UNAUTHENTICATED for a bad token, BAD_USER_INPUT for a bad tenant or client header. */
   readCaller: (call: IncomingCall) => Caller | Promise<Caller>;
@@ -49,6 +52,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     parseJson,
     readCaller,
     reel,
+    reader,
     stats,
     exports,
     authorizer,
@@ -56,7 +60,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
   } = options;
   const closing = new AbortController();
   const tail = trail ? subscribableTail(trail, authorizer, closing.signal) : null;
-  const services: Services = { reel, stats, exports, authorizer, audit, seal, tail };
+  const services: Services = { reel, reader, stats, exports, authorizer, audit, seal, tail };
   const schema = buildReelSchema();
   const apollo = createApollo(schema, config, log);
   await apollo.start();
@@ -81,8 +85,9 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     'application/json',
     { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES },
     async (_request: FastifyRequest, body: Buffer) =>
-      parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body)),
+      checkBody(await parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body))),
   );
+  app.addHook('preParsing', unpackBody);
   const format = errorFormatter({ log, hints: false });
   app.setErrorHandler((error, _request, reply) => {
     const [status, thrown] = httpFault(error);
@@ -111,6 +116,8 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
           405,
           fault('Expected GET or POST', request.method),
         );
+      const { variables = [], extensions = [] } = request.query as Record<string, string | string[]>;
+      for (const text of [variables, extensions].flat()) checkJson(text);
       if (wantsEventStream(request)) return undefined;
       // Before anything is done: Apollo looks at this only once it has its answer.
       const { accept } = request.headers;
@@ -121,6 +128,13 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     handler: (request, reply) =>
       wantsEventStream(request) ? streamEvents(request, reply) : answer(request, reply),
   });
+}
+
+/** Only variables may hold numbers that no double holds: Apollo would take another for an object. */
+function checkBody(body: unknown): unknown {
+  for (const [name, value] of Object.entries(body ?? {}))
+    if (value instanceof UnheldNumber) throw badInput(name.slice(0, 60), 'another value', value);
+  return body;
 }
 
 const fault = (expected: string, came: string) => ({
@@ -141,6 +155,7 @@ function httpFault(error: unknown): [status: number, thrown: unknown] {
     return [400, badRequest('a body of JSON text in UTF-8')];
   if (error instanceof errorCodes.FST_ERR_CTP_BODY_TOO_LARGE)
     return [413, badRequest(`a body of at most ${MAX_BODY_BYTES} bytes`)];
+  if (error instanceof UnsupportedCoding) return [415, new ReelError('BAD_USER_INPUT', error.message)];
   if (error instanceof errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE)
     return [415, badRequest('a Content-Type of application/json')];
   const { statusCode, code } = (error ?? {}) as { statusCode?: unknown; code?: unknown };

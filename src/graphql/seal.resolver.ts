@@ -1,8 +1,8 @@
 import { Arg, Ctx, Query, Resolver } from 'type-graphql';
 import { VIEW } from '../auth/actions.js';
 import type { Scope } from '../auth/scope.js';
-import { Count } from '../log/scalars.js';
-import { Checkpoint, ConsistencyProof } from '../seal/proof.types.js';
+import { Count } from '../log/entry/scalars.js';
+import { Checkpoint, ConsistencyProof } from '../seal/proof.js';
 import type { ReelContext } from './context.js';
 import { GrantedScope, Mentor } from './directives.js';
 

@@ -14,8 +14,8 @@ import {
   validate,
 } from 'graphql';
 import { ReelError } from '../errors.js';
-import type { LogEntry } from '../log/log-entry.entity.js';
-import type { Caller } from '../request.js';
+import type { Caller } from '../http/request.js';
+import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import { createContext, type PageSizes, type ReelContext, type Services } from './context.js';
 import { checkCost } from './cost.js';
 import { causeOf, type errorFormatter } from './format-error.js';

@@ -2,8 +2,8 @@ import { VIEW } from '../auth/actions.js';
 import type { Authorizer } from '../auth/authorize.js';
 import type { Scope } from '../auth/scope.js';
 import { forbidden } from '../errors.js';
-import type { LogEntry } from '../log/log-entry.entity.js';
-import type { Tail as Trail } from '../log/tail.js';
+import type { LogEntry } from '../log/entry/log-entry.entity.js';
+import type { Tail as Trail } from '../log/read/tail.js';
 import type { Tail } from './context.js';
 
 /**
@@ -16,15 +16,15 @@ export function subscribableTail(
   closing: AbortSignal,
 ): Tail {
   return {
-    follow: (caller, scope, filter, after) => {
+    follow: (caller, criteria, after) => {
       const ended = new AbortController();
       const signal = AbortSignal.any([ended.signal, closing]);
       const check = async () => {
         const now = await authorizer.require(caller, VIEW, ['ACCOUNT', 'CLIENT']);
-        if (!covers(now, scope))
+        if (!covers(now, criteria.scope))
           throw forbidden(`${VIEW} no longer opens what this subscription was begun with`);
       };
-      const entries = trail.follow(scope, filter, after, signal, check);
+      const entries = trail.follow(criteria, after, signal, check);
       return {
         [Symbol.asyncIterator]: () => ({
           next: () => entries.next(),

@@ -2,10 +2,10 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { HostDatabase } from '../database/host.js';
 import type { Run } from '../database/run.js';
-import type { PreparedEntry } from './prepare.js';
-import { LogReader } from './reader.js';
-import { ReelService } from './reel.service.js';
-import { WRITER_BOUNDS, Writer, type WriterDatabase } from './writer.js';
+import { LogReader } from './read/reader.js';
+import { ReelService } from './service.js';
+import type { PreparedEntry } from './write/prepare.js';
+import { WRITER_BOUNDS, Writer, type WriterDatabase } from './write/writer.js';
 
 /** One writer for all calls over the same connections, or within the same transaction. */
 const writers = new WeakMap<object, Writer>();
@@ -16,8 +16,11 @@ const writers = new WeakMap<object, Writer>();
  */
 export function getReelService(em: EntityManager): ReelService {
   const writer = { write: (entries: readonly PreparedEntry[]) => writerOf(em).write(entries) };
-  return new ReelService(writer, new LogReader(new HostDatabase(em)));
+  return new ReelService(writer);
 }
+
+/** Reads entries back through a host's EntityManager, in its transaction where it is in one. */
+export const getLogReader = (em: EntityManager): LogReader => new LogReader(new HostDatabase(em));
 
 function writerOf(em: EntityManager): Writer {
   const transaction = em.getTransactionContext<object>();

@@ -1,5 +1,5 @@
 import type { Reader, Scope } from '../auth/scope.js';
-import type { ReelService } from './reel.service.js';
+import type { ReelService } from './service.js';
 
 /** REEL_AUDIT_READS: nothing, exports, or also every look. */
 export type AuditedReads = 'off' | 'exports' | 'all';

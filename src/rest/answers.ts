@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Fault, ReelError } from '../errors.js';
+import { UnsupportedCoding } from '../http/content-encoding.js';
 import { show } from './fields.js';
 import type { RestOptions } from './options.js';
 import { faultToWire } from './wire.js';
@@ -35,6 +36,7 @@ export function answerError(
   reply.removeHeader('content-disposition');
   reply.type('application/json; charset=utf-8');
   if (error instanceof ReelError) return answerReelError(error, request, reply);
+  if (error instanceof UnsupportedCoding) return reply.code(error.statusCode).send({ detail: error.message });
   const status = statusOf(error);
   if (status >= 400 && status < 500)
     return reply.code(status).send({ detail: REFUSALS[status] ?? 'Expected a well-formed HTTP request' });

@@ -1,15 +1,19 @@
 import type { FastifyRequest } from 'fastify';
 import type { Author } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
-import { checkInput } from '../log/check-entry.js';
-import { type CreateLogInput, type ExportLogsInput, LogExportFormat } from '../log/inputs.js';
-import { parseJson } from '../log/json.js';
-import { Fields, isObject, show } from './fields.js';
+import { readJson } from '../http/json.js';
+import { checkInput, INPUT_NAMES } from '../log/entry/check-entry.js';
+import type { CreateLogInput } from '../log/entry/create-log-input.js';
+import { camel, snake } from '../log/entry/fields.js';
+import { type ExportLogsInput, LogExportFormat } from '../log/export/export-logs-input.js';
+import { Fields, isObject, show, unknownName } from './fields.js';
 import { readFilterFields } from './list-query.js';
-import { camel } from './wire.js';
 
-/** The body as a JSON object; every fault of it is kept, and null answered. */
-export function readBody(request: FastifyRequest, faults: Fault[]): Record<string, unknown> | null {
+/** The body as a JSON object; every fault of it is kept, and null answered where it is none. */
+export async function readBody(
+  request: FastifyRequest,
+  faults: Fault[],
+): Promise<Record<string, unknown> | null> {
   const fault = (type: string, msg: string, input?: unknown) => {
     faults.push({ type, loc: ['body'], msg, input: show(input) });
     return null;
@@ -18,7 +22,9 @@ export function readBody(request: FastifyRequest, faults: Fault[]): Record<strin
   if (!(bytes instanceof Buffer) || bytes.length === 0) return fault('missing', 'Field required');
   let body: unknown;
   try {
-    body = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    const read = await readJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    body = read.value;
+    faults.push(...read.faults);
   } catch (error) {
     if (error instanceof ReelError) return fault('value_error', error.message);
     return fault('json_invalid', 'JSON decode error', bytes.toString('utf8', 0, 200));
@@ -26,37 +32,27 @@ export function readBody(request: FastifyRequest, faults: Fault[]): Record<strin
   return isObject(body) ? body : fault('model_attributes_type', 'Input should be a valid dictionary', body);
 }
 
-/** What a create body may say; everything else in it is ignored. */
-const CREATE_FIELDS = [
-  'module',
-  'action',
-  'severity',
-  'resource_type',
-  'resource_id',
-  'data',
-  'actor_id',
-  'actor_email',
-  'actor_name',
-  'tenant_id',
-  'client_id',
-  'ip_address',
-  'user_agent',
-  'request_id',
-] as const;
+/** What a create body may say; the idempotency key is a header. */
+const CREATE_FIELDS: readonly string[] = INPUT_NAMES.filter((name) => name !== 'idempotencyKey').map(snake);
+/** So many unknown names are told; finding what each may have meant takes time. */
+const MAX_UNKNOWN = 20;
 /** A person's are taken from the credential and the connection; what the body says of them is ignored. */
 const NOT_A_PERSONS: ReadonlySet<string> = new Set(['actor_email', 'actor_name', 'ip_address', 'user_agent']);
 
 /** The entry that the request reports. What stands in its fields is the trade's to check, so they may hold anything. */
-export function readCreateInput(
+export async function readCreateInput(
   request: FastifyRequest,
   author: Author | null,
   faults: Fault[],
-): CreateLogInput {
-  const body = readBody(request, faults) ?? {};
+): Promise<CreateLogInput> {
+  const body = (await readBody(request, faults)) ?? {};
   const input: Record<string, unknown> = {};
-  for (const name of CREATE_FIELDS) {
-    if (author?.kind !== 'module' && NOT_A_PERSONS.has(name)) continue;
-    if (Object.hasOwn(body, name)) input[camel(name)] = body[name];
+  let unknown = 0;
+  for (const [name, value] of Object.entries(body)) {
+    if (!CREATE_FIELDS.includes(name)) {
+      unknown += 1;
+      if (unknown <= MAX_UNKNOWN) faults.push(unknownName(['body'], name, CREATE_FIELDS));
+    } else if (author?.kind === 'module' || !NOT_A_PERSONS.has(name)) input[camel(name)] = value;
   }
   const key = request.headers['idempotency-key'];
   if (key !== undefined) input.idempotencyKey = String(key);
@@ -77,15 +73,15 @@ export function inputFaults(input: CreateLogInput, author: Author | null, faults
   } catch (error) {
     if (!(error instanceof ReelError) || error.code !== 'BAD_USER_INPUT') throw error;
     // Where the body could not be read, nothing is known of its fields.
-    const unread = faults.some(({ loc }) => loc[0] === 'body');
+    const unread = faults.some(({ loc }) => loc[0] === 'body' && loc.length === 1);
     return error.faults.filter(({ loc }) => !unread || loc[0] === 'idempotencyKey');
   }
 }
 
 const FORMATS = { csv: LogExportFormat.CSV, json: LogExportFormat.JSON, ndjson: LogExportFormat.NDJSON };
 
-export function readExportInput(request: FastifyRequest, faults: Fault[]): ExportLogsInput {
-  const body = readBody(request, faults) ?? {};
+export async function readExportInput(request: FastifyRequest, faults: Fault[]): Promise<ExportLogsInput> {
+  const body = (await readBody(request, faults)) ?? {};
   const fields = new Fields(body, ['body'], faults);
   const format = fields.oneOf('format', Object.keys(FORMATS) as (keyof typeof FORMATS)[]);
   const input: ExportLogsInput = {

@@ -10,7 +10,7 @@ const PLACES = [
   { path: /^\/logs\/export$/, methods: ['POST'], open: false },
   { path: /^\/logs\/[^/]+$/, methods: ['GET', 'HEAD'], open: false },
   // The link is its own credential.
-  { path: /^\/exports\/[^/]+$/, methods: ['GET', 'HEAD'], open: true },
+  { path: /^\/exports\/[^/]+$/, methods: ['GET'], open: true },
 ];
 
 /** What a caller was asked at the door, and the answer. */

@@ -1,5 +1,7 @@
 import type { Fault } from '../errors.js';
-import { isStorable, parseInstant, parseUuid } from '../log/values.js';
+import { nearest } from '../log/entry/nearest.js';
+import { UnheldNumber } from '../query-line/number.js';
+import { isStorable, parseInstant, parseUuid } from '../query-line/values.js';
 
 /** The text and JSON fields of one place of a request, read one by one; every fault is kept, none is thrown. */
 export class Fields {
@@ -94,8 +96,19 @@ export class Fields {
   }
 }
 
+/** What is not known would widen a filter, or be lost from an entry that can never be corrected. */
+export function unknownName(place: readonly string[], name: string, known: readonly string[]): Fault {
+  const shown = cut(name);
+  return {
+    type: 'extra_forbidden',
+    loc: [...place, shown],
+    msg: `Extra inputs are not permitted: ${shown}; did you mean ${nearest(name, known)}?`,
+    input: null,
+  };
+}
+
 export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof UnheldNumber);
 
 /** What came, as a fault shows it: itself where that is short, else the beginning of its text. */
 export function show(came: unknown): unknown {

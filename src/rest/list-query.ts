@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import type { Fault } from '../errors.js';
-import { MAX_SEARCH, MAX_TEXT } from '../log/filter.js';
-import type { LogFilter } from '../log/inputs.js';
-import { SEVERITIES } from '../log/severity.js';
+import { SEVERITIES } from '../log/entry/severity.js';
+import { MAX_SEARCH, MAX_TEXT } from '../log/filter/criteria.js';
+import type { LogFilter } from '../log/filter/log-filter.js';
 import { Fields } from './fields.js';
 
 /** The parameters of a request's address: of one that comes twice the last counts, as it did in the first edition. */
@@ -20,14 +20,14 @@ export function readFilterFields(fields: Fields): LogFilter {
   filter.actions = one(fields.text('action', MAX_TEXT));
   filter.severities = one(fields.oneOf('severity', SEVERITIES));
   filter.minSeverity = fields.oneOf('min_severity', SEVERITIES);
-  filter.actorIds = one(fields.uuid('actor_id'));
+  filter.actorIds = one(fields.text('actor_id', MAX_TEXT));
   filter.clientId = fields.uuid('client_id');
   filter.startDate = fields.instant('start_date');
   filter.endDate = fields.instant('end_date');
   filter.search = fields.text('search', MAX_SEARCH);
   filter.resourceType = fields.text('resource_type', MAX_TEXT);
   filter.resourceId = fields.text('resource_id', MAX_TEXT);
-  filter.requestId = fields.uuid('request_id');
+  filter.requestId = fields.text('request_id', MAX_TEXT);
   return filter;
 }
 

@@ -1,12 +1,12 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
 import type { Authorizer } from '../auth/authorize.js';
 import type { Caller, Connection } from '../auth/caller.js';
-import type { Scope } from '../auth/scope.js';
-import type { Config } from '../config.js';
-import type { ExportService } from '../log/export.js';
-import type { LogFilter } from '../log/inputs.js';
+import type { Config } from '../config/config.js';
+import type { ExportService } from '../log/export/export.js';
+import type { Criteria } from '../log/filter/criteria.js';
+import type { LogReader } from '../log/read/reader.js';
 import type { ReadAudit } from '../log/read-audit.js';
-import type { ReelService } from '../log/reel.service.js';
+import type { ReelService } from '../log/service.js';
 
 interface KeyCount {
   key: string | null;
@@ -22,12 +22,13 @@ export interface LogStatistics {
 }
 
 export interface StatisticsReader {
-  stats(scope: Scope, filter: LogFilter | null, timeZone: string): Promise<LogStatistics>;
+  stats(criteria: Criteria, timeZone: string, now: Date): Promise<LogStatistics>;
 }
 
 /** What the REST room needs of the house. */
 export interface RestOptions {
-  reel: Pick<ReelService, 'create' | 'list' | 'count' | 'get'>;
+  reel: Pick<ReelService, 'create'>;
+  reader: Pick<LogReader, 'list' | 'count' | 'get'>;
   stats: StatisticsReader;
   exports: Pick<ExportService, 'prepare' | 'open'>;
   audit: Pick<ReadAudit, 'viewed'>;

@@ -2,13 +2,16 @@ import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
-import { parseUuid } from '../log/values.js';
+import { unpackBody } from '../http/content-encoding.js';
+import { entryToWire } from '../log/entry/wire.js';
+import { toCriteria } from '../log/filter/criteria.js';
+import { parseUuid } from '../query-line/values.js';
 import { answerError, MAX_BODY_BYTES, notAnId, refused } from './answers.js';
 import { inputFaults, readCreateInput, readExportInput } from './bodies.js';
 import { Door, type Passage } from './door.js';
 import { LAST_PAGE, queryOf, readListQuery } from './list-query.js';
 import type { RestOptions } from './options.js';
-import { entryToWire, exportToWire, listToWire, statsToWire } from './wire.js';
+import { exportToWire, listToWire, statsToWire } from './wire.js';
 
 export const REST_PREFIX = '/api/v1/reel';
 
@@ -31,7 +34,7 @@ interface Rest {
  * credential (401), method (405), permission (403), size and type of the body (413, 415), everything else at once (422).
  */
 export async function restRoutes(app: FastifyInstance, options: RestOptions): Promise<void> {
-  const { reel, stats, exports, audit, authorizer, config } = options;
+  const { reel, reader, stats, exports, audit, authorizer, config } = options;
   const door = new Door(app.prefix, options.readCaller);
 
   app.setErrorHandler((error, request, reply) => answerError(options.log, error, request, reply));
@@ -42,6 +45,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     if (type === undefined || JSON_TYPE.test(type)) done(null, body);
     else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
   });
+  app.addHook('preParsing', unpackBody);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff');
     return door.admit(request, reply);
@@ -60,11 +64,10 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     const faults: Fault[] = [];
     const { filter, page, pageSize } = readListQuery(request, config, faults);
     const scope = passed(visit, faults);
+    const criteria = toCriteria(scope, filter, new Date());
     const [total, entries] = await Promise.all([
-      reel.count(scope, filter, true),
-      page > LAST_PAGE
-        ? []
-        : reel.list(scope, filter, { first: pageSize, page }).then((found) => found.entries),
+      reader.count(criteria, true),
+      page > LAST_PAGE ? [] : reader.list(criteria, { first: pageSize, page }).then((found) => found.entries),
     ]);
     await recordLook(request, scope, { path: '/logs', filter, page });
     return listToWire(entries, total.value, page, pageSize);
@@ -72,7 +75,8 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
 
   app.get('/logs/stats', { onRequest: mayView, exposeHeadRoute: true }, async (request) => {
     const scope = passed(door.visit<Scope>(request), []);
-    const found = await stats.stats(scope, null, 'UTC');
+    const now = new Date();
+    const found = await stats.stats(toCriteria(scope, null, now), 'UTC', now);
     await recordLook(request, scope, { path: '/logs/stats' });
     return statsToWire(found);
   });
@@ -84,38 +88,39 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     const id = parseUuid(text);
     if (id === null) faults.push(notAnId(text));
     const scope = passed(door.visit<Scope>(request), faults);
-    const entry = id && (await reel.get(scope, id));
+    const entry = id && (await reader.get(scope, id));
     await recordLook(request, scope, { path: '/logs/{id}', id });
     if (!entry) throw new ReelError('NOT_FOUND', 'Log entry not found');
     return entryToWire(entry);
   });
 
-  app.post('/logs', { onRequest: mayWrite }, async (request, reply) => {
+  app.post('/logs', { onRequest: mayWrite, bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
     const visit = door.visit<Author>(request);
     const faults: Fault[] = [];
-    const input = readCreateInput(request, visit.passed, faults);
+    const input = await readCreateInput(request, visit.passed, faults);
     // Where nothing is at fault so far, the service finds the faults of the fields itself.
     if (visit.passed === null || faults.length > 0)
       throw refused([...visit.faults, ...faults, ...inputFaults(input, visit.passed, faults)]);
     return reply.code(201).send(entryToWire(await reel.create(visit.passed, input)));
   });
 
-  app.post('/logs/export', { onRequest: mayExport }, async (request) => {
+  app.post('/logs/export', { onRequest: mayExport, bodyLimit: MAX_BODY_BYTES }, async (request) => {
     const visit = door.visit<Scope>(request);
     const faults: Fault[] = [];
-    const input = readExportInput(request, faults);
+    const input = await readExportInput(request, faults);
     const named = input.filter?.clientId;
     // The body may name the client that no header does.
     const passage =
       visit.caller?.clientId === null && named
         ? await door.ask(visit.caller, (caller) => authorizer.exportScope(caller, named))
         : visit;
-    return exportToWire(await exports.prepare(passed(passage, faults), input, readerOf(visit.caller!)));
+    const criteria = toCriteria(passed(passage, faults), input.filter, new Date());
+    return exportToWire(await exports.prepare(criteria, input, readerOf(visit.caller!)));
   });
 
-  // Not the HEAD that Fastify derives from GET: it would read the whole export to the end.
+  // Without the HEAD that Fastify derives from GET, which would read the whole export to the end.
   app.route<Rest>({
-    method: ['GET', 'HEAD'],
+    method: 'GET',
     url: '/exports/*',
     exposeHeadRoute: false,
     handler: async (request, reply) => {
@@ -126,7 +131,6 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
       );
       reply.headers(OPENED_BY_A_BROWSER);
       reply.header('Content-Disposition', `attachment; filename="${file.filename}"`).type(file.contentType);
-      if (request.method === 'HEAD') return reply.send();
       // A silent socket is closed after a while, but not for Reel's own silence, while it looks for rare matches.
       reply.raw.on('timeout', () => reply.raw.writableNeedDrain && reply.raw.destroy());
       return reply.send(file.stream);

@@ -1,8 +1,8 @@
 import { decodeBase64, readNote, type Signer, signedBy, signNote, type Verifier } from './note.js';
 
-/** What a note says of a tenant's log (C2SP tlog-checkpoint). */
+/** The text of a note about a tenant's log (C2SP tlog-checkpoint). */
 export interface CheckpointBody {
-  /** Of the log: the key's name, a slash, the tenant's id. */
+  /** Identifies the log: the key's name, a slash, the tenant's id. */
   readonly origin: string;
   readonly treeSize: number;
   /** 32 bytes. */
@@ -12,7 +12,7 @@ export interface CheckpointBody {
 }
 
 export interface OpenedCheckpoint extends CheckpointBody {
-  /** Whose signature holds. */
+  /** The key that signed it. */
   readonly verifier: Verifier;
 }
 
@@ -22,20 +22,20 @@ export const originOf = (name: string, tenantId: string): string => `${name}/${t
 export function writeCheckpoint(
   signer: Signer,
   tenantId: string,
-  said: Omit<CheckpointBody, 'origin'>,
+  body: Omit<CheckpointBody, 'origin'>,
 ): string {
   const lines = [
     originOf(signer.name, tenantId),
-    said.treeSize,
-    said.rootHash.toString('base64'),
-    `sealed ${said.sealedAt}`,
+    body.treeSize,
+    body.rootHash.toString('base64'),
+    `sealed ${body.sealedAt}`,
   ];
   return signNote(`${lines.join('\n')}\n`, signer);
 }
 
 const SEALED = /^sealed (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)$/;
 
-/** What the signed part of a note says, or null where it is no checkpoint of Reel. */
+/** Parses the text of a note; null if it is not a checkpoint of Reel. */
 export function readCheckpoint(text: string): CheckpointBody | null {
   const [origin = '', size = '', root = '', sealed = '', ...rest] = text.split('\n');
   const rootHash = decodeBase64(root);
@@ -45,7 +45,10 @@ export function readCheckpoint(text: string): CheckpointBody | null {
   return { origin, treeSize: Number(size), rootHash, sealedAt };
 }
 
-/** A checkpoint whose signature holds under one of the keys, that key's name being the log's; otherwise why not. */
+/**
+ * A checkpoint with a valid signature by one of the keys, whose name must be the origin's; otherwise why it is not, to follow
+ * "the note is".
+ */
 export function openCheckpoint(note: string, verifiers: readonly Verifier[]): OpenedCheckpoint | string {
   const read = readNote(note);
   const body = read && readCheckpoint(read.text);

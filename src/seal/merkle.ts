@@ -12,12 +12,12 @@ export interface Range {
   readonly end: number;
 }
 
-/** Answers the hashes of nodes, all at once, in the order asked for. */
+/** Returns the hashes of nodes, in the same order. */
 export type ReadNodes = (nodes: readonly Node[]) => Promise<readonly Buffer[]>;
 
 export const HASH_BYTES = 32;
 
-/** The root of a log without entries (RFC 6962, section 2.1). */
+/** The root of an empty log (RFC 6962, section 2.1). */
 export const EMPTY_ROOT: Buffer = hash('sha256', '', 'buffer');
 
 const pair = Buffer.alloc(1 + 2 * HASH_BYTES, 1);
@@ -26,11 +26,11 @@ const pair = Buffer.alloc(1 + 2 * HASH_BYTES, 1);
 export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
   pair.set(left, 1);
   pair.set(right, 1 + HASH_BYTES);
-  // By way of hex in half the time of a Buffer of its own.
+  // Hex takes half the time of hash()'s Buffer.
   return Buffer.from(hash('sha256', pair, 'hex'), 'hex');
 }
 
-/** MTH of leaf hashes that stand one after the other, a power of two of them. */
+/** MTH of concatenated leaf hashes, whose number is a power of two. */
 export function perfectRoot(hashes: Buffer): Buffer {
   const row = Buffer.from(hashes);
   for (let count = hashes.length / HASH_BYTES; count > 1; count /= 2)
@@ -41,7 +41,7 @@ export function perfectRoot(hashes: Buffer): Buffer {
   return row.subarray(0, HASH_BYTES);
 }
 
-/** The complete subtrees that a range is made of, left to right, largest first. */
+/** The complete subtrees of a range, left to right, largest first. */
 export function nodesOf({ start, end }: Range): Node[] {
   const nodes: Node[] = [];
   for (let at = start; at < end; ) {
@@ -52,7 +52,7 @@ export function nodesOf({ start, end }: Range): Node[] {
   return nodes;
 }
 
-/** MTH of the leaves below some complete subtrees, largest first, whose hashes these are. */
+/** MTH of the leaves of complete subtrees, given their hashes, largest first. */
 export const foldHashes = (hashes: readonly Buffer[]): Buffer =>
   hashes.length === 0 ? EMPTY_ROOT : hashes.reduceRight((right, left) => nodeHash(left, right));
 
@@ -73,11 +73,11 @@ export function inclusionRanges(index: number, size: number): Range[] {
   return path.reverse();
 }
 
-/** The ranges whose hashes are PROOF(first, D[second]), 0 < first <= second (RFC 6962, section 2.1.2); none where they are equal. */
+/** The ranges whose hashes are PROOF(first, D[second]), 0 < first <= second (RFC 6962, section 2.1.2); none for equal sizes. */
 export function consistencyRanges(first: number, second: number): Range[] {
   const path: Range[] = [];
   let [start, end] = [0, second];
-  // Whoever checks knows the first root, so a subtree that is all of the first log need not be said.
+  // A verifier knows the first root, so a subtree that is the whole first log is left out.
   let known = true;
   while (first < end) {
     const middle = start + splitOf(end - start);
@@ -94,7 +94,7 @@ export function consistencyRanges(first: number, second: number): Range[] {
   return path.reverse();
 }
 
-/** The hash of each range, in order; every node of them is asked for at once. */
+/** The hash of each range, in the same order; their nodes are read at once. */
 export async function hashRanges(ranges: readonly Range[], read: ReadNodes): Promise<Buffer[]> {
   const nodes = ranges.map(nodesOf);
   const hashes = await read(nodes.flat());
@@ -105,7 +105,7 @@ export async function hashRanges(ranges: readonly Range[], read: ReadNodes): Pro
   });
 }
 
-/** RFC 9162, section 2.1.4.2; of equal sizes the roots must be equal and the path empty. */
+/** RFC 9162, section 2.1.4.2; for equal sizes the roots must be equal and the path empty. */
 export function verifyConsistency(
   first: number,
   second: number,

@@ -1,8 +1,8 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 
-/** Signed notes as C2SP has them (signed-note): text, an empty line, and a line a signature. */
+/** C2SP signed-note: text, an empty line, and one line per signature. */
 
-/** Who signs: `name` is the key's name, its id the first 4 bytes of SHA-256(name || "\n" || 0x01 || public key). */
+/** A public key. `keyId`: the first 4 bytes of SHA-256(name || "\n" || 0x01 || public key). */
 export interface Verifier {
   readonly name: string;
   /** 8 lower-case hex digits. */
@@ -23,13 +23,13 @@ export interface NoteSignature {
 }
 
 export interface Note {
-  /** What was signed, its last line's end included. */
+  /** The signed text, with its final newline. */
   readonly text: string;
   readonly signatures: readonly NoteSignature[];
 }
 
 const ED25519 = 0x01;
-/** Of an Ed25519 public key as SubjectPublicKeyInfo (RFC 8410): what stands before its 32 bytes. */
+/** What precedes the 32 bytes of an Ed25519 public key in its SubjectPublicKeyInfo (RFC 8410). */
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 const KEY_BYTES = 32;
 
@@ -52,16 +52,16 @@ export function signerOf(name: string, pem: string): Signer {
   };
 }
 
-/** The 32 bytes of an Ed25519 public key in PEM. Errors: an Error where it is something else. */
+/** The 32 bytes of an Ed25519 public key in PEM. Errors: an Error for anything else. */
 export function readPublicPem(pem: string): Buffer {
   return rawPublicKey(createPublicKey(pem));
 }
 
-/** `<name>+<key id>+<base64 of 0x01 || public key>`, as C2SP signed-note writes verifier keys. */
+/** `<name>+<key id>+<base64 of 0x01 || public key>`, as C2SP signed-note encodes verifier keys. */
 export const vkeyOf = ({ name, keyId, publicKey }: Verifier): string =>
   `${name}+${keyId}+${Buffer.concat([Buffer.of(ED25519), publicKey]).toString('base64')}`;
 
-/** null where it is no Ed25519 verifier key, or its id is another key's. */
+/** Null if it is not an Ed25519 verifier key, or its id does not match. */
 export function readVkey(vkey: string): Verifier | null {
   const [, name, keyId, encoded] = /^([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})$/.exec(vkey) ?? [];
   const key = decodeBase64(encoded ?? '');
@@ -70,7 +70,7 @@ export function readVkey(vkey: string): Verifier | null {
   return verifier.keyId === keyId ? verifier : null;
 }
 
-/** `text` ends in a line's end. */
+/** `text` ends with a newline. */
 export function signNote(text: string, signer: Signer): string {
   const signed = Buffer.concat([Buffer.from(signer.keyId, 'hex'), signer.sign(text)]).toString('base64');
   return `${text}\n— ${signer.name} ${signed}\n`;
@@ -78,7 +78,7 @@ export function signNote(text: string, signer: Signer): string {
 
 const MAX_NOTE_CHARACTERS = 1_000_000;
 
-/** null where it has not the form of a signed note; whether a signature holds is another question. */
+/** Null if it does not have the form of a signed note. Does not verify signatures. */
 export function readNote(note: string): Note | null {
   const end = note.lastIndexOf('\n\n');
   if (note.length > MAX_NOTE_CHARACTERS || end < 0 || !note.endsWith('\n') || /[^\P{Cc}\n]/u.test(note))
@@ -93,19 +93,19 @@ export function readNote(note: string): Note | null {
   return { text: note.slice(0, end + 1), signatures };
 }
 
-/** The first of the keys under which the note holds, or null. A signature of a known key that does not hold spoils the note. */
+/** The first of the keys whose signature is valid, or null. One invalid signature by a known key invalidates the note. */
 export function signedBy({ text, signatures }: Note, verifiers: readonly Verifier[]): Verifier | null {
-  let holder: Verifier | null = null;
+  let signer: Verifier | null = null;
   for (const { name, keyId, signature } of signatures) {
     const verifier = verifiers.find((each) => each.name === name && each.keyId === keyId);
     if (!verifier) continue;
     if (!verifier.verify(text, signature)) return null;
-    holder ??= verifier;
+    signer ??= verifier;
   }
-  return holder;
+  return signer;
 }
 
-/** Standard base64 with its padding and nothing else, or null: one value has one spelling. */
+/** Null for anything but standard base64 with padding, so that each value has one encoding. */
 export function decodeBase64(text: string): Buffer | null {
   const bytes = Buffer.from(text, 'base64');
   return bytes.toString('base64') === text ? bytes : null;

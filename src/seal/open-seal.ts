@@ -1,24 +1,24 @@
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import type { Database } from '../database/database.js';
 import { StartError } from '../errors.js';
 import { type Signer, signerOf, vkeyOf } from './note.js';
-import { StoredSeal } from './proof.js';
 import { Sealer } from './sealer.js';
 import type { Sealed } from './sequencer.js';
 import { publishKey, readKeys } from './signing-keys.js';
-import { Witness } from './witness.js';
+import { StoredProver } from './stored-prover.js';
+import { WitnessClient } from './witness-client.js';
 
 export interface Seal {
   sealer: Sealer;
-  service: StoredSeal;
+  prover: StoredProver;
   /** Verifier keys as C2SP vkeys, newest first. */
   keys(): Promise<string[]>;
-  /** To be told of every checkpoint. */
+  /** To be called after each batch. */
   onSealed(sealed: Sealed): void;
   close(): Promise<void>;
 }
 
-/** Errors: StartError without a key or a name to sign with. */
+/** Errors: StartError without a signing key or an origin. */
 export function signerFrom({ signingKey, origin }: Pick<Config, 'signingKey' | 'origin'>): Signer {
   if (signingKey === null)
     throw new StartError('REEL_SIGNING_KEY: expected an Ed25519 private key as PKCS 8 PEM, got nothing');
@@ -27,7 +27,7 @@ export function signerFrom({ signingKey, origin }: Pick<Config, 'signingKey' | '
   return signerOf(origin, signingKey);
 }
 
-/** Everything about the seal that a server needs; its key is published first, so that no checkpoint is ahead of it. */
+/** What a server needs to seal and to prove. Publishes the signing key before anything is signed with it. */
 export async function openSeal(
   database: Database,
   config: Pick<Config, 'signingKey' | 'origin' | 'witnessUrl'>,
@@ -35,12 +35,12 @@ export async function openSeal(
 ): Promise<Seal> {
   const signer = signerFrom(config);
   await publishKey(database, signer);
-  const witness = config.witnessUrl === null ? null : new Witness({ url: config.witnessUrl, onFault });
+  const witness = config.witnessUrl === null ? null : new WitnessClient({ url: config.witnessUrl, onFault });
   return {
     sealer: new Sealer(signer),
-    service: new StoredSeal(database),
+    prover: new StoredProver(database),
     keys: async () => (await readKeys(database)).map(vkeyOf),
-    onSealed: ({ tenantId, note }) => witness?.tell(tenantId, note),
+    onSealed: ({ tenantId, note }) => witness?.submit(tenantId, note),
     close: async () => witness?.stop(),
   };
 }

@@ -1,119 +1,74 @@
-import { sql } from 'kysely';
-import type { Scope } from '../auth/scope.js';
-import type { ReadDatabase } from '../database/database.js';
-import type { Row, Run } from '../database/run.js';
-import { badInput } from '../errors.js';
-import { readFilter, whereMatches } from '../log/filter.js';
-import { consistencyRanges, hashRanges, inclusionRanges } from './merkle.js';
-import type { Checkpoint, ConsistencyProof, InclusionProof } from './proof.types.js';
-import type { SealService } from './seal.service.js';
-import { checkpointFrom, newestCheckpoint, type StoredCheckpoint, storedNodes } from './stored-tree.js';
+import 'reflect-metadata';
+import { Field, Int, ObjectType } from 'type-graphql';
+import { Count, DateTime, UUID } from '../log/entry/scalars.js';
 
-/** What the stored tree of a tenant says and proves. */
-export class StoredSeal implements SealService {
-  constructor(private readonly database: ReadDatabase) {}
+@ObjectType({
+  description:
+    "A signed statement of a tenant's log: so many entries, this Merkle root (RFC 6962), at this time.",
+  simpleResolvers: true,
+})
+export class Checkpoint {
+  @Field(() => UUID)
+  tenantId!: string;
 
-  async checkpoint({ tenantId }: Scope): Promise<Checkpoint | null> {
-    const newest = await this.database.read(tenantId, (run) => newestCheckpoint(run, tenantId));
-    return newest && shown(tenantId, newest);
-  }
+  @Field(() => Count)
+  treeSize!: number;
 
-  /**
-   * RFC 6962 knows no proof from an empty log, which every log extends: the path is empty there, as between equal sizes.
-   */
-  async consistencyProof({ tenantId }: Scope, first: number, second: number): Promise<ConsistencyProof> {
-    return this.database.read(tenantId, async (run) => {
-      const size = (await newestCheckpoint(run, tenantId))?.treeSize ?? 0;
-      if (!Number.isSafeInteger(second) || second < 0 || second > size)
-        throw badInput('second', `a size from 0 to ${size}, the newest checkpoint's`, second);
-      if (!Number.isSafeInteger(first) || first < 0 || first > second)
-        throw badInput('first', `a size from 0 to ${second}, which is second`, first);
-      const ranges = first === 0 ? [] : consistencyRanges(first, second);
-      const path = await hashRanges(ranges, storedNodes(run, tenantId, size));
-      return { first, second, path: path.map(base64) };
-    });
-  }
+  @Field(() => String, { description: 'Base64.' })
+  rootHash!: string;
 
-  proofs(scope: Scope, entryIds: readonly string[]): Promise<ReadonlyMap<string, InclusionProof>> {
-    return this.database.read(scope.tenantId, async (run) => {
-      const newest = await newestCheckpoint(run, scope.tenantId);
-      return newest ? proveEntries(run, scope, entryIds, newest) : new Map<string, InclusionProof>();
-    });
-  }
+  @Field(() => DateTime)
+  sealedAt!: string;
 
-  /** As proofs, all against the smallest checkpoint that has the entry at `place`. */
-  proofsAt(
-    scope: Scope,
-    entryIds: readonly string[],
-    place: number,
-  ): Promise<ReadonlyMap<string, InclusionProof>> {
-    return this.database.read(scope.tenantId, async (run) => {
-      const checkpoint = await checkpointFrom(run, scope.tenantId, place);
-      return checkpoint ? proveEntries(run, scope, entryIds, checkpoint) : new Map<string, InclusionProof>();
-    });
-  }
-
-  /** The note that proofsAt are against; null where there is none. */
-  async noteAt({ tenantId }: Scope, place: number): Promise<string | null> {
-    const checkpoint = await this.database.read(tenantId, (run) => checkpointFrom(run, tenantId, place));
-    return checkpoint?.note ?? null;
-  }
+  @Field(() => String, { description: 'The signed note, as text, for keeping outside.' })
+  note!: string;
 }
 
-interface LeafRow extends Row {
-  id: string;
-  seq: string;
-  leaf_hash: Buffer;
-  identity_salt: Buffer | null;
-  data_salt: Buffer | null;
-  identity_digest: Buffer;
-  data_digest: Buffer | null;
+@ObjectType({ simpleResolvers: true })
+export class InclusionProof {
+  @Field(() => Int, { description: '1 or 2: see seal.md.' })
+  leafVersion!: number;
+
+  @Field(() => Count)
+  leafIndex!: number;
+
+  @Field(() => String, { description: 'Base64.' })
+  leafHash!: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "Base64; what the leaf's two digests were salted with; null where erased or, for data, where there is none.",
+  })
+  identitySalt!: string | null;
+
+  @Field(() => String, { nullable: true })
+  dataSalt!: string | null;
+
+  @Field(() => String, {
+    description:
+      'The two digests as they stand in the leaf, lower-case hex (in proof bundles and exports base64); they remain after an erasure.',
+  })
+  identityDigest!: string;
+
+  @Field(() => String, { nullable: true })
+  dataDigest!: string | null;
+
+  @Field(() => [String], { description: 'Audit path, base64, leaf to root (RFC 6962 section 2.1.1).' })
+  path!: string[];
+
+  @Field(() => Checkpoint)
+  checkpoint!: Checkpoint;
 }
 
-async function proveEntries(
-  run: Run,
-  scope: Scope,
-  entryIds: readonly string[],
-  checkpoint: StoredCheckpoint,
-): Promise<ReadonlyMap<string, InclusionProof>> {
-  const { tenantId } = scope;
-  const { treeSize } = checkpoint;
-  const rows = await run<LeafRow>(sql`
-    select e.*, s.seq, s.leaf_hash from (
-      select tenant_id, id, identity_salt, data_salt, identity_digest, data_digest from reel_log_entries
-      where ${whereMatches(readFilter(scope, null, new Date()))} and id = any (${entryIds}::uuid[])
-    ) e join reel_log_sequence s on s.tenant_id = e.tenant_id and s.entry_id = e.id
-    where s.seq <= ${treeSize}`);
-  const paths = rows.map(({ seq }) => inclusionRanges(Number(seq) - 1, treeSize));
-  const hashes = await hashRanges(paths.flat(), storedNodes(run, tenantId, treeSize));
-  const against = shown(tenantId, checkpoint);
-  let at = 0;
-  return new Map(
-    rows.map((row, index) => {
-      const path = hashes.slice(at, at + paths[index]!.length);
-      at += path.length;
-      return [row.id, proofOf(row, path, against)];
-    }),
-  );
+@ObjectType({ simpleResolvers: true })
+export class ConsistencyProof {
+  @Field(() => Count)
+  first!: number;
+
+  @Field(() => Count)
+  second!: number;
+
+  @Field(() => [String], { description: 'Base64 (RFC 6962 section 2.1.2).' })
+  path!: string[];
 }
-
-const proofOf = (row: LeafRow, path: readonly Buffer[], checkpoint: Checkpoint): InclusionProof => ({
-  leafIndex: Number(row.seq) - 1,
-  leafHash: base64(row.leaf_hash),
-  identitySalt: row.identity_salt && base64(row.identity_salt),
-  dataSalt: row.data_salt && base64(row.data_salt),
-  identityDigest: row.identity_digest.toString('hex'),
-  dataDigest: row.data_digest?.toString('hex') ?? null,
-  path: path.map(base64),
-  checkpoint,
-});
-
-const shown = (tenantId: string, { treeSize, rootHash, sealedAt, note }: StoredCheckpoint): Checkpoint => ({
-  tenantId,
-  treeSize,
-  rootHash: base64(rootHash),
-  sealedAt,
-  note,
-});
-
-const base64 = (bytes: Buffer): string => bytes.toString('base64');

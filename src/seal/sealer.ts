@@ -1,40 +1,43 @@
 import { LRUCache } from 'lru-cache';
 import type { Run } from '../database/run.js';
 import { writeCheckpoint } from './checkpoint.js';
-import { Frontier } from './frontier.js';
+import { CompactRange } from './compact-range.js';
 import type { Signer } from './note.js';
 import {
   insertCheckpoint,
   insertTiles,
   newestCheckpoint,
-  readPartial,
-  rebuild,
+  readPartialTiles,
+  rebuildCompactRange,
   type StoredCheckpoint,
 } from './stored-tree.js';
 
-/** The last place given; `size` 0 and no hash where there is none. */
-export interface LastPlace {
+/** Where a log ends, by reel_log_sequence. */
+export interface LogEnd {
+  /** The last sequence; 0 for an empty log. */
   size: number;
-  leafHash: Buffer | null;
+  /** The leaf hash at the last sequence; null for an empty log. */
+  lastLeaf: Buffer | null;
 }
 
-/** What was sealed in a transaction; `keep` is to be called once it is committed. */
-export interface Sealing {
+/** Leaves that were integrated in a transaction. */
+export interface SealedBatch {
   checkpoint: StoredCheckpoint;
-  keep(): void;
+  /** To be called once the transaction is committed. */
+  afterCommit(): void;
 }
 
-/** Right edges kept in memory, some 16 KiB each. */
-const KEPT_TENANTS = 1_000;
+/** Compact ranges cached in memory, some 16 KiB each. */
+const MAX_CACHED = 1_000;
 
-interface Kept {
-  frontier: Frontier;
+interface CachedRange {
+  compactRange: CompactRange;
   lastLeaf: Buffer;
 }
 
-/** Adds leaves to tenants' trees: stores the tiles that become full, and signs a checkpoint. */
+/** Integrates leaves into tenants' trees: stores the tiles that become full, and signs a checkpoint. */
 export class Sealer {
-  private readonly kept = new LRUCache<string, Kept>({ max: KEPT_TENANTS });
+  private readonly cache = new LRUCache<string, CachedRange>({ max: MAX_CACHED });
 
   constructor(
     private readonly signer: Signer,
@@ -42,62 +45,65 @@ export class Sealer {
   ) {}
 
   /**
-   * In the transaction that gives these leaves, one or more, the places after `last`. Errors: BrokenLog where what is
-   * stored does not lead to the tenant's newest checkpoint: nothing more is signed on top of that.
+   * Integrates one or more leaf hashes after `end`, in the transaction that sequences them. Errors: BrokenLog if what is
+   * stored does not lead to the newest checkpoint, since nothing more may be signed on top of that.
    */
-  async seal(run: Run, tenantId: string, last: LastPlace, leafHashes: readonly Buffer[]): Promise<Sealing> {
-    const { frontier, previousSize } = await this.rightEdge(run, tenantId, last);
-    await insertTiles(run, tenantId, frontier.append(leafHashes));
-    const said = {
-      treeSize: frontier.size,
-      rootHash: frontier.root(),
+  async seal(run: Run, tenantId: string, end: LogEnd, leafHashes: readonly Buffer[]): Promise<SealedBatch> {
+    const { compactRange, previousSize } = await this.rangeAt(run, tenantId, end);
+    await insertTiles(run, tenantId, compactRange.append(leafHashes));
+    const body = {
+      treeSize: compactRange.size,
+      rootHash: compactRange.root(),
       sealedAt: this.clock().toISOString().replace('Z', '000Z'),
     };
-    const checkpoint = { ...said, previousSize, note: writeCheckpoint(this.signer, tenantId, said) };
+    const checkpoint = { ...body, previousSize, note: writeCheckpoint(this.signer, tenantId, body) };
     await insertCheckpoint(run, tenantId, checkpoint);
     const lastLeaf = leafHashes.at(-1)!;
-    return { checkpoint, keep: () => void this.kept.set(tenantId, { frontier, lastLeaf }) };
+    return { checkpoint, afterCommit: () => void this.cache.set(tenantId, { compactRange, lastLeaf }) };
   }
 
-  private async rightEdge(
+  /** The compact range of the log so far, and the size of its newest checkpoint. */
+  private async rangeAt(
     run: Run,
     tenantId: string,
-    { size, leafHash }: LastPlace,
-  ): Promise<{ frontier: Frontier; previousSize: number }> {
-    const kept = this.kept.get(tenantId);
-    if (kept?.frontier.size === size && leafHash?.equals(kept.lastLeaf))
-      return { frontier: kept.frontier.copy(), previousSize: size };
+    { size, lastLeaf }: LogEnd,
+  ): Promise<{ compactRange: CompactRange; previousSize: number }> {
+    const cached = this.cache.get(tenantId);
+    if (cached?.compactRange.size === size && lastLeaf?.equals(cached.lastLeaf))
+      return { compactRange: cached.compactRange.copy(), previousSize: size };
     const newest = await newestCheckpoint(run, tenantId);
     if (newest === null) {
-      // Nothing, or places given before there were seals.
-      const frontier = await rebuild(run, tenantId, size, (tiles) => insertTiles(run, tenantId, tiles));
-      return { frontier, previousSize: 0 };
+      // Nothing was sequenced yet, or only before logs were sealed.
+      const compactRange = await rebuildCompactRange(run, tenantId, size, (tiles) =>
+        insertTiles(run, tenantId, tiles),
+      );
+      return { compactRange, previousSize: 0 };
     }
-    if (newest.treeSize !== size) throw unlike(tenantId, newest, `${size} places`);
-    return { frontier: await this.readBack(run, tenantId, newest), previousSize: size };
+    if (newest.treeSize !== size) throw brokenLog(tenantId, newest, `${size} entries`);
+    return { compactRange: await this.readRange(run, tenantId, newest), previousSize: size };
   }
 
-  private async readBack(run: Run, tenantId: string, newest: StoredCheckpoint): Promise<Frontier> {
+  private async readRange(run: Run, tenantId: string, newest: StoredCheckpoint): Promise<CompactRange> {
     const size = newest.treeSize;
-    const leads = (frontier: Frontier) => frontier.root().equals(newest.rootHash);
-    const partial = await readPartial(run, tenantId, size);
+    const matches = (compactRange: CompactRange) => compactRange.root().equals(newest.rootHash);
+    const partial = await readPartialTiles(run, tenantId, size);
     if (partial.reduce((sum, row, level) => sum + row.length * 256 ** level, 0) === size) {
-      const frontier = Frontier.of(size, partial);
-      if (leads(frontier)) return frontier;
+      const compactRange = CompactRange.of(size, partial);
+      if (matches(compactRange)) return compactRange;
     }
-    // Tiles that somebody changed do not stop the log as long as its leaves are right; verify tells of them.
-    const frontier = await rebuild(run, tenantId, size);
-    if (leads(frontier)) return frontier;
-    throw unlike(tenantId, newest, 'leaves with another root');
+    // A changed tile does not stop the log while its leaves are right; verify reports the tile.
+    const compactRange = await rebuildCompactRange(run, tenantId, size);
+    if (matches(compactRange)) return compactRange;
+    throw brokenLog(tenantId, newest, `leaves with the root ${compactRange.root().toString('base64')}`);
   }
 }
 
-/** What is stored of a log is not what was signed. */
+/** What is stored of a log does not match its newest checkpoint. */
 export class BrokenLog extends Error {
   override readonly name = 'BrokenLog';
 }
 
-const unlike = (tenantId: string, newest: StoredCheckpoint, came: string) =>
+const brokenLog = (tenantId: string, { treeSize, rootHash }: StoredCheckpoint, got: string) =>
   new BrokenLog(
-    `expected the log of tenant ${tenantId} as its newest checkpoint, of ${newest.treeSize} entries, has it, got ${came}; reel verify says what was changed`,
+    `log of tenant ${tenantId}: expected ${treeSize} entries with the root ${rootHash.toString('base64')}, as in its newest checkpoint, got ${got}; run reel verify to find what was changed`,
   );

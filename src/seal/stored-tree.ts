@@ -1,13 +1,13 @@
 import { CompiledQuery, type RawBuilder, sql } from 'kysely';
 import type { Row, Run } from '../database/run.js';
-import { instant } from '../log/instant.js';
-import { Frontier, hashesAt, splitHashes, TILE_WIDTH, type Tile } from './frontier.js';
+import { instant } from '../log/entry/instant.js';
+import { CompactRange, hashesAt, splitHashes, TILE_WIDTH, type Tile } from './compact-range.js';
 import { foldHashes, type Node, type ReadNodes } from './merkle.js';
 
-/** A checkpoint as it is kept. */
+/** A row of reel_log_checkpoints. */
 export interface StoredCheckpoint {
   treeSize: number;
-  /** Size of the one before; 0 for the first. */
+  /** Size of the checkpoint before; 0 for the first. */
   previousSize: number;
   rootHash: Buffer;
   /** `2026-01-05T10:00:00.123456Z`. */
@@ -43,15 +43,15 @@ export async function newestCheckpoint(run: Run, tenantId: string): Promise<Stor
   return row ? toCheckpoint(row) : null;
 }
 
-/** The smallest checkpoint that has the entry at that place. */
-export async function checkpointFrom(
+/** The smallest checkpoint of a size of at least `sequence`. */
+export async function checkpointCovering(
   run: Run,
   tenantId: string,
-  place: number,
+  sequence: number,
 ): Promise<StoredCheckpoint | null> {
   const [row] = await run(sql`
     select ${CHECKPOINT_COLUMNS} from reel_log_checkpoints
-    where tenant_id = ${tenantId}::uuid and tree_size >= ${place} order by tree_size limit 1`);
+    where tenant_id = ${tenantId}::uuid and tree_size >= ${sequence} order by tree_size limit 1`);
   return row ? toCheckpoint(row) : null;
 }
 
@@ -66,7 +66,7 @@ export async function insertCheckpoint(
     values (${tenantId}::uuid, ${treeSize}, ${previousSize}, ${rootHash}, ${sealedAt}::timestamptz, ${note})`);
 }
 
-/** One statement for all of them. */
+/** In one statement. */
 export async function insertTiles(run: Run, tenantId: string, tiles: readonly Tile[]): Promise<void> {
   if (tiles.length === 0) return;
   const rows = tiles.map((_, at) => `($1,${[2, 3, 4, 5].map((column) => `$${4 * at + column}`).join(',')})`);
@@ -83,45 +83,45 @@ interface HashRow extends Row {
   hash: Buffer;
 }
 
-/** What a log of `size` has beyond its full tiles, by tile level: leaf hashes of the sequence, roots of the tiles below. */
-export async function readPartial(run: Run, tenantId: string, size: number): Promise<Buffer[][]> {
+/** The partial tiles of a log of `size`, by level: leaf hashes from the sequence, above them the roots of full tiles. */
+export async function readPartialTiles(run: Run, tenantId: string, size: number): Promise<Buffer[][]> {
   const parts: RawBuilder<unknown>[] = [
-    sql`select 0 as level, seq as place, leaf_hash as hash from reel_log_sequence
+    sql`select 0 as level, seq as position, leaf_hash as hash from reel_log_sequence
       where tenant_id = ${tenantId}::uuid and seq > ${size - (size % TILE_WIDTH)} and seq <= ${size}`,
   ];
   for (let level = 1; hashesAt(level, size) > 0; level += 1) {
     const end = hashesAt(level, size);
-    parts.push(sql`select ${level} as level, tile_index as place, root as hash from reel_log_tiles
+    parts.push(sql`select ${level} as level, tile_index as position, root as hash from reel_log_tiles
       where tenant_id = ${tenantId}::uuid and level = ${level - 1}
         and tile_index >= ${end - (end % TILE_WIDTH)} and tile_index < ${end}`);
   }
   const rows = await run<HashRow>(sql`
-    select level::integer as level, hash from (${sql.join(parts, sql` union all `)}) p order by level, place`);
+    select level::integer as level, hash from (${sql.join(parts, sql` union all `)}) p order by level, position`);
   return parts.map((_, level) => rows.filter((row) => row.level === level).map((row) => row.hash));
 }
 
-const PAGE = 10_240;
+const PAGE_SIZE = 10_240;
 
-/** The right edge worked out from every leaf hash, for a log whose tiles are not there; `onTiles` is given the full ones. */
-export async function rebuild(
+/** Recomputes the compact range from every leaf hash; `onTiles` gets the full tiles. Errors: an Error for a gap. */
+export async function rebuildCompactRange(
   run: Run,
   tenantId: string,
   size: number,
   onTiles: (tiles: readonly Tile[]) => Promise<void> = async () => {},
-): Promise<Frontier> {
-  const frontier = new Frontier();
-  while (frontier.size < size) {
-    const until = Math.min(frontier.size + PAGE, size);
+): Promise<CompactRange> {
+  const compactRange = new CompactRange();
+  while (compactRange.size < size) {
+    const until = Math.min(compactRange.size + PAGE_SIZE, size);
     const rows = await run<{ leaf_hash: Buffer }>(sql`
       select leaf_hash from reel_log_sequence
-      where tenant_id = ${tenantId}::uuid and seq > ${frontier.size} and seq <= ${until} order by seq`);
-    if (rows.length !== until - frontier.size)
+      where tenant_id = ${tenantId}::uuid and seq > ${compactRange.size} and seq <= ${until} order by seq`);
+    if (rows.length !== until - compactRange.size)
       throw new Error(
-        `expected ${until} places of tenant ${tenantId} without gaps, got ${rows.length} after ${frontier.size}`,
+        `expected sequences ${compactRange.size + 1} to ${until} of tenant ${tenantId}, got ${rows.length} of them`,
       );
-    await onTiles(frontier.append(rows.map((row) => row.leaf_hash)));
+    await onTiles(compactRange.append(rows.map((row) => row.leaf_hash)));
   }
-  return frontier;
+  return compactRange;
 }
 
 interface TileRow extends Row {
@@ -131,14 +131,14 @@ interface TileRow extends Row {
 }
 
 /**
- * Reads nodes of the tree over the first `size` leaves, in two statements whatever their number. A node of level
- * 8 L + r is made of 2^r hashes of one tile of level L. Errors: an Error where a tile is missing.
+ * Reads nodes of the tree over the first `size` leaves, in two statements at most. A node of level 8 L + r is the root of
+ * 2^r hashes of one tile of level L. Errors: an Error for a missing tile.
  */
 export const storedNodes =
   (run: Run, tenantId: string, size: number): ReadNodes =>
   async (nodes) => {
     const wanted = new Map<number, Set<number>>();
-    for (const { level, index } of nodes.map(placeOf)) {
+    for (const { level, index } of nodes.map(tileSpanOf)) {
       const indexes = wanted.get(level) ?? new Set();
       wanted.set(level, indexes.add(index));
     }
@@ -153,21 +153,21 @@ export const storedNodes =
     const isPartial = [...wanted].some(([level, indexes]) =>
       indexes.has(Math.floor(hashesAt(level, size) / TILE_WIDTH)),
     );
-    const partial = isPartial ? await readPartial(run, tenantId, size) : [];
-    const folds = new Map<string, Buffer>();
+    const partial = isPartial ? await readPartialTiles(run, tenantId, size) : [];
+    const known = new Map<string, Buffer>();
     return nodes.map((node) => {
-      const { level, index, start, width } = placeOf(node);
+      const { level, index, start, width } = tileSpanOf(node);
       const hashes =
         tiles.get(`${level}/${index}`) ??
         (index === Math.floor(hashesAt(level, size) / TILE_WIDTH) ? partial[level] : undefined);
       if (!hashes || hashes.length < start + width)
         throw new Error(`expected tile ${index} of level ${level} of tenant ${tenantId}, got none`);
-      return foldSpan(folds, `${level}/${index}`, hashes, start, width);
+      return hashSpan(known, `${level}/${index}`, hashes, start, width);
     });
   };
 
-/** Which hashes of which tile a node is made of. */
-function placeOf({ level, index }: Node): { level: number; index: number; start: number; width: number } {
+/** The hashes of a tile, from `start`, that a node is the root of. */
+function tileSpanOf({ level, index }: Node): { level: number; index: number; start: number; width: number } {
   const width = 2 ** (level % 8);
   const first = index * width;
   return {
@@ -178,8 +178,8 @@ function placeOf({ level, index }: Node): { level: number; index: number; start:
   };
 }
 
-/** Each subtree of a tile is worked out once, however many paths pass it. */
-function foldSpan(
+/** Hashes each subtree of a tile once, however many paths need it. */
+function hashSpan(
   known: Map<string, Buffer>,
   tile: string,
   hashes: readonly Buffer[],
@@ -192,8 +192,8 @@ function foldSpan(
   if (before) return before;
   const half = width / 2;
   const hash = foldHashes([
-    foldSpan(known, tile, hashes, start, half),
-    foldSpan(known, tile, hashes, start + half, half),
+    hashSpan(known, tile, hashes, start, half),
+    hashSpan(known, tile, hashes, start + half, half),
   ]);
   known.set(name, hash);
   return hash;

@@ -1,11 +1,14 @@
-/** What can be wrong with a log that was sealed. */
+/** What can be wrong with a sealed log. */
 export type FaultKind = 'changed' | 'missing' | 'extra' | 'moved' | 'tile' | 'checkpoint' | 'count';
 
 export interface Fault {
   readonly kind: FaultKind;
-  /** Place in the tenant's order, from 1: of the entry, the first that a tile or count is of, or a checkpoint's size. */
+  /**
+   * Position in the tenant's log, from 1: of the entry, of the first entry that a tile or a count covers, or the size of
+   * a checkpoint.
+   */
   readonly sequence: number;
-  /** In words, for a person. */
+  /** For a person to read. */
   readonly detail: string;
 }
 

@@ -13,13 +13,13 @@ import { credentials, currentSession } from './session.ts';
 export type Fetcher = GraphiQLProps['fetcher'];
 type Params = Parameters<Fetcher>[0];
 type Values = Record<string, unknown>;
-/** As GraphQL over HTTP has it; shown as it is. */
-type Answer = ExecutionResult<Values, Values>;
+/** Shown as it came. */
+type Result = ExecutionResult<Values, Values>;
 
-/** The endpoint beside this page: /graphql, or below the prefix that a host gave both. */
+/** Relative to this page, since a host may serve both under a prefix. */
 const ENDPOINT = new URL('graphql', location.href).href;
 
-/** Queries and mutations by POST, subscriptions as server-sent events; both with who is signed in. */
+/** Sends queries and mutations by POST and subscriptions as server-sent events, with the session's credentials. */
 export const fetcher: Fetcher = (given, options) => {
   const operation = chosenOperation(given);
   const params = operation ? { ...given, operationName: operation.name?.value ?? null } : given;
@@ -30,8 +30,8 @@ export const fetcher: Fetcher = (given, options) => {
 };
 
 /**
- * The operation to run, read from the text itself: what GraphiQL says of it lags behind the typing. Null where the text
- * is no document, which the server then says better.
+ * The operation to run, from the text itself: the one that GraphiQL passes lags behind typing. Null where the text does
+ * not parse, which the server reports better.
  */
 function chosenOperation({ query, operationName }: Params): OperationDefinitionNode | null {
   try {
@@ -42,29 +42,30 @@ function chosenOperation({ query, operationName }: Params): OperationDefinitionN
   }
 }
 
-function subscribe(params: Params, headers: Record<string, string>): AsyncIterable<Answer> {
+function subscribe(params: Params, headers: Record<string, string>): AsyncIterable<Result> {
   const { query, variables, operationName } = params;
   const events = createClient({ url: ENDPOINT, headers, retryAttempts: 0 }).iterate<Values, Values>({
     query,
     ...(variables ? { variables: variables as Values } : {}),
     ...(operationName ? { operationName } : {}),
   });
-  // No async generator: its return() would wait for the next event, and so would GraphiQL's stop button.
+  // Not an async generator: its return() would wait for the next event, and so would GraphiQL's stop button.
   return {
     [Symbol.asyncIterator]: () => ({
-      next: () => events.next().catch(async (error) => ({ value: await refusal(error), done: false })),
+      next: () => events.next().catch(async (error) => ({ value: await toResult(error), done: false })),
       return: async () => (await events.return?.()) ?? { value: undefined, done: true },
     }),
   };
 }
 
-/** Why a subscription could not be had, as GraphQL answers it. */
-async function refusal(error: unknown): Promise<Answer> {
-  if (error instanceof NetworkError && error.response instanceof Response) return readAnswer(error.response);
+/** A failed subscription as a GraphQL result. */
+async function toResult(error: unknown): Promise<Result> {
+  if (error instanceof NetworkError && error.response instanceof Response)
+    return readResponse(error.response);
   return { errors: [new GraphQLError(error instanceof Error ? error.message : String(error))] };
 }
 
-async function post(params: Params, headers: Record<string, string>): Promise<Answer> {
+async function post(params: Params, headers: Record<string, string>): Promise<Result> {
   const response = await fetch(ENDPOINT, {
     method: 'POST',
     headers: {
@@ -75,12 +76,12 @@ async function post(params: Params, headers: Record<string, string>): Promise<An
     body: JSON.stringify(params),
     referrerPolicy: 'no-referrer',
   });
-  return readAnswer(response);
+  return readResponse(response);
 }
 
-async function readAnswer(response: Response): Promise<Answer> {
+async function readResponse(response: Response): Promise<Result> {
   const type = response.headers.get('Content-Type') ?? 'no content type';
-  if (/^application\/(graphql-response\+)?json\b/.test(type)) return (await response.json()) as Answer;
+  if (/^application\/(graphql-response\+)?json\b/.test(type)) return (await response.json()) as Result;
   const message = `Expected JSON from ${ENDPOINT}, got ${response.status} with ${type}`;
   return { errors: [new GraphQLError(message)] };
 }

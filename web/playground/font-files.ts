@@ -5,8 +5,8 @@ import type { Plugin } from 'vite';
 const INLINED = /url\(["']?data:font\/(woff2?|ttf);base64,([A-Za-z0-9+/=]+)["']?\)/g;
 
 /**
- * Moves fonts that a style sheet carries inline into files beside it: the Content-Security-Policy then needs no data:
- * fonts, and a browser fetches only the alphabets that it shows.
+ * Moves fonts inlined in a style sheet to files of their own: the Content-Security-Policy then need not allow data:
+ * fonts, and browsers load only the alphabets they show.
  */
 export function fontFiles(): Plugin {
   return {

@@ -14,7 +14,7 @@ import { openSession } from './session.ts';
 import { SignedIn } from './signed-in.tsx';
 import { STARTERS } from './starters.ts';
 
-// First of all: the token leaves the address bar before anything is drawn or loaded.
+// The token must leave the address bar before anything else is loaded.
 openSession();
 
 const root = document.getElementById('playground');

@@ -1,6 +1,6 @@
 /**
- * Gives every style element that a script makes the page's nonce. Monaco knows none, and the Content-Security-Policy
- * lets no style element in without it. Imported first, before anything that makes one.
+ * Sets the page's nonce on every style element that a script creates, since Monaco does not and the
+ * Content-Security-Policy requires it. Must be imported before anything that creates one.
  */
 const nonce = document.querySelector<HTMLMetaElement>('meta[property=csp-nonce]')?.nonce;
 

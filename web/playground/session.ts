@@ -1,12 +1,12 @@
-/** Who calls: what a signed-in link brings, kept for this tab alone. */
+/** What a sign-in link holds. It never leaves this tab. */
 export interface Session {
   token: string;
   tenant: string | null;
   client: string | null;
 }
 
+/** Claims of the token, which only the server verifies. */
 export interface Bearer {
-  /** As the token says; nothing here checks it, the server does. */
   name: string;
   kind: 'person' | 'module';
   /** Unix milliseconds. */
@@ -15,7 +15,7 @@ export interface Bearer {
 
 const KEY = 'reel.playground.session';
 
-/** Takes `#token=…&tenant=…&client=…` off the address bar into this tab's sessionStorage; answers who calls now. */
+/** Moves `#token=…&tenant=…&client=…` from the URL to sessionStorage. Returns the current session. */
 export function openSession(): Session | null {
   const given = new URLSearchParams(location.hash.slice(1));
   const token = given.get('token');
@@ -28,15 +28,15 @@ export function openSession(): Session | null {
 }
 
 export function currentSession(): Session | null {
-  const kept = sessionStorage.getItem(KEY);
-  return kept === null ? null : (JSON.parse(kept) as Session);
+  const stored = sessionStorage.getItem(KEY);
+  return stored === null ? null : (JSON.parse(stored) as Session);
 }
 
 export function closeSession(): void {
   sessionStorage.removeItem(KEY);
 }
 
-/** The headers that say who calls; none where nobody is signed in. */
+/** Request headers; none without a session. */
 export function credentials(session: Session | null): Record<string, string> {
   if (!session) return {};
   return {
@@ -46,7 +46,7 @@ export function credentials(session: Session | null): Record<string, string> {
   };
 }
 
-/** What the token says of its bearer; null where it is no JWT. */
+/** Null where the token is not a JWT. */
 export function readBearer(token: string): Bearer | null {
   try {
     const [, payload = ''] = token.split('.');
@@ -54,11 +54,11 @@ export function readBearer(token: string): Bearer | null {
       c.charCodeAt(0),
     );
     const claims = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
-    const said = (name: string) => (typeof claims[name] === 'string' ? claims[name] : null);
-    const module = said('module');
+    const claim = (name: string) => (typeof claims[name] === 'string' ? claims[name] : null);
+    const module = claim('module');
     return {
       kind: module === null ? 'person' : 'module',
-      name: module ?? said('name') ?? said('email') ?? said('sub') ?? 'unknown',
+      name: module ?? claim('name') ?? claim('email') ?? claim('sub') ?? 'unknown',
       expiresAt: typeof claims.exp === 'number' ? claims.exp * 1000 : null,
     };
   } catch {

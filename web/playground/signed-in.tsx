@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import { closeSession, openSession, readBearer, type Session } from './session.ts';
 
-/** Says whether, as whom and in which tenant calls are signed; signs out. */
+/** Shows who is signed in and in which tenant, with a button that signs out. */
 export function SignedIn() {
   const [session, setSession] = useState(openSession);
   useEffect(() => {
@@ -16,7 +16,7 @@ export function SignedIn() {
   return (
     <div className="reel-session" role="status">
       {session ? (
-        <Who session={session} />
+        <Bearer session={session} />
       ) : (
         <p>Not signed in: open the Playground link that npm start prints</p>
       )}
@@ -29,7 +29,7 @@ export function SignedIn() {
   );
 }
 
-function Who({ session }: { session: Session }) {
+function Bearer({ session }: { session: Session }) {
   const bearer = readBearer(session.token);
   const hasExpired = useHasPassed(bearer?.expiresAt ?? null);
   if (hasExpired)
@@ -43,14 +43,14 @@ function Who({ session }: { session: Session }) {
   );
 }
 
-/** Longest delay that setTimeout keeps, in milliseconds. */
-const LONGEST_DELAY = 2 ** 31 - 1;
+/** The longest delay that setTimeout accepts. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
 
 function useHasPassed(instant: number | null): boolean {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {
     if (instant === null || instant <= now) return;
-    const timer = setTimeout(() => setNow(Date.now()), Math.min(instant - now, LONGEST_DELAY));
+    const timer = setTimeout(() => setNow(Date.now()), Math.min(instant - now, MAX_DELAY_MS));
     return () => clearTimeout(timer);
   }, [instant, now]);
   return instant !== null && instant <= now;

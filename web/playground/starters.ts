@@ -1,4 +1,4 @@
-/** A query an analyst would start from; its operation's name is its tab's. */
+/** A query to start from, in a tab named after its operation. */
 export interface Starter {
   query: string;
   /** JSON text. */

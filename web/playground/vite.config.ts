@@ -4,20 +4,20 @@ import { fontFiles } from './font-files.ts';
 
 export default defineConfig({
   root: import.meta.dirname,
-  // Relative, so that the page may stand under a host's prefix; its files then lie at playground/ beside it.
+  // Relative, so that a host can serve the page under a prefix, with its files in playground/ beside it.
   base: './',
   build: {
     outDir: '../../dist/playground',
     assetsDir: 'playground',
     emptyOutDir: true,
-    // Nothing inline that the Content-Security-Policy forbids.
+    // The Content-Security-Policy forbids inlined assets.
     assetsInlineLimit: 0,
     target: 'es2022',
-    // Monaco is one large part, loaded once and kept.
+    // Monaco is one large chunk, which browsers cache.
     chunkSizeWarningLimit: 4_000,
     reportCompressedSize: false,
     rolldownOptions: {
-      // "use client" and its like mean nothing in a page that has no server part.
+      // "use client" means nothing without server components.
       onLog: (level, log, report) => log.code !== 'MODULE_LEVEL_DIRECTIVE' && report(level, log),
     },
   },

@@ -1,5 +1,5 @@
-import { connected, resolved, run } from './connection.js';
-import { ReelError } from './error.js';
+import { getConnection, resolveUrl, run } from './connection.js';
+import { fromStatus, ReelError, toReelError } from './error.js';
 import {
   CreateLogDocument,
   ExportLogsDocument,
@@ -7,7 +7,6 @@ import {
   LogStatsDocument,
   LogsDocument,
 } from './generated.js';
-import { fromStatus, toReelError } from './refusal.js';
 import {
   fromEntry,
   fromExport,
@@ -25,13 +24,13 @@ import {
   toPage,
 } from './wire.js';
 
-/** A page of the entries that match, newest first, with their exact total. Rejects with ReelError. */
+/** A page of the matching entries, newest first, with their exact total. Rejects with ReelError. */
 export async function fetchLogs(params: LogQueryParams = {}, signal?: AbortSignal): Promise<LogEntryList> {
-  const asked = toPage(params);
-  return fromPage(await run(LogsDocument, asked, signal), asked.page, asked.first);
+  const variables = toPage(params);
+  return fromPage(await run(LogsDocument, variables, signal), variables.page, variables.first);
 }
 
-/** One entry. Rejects with ReelError, code NOT_FOUND where there is none. */
+/** One entry. Rejects with ReelError, with code NOT_FOUND where there is none. */
 export async function fetchLog(id: string, signal?: AbortSignal): Promise<LogEntry> {
   const { log } = await run(LogDocument, { id, details: false }, signal);
   if (!log) throw new ReelError('NOT_FOUND', 'Log entry not found');
@@ -43,7 +42,7 @@ export async function fetchLogStats(signal?: AbortSignal): Promise<LogStats> {
   return fromStats(await run(LogStatsDocument, {}, signal));
 }
 
-/** Prepares an export and answers its link. Rejects with ReelError. */
+/** Prepares an export and resolves with its link. Rejects with ReelError. */
 export async function exportLogs(
   request: LogExportRequest = {},
   signal?: AbortSignal,
@@ -51,18 +50,18 @@ export async function exportLogs(
   return fromExport((await run(ExportLogsDocument, { input: toExport(request) }, signal)).exportLogs);
 }
 
-/** Stores one entry; resolves once it is on disk. Rejects with ReelError. */
+/** Stores one entry; resolves once it is committed. Rejects with ReelError. */
 export async function createLog(entry: LogEntryCreate, signal?: AbortSignal): Promise<LogEntry> {
   return fromEntry((await run(CreateLogDocument, { input: toInput(entry) }, signal)).createLog);
 }
 
 /**
- * The file behind an export's download_url, resolved against the GraphQL endpoint's origin. The link is its own
- * credential, so no other is sent. Rejects with ReelError.
+ * Fetches an export by its download_url, resolved against the GraphQL endpoint. The link is its own credential: no
+ * other is sent. Rejects with ReelError.
  */
 export async function downloadLogExport(url: string, signal?: AbortSignal): Promise<Blob> {
   try {
-    const response = await fetch(resolved(url, connected().endpoint), { signal: signal ?? null });
+    const response = await fetch(resolveUrl(url, getConnection().endpoint), { signal: signal ?? null });
     if (response.ok) return await response.blob();
     throw fromStatus(response.status, await response.json().catch(() => null));
   } catch (cause) {

@@ -1,49 +1,29 @@
 import type { ApolloClient, ApolloLink } from '@apollo/client/core';
 import { parse } from 'graphql';
 import type { App } from 'vue';
-import { ReelError } from './error.js';
+import { fromErrors, ReelError, readResponse, toReelError } from './error.js';
 import type { Operation } from './generated.js';
-import { answerIn, fromErrors, type GraphQLAnswer, toReelError } from './refusal.js';
 import { openSocket } from './socket.js';
+import type { Connection } from './transport.js';
 
-/** A host's HTTP client. Statuses other than 2xx reject with `response.status` and `response.data`. */
+/** A host's HTTP client. A status other than 2xx rejects with `response.status` and `response.data`. */
 export interface EvokeClient {
   post(
     url: string,
     body: unknown,
     options: { headers: Record<string, string>; signal?: AbortSignal | undefined },
   ): Promise<{ data: unknown }>;
-  /** As axios has it: where download links are resolved. */
+  /** As in axios; download links are resolved against it. */
   defaults?: { baseURL?: string | undefined };
 }
 
 type Headers = Record<string, string>;
 
-/** One of client, evoke and url. `url` beside one of the others says where GraphQL is spoken, if not at /graphql. */
+/** One of client, evoke and url. `url` with one of the others is the GraphQL endpoint, if that is not /graphql. */
 export type ReelOptions =
   | { client: ApolloClient<unknown>; url?: string }
   | { evoke: EvokeClient; url?: string }
   | { url: string; headers?: Headers | (() => Headers | Promise<Headers>) };
-
-/** What a subscription tells. After `error` or `complete` it tells nothing more. */
-export interface Listener {
-  open?(): void;
-  next(answer: GraphQLAnswer): void;
-  error(cause: unknown): void;
-  complete(): void;
-}
-
-export interface Connection {
-  /** Resolves with what GraphQL answered, errors among it; rejects where it answered nothing. */
-  send(query: string, variables: object, signal?: AbortSignal): Promise<GraphQLAnswer>;
-  /** Ends with the function it answers. Missing where the host's client cannot subscribe. */
-  subscribe?(query: string, variables: object, listener: Listener): () => void;
-  /** Where the GraphQL endpoint is, as far as it can be known. */
-  endpoint: string;
-  client?: ApolloClient<unknown>;
-  /** What lends the client to @vue/apollo-composable, made when it is first needed. */
-  lender?: App;
-}
 
 const JSON_HEADERS = {
   'content-type': 'application/json',
@@ -63,10 +43,10 @@ let current: Connection | undefined;
 export function createReel(options: ReelOptions): { install(app?: App): void } {
   const { client, evoke, url, headers }: AnyOptions = options;
   const connection = client
-    ? overApollo(client, url)
+    ? apolloConnection(client, url)
     : evoke
-      ? overEvoke(evoke, url)
-      : url && overUrl(url, headers);
+      ? evokeConnection(evoke, url)
+      : url && httpConnection(url, headers);
   if (!connection) throw new TypeError('createReel: expected client, evoke or url');
   return {
     install() {
@@ -75,7 +55,7 @@ export function createReel(options: ReelOptions): { install(app?: App): void } {
   };
 }
 
-export function connected(): Connection {
+export function getConnection(): Connection {
   if (current) return current;
   throw new ReelError('UNAVAILABLE', 'Reel is not set up: call app.use(createReel()) first');
 }
@@ -83,104 +63,104 @@ export function connected(): Connection {
 export const cannotSubscribe = () =>
   new ReelError('UNAVAILABLE', 'Expected a client that can subscribe, got Evoke');
 
-/** Sends one operation. Rejects with ReelError alone, at once when the signal is aborted, whatever the client does with it. */
+/** Sends one operation. Always rejects with ReelError, and at once when the signal aborts, whatever the client does with it. */
 export async function run<Result, Variables extends object>(
   operation: Operation<Result, Variables>,
   variables: Variables,
   signal?: AbortSignal,
 ): Promise<Result> {
-  let stop = () => {};
+  let onAbort = () => {};
   try {
     signal?.throwIfAborted();
-    const answer = await Promise.race([
-      connected().send(operation, variables, signal),
+    const response = await Promise.race([
+      getConnection().send(operation, variables, signal),
       new Promise<never>((_, reject) => {
-        stop = () => reject(signal?.reason);
-        signal?.addEventListener('abort', stop);
+        onAbort = () => reject(signal?.reason);
+        signal?.addEventListener('abort', onAbort);
       }),
     ]);
-    if (answer.errors?.length) throw fromErrors(answer.errors);
-    return answer.data as Result;
+    if (response.errors?.length) throw fromErrors(response.errors);
+    return response.data as Result;
   } catch (cause) {
     throw toReelError(cause, signal);
   } finally {
-    signal?.removeEventListener('abort', stop);
+    signal?.removeEventListener('abort', onAbort);
   }
 }
 
-function overApollo(client: ApolloClient<unknown>, url?: string): Connection {
-  const asked = (text: string, variables: object, signal?: AbortSignal) => ({
+function apolloConnection(client: ApolloClient<unknown>, url?: string): Connection {
+  const request = (text: string, variables: object, signal?: AbortSignal) => ({
     query: parse(text),
     variables,
     fetchPolicy: 'no-cache' as const,
     errorPolicy: 'all' as const,
-    // Two equal requests must not be one: aborting the first would abort the second.
+    // Were two equal requests deduplicated, aborting the first would abort the second.
     context: { queryDeduplication: false, fetchOptions: { signal } },
   });
   return {
     client,
     endpoint: url ?? uriOf(client.link) ?? '/graphql',
     send(text, variables, signal) {
-      const { query, ...rest } = asked(text, variables, signal);
+      const { query, ...options } = request(text, variables, signal);
       return text.startsWith('query')
-        ? client.query({ query, ...rest })
-        : client.mutate({ mutation: query, ...rest });
+        ? client.query({ query, ...options })
+        : client.mutate({ mutation: query, ...options });
     },
-    subscribe(text, variables, listener) {
-      const subscription = client.subscribe(asked(text, variables)).subscribe(listener);
-      listener.open?.();
+    subscribe(text, variables, observer) {
+      const subscription = client.subscribe(request(text, variables)).subscribe(observer);
+      observer.open?.();
       return () => subscription.unsubscribe();
     },
   };
 }
 
-/** Of the first HTTP link in a chain of links. */
+/** The URI of the first HTTP link in a chain. */
 function uriOf(link: ApolloLink & { options?: { uri?: unknown } }): string | undefined {
   const { options, left, right } = link;
   if (typeof options?.uri === 'string') return options.uri;
   return (right && uriOf(right)) ?? (left && uriOf(left));
 }
 
-function overEvoke(evoke: EvokeClient, url = '/graphql'): Connection {
+function evokeConnection(evoke: EvokeClient, url = '/graphql'): Connection {
   return {
     endpoint: (evoke.defaults?.baseURL ?? '') + url,
     async send(query, variables, signal) {
       try {
-        return answerIn(
+        return readResponse(
           (await evoke.post(url, { query, variables }, { headers: JSON_HEADERS, signal })).data,
         );
       } catch (cause) {
         const { response } = cause as { response?: { status: number; data?: unknown } };
-        if (response) return answerIn(response.data, response.status);
+        if (response) return readResponse(response.data, response.status);
         throw cause;
       }
     },
   };
 }
 
-function overUrl(url: string, headers: AnyOptions['headers'] = {}): Connection {
-  const credentials = async () => (typeof headers === 'function' ? headers() : headers);
+function httpConnection(url: string, headers: AnyOptions['headers'] = {}): Connection {
+  const getHeaders = async () => (typeof headers === 'function' ? headers() : headers);
   return {
     endpoint: url,
     async send(query, variables, signal) {
       const response = await fetch(url, {
         method: 'POST',
-        headers: { ...JSON_HEADERS, ...(await credentials()) },
+        headers: { ...JSON_HEADERS, ...(await getHeaders()) },
         body: JSON.stringify({ query, variables }),
         signal: signal ?? null,
       });
-      return answerIn(await response.json().catch(() => null), response.status);
+      return readResponse(await response.json().catch(() => null), response.status);
     },
-    subscribe(query, variables, listener) {
-      const opened = openSocket(
-        resolved(url).replace('http', 'ws'),
-        credentials,
+    subscribe(query, variables, observer) {
+      const opening = openSocket(
+        resolveUrl(url).replace('http', 'ws'),
+        getHeaders,
         { query, variables },
-        listener,
+        observer,
       );
-      opened.catch((cause) => listener.error(cause));
+      opening.catch((cause) => observer.error(cause));
       return () => {
-        opened.then(
+        opening.then(
           (close) => close(),
           () => {},
         );
@@ -189,6 +169,6 @@ function overUrl(url: string, headers: AnyOptions['headers'] = {}): Connection {
   };
 }
 
-/** An absolute address, seen from the endpoint, or from the page where the endpoint has no origin of its own. */
-export const resolved = (address: string, endpoint = address) =>
-  new URL(address, new URL(endpoint, globalThis.location?.href)).href;
+/** An absolute URL, resolved against the endpoint, or against the page where the endpoint has no origin. */
+export const resolveUrl = (url: string, endpoint = url) =>
+  new URL(url, new URL(endpoint, globalThis.location?.href)).href;

@@ -2,49 +2,86 @@
 type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+/** What kind of actor acted. Default: SYSTEM where no actor field is given, else USER. */
+export type ActorType =
+  | 'AGENT'
+  | 'ANONYMOUS'
+  | 'SERVICE'
+  | 'SYSTEM'
+  | 'USER';
+
 /** EXACT: every match counted. AT_LEAST: counting stopped at the cap; at least this many match. */
 export type CountPrecision =
   | 'AT_LEAST'
   | 'EXACT';
 
+/** An entry as a module, or the browser of a signed-in person, reports it. */
 export type CreateLogInput = {
-  /** 1 to 255 characters, no control characters. */
+  /** 1 to 255 characters, as module. */
   action: string;
+  /** Who acted, as actorId; at most 320 characters. */
   actorEmail?: string | null | undefined;
-  /** These four, modules only: a person's identity is taken from the credential, and any of them that differs from it is BAD_USER_INPUT. At most 320 and 255 characters. */
+  /** Who acted: modules only; a person's identity is taken from the credential (a sub that is an e-mail address becomes actorEmail, actorId null), and any of them that differs from it is BAD_USER_INPUT. An e-mail address, as a whole text of the form [^\s@]+@[^\s@]+\.[^\s@]+, is refused as actorId and as onBehalfOfId. At most 255, 320 and 255 characters. */
   actorId?: string | null | undefined;
+  /** Who acted, as actorId; at most 255 characters. */
   actorName?: string | null | undefined;
+  /** Modules only. */
+  actorType?: ActorType | null | undefined;
+  /** The client of the tenant that it is about. */
   clientId?: string | null | undefined;
-  /** At most 65,536 bytes as compact JSON in UTF-8, 32 levels deep (the object itself is the first). */
+  /** At most 65,536 bytes as compact JSON in UTF-8 and as PostgreSQL prints it, 32 levels deep (the object itself is the first). Each name once an object. A number is taken where its decimal value is that of the shortest text which ECMAScript gives for the double (0.1 and 1.10 are), it is no integer beyond ±(2^53 - 1), and its plain form has at most 300 digits; -0 is 0; send others as text. What is stored already is not measured by this. */
   data?: Record<string, unknown> | null | undefined;
-  /** 1 to 200 characters, unique within tenant and writer (the module or the person). The same key with the same content (as canonical JSON after defaults) is stored once and answered with the first entry, as long as that entry is kept; with other content: CONFLICT. Twice in one createLogs is one entry, answered twice. */
+  /** 1 to 200 characters, unique within tenant and writer (the module or the person). The same key with the same content (as canonical JSON after defaults; fields of the second edition count only where given, so that keys taken before still answer; with repair the mended content counts, and repair itself does not) is stored once and answered with the first entry, as long as that entry is kept; with other content: CONFLICT. Twice in one createLogs is one entry, answered twice. */
   idempotencyKey?: string | null | undefined;
-  /** Modules only; otherwise taken from the connection. */
+  /** Of a module's entry: what it says, null where it says nothing. Any spelling (a port, brackets or zone are taken off, ::ffff:10.0.0.1 is 10.0.0.1). Of a person's: the connection's. */
   ipAddress?: string | null | undefined;
-  /** 1 to 100 characters, no control characters; `reel` is Reel's own. */
+  /** 1 to 100 characters, no control, format or bidirectional characters, no white space around; `reel` and what looks like it are Reel's own. */
   module: string;
+  /** Not more than a day ahead; digits past microseconds other than zeros are refused. */
   occurredAt?: string | null | undefined;
+  /** Modules only. At most 255 characters each. */
   onBehalfOfId?: string | null | undefined;
+  /** As onBehalfOfId: what a person calls whom the actor acted for. */
+  onBehalfOfName?: string | null | undefined;
+  /** How it ended. */
+  outcome?: LogOutcome | null | undefined;
+  /** Modules only. Instead of being refused for it, an entry whose descriptive fields are out of bounds is stored with them mended, and `repaired` names them: a text that is too long is cut and ends in …, NUL and lone surrogates become U+FFFD (other control characters are kept as they are, but in module and action, which refuse them), an address that is none becomes null, an e-mail address as actorId moves to actorEmail, data past its bounds becomes {"_truncated": true, "_bytes": n, "_sha256": lower-case hex, both of the compact JSON that came, "_text": as many of its first characters, at most 32,768, as keep the whole within bounds}, a number that no double holds becomes text, digits of occurredAt past microseconds are cut. Ids of actor, request, resource and on-behalf-of are descriptive; where an e-mail address was given as actorId beside an actorEmail, the actorEmail is kept; a name that stands twice is refused all the same. Required fields, ids of tenants and clients, severity and outcome are never guessed at. */
+  repair?: boolean;
+  /** At most 255 characters; a UUID is kept in lower case. A person's, where none is given: the request's own (X-Request-Id or traceparent). */
   requestId?: string | null | undefined;
-  /** At most 255 characters; a UUID is kept in lower case. */
+  /** At most 1,024 characters and 2,048 bytes in UTF-8; a UUID is kept in lower case. */
   resourceId?: string | null | undefined;
+  /** At most 255 characters. */
+  resourceName?: string | null | undefined;
   /** At most 100 characters. */
   resourceType?: string | null | undefined;
+  /** How grave it is. */
   severity?: LogSeverity;
-  /** Modules only, and there required; a person's tenant is taken from the call, and another one is BAD_USER_INPUT. */
+  /** Modules only, and there required; a person's tenant is taken from the call, and another one is BAD_USER_INPUT. The nil UUID is BAD_USER_INPUT, as it is for clientId. */
   tenantId?: string | null | undefined;
-  /** Modules only; otherwise taken from the request. At most 1,000 characters; a longer one from the request is cut. */
+  /** The same. At most 1,000 characters; a longer one from a person's request is cut. */
   userAgent?: string | null | undefined;
 };
 
+/** What to export, and in which form. */
 export type ExportLogsInput = {
+  /** Every field that the entry has, in the order of rest.md, instead of the first edition's columns. */
+  allFields?: boolean;
+  /** Which entries; all of the client where none is given. */
   filter?: LogFilter | null | undefined;
+  /** The form of the file. */
   format?: LogExportFormat;
+  /** Whether data is among the fields. */
   includeData?: boolean;
   /** NDJSON only: each line carries what is needed to check it offline. */
   includeProofs?: boolean;
+  /** CSV only: a byte order mark and semicolons, as spreadsheets in much of the world expect. */
+  spreadsheet?: boolean;
+  /** Of bare dates in the query line. */
+  timeZone?: string;
 };
 
+/** CSV: RFC 4180, for spreadsheets. JSON: one object with all entries. NDJSON: one JSON object a line. */
 export type LogExportFormat =
   | 'CSV'
   | 'JSON'
@@ -89,6 +126,12 @@ export type LogOrder =
 export type LogOrigin =
   | 'BROWSER'
   | 'MODULE';
+
+/** How it ended, where the module says. */
+export type LogOutcome =
+  | 'DENIED'
+  | 'FAILURE'
+  | 'SUCCESS';
 
 export type LogSeverity =
   | 'CRITICAL'
@@ -166,7 +209,7 @@ export type LogEndQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type LogEndQuery = { logs: { nodes: Array<{ sequence: number | null }> } };
 
-/** An operation's text; the type says what it answers and asks. */
+/** The text of an operation, typed by its result and variables. */
 
 export type Operation<Result, Variables> = string & { __apiType?: (variables: Variables) => Result };
 

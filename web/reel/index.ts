@@ -1,4 +1,4 @@
-/** The audit trail for host applications. `app.use(createReel({ client }))` first; then everything here works. */
+/** The audit trail for host applications. Call `app.use(createReel({ client }))` before anything else here. */
 export { createLog, downloadLogExport, exportLogs, fetchLog, fetchLogStats, fetchLogs } from './api.js';
 export { createReel, type EvokeClient, type ReelOptions, run as askReel } from './connection.js';
 export { ReelError, type ReelErrorCode, type ReelFault } from './error.js';

@@ -5,7 +5,7 @@ const LOADERS: Record<ReelLocale, () => Promise<{ default: ReelMessages }>> = {
   'pt-BR': () => import('./locales/pt-BR.json'),
 };
 
-/** One locale's words, in a file of their own. Rejects where there is no such locale. */
+/** Loads the messages of one locale, which a bundler puts into a chunk of its own. Rejects with RangeError for an unknown locale. */
 export async function loadReelMessages(locale: ReelLocale): Promise<ReelMessages> {
   const load = LOADERS[locale];
   if (!load) throw new RangeError(`Expected a locale of en and pt-BR, got ${locale}`);

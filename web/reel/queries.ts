@@ -18,7 +18,7 @@ import {
 } from '@vue/apollo-composable';
 import { type DocumentNode, parse, print } from 'graphql';
 import { createApp, type MaybeRefOrGetter } from 'vue';
-import { type Connection, cannotSubscribe, connected, type Listener } from './connection.js';
+import { cannotSubscribe, getConnection } from './connection.js';
 import {
   CreateLogDocument,
   type CreateLogMutation,
@@ -40,67 +40,68 @@ import {
   type LogsQueryVariables,
   type Operation,
 } from './generated.js';
+import type { Connection, SubscriptionObserver } from './transport.js';
 
-type Values<T> = MaybeRefOrGetter<T>;
-
-/** A page of the list, with its count where `count` is set (exact where `exact` is). */
+/** A page of entries, with the total where `count` is set (exact where `exact` is too). */
 export const useLogsQuery = (
-  variables: Values<LogsQueryVariables> = {},
-  options: Values<UseQueryOptions<LogsQuery, LogsQueryVariables>> = {},
-) => within(() => useQuery(node(LogsDocument), variables, options));
+  variables: MaybeRefOrGetter<LogsQueryVariables> = {},
+  options: MaybeRefOrGetter<UseQueryOptions<LogsQuery, LogsQueryVariables>> = {},
+) => withApollo(() => useQuery(documentOf(LogsDocument), variables, options));
 
-/** One entry with what changed and what else its request did, unless `details` is false; null where there is none. */
+/** One entry, with its changes, related entries and proof unless `details` is false; null where there is none. */
 export const useLogQuery = (
-  variables: Values<LogQueryVariables>,
-  options: Values<UseQueryOptions<LogQuery, LogQueryVariables>> = {},
-) => within(() => useQuery(node(LogDocument), variables, options));
+  variables: MaybeRefOrGetter<LogQueryVariables>,
+  options: MaybeRefOrGetter<UseQueryOptions<LogQuery, LogQueryVariables>> = {},
+) => withApollo(() => useQuery(documentOf(LogDocument), variables, options));
 
-/** Counts of what matches, over time where `timeline` is set, by field where `facets` is. */
+/** Counts of the matching entries, over time where `timeline` is set, by field where `facets` is. */
 export const useLogStatsQuery = (
-  variables: Values<LogStatsQueryVariables> = {},
-  options: Values<UseQueryOptions<LogStatsQuery, LogStatsQueryVariables>> = {},
-) => within(() => useQuery(node(LogStatsDocument), variables, options));
+  variables: MaybeRefOrGetter<LogStatsQueryVariables> = {},
+  options: MaybeRefOrGetter<UseQueryOptions<LogStatsQuery, LogStatsQueryVariables>> = {},
+) => withApollo(() => useQuery(documentOf(LogStatsDocument), variables, options));
 
 export const useCreateLogMutation = (
-  options?: Values<UseMutationOptions<CreateLogMutation, CreateLogMutationVariables>>,
-) => within(() => useMutation(node(CreateLogDocument), options));
+  options?: MaybeRefOrGetter<UseMutationOptions<CreateLogMutation, CreateLogMutationVariables>>,
+) => withApollo(() => useMutation(documentOf(CreateLogDocument), options));
 
 export const useExportLogsMutation = (
-  options?: Values<UseMutationOptions<ExportLogsMutation, ExportLogsMutationVariables>>,
-) => within(() => useMutation(node(ExportLogsDocument), options));
+  options?: MaybeRefOrGetter<UseMutationOptions<ExportLogsMutation, ExportLogsMutationVariables>>,
+) => withApollo(() => useMutation(documentOf(ExportLogsDocument), options));
 
-/** Entries as they are sealed. It does not resume by itself: useReelTail does. */
+/** Entries as they are sealed. It does not resume after a broken connection: useReelTail does. */
 export const useLogAddedSubscription = (
-  variables: Values<LogAddedSubscriptionVariables> = {},
-  options: Values<UseSubscriptionOptions<LogAddedSubscription, LogAddedSubscriptionVariables>> = {},
-) => within(() => useSubscription(node(LogAddedDocument), variables, options));
+  variables: MaybeRefOrGetter<LogAddedSubscriptionVariables> = {},
+  options: MaybeRefOrGetter<UseSubscriptionOptions<LogAddedSubscription, LogAddedSubscriptionVariables>> = {},
+) => withApollo(() => useSubscription(documentOf(LogAddedDocument), variables, options));
 
-const nodes: Record<string, DocumentNode> = {};
+const documents: Record<string, DocumentNode> = {};
 
-/** Parsed once, since Apollo knows an operation again by its node. */
-function node<Result, Variables>(text: Operation<Result, Variables>): TypedDocumentNode<Result, Variables> {
-  nodes[text] ??= parse(text);
-  return nodes[text];
+/** Parsed once, since Apollo caches by the document's identity. */
+function documentOf<Result, Variables>(
+  text: Operation<Result, Variables>,
+): TypedDocumentNode<Result, Variables> {
+  documents[text] ??= parse(text);
+  return documents[text];
 }
 
-/** Lends the module's Apollo client to the composables, and leaves the host's as it is. */
-function within<T>(use: () => T): T {
-  const connection = connected();
-  connection.lender ??= createApp({}).provide(
+/** Runs a composable with the module's Apollo client, without touching the one that the host provides. */
+function withApollo<T>(use: () => T): T {
+  const connection = getConnection();
+  connection.apolloApp ??= createApp({}).provide(
     DefaultApolloClient,
-    connection.client ?? clientOver(connection),
+    connection.client ?? clientFor(connection),
   );
-  return connection.lender.runWithContext(use);
+  return connection.apolloApp.runWithContext(use);
 }
 
-/** An Apollo client over a connection that has none. */
-function clientOver({ send, subscribe }: Connection): ApolloClient<unknown> {
+/** An Apollo client on top of a connection that has none. */
+function clientFor({ send, subscribe }: Connection): ApolloClient<unknown> {
   const link = new ApolloLink(({ query, variables }) => {
     const text = print(query);
     if (!/^subscription/m.test(text)) return fromPromise(send(text, variables) as Promise<FetchResult>);
     return new Observable((observer) => {
       if (!subscribe) throw cannotSubscribe();
-      return subscribe(text, variables, observer as Listener);
+      return subscribe(text, variables, observer as SubscriptionObserver);
     });
   });
   return new ApolloClient({ link, cache: new InMemoryCache() });

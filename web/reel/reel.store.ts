@@ -11,15 +11,15 @@ import {
   pageOf,
 } from './wire.js';
 
-let leaving: AbortSignal | undefined;
+let callerSignal: AbortSignal | undefined;
 
-/** Starts an action whose loads end when the signal does. They take it when they begin, so `act` must begin them at once. */
-export function until<T>(signal: AbortSignal, act: () => T): T {
-  leaving = signal;
+/** Runs a store action whose loads the signal aborts. Loads pick it up as they start, so `action` must start them synchronously. */
+export function withSignal<T>(signal: AbortSignal, action: () => T): T {
+  callerSignal = signal;
   try {
-    return act();
+    return action();
   } finally {
-    leaving = undefined;
+    callerSignal = undefined;
   }
 }
 
@@ -38,7 +38,7 @@ export interface ReelState {
   error: string | null;
 }
 
-const untouched = () => ({
+const initialState = () => ({
   logs: [],
   currentLog: null,
   totalLogs: 0,
@@ -54,19 +54,20 @@ const untouched = () => ({
 });
 
 /**
- * The list as a page of a host shows it. Actions reject where the server refuses and leave what was shown before in
- * place; a load that a later one or $reset overtook resolves with nothing done.
+ * The list of entries for a host's page. An action that fails rejects and leaves the previous state in place; a load
+ * superseded by a later one, or by $reset, resolves without changing anything.
  */
 export const useReelStore = defineStore('reel', () => {
-  const state = shallowReactive<ReelState>(untouched());
+  const state = shallowReactive<ReelState>(initialState());
   const activeFiltersCount = computed(
     () => Object.values(state.filter).filter((value) => value != null && value !== '').length,
   );
 
-  function watching(flag: 'isLoading' | 'isLoadingStats' | 'isExporting') {
-    let underWay = 0;
+  /** Wraps an operation so that `flag` is true while any is running, and `error` says how the last one failed. */
+  function track(flag: 'isLoading' | 'isLoadingStats' | 'isExporting') {
+    let running = 0;
     return async <T>(work: () => Promise<T>): Promise<T> => {
-      underWay++;
+      running++;
       state[flag] = true;
       state.error = null;
       try {
@@ -75,26 +76,29 @@ export const useReelStore = defineStore('reel', () => {
         state.error = (cause as Error).message;
         throw cause;
       } finally {
-        state[flag] = --underWay > 0;
+        state[flag] = --running > 0;
       }
     };
   }
 
-  /** Of one kind of load only the one asked for last counts: it aborts the one before, which then resolves with undefined. */
-  function latest(watch: ReturnType<typeof watching>) {
-    let newest: AbortController | undefined;
+  /** Only the latest load of a kind takes effect: it aborts the one before, which resolves with undefined. */
+  function latest(tracked: ReturnType<typeof track>) {
+    let controller: AbortController | undefined;
     return {
-      abort: () => newest?.abort(),
-      load<T>(ask: (signal: AbortSignal) => Promise<T>, keep: (answer: T) => void): Promise<T | undefined> {
-        newest?.abort();
-        newest = new AbortController();
-        const signal = leaving ? AbortSignal.any([newest.signal, leaving]) : newest.signal;
-        return watch(() =>
-          ask(signal).then(
-            (answer) => {
+      abort: () => controller?.abort(),
+      load<T>(
+        fetch: (signal: AbortSignal) => Promise<T>,
+        commit: (result: T) => void,
+      ): Promise<T | undefined> {
+        controller?.abort();
+        controller = new AbortController();
+        const signal = callerSignal ? AbortSignal.any([controller.signal, callerSignal]) : controller.signal;
+        return tracked(() =>
+          fetch(signal).then(
+            (result) => {
               if (signal.aborted) return undefined;
-              keep(answer);
-              return answer;
+              commit(result);
+              return result;
             },
             (cause) => {
               if (!signal.aborted) throw cause;
@@ -106,28 +110,29 @@ export const useReelStore = defineStore('reel', () => {
     };
   }
 
-  const loading = watching('isLoading');
-  const exporting = watching('isExporting');
+  const loading = track('isLoading');
+  const exporting = track('isExporting');
   const list = latest(loading);
   const single = latest(loading);
-  const counts = latest(watching('isLoadingStats'));
+  const counts = latest(track('isLoadingStats'));
 
-  const view = () => JSON.stringify([state.filter, state.pageSize]);
-  /** What the entries shown answer to: another filter starts at its first page, also on a retry. */
-  let shown = view();
+  const queryKey = () => JSON.stringify([state.filter, state.pageSize]);
+  /** The query of the entries shown. Another query starts at its first page, on a retry too. */
+  let shownKey = queryKey();
 
   async function loadPage(page: number): Promise<void> {
-    const asked = view();
+    const key = queryKey();
     await list.load(
       (signal) => fetchLogs(pageOf(state.filter, page, state.pageSize), signal),
       ({ items, total, page, pages }) => {
-        shown = asked;
+        shownKey = key;
         Object.assign(state, { logs: items, totalLogs: total, currentPage: page, totalPages: pages });
       },
     );
   }
 
-  const loadLogs = (resetPage = false) => loadPage(resetPage || view() !== shown ? 1 : state.currentPage);
+  const loadLogs = (resetPage = false) =>
+    loadPage(resetPage || queryKey() !== shownKey ? 1 : state.currentPage);
 
   const loadLog = (id: string): Promise<LogEntry | undefined> =>
     single.load(
@@ -143,7 +148,7 @@ export const useReelStore = defineStore('reel', () => {
     });
   }
 
-  /** Where nothing is known of the pages yet, any may be asked for. */
+  /** Any page, as long as the number of pages is not known. */
   async function goToPage(page: number): Promise<void> {
     if (page >= 1 && page <= (state.totalPages || page)) await loadPage(page);
   }
@@ -178,7 +183,7 @@ export const useReelStore = defineStore('reel', () => {
       state.pageSize = size;
       return loadLogs(true);
     },
-    /** The page shown again, and the counts where they were loaded before. */
+    /** Loads the current page again, and the counts if they were loaded before. */
     async refresh(): Promise<void> {
       await Promise.all([loadLogs(), state.stats && loadStats()]);
     },
@@ -188,8 +193,8 @@ export const useReelStore = defineStore('reel', () => {
     },
     $reset(): void {
       for (const kind of [list, single, counts]) kind.abort();
-      Object.assign(state, untouched());
-      shown = view();
+      Object.assign(state, initialState());
+      shownKey = queryKey();
     },
   };
 });

@@ -1,20 +1,19 @@
 import type { SubscribePayload } from 'graphql-ws';
-import type { Listener } from './connection.js';
-import type { GraphQLAnswer } from './refusal.js';
+import type { GraphQLResponse, SubscriptionObserver } from './transport.js';
 
 /**
- * One subscription over a websocket of its own (graphql-transport-ws). The headers go as connection parameters, names
- * in lower case, since browsers send none of their own with a websocket. Reconnecting is the listener's: only it
- * knows what it has seen. graphql-ws itself is loaded here, when it is first needed.
+ * Opens one subscription on a WebSocket of its own (graphql-transport-ws). The headers are sent as connection
+ * parameters, with names in lower case, since browsers cannot set headers on a WebSocket. It does not reconnect: only
+ * the observer knows which entries it has received. graphql-ws is loaded on first use.
  */
 export async function openSocket(
   url: string,
   headers: () => Promise<Record<string, string>>,
   payload: { query: string; variables: object },
-  listener: Listener,
+  observer: SubscriptionObserver,
 ): Promise<() => void> {
   const { createClient } = await import('graphql-ws');
-  let silence: ReturnType<typeof setTimeout> | undefined;
+  let pongTimeout: ReturnType<typeof setTimeout> | undefined;
   const client = createClient({
     url,
     retryAttempts: 0,
@@ -22,19 +21,19 @@ export async function openSocket(
     connectionParams: async () =>
       Object.fromEntries(Object.entries(await headers()).map(([name, value]) => [name.toLowerCase(), value])),
     on: {
-      connected: () => listener.open?.(),
-      // A connection that died without a word is only found by asking.
+      connected: () => observer.open?.(),
+      // A connection that died silently is noticed only by a missing pong.
       ping: (received) => {
-        if (!received) silence = setTimeout(() => client.terminate(), 5_000);
+        if (!received) pongTimeout = setTimeout(() => client.terminate(), 5_000);
       },
-      pong: () => clearTimeout(silence),
-      closed: () => clearTimeout(silence),
+      pong: () => clearTimeout(pongTimeout),
+      closed: () => clearTimeout(pongTimeout),
     },
   });
   const unsubscribe = client.subscribe(payload as SubscribePayload, {
-    next: (answer) => listener.next(answer as GraphQLAnswer),
-    error: (cause) => listener.error(cause),
-    complete: () => listener.complete(),
+    next: (response) => observer.next(response as GraphQLResponse),
+    error: (cause) => observer.error(cause),
+    complete: () => observer.complete(),
   });
   return () => {
     unsubscribe();

@@ -7,8 +7,8 @@ import {
   shallowRef,
   toValue,
 } from 'vue';
-import { cannotSubscribe, connected, run } from './connection.js';
-import type { ReelError } from './error.js';
+import { cannotSubscribe, getConnection, run } from './connection.js';
+import { type ReelError, toReelError } from './error.js';
 import {
   type EntryFieldsFragment,
   LogAddedDocument,
@@ -16,50 +16,48 @@ import {
   LogEndDocument,
   type LogFilter as LogFilterInput,
 } from './generated.js';
-import { toReelError } from './refusal.js';
 import { type LogFilter, toMixedFilter } from './wire.js';
 
 /**
- * connecting: the first connection or another one is on its way. behind: connected, and catching up. live: nothing
- * newer is known. stopped: not started, stopped, or refused.
+ * connecting: connecting, for the first time or again. behind: connected and catching up. live: caught up.
+ * stopped: not started, stopped, or refused by the server.
  */
 export type ReelTailState = 'connecting' | 'live' | 'behind' | 'stopped';
 
 export interface UseReelTailOptions {
-  /** Read when it starts. */
+  /** Read by start(). */
   filter?: MaybeRefOrGetter<LogFilterInput | LogFilter | null | undefined>;
-  /** The last sequence already seen; without it, from now on. */
+  /** Sequence of the last entry already seen; without it, the tail starts with the next entry. */
   after?: MaybeRefOrGetter<number | null | undefined>;
-  /** How many of the newest entries are kept; 10,000 where it is not given. */
+  /** How many of the newest entries to keep; 10,000 by default. */
   keep?: number;
 }
 
 export interface UseReelTailReturn {
-  /** In GraphQL's own shape, newest first. */
+  /** In GraphQL's shape, newest first. */
   entries: Readonly<ShallowRef<readonly EntryFieldsFragment[]>>;
   state: Readonly<ShallowRef<ReelTailState>>;
-  /** Why it stopped by itself, or why the connection broke last; null while all is well. */
+  /** Why it stopped by itself or why it is reconnecting; null otherwise. */
   error: Readonly<ShallowRef<ReelError | null>>;
-  /** Goes on after the last entry seen, or from `after` where that is later. Another filter begins another list. */
+  /** Continues after the last entry seen, or after `after` where that is later. A different filter clears the list. */
   start(): void;
   stop(): void;
 }
 
-/** The codes of refusals that asking again may overcome. */
-const PASSING = /^(NETW|ABORT|OVERL|UNAV|TOO_M|INTERN)/;
-const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 15_000;
+/** Codes of errors worth reconnecting after. */
+const RETRYABLE = /^(NETW|ABORT|OVERL|UNAV|TOO_M|INTERN)/;
+const MIN_DELAY_MS = 250;
+const MAX_DELAY_MS = 15_000;
 const QUIET_MS = 500;
 const RECENT_MS = 10_000;
 
 /**
- * Follows the trail: every entry that matches, once, in the order of the seal, across broken connections.
- * Throws a ReelError over Evoke, which cannot subscribe. Ends with the scope it was made in.
+ * Follows the audit log: every matching entry exactly once, in sequence, across broken connections.
+ * Throws ReelError with an Evoke client, which cannot subscribe. Stops with the effect scope it was created in.
  */
 export function useReelTail(options: UseReelTailOptions = {}): UseReelTailReturn {
-  const { subscribe } = connected();
+  const { subscribe } = getConnection();
   if (!subscribe) throw cannotSubscribe();
-  const follow = subscribe;
 
   const entries = shallowRef<readonly EntryFieldsFragment[]>([]);
   const state = shallowRef<ReelTailState>('stopped');
@@ -68,44 +66,45 @@ export function useReelTail(options: UseReelTailOptions = {}): UseReelTailReturn
   let filter: LogFilterInput = {};
   let last: number | null = null;
   let caughtUp = false;
-  let breaks = 0;
-  let renewed = false;
+  let failures = 0;
+  /** Whether it has reconnected after UNAUTHENTICATED without receiving an entry since. */
+  let reauthenticated = false;
   let disconnect = () => {};
-  let waiting: ReturnType<typeof setTimeout> | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Quiet for a while means that nothing more is waiting. */
-  function settle(): void {
-    clearTimeout(waiting);
+  /** No entry for a while means that it has caught up. */
+  function updateState(): void {
+    clearTimeout(timer);
     state.value = caughtUp ? 'live' : 'behind';
-    waiting = setTimeout(() => {
-      breaks = 0;
+    timer = setTimeout(() => {
+      failures = 0;
       state.value = 'live';
     }, QUIET_MS);
   }
 
-  function take(entry: EntryFieldsFragment): void {
+  function receive(entry: EntryFieldsFragment): void {
     if (entry.sequence! <= (last ?? 0)) return;
     last = entry.sequence;
-    breaks = 0;
-    renewed = false;
+    failures = 0;
+    reauthenticated = false;
     caughtUp = Date.now() - Date.parse(entry.createdAt) < RECENT_MS;
     entries.value = [entry, ...entries.value].slice(0, options.keep ?? 10_000);
-    settle();
+    updateState();
   }
 
-  /** Finds where the trail ends now: without a place to resume from, a broken connection would leave a gap. */
+  /** Looks up the last sequence first: without one to resume after, a broken connection would leave a gap. */
   async function connectAtEnd(): Promise<void> {
-    const gone = new AbortController();
-    disconnect = () => gone.abort();
+    const controller = new AbortController();
+    disconnect = () => controller.abort();
     caughtUp = true;
     try {
-      const { nodes } = (await run(LogEndDocument, {}, gone.signal)).logs;
-      const sealed = nodes.flatMap(({ sequence }) => sequence ?? []);
-      if (sealed.length || !nodes.length) last = Math.max(0, ...sealed);
+      const { nodes } = (await run(LogEndDocument, {}, controller.signal)).logs;
+      const sequences = nodes.flatMap(({ sequence }) => sequence ?? []);
+      if (sequences.length || !nodes.length) last = Math.max(0, ...sequences);
     } catch {
-      // The subscription is refused too, and tells why, or is not, and begins where it begins.
+      // If the subscription fails too, it reports why; if not, it starts with the next entry.
     }
-    if (!gone.signal.aborted) connect();
+    if (!controller.signal.aborted) connect();
   }
 
   function connect(): void {
@@ -113,67 +112,67 @@ export function useReelTail(options: UseReelTailOptions = {}): UseReelTailReturn
     let close = () => {};
     const leave = () => {
       current = false;
-      clearTimeout(waiting);
+      clearTimeout(timer);
       close();
     };
     disconnect = leave;
-    const end = (cause: unknown) => {
+    const fail = (cause: unknown) => {
       if (!current) return;
       leave();
-      const refusal = toReelError(cause);
-      error.value = refusal;
-      // A credential that ran out may have been renewed meanwhile: once.
-      const expired = refusal.code === 'UNAUTHENTICATED';
-      if (expired ? renewed : !PASSING.test(refusal.code)) return stop();
-      renewed ||= expired;
+      const failure = toReelError(cause);
+      error.value = failure;
+      // The host may have renewed an expired token by now: try once.
+      const isExpired = failure.code === 'UNAUTHENTICATED';
+      if (isExpired ? reauthenticated : !RETRYABLE.test(failure.code)) return stop();
+      reauthenticated ||= isExpired;
       state.value = 'connecting';
       caughtUp = false;
-      const pause = Math.min(FIRST_PAUSE_MS * 2 ** breaks++, LONGEST_PAUSE_MS);
-      waiting = setTimeout(connect, pause * (0.5 + Math.random() / 2));
+      const delay = Math.min(MIN_DELAY_MS * 2 ** failures++, MAX_DELAY_MS);
+      timer = setTimeout(connect, delay * (0.5 + Math.random() / 2));
     };
-    close = follow(
+    close = subscribe!(
       LogAddedDocument,
       { filter, after: last },
       {
         open() {
           if (!current) return;
           error.value = null;
-          settle();
+          updateState();
         },
-        next(answer) {
+        next(response) {
           if (!current) return;
-          if (answer.data) take((answer.data as LogAddedSubscription).logAdded);
-          else end(answer.errors);
+          if (response.data) receive((response.data as LogAddedSubscription).logAdded);
+          else fail(response.errors);
         },
-        error: end,
-        complete: () => end(undefined),
+        error: fail,
+        complete: () => fail(undefined),
       },
     );
-    // It may have been refused before there was anything to close.
+    // It may have failed before subscribe() returned.
     if (!current) close();
   }
 
   function start(): void {
     if (state.value !== 'stopped') return;
-    const wanted = toMixedFilter(toValue(options.filter) ?? {});
+    const newFilter = toMixedFilter(toValue(options.filter) ?? {});
     const after = toValue(options.after) ?? null;
-    if (JSON.stringify(wanted) !== JSON.stringify(filter)) {
+    if (JSON.stringify(newFilter) !== JSON.stringify(filter)) {
       entries.value = [];
       last = after ?? last;
     }
-    filter = wanted;
+    filter = newFilter;
     if (after !== null && after > (last ?? -1)) last = after;
     state.value = 'connecting';
     error.value = null;
-    breaks = 0;
-    renewed = caughtUp = false;
+    failures = 0;
+    reauthenticated = caughtUp = false;
     if (last === null) connectAtEnd();
     else connect();
   }
 
   function stop(): void {
     disconnect();
-    clearTimeout(waiting);
+    clearTimeout(timer);
     state.value = 'stopped';
   }
 

@@ -2,7 +2,7 @@ import { storeToRefs } from 'pinia';
 import { type ComputedRef, computed, getCurrentScope, onScopeDispose, type Ref, ref } from 'vue';
 import { createLog } from './api.js';
 import type { LogSeverity } from './generated.js';
-import { until, useReelStore } from './reel.store.js';
+import { useReelStore, withSignal } from './reel.store.js';
 import {
   dateRange,
   type LogEntry,
@@ -14,16 +14,16 @@ import {
 } from './wire.js';
 
 export interface UseReelOptions {
-  /** Loads the list at once, with initialFilter and pageSize already applied. */
+  /** Loads the list immediately, with initialFilter and pageSize applied. */
   autoLoad?: boolean;
   autoLoadStats?: boolean;
   initialFilter?: LogFilter;
-  /** 1 to 100; 50 where nobody says otherwise. */
+  /** 1 to 100; 50 by default. */
   pageSize?: number;
 }
 
 type Data = Record<string, unknown>;
-type Report = (module: string, action: string, data?: Data) => Promise<LogEntry | null>;
+type LogFunction = (module: string, action: string, data?: Data) => Promise<LogEntry | null>;
 
 export interface UseReelReturn {
   logs: ComputedRef<LogEntry[]>;
@@ -43,7 +43,7 @@ export interface UseReelReturn {
   hasPreviousPage: ComputedRef<boolean>;
   activeFiltersCount: ComputedRef<number>;
   hasActiveFilters: ComputedRef<boolean>;
-  /** These reject with ReelError where the server refuses, with error set. */
+  /** These reject with ReelError on failure and set `error`. */
   loadLogs(resetPage?: boolean): Promise<void>;
   loadStats(): Promise<void>;
   refresh(): Promise<void>;
@@ -56,20 +56,20 @@ export interface UseReelReturn {
   nextPage(): Promise<void>;
   previousPage(): Promise<void>;
   goToPage(page: number): Promise<void>;
-  /** Undefined where it failed, with error set. */
+  /** Undefined on failure, with `error` set. */
   loadLog(id: string): Promise<LogEntry | undefined>;
-  /** Of the entries that match the filter; null where it failed, with error set. */
+  /** Exports the entries that match the filter; null on failure, with `error` set. */
   exportLogs(format?: LogExportFormat, includeData?: boolean): Promise<LogExportResponse | null>;
-  /** Reports an action. Null where it failed, with logErrorMessage set: it never breaks the page it happened on. */
+  /** Records an action. Never rejects, so it cannot break the page: null on failure, with `logErrorMessage` set. */
   log(entry: LogEntryCreate): Promise<LogEntry | null>;
-  logInfo: Report;
-  logWarning: Report;
-  logError: Report;
+  logInfo: LogFunction;
+  logWarning: LogFunction;
+  logError: LogFunction;
   isLogging: Readonly<Ref<boolean>>;
   logErrorMessage: Readonly<Ref<string | null>>;
 }
 
-type Shown = {
+type State = {
   [K in keyof UseReelReturn as UseReelReturn[K] extends ComputedRef ? K : never]: UseReelReturn[K];
 };
 type Action =
@@ -83,26 +83,26 @@ type Action =
   | 'previousPage'
   | 'goToPage';
 
-/** The store for one component. Unmounting it aborts the loads it began, never a log(). */
+/** The store for one component. Unmounting aborts the loads that the component started, but never a log(). */
 export function useReel(options: UseReelOptions = {}): UseReelReturn {
   const store = useReelStore();
-  const gone = new AbortController();
-  if (getCurrentScope()) onScopeDispose(() => gone.abort());
+  const unmounted = new AbortController();
+  if (getCurrentScope()) onScopeDispose(() => unmounted.abort());
 
-  const shown = Object.fromEntries(
+  const state = Object.fromEntries(
     Object.entries(storeToRefs(store)).map(([name, source]) => [name, computed(() => source.value)]),
-  ) as Shown;
+  ) as State;
   const action = <K extends Action>(name: K) =>
-    ((...given: never[]) => {
-      const act: (...given: never[]) => Promise<void> = store[name];
-      return until(gone.signal, () => act(...given));
+    ((...args: never[]) => {
+      const run: (...args: never[]) => Promise<void> = store[name];
+      return withSignal(unmounted.signal, () => run(...args));
     }) as UseReelReturn[K];
 
-  const reporting = ref(0);
+  const pending = ref(0);
   const logErrorMessage = ref<string | null>(null);
 
   async function log(entry: LogEntryCreate): Promise<LogEntry | null> {
-    reporting.value++;
+    pending.value++;
     logErrorMessage.value = null;
     try {
       return await createLog(entry);
@@ -110,11 +110,11 @@ export function useReel(options: UseReelOptions = {}): UseReelReturn {
       logErrorMessage.value = (cause as Error).message;
       return null;
     } finally {
-      reporting.value--;
+      pending.value--;
     }
   }
-  const reported =
-    (severity: LogSeverity): Report =>
+  const logWith =
+    (severity: LogSeverity): LogFunction =>
     (module, action, data) =>
       log({ module, action, severity, data });
 
@@ -129,7 +129,7 @@ export function useReel(options: UseReelOptions = {}): UseReelReturn {
   if (options.autoLoadStats) loadStats().catch(() => {});
 
   return {
-    ...shown,
+    ...state,
     loadLogs,
     loadStats,
     refresh: action('refresh'),
@@ -142,13 +142,13 @@ export function useReel(options: UseReelOptions = {}): UseReelReturn {
     nextPage: action('nextPage'),
     previousPage: action('previousPage'),
     goToPage: action('goToPage'),
-    loadLog: (id) => until(gone.signal, () => store.loadLog(id)).catch(() => undefined),
+    loadLog: (id) => withSignal(unmounted.signal, () => store.loadLog(id)).catch(() => undefined),
     exportLogs: (format, includeData) => store.exportCurrentLogs(format, includeData).catch(() => null),
     log,
-    logInfo: reported('INFO'),
-    logWarning: reported('WARNING'),
-    logError: reported('ERROR'),
-    isLogging: computed(() => reporting.value > 0),
+    logInfo: logWith('INFO'),
+    logWarning: logWith('WARNING'),
+    logError: logWith('ERROR'),
+    isLogging: computed(() => pending.value > 0),
     logErrorMessage: computed(() => logErrorMessage.value),
   };
 }

@@ -10,11 +10,11 @@ import type {
   LogsQuery,
 } from './generated.js';
 
-/** The first edition's names, kept so that a host's code goes on working, and their way to and from GraphQL's. */
+/** The snake_case types of the functions and the store, as in the first edition, and their conversion to and from GraphQL's. */
 
-type Given<T> = T | null | undefined;
+type Maybe<T> = T | null | undefined;
 
-/** An entry as the functions and the store answer it. Times are UTC with microseconds: `2026-01-05T10:00:00.123456Z`. */
+/** An entry as the functions and the store return it. Times are UTC with microseconds: `2026-01-05T10:00:00.123456Z`. */
 export interface LogEntry {
   id: string;
   module: string;
@@ -34,37 +34,37 @@ export interface LogEntry {
   created_at: string;
   origin: LogOrigin;
   occurred_at: string;
-  /** Null until the entry is sealed, about a second after it was stored. */
+  /** Null until the entry is sealed, about a second after it is stored. */
   sequence: number | null;
   on_behalf_of_id: string | null;
 }
 
-/** Conditions that must all hold. Null, undefined and an empty text are no condition. */
+/** Conditions that must all hold. Null, undefined and an empty string are no condition. */
 export interface LogFilter {
-  /** RFC 3339, inclusive; without an offset UTC, a bare date is its midnight UTC. */
-  start_date?: Given<string>;
-  /** As start_date, inclusive too. */
-  end_date?: Given<string>;
-  actor_id?: Given<string>;
-  module?: Given<string>;
-  /** Exact, or `users.*` for everything below `users.`. */
-  action?: Given<string>;
-  severity?: Given<LogSeverity | ''>;
-  /** This severity or graver. */
-  min_severity?: Given<LogSeverity | ''>;
-  resource_type?: Given<string>;
-  resource_id?: Given<string>;
-  client_id?: Given<string>;
-  /** Text anywhere in the data payload, in any case. */
-  search?: Given<string>;
-  /** The query line. */
-  query?: Given<string>;
+  /** RFC 3339, inclusive. UTC where there is no offset; a bare date is midnight UTC. */
+  start_date?: Maybe<string>;
+  /** Like start_date, and inclusive too. */
+  end_date?: Maybe<string>;
+  actor_id?: Maybe<string>;
+  module?: Maybe<string>;
+  /** Exact, or `users.*` for every action that starts with `users.`. */
+  action?: Maybe<string>;
+  severity?: Maybe<LogSeverity | ''>;
+  /** This severity or a more severe one. */
+  min_severity?: Maybe<LogSeverity | ''>;
+  resource_type?: Maybe<string>;
+  resource_id?: Maybe<string>;
+  client_id?: Maybe<string>;
+  /** Text anywhere in data, case-insensitive. */
+  search?: Maybe<string>;
+  /** A query line (docs/query-line.md). */
+  query?: Maybe<string>;
 }
 
 export interface PaginationParams {
-  /** From 1; 1 where it is not given. */
+  /** From 1, the default. */
   page?: number | undefined;
-  /** 1 to 100; 50 where it is not given. */
+  /** 1 to 100; 50 by default. */
   page_size?: number | undefined;
 }
 
@@ -82,7 +82,7 @@ export interface LogEntryList {
 
 export interface LogStats {
   total_entries: number;
-  /** Only those that occur. */
+  /** Severities without entries are left out. */
   entries_by_severity: Record<string, number>;
   entries_by_module: Record<string, number>;
   /** Since midnight UTC. */
@@ -95,13 +95,13 @@ export type LogExportFormat = 'csv' | 'json' | 'ndjson';
 
 export interface LogExportRequest {
   filter?: LogFilter | undefined;
-  /** csv where it is not given. */
+  /** csv by default. */
   format?: LogExportFormat | undefined;
   include_data?: boolean | undefined;
 }
 
 export interface LogExportResponse {
-  /** For downloadLogExport, or as a link; works without credentials until expires_at. */
+  /** For downloadLogExport or an <a href>; works without credentials until expires_at. */
   download_url: string;
   filename: string;
   record_count: number;
@@ -111,55 +111,55 @@ export interface LogExportResponse {
 export interface LogEntryCreate {
   module: string;
   action: string;
-  /** INFO where it is not given. */
-  severity?: Given<LogSeverity>;
-  resource_type?: Given<string>;
-  resource_id?: Given<string>;
-  data?: Given<Record<string, unknown>>;
-  actor_id?: Given<string>;
-  actor_email?: Given<string>;
-  actor_name?: Given<string>;
-  tenant_id?: Given<string>;
-  client_id?: Given<string>;
-  ip_address?: Given<string>;
-  user_agent?: Given<string>;
-  request_id?: Given<string>;
-  on_behalf_of_id?: Given<string>;
-  occurred_at?: Given<string>;
-  /** Stores the same entry once, however often it is sent. */
-  idempotency_key?: Given<string>;
+  /** INFO by default. */
+  severity?: Maybe<LogSeverity>;
+  resource_type?: Maybe<string>;
+  resource_id?: Maybe<string>;
+  data?: Maybe<Record<string, unknown>>;
+  actor_id?: Maybe<string>;
+  actor_email?: Maybe<string>;
+  actor_name?: Maybe<string>;
+  tenant_id?: Maybe<string>;
+  client_id?: Maybe<string>;
+  ip_address?: Maybe<string>;
+  user_agent?: Maybe<string>;
+  request_id?: Maybe<string>;
+  on_behalf_of_id?: Maybe<string>;
+  occurred_at?: Maybe<string>;
+  /** The same key and entry are stored once, however often they are sent. */
+  idempotency_key?: Maybe<string>;
 }
 
-/** GraphQL's names of the conditions; behind a `=` that of the condition that takes several values. */
+/** GraphQL's names of the conditions; `module=modules` where GraphQL takes a list. */
 const CONDITIONS =
   'startDate endDate module=modules action=actions severity=severities minSeverity actorId=actorIds resourceType resourceId clientId search query';
 const PROPERTIES =
   'module action severity resourceType resourceId data actorId actorEmail actorName tenantId clientId ipAddress userAgent requestId onBehalfOfId occurredAt idempotencyKey';
 
-const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** A bare date is its midnight UTC, a time without an offset is UTC; anything else is the server's to judge. */
+/** Completes a bare date to midnight UTC and a time without an offset to UTC; anything else is left for the server to check. */
 const instant = (value: unknown) =>
   (value as string).replace?.(
     /^(\d{4}-\d\d-\d\d)(?:([Tt ]\d\d:\d\d)(:\d\d(?:\.\d+)?)?)?$/,
     (_, day: string, time = 'T00:00', seconds = ':00') => `${day}${time}${seconds}Z`,
   ) ?? value;
 
-/** The named properties that `from` gives. An empty text is not given. */
-function given(from: object, names: string): Record<string, unknown> {
+/** Picks the named properties of `from`, without empty ones. */
+function pick(from: object, names: string): Record<string, unknown> {
   const to: Record<string, unknown> = {};
   for (const name of names.split(' ')) {
-    const [one = '', many] = name.split('=');
-    const value = (from as Record<string, unknown>)[snake(one)];
+    const [single = '', list] = name.split('=');
+    const value = (from as Record<string, unknown>)[snakeCase(single)];
     if (value == null || value === '') continue;
-    to[many ?? one] = many ? [value] : /(Date|dAt)$/.test(one) ? instant(value) : value;
+    to[list ?? single] = list ? [value] : /(Date|dAt)$/.test(single) ? instant(value) : value;
   }
   return to;
 }
 
-export const toFilter = (filter: LogFilter): LogFilterInput => given(filter, CONDITIONS);
+export const toFilter = (filter: LogFilter): LogFilterInput => pick(filter, CONDITIONS);
 
-/** GraphQL's own conditions and the first edition's, side by side. */
+/** Accepts GraphQL's conditions and the snake_case ones together. */
 export const toMixedFilter = (filter: LogFilter & LogFilterInput): LogFilterInput => ({
   ...Object.fromEntries(
     Object.entries(filter).filter(([name]) => !/_|^(module|action|severity)$/.test(name)),
@@ -175,7 +175,7 @@ export const toPage = (params: LogQueryParams) => ({
   exact: true,
 });
 
-export const toInput = (entry: LogEntryCreate) => given(entry, PROPERTIES) as CreateLogInput;
+export const toInput = (entry: LogEntryCreate) => pick(entry, PROPERTIES) as CreateLogInput;
 
 export const toExport = (request: LogExportRequest): ExportLogsInput => ({
   filter: toFilter(request.filter ?? {}),
@@ -183,13 +183,15 @@ export const toExport = (request: LogExportRequest): ExportLogsInput => ({
   includeData: request.include_data ?? false,
 });
 
-/** Renames the properties of one object, not of what they hold. */
-const renamed = <T>(from: object): T =>
+/** Renames the properties of one object, but not those of nested objects. */
+const toSnakeCase = <T>(from: object): T =>
   Object.fromEntries(
-    Object.entries(from).flatMap(([name, value]) => (name === '__typename' ? [] : [[snake(name), value]])),
+    Object.entries(from).flatMap(([name, value]) =>
+      name === '__typename' ? [] : [[snakeCase(name), value]],
+    ),
   ) as T;
 
-export const fromEntry: (entry: EntryFieldsFragment) => LogEntry = renamed;
+export const fromEntry: (entry: EntryFieldsFragment) => LogEntry = toSnakeCase;
 
 export function fromPage({ logs }: LogsQuery, page: number, size: number): LogEntryList {
   const total = logs.totalCount?.value ?? 0;
@@ -199,20 +201,20 @@ export function fromPage({ logs }: LogsQuery, page: number, size: number): LogEn
 export function fromStats({ logStats }: LogStatsQuery): LogStats {
   const counts = (list: { key: string | null; count: number }[]) =>
     Object.fromEntries(list.map(({ key, count }) => [key, count]));
-  return renamed<LogStats>({
+  return toSnakeCase<LogStats>({
     ...logStats,
     entriesBySeverity: counts(logStats.entriesBySeverity),
     entriesByModule: counts(logStats.entriesByModule),
   });
 }
 
-export const fromExport: (answer: ExportLogsMutation['exportLogs']) => LogExportResponse = renamed;
+export const fromExport: (result: ExportLogsMutation['exportLogs']) => LogExportResponse = toSnakeCase;
 
-/** Where a fault is, in the caller's spelling. */
+/** The location of a fault, with field names as the caller spells them. */
 export const fromLocation = (loc: (string | number)[]) =>
   loc.map((step) =>
     typeof step === 'string'
-      ? snake(step.replace(/^(module|action|actorId)s$/, '$1').replace('severities', 'severity'))
+      ? snakeCase(step.replace(/^(module|action|actorId)s$/, '$1').replace('severities', 'severity'))
       : step,
   );
 
@@ -232,7 +234,7 @@ export const exportOf = (
   include_data: includeData,
 });
 
-export const dateRange = (start: Given<string>, end: Given<string>): LogFilter => ({
+export const dateRange = (start: Maybe<string>, end: Maybe<string>): LogFilter => ({
   start_date: start,
   end_date: end,
 });

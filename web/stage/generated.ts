@@ -100,7 +100,7 @@ export type ClientsQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type ClientsQuery = { logStats: { clients: Array<{ key: string | null, count: number }> } };
 
-/** An operation's text; the type says what it answers and asks. */
+/** The text of an operation, typed by its result and variables. */
 
 export type Operation<Result, Variables> = string & { __apiType?: (variables: Variables) => Result };
 

@@ -1,6 +1,7 @@
-import { parseInstant } from './query-line/values.js';
+import { parseInstant } from '../../src/query-line/values.js';
+import { trimInstant } from './parts/times.js';
 
-/** Ranges that count back from now, and how long they are in milliseconds. */
+/** Ranges that end now, with their length in milliseconds. */
 export const RANGES = {
   '1h': 3_600_000,
   '24h': 86_400_000,
@@ -9,11 +10,11 @@ export const RANGES = {
 } as const;
 export type Range = keyof typeof RANGES;
 
-/** What the address says; null, false and '' are what is left out of it. */
+/** The state of the page that its URL holds. Null, false and '' are defaults, which the URL leaves out. */
 export interface View {
-  /** The query line, as it was applied. */
+  /** The query line last applied. */
   q: string;
-  /** Null where from or to is given, and for all time. */
+  /** Null where from or to is set, and for all time. */
   range: Range | null;
   /** Instants, inclusive, `2026-01-05T10:00:00Z`. */
   from: string | null;
@@ -23,29 +24,26 @@ export interface View {
   live: boolean;
   lang: string | null;
   tz: string | null;
-  /** Only where it has to be said: a person of several tenants. */
+  /** Needed only by users of several tenants. */
   tenant: string | null;
-  /** The client the view is narrowed to. */
+  /** The client that the view is limited to. */
   client: string | null;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-const oneOf = (text: string | null, pattern: RegExp) => {
+const uuidOf = (text: string | null) => {
   const lower = text?.toLowerCase() ?? '';
-  return pattern.test(lower) ? lower : null;
+  return UUID.test(lower) ? lower : null;
 };
 
-const instant = (text: string | null) => {
-  // A + that stood for itself was read as a blank.
-  const read = text && parseInstant(text.replace(/ (?=\d\d:\d\d$)/, '+'));
-  return read ? short(read) : null;
+const instantOf = (text: string | null) => {
+  // An unescaped + is decoded as a space.
+  const instant = text && parseInstant(text.replace(/ (?=\d\d:\d\d$)/, '+'));
+  return instant ? trimInstant(instant) : null;
 };
 
-/** An instant without zeros at the end of its fraction. */
-export const short = (at: string) => at.replace(/(?:\.0*|(\.\d*?)0+)Z$/, '$1Z');
-
-/** Whether the browser's Intl knows a time zone of that name. */
+/** Whether the browser's Intl knows this time zone. */
 export function isTimeZone(name: string): boolean {
   try {
     return new Intl.DateTimeFormat('en', { timeZone: name }) !== null;
@@ -54,30 +52,30 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
-/** Reads an address's search part. What cannot be read is as if it were not there. */
+/** Reads a URL's query string. Invalid parameters are ignored. */
 export function readLink(search: string): View {
-  const said = new URLSearchParams(search);
-  const [from, to] = [instant(said.get('from')), instant(said.get('to'))];
-  const range = said.get('range');
-  const tz = said.get('tz');
+  const params = new URLSearchParams(search);
+  const [from, to] = [instantOf(params.get('from')), instantOf(params.get('to'))];
+  const range = params.get('range');
+  const tz = params.get('tz');
   return {
-    q: said.get('q')?.trim() ?? '',
+    q: params.get('q')?.trim() ?? '',
     range: !from && !to && range && Object.hasOwn(RANGES, range) ? (range as Range) : null,
     from,
     to,
-    oldest: said.get('sort') === 'oldest',
-    entry: oneOf(said.get('entry'), UUID),
-    live: said.get('live') === '1',
-    lang: said.get('lang'),
+    oldest: params.get('sort') === 'oldest',
+    entry: uuidOf(params.get('entry')),
+    live: params.get('live') === '1',
+    lang: params.get('lang'),
     tz: tz && isTimeZone(tz) ? tz : null,
-    tenant: oneOf(said.get('tenant'), UUID),
-    client: oneOf(said.get('client'), UUID),
+    tenant: uuidOf(params.get('tenant')),
+    client: uuidOf(params.get('client')),
   };
 }
 
-/** The search part of an address, with its `?`; empty where all is as by default. Reads well: only what must be is escaped. */
+/** The query string for a view, with its `?`; empty where everything has its default. Escapes no more than it must, to stay readable. */
 export function writeLink(view: View): string {
-  const said: [string, string | null | false][] = [
+  const params: [string, string | null | false][] = [
     ['q', view.q],
     ['range', view.range],
     ['from', view.from],
@@ -94,7 +92,7 @@ export function writeLink(view: View): string {
     encodeURIComponent(value)
       .replace(/%(3A|2F|2C|40|3E|3D)/g, decodeURIComponent)
       .replace(/%20/g, '+');
-  const parts = said
+  const parts = params
     .filter(([, value]) => value)
     .map(([name, value]) => `${name}=${escaped(value as string)}`);
   return parts.length > 0 ? `?${parts.join('&')}` : '';

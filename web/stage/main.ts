@@ -1,18 +1,18 @@
 import './tokens.css';
-import './stage.css';
+import './base.css';
 import './layout.css';
 import { createApp } from 'vue';
 import { createReel } from '../reel/index.js';
 import App from './App.vue';
+import { i18n, initialLanguage, switchLanguage } from './i18n.js';
 import { readLink } from './link.js';
-import { useSession } from './session.js';
+import { useSession } from './session/session.js';
 import { createStage, STAGE } from './stage.js';
-import { firstLanguage, i18n, speak } from './words.js';
 
 const app = createApp(App).use(i18n);
-await speak(firstLanguage(readLink(location.search).lang));
+await switchLanguage(initialLanguage(readLink(location.search).lang));
 const stage = app.runWithContext(() => createStage(useSession()));
 app.use(createReel({ url: new URL('graphql', document.baseURI).href, headers: stage.headers }));
 app.provide(STAGE, stage);
-stage.begin();
+stage.start();
 app.mount('#stage');

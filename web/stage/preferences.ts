@@ -5,28 +5,28 @@ export type Column = (typeof COLUMNS)[number];
 export const THEMES = ['light', 'dark', 'system'] as const;
 export type Theme = (typeof THEMES)[number];
 
-function kept<T>(name: string, otherwise: T, isFine: (value: unknown) => boolean) {
-  let first = otherwise;
+function storedRef<T>(name: string, fallback: T, isValid: (value: unknown) => boolean) {
+  let initial = fallback;
   try {
-    const read: unknown = JSON.parse(localStorage.getItem(name) ?? 'null');
-    if (isFine(read)) first = read as T;
+    const stored: unknown = JSON.parse(localStorage.getItem(name) ?? 'null');
+    if (isValid(stored)) initial = stored as T;
   } catch {
-    // What cannot be read is as if it had never been chosen.
+    // Not JSON: use the fallback.
   }
-  const value = ref(first);
+  const value = ref(initial);
   watch(value, (now) => localStorage.setItem(name, JSON.stringify(now)), { deep: true });
   return value;
 }
 
-/** What a person chose for all views, kept in this browser. */
+/** Settings that apply to every view, stored in this browser. */
 export function usePreferences() {
-  const theme = kept<Theme>('reel.theme', 'system', (value) => THEMES.includes(value as Theme));
-  const hidden = kept<Column[]>(
+  const theme = storedRef<Theme>('reel.theme', 'system', (value) => THEMES.includes(value as Theme));
+  const hiddenColumns = storedRef<Column[]>(
     'reel.hidden',
     [],
     (value) => Array.isArray(value) && value.every((each) => COLUMNS.includes(each)),
   );
-  const letterKeys = kept<boolean>('reel.keys', true, (value) => typeof value === 'boolean');
+  const letterKeys = storedRef<boolean>('reel.keys', true, (value) => typeof value === 'boolean');
   watch(
     theme,
     (now) => {
@@ -35,11 +35,11 @@ export function usePreferences() {
     },
     { immediate: true },
   );
-  /** To the one that looks different now, then through all three. */
-  function turnTheme(): void {
-    const dark = matchMedia('(prefers-color-scheme: dark)').matches;
-    const order: Theme[] = dark ? ['system', 'light', 'dark'] : ['system', 'dark', 'light'];
+  /** The first step always changes the colours: from `system`, to the theme that the system does not have. */
+  function cycleTheme(): void {
+    const isDark = matchMedia('(prefers-color-scheme: dark)').matches;
+    const order: Theme[] = isDark ? ['system', 'light', 'dark'] : ['system', 'dark', 'light'];
     theme.value = order[(order.indexOf(theme.value as Theme) + 1) % order.length]!;
   }
-  return { theme, hidden, letterKeys, turnTheme };
+  return { theme, hiddenColumns, letterKeys, cycleTheme };
 }

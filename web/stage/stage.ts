@@ -1,193 +1,202 @@
 import { computed, type InjectionKey, inject, ref, shallowRef, watch } from 'vue';
 import { type LogFilterInput, ReelError } from '../reel/index.js';
-import { useAddress } from './address.js';
-import { toClipboard, useAnnouncer } from './announcer.js';
-import { useCounts } from './counts.js';
-import { type Row, useEntries } from './entries.js';
-import { useFault } from './fault.js';
-import { RANGES, type Range, short } from './link.js';
-import { useLive } from './live.js';
+import { browserLanguage, i18n, type Language, storeLanguage, switchLanguage } from './i18n.js';
+import { RANGES, type Range } from './link.js';
+import { useCounts } from './list/counts.js';
+import { type Row, useEntries } from './list/entries.js';
+import { useLive } from './list/live.js';
+import { useAnnouncer } from './parts/announcer.js';
+import { copyToClipboard } from './parts/clipboard.js';
+import { browserZone, trimInstant } from './parts/times.js';
 import { usePreferences } from './preferences.js';
-import { canonical } from './query-edit.js';
-import type { Session } from './session.js';
-import { useSurroundings } from './surroundings.js';
-import { defaultLanguage, i18n, keepLanguage, type Language, speak } from './words.js';
+import { canonicalLine } from './query/edit.js';
+import { useQueryError } from './query/error.js';
+import { useVocabulary } from './query/vocabulary.js';
+import { useClients } from './session/clients.js';
+import type { Session } from './session/session.js';
+import { useUrlState } from './url-state.js';
 
-export const browserZone = () => new Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
-
-/** The whole of what the viewer knows and does; its parts only show it. */
+/** The viewer's state and actions; components render the state and call the actions. */
 export function createStage(session: Session) {
   const { t, n, locale } = i18n.global;
-  const address = useAddress(session);
-  const { view, go } = address;
-  const surroundings = useSurroundings(session, view);
-  const { word, say } = useAnnouncer();
-  const { fault, take: takeFault } = useFault();
+  const urlState = useUrlState(session);
+  const { view, navigate } = urlState;
+  const clients = useClients(session, view);
+  const vocabulary = useVocabulary();
+  const { message, announce } = useAnnouncer();
+  const { queryError, showQueryError } = useQueryError();
   const entries = useEntries(() => void load());
   const counts = useCounts();
-  const live = useLive(arrive);
-  /** What came in live and waits to be shown. */
-  const fresh = shallowRef<Row[]>([]);
-  /** Whether the list stands at its top; the grid keeps it true. */
-  const atTop = ref(true);
-  /** The row that keys act on. */
-  const active = ref(0);
+  const live = useLive(onLiveRows);
+  /** Entries that arrived live and are not in the list yet. */
+  const newRows = shallowRef<Row[]>([]);
+  /** Whether the list is scrolled to its top; set by the grid. */
+  const isAtTop = ref(true);
+  /** Index of the row that keyboard shortcuts act on. */
+  const activeRow = ref(0);
   const dialog = ref<'export' | 'keys' | null>(null);
-  /** Set when the details should take the focus: they were opened by the keyboard. */
-  const takesFocus = ref(false);
-  /** From when relative ranges count: the moment of the last load. */
-  let asOf = Date.now();
+  /** Set when the details are opened by keyboard and should take the focus. */
+  const focusDetails = ref(false);
+  /** When the list was last loaded; relative ranges end here. */
+  let loadedAt = Date.now();
 
   const language = computed(() => locale.value as Language);
   const zone = computed(() => view.tz ?? browserZone());
 
   /** The range as instants. */
-  function span(): { from: string | null; to: string | null } {
-    if (view.range) return { from: new Date(asOf - RANGES[view.range]).toISOString(), to: null };
+  function timeSpan(): { from: string | null; to: string | null } {
+    if (view.range) return { from: new Date(loadedAt - RANGES[view.range]).toISOString(), to: null };
     return { from: view.from, to: view.to };
   }
 
   function filter(): LogFilterInput {
-    const { from, to } = span();
+    const { from, to } = timeSpan();
     return { ...(view.q && { query: view.q }), ...(from && { startDate: from }), ...(to && { endDate: to }) };
   }
 
   async function load(): Promise<void> {
     if (!session.token.value) return;
-    asOf = Date.now();
-    fresh.value = [];
+    loadedAt = Date.now();
+    newRows.value = [];
     live.stop();
     try {
-      if (view.q) canonical(view.q);
-      fault.value = null;
+      if (view.q) canonicalLine(view.q);
+      queryError.value = null;
     } catch (cause) {
-      takeFault(cause, view.q);
+      showQueryError(cause, view.q);
       entries.fail(new ReelError('BAD_USER_INPUT', (cause as Error).message));
       counts.clear();
       return;
     }
-    const asked = filter();
-    const listed = entries.load(asked, view.oldest);
-    const counting = counts.load(asked, zone.value, listed);
-    const isNewest = await listed;
-    if (isNewest) {
-      active.value = 0;
-      if (view.live) follow();
+    const current = filter();
+    const rowsLoaded = entries.load(current, view.oldest);
+    const countsLoaded = counts.load(current, zone.value, rowsLoaded);
+    if (await rowsLoaded) {
+      activeRow.value = 0;
+      if (view.live) startLive();
     }
-    await counting;
+    await countsLoaded;
   }
 
-  /** Writes the line in its canonical form into the link; with a fault nothing changes but that it is shown. */
+  /** Applies the line in its canonical form. If it has an error, shows that and returns false. */
   function applyQuery(line: string): boolean {
     try {
-      const q = canonical(line);
-      fault.value = null;
-      if (q !== view.q) go({ q });
+      const q = canonicalLine(line);
+      queryError.value = null;
+      if (q !== view.q) navigate({ q });
       else if (entries.state.value === 'failed') void load();
       return true;
     } catch (cause) {
-      takeFault(cause, line);
+      showQueryError(cause, line);
       return false;
     }
   }
 
-  /** Edits the query line by one of query-edit's functions. What no line can say changes nothing. */
+  /** Changes the query by one of query/edit's functions. A change that no query line can express is announced and not made. */
   function editQuery(edit: (line: string) => string): void {
     try {
-      go({ q: canonical(edit(view.q)) });
+      navigate({ q: canonicalLine(edit(view.q)) });
     } catch {
-      say(t('status.noCondition'));
+      announce(t('status.noCondition'));
     }
   }
 
   function setRange(range: Range | null): void {
-    // The same range again means: from now.
+    // The same range again: reload, so that it ends now.
     if (range === view.range && !view.from && !view.to) void load();
-    else go({ range, from: null, to: null });
+    else navigate({ range, from: null, to: null });
   }
 
-  const setSpan = (from: string | null, to: string | null) =>
-    go({ range: null, from: from && short(from), to: to && short(to) });
+  const setTimeSpan = (from: string | null, to: string | null) =>
+    navigate({ range: null, from: from && trimInstant(from), to: to && trimInstant(to) });
 
   // ---- Live
 
-  function arrive(rows: Row[]): void {
-    const shown = new Set(entries.rows.value.map(({ id }) => id));
-    const waiting = new Set(fresh.value.map(({ id }) => id));
-    const unseen = rows.filter(({ id }) => !shown.has(id) && !waiting.has(id));
-    // What is shown already gets its place in the sealed log.
-    const sealed = rows.filter(({ id }) => shown.has(id));
+  function onLiveRows(rows: Row[]): void {
+    const listed = new Set(entries.rows.value.map(({ id }) => id));
+    const waiting = new Set(newRows.value.map(({ id }) => id));
+    // A listed entry arrives again with its sequence once it is sealed.
+    const sealed = rows.filter(({ id }) => listed.has(id));
     if (sealed.length > 0) entries.insert(sealed);
-    counts.count(unseen);
-    if (unseen.length === 0) return;
-    // At the end of the oldest first nothing that is read moves.
-    if (view.oldest || (atTop.value && !view.entry && active.value === 0 && fresh.value.length === 0)) {
-      const added = entries.insert(unseen);
-      if (added > 0) say(t('status.arrived', { n: n(added) }, added));
+    const arrived = rows.filter(({ id }) => !listed.has(id) && !waiting.has(id));
+    counts.add(arrived);
+    if (arrived.length === 0) return;
+    const isReading = !isAtTop.value || view.entry || activeRow.value > 0 || newRows.value.length > 0;
+    // Oldest first, they are appended, which moves no row.
+    if (view.oldest || !isReading) {
+      const added = entries.insert(arrived);
+      if (added > 0) announce(t('status.arrived', { n: n(added) }, added));
     } else {
-      fresh.value = [...unseen, ...fresh.value];
-      say(t('status.waiting', { n: n(fresh.value.length) }, fresh.value.length));
+      newRows.value = [...arrived, ...newRows.value];
+      announce(t('status.waiting', { n: n(newRows.value.length) }, newRows.value.length));
     }
   }
 
-  function follow(): void {
+  function startLive(): void {
     const last = Math.max(0, ...entries.rows.value.map(({ sequence }) => sequence ?? 0));
     live.start(filter(), last || null);
   }
 
   function toggleLive(): void {
-    go({ live: !view.live }, 'replace');
-    say(t(view.live ? 'status.liveOn' : 'status.liveOff'));
+    navigate({ live: !view.live }, 'replace');
+    announce(t(view.live ? 'status.liveOn' : 'status.liveOff'));
   }
 
-  /** Puts what came in meanwhile at the top, and goes there. */
-  function showFresh(): void {
-    entries.insert(fresh.value);
-    fresh.value = [];
-    active.value = 0;
-    atTop.value = true;
-    entries.edition.value++;
+  function showNewRows(): void {
+    entries.insert(newRows.value);
+    newRows.value = [];
+    activeRow.value = 0;
+    isAtTop.value = true;
+    entries.version.value++;
   }
 
   // ---- One entry
 
-  function openEntry(id: string, byKey = false): void {
-    takesFocus.value = byKey;
-    go({ entry: id }, view.entry ? 'replace' : 'push');
+  function openEntry(id: string, byKeyboard = false): void {
+    focusDetails.value = byKeyboard;
+    navigate({ entry: id }, view.entry ? 'replace' : 'push');
   }
 
-  const closeEntry = () => go({ entry: null });
+  const closeEntry = () => navigate({ entry: null });
 
   // ---- Links and settings
 
-  async function copy(text: string, said = t('status.copied')): Promise<void> {
-    say((await toClipboard(text)) ? said : t('status.notCopied'));
+  async function copy(text: string, confirmation = t('status.copied')): Promise<void> {
+    announce((await copyToClipboard(text)) ? confirmation : t('status.notCopied'));
   }
 
-  /** The address with the range as it is now, so that it shows the same tomorrow. */
-  function linkNow(): string {
-    const { from, to } = span();
+  /** A link to this view with its range as instants, so that it will show the same tomorrow. */
+  function permalink(): string {
+    const { from, to } = timeSpan();
     const first = from ?? counts.buckets.value[0]?.start ?? null;
-    const last = to ?? new Date(asOf).toISOString();
-    const fixed = { ...view, range: null, from: first && short(first), to: short(last), live: false };
-    return location.origin + location.pathname + address.searchOf(fixed);
+    const last = to ?? new Date(loadedAt).toISOString();
+    const fixed = {
+      ...view,
+      range: null,
+      from: first && trimInstant(first),
+      to: trimInstant(last),
+      live: false,
+    };
+    return location.origin + location.pathname + urlState.searchOf(fixed);
   }
 
   async function setLanguage(to: Language): Promise<void> {
-    keepLanguage(to);
-    await speak(to);
-    go({ lang: to === defaultLanguage() ? null : to }, 'replace');
+    storeLanguage(to);
+    await switchLanguage(to);
+    navigate({ lang: to === browserLanguage() ? null : to }, 'replace');
   }
 
-  const setZone = (tz: string) => go({ tz: tz === browserZone() ? null : tz }, 'replace');
+  const setZone = (tz: string) => navigate({ tz: tz === browserZone() ? null : tz }, 'replace');
 
-  /** Takes the address as it is, and from then on shows what it says. */
-  function begin(): void {
-    address.begin();
+  const loadChoices = () => Promise.all([vocabulary.load(), clients.load()]);
+
+  /** Reads the URL, and from then on loads whatever the view asks for. */
+  function start(): void {
+    urlState.start();
     watch(
       () => [
         ...[view.q, view.range, view.from, view.to, view.oldest, view.client, view.tenant],
-        ...[zone.value, session.renewals.value],
+        ...[zone.value, session.signIns.value],
       ],
       () => void load(),
     );
@@ -195,28 +204,29 @@ export function createStage(session: Session) {
       () => view.live,
       (on) => {
         if (!on) live.stop();
-        else if (entries.state.value === 'shown') follow();
+        else if (entries.state.value === 'shown') startLive();
       },
     );
     watch(
-      () => session.renewals.value,
-      () => void surroundings.load(),
+      () => session.signIns.value,
+      () => void loadChoices(),
     );
     watch([entries.error, live.error], (errors) => {
       if (errors.some((error) => error?.code === 'UNAUTHENTICATED')) session.expire();
     });
-    watch(entries.error, (error) => takeFault(error, view.q));
+    watch(entries.error, (error) => showQueryError(error, view.q));
     if (!session.token.value) return;
     void load();
-    void surroundings.load();
+    void loadChoices();
   }
 
   return {
-    ...{ view, session, entries, counts, live, fault, fresh, word, atTop, active, dialog, takesFocus },
+    ...{ view, session, entries, counts, live, queryError, message, dialog },
+    ...{ newRows, isAtTop, activeRow, focusDetails },
     ...{ language, zone, preferences: usePreferences() },
-    ...{ vocabulary: surroundings.vocabulary, clients: surroundings.clients, headers: surroundings.headers },
-    ...{ begin, go, load, filter, applyQuery, editQuery, setRange, setSpan, setLanguage, setZone },
-    ...{ toggleLive, showFresh, openEntry, closeEntry, say, copy, linkNow, signIn: address.signIn },
+    ...{ vocabulary: vocabulary.vocabulary, clients: clients.clients, headers: clients.headers },
+    ...{ start, navigate, load, filter, applyQuery, editQuery, setRange, setTimeSpan, setLanguage, setZone },
+    ...{ toggleLive, showNewRows, openEntry, closeEntry, announce, copy, permalink, signIn: urlState.signIn },
   };
 }
 
@@ -225,6 +235,6 @@ export const STAGE: InjectionKey<Stage> = Symbol('stage');
 
 export function useStage(): Stage {
   const stage = inject(STAGE);
-  if (!stage) throw new Error('useStage: expected to be called below App');
+  if (!stage) throw new Error('useStage: expected to be called in a component below App');
   return stage;
 }

@@ -4,12 +4,12 @@ import { precompress } from '../precompress.ts';
 
 export default defineConfig({
   root: import.meta.dirname,
-  // Relative, so that the page may stand under a host's prefix.
+  // Relative, so that a host can serve the page under a prefix.
   base: './',
   build: {
     outDir: '../../dist/stage',
     emptyOutDir: true,
-    // No data: addresses but for images, which alone the Content-Security-Policy lets through.
+    // The Content-Security-Policy allows data: URLs for images only.
     assetsInlineLimit: 0,
     target: 'es2022',
     reportCompressedSize: false,
@@ -20,7 +20,7 @@ export default defineConfig({
     __VUE_I18N_FULL_INSTALL__: 'false',
     __VUE_I18N_LEGACY_API__: 'false',
     __INTLIFY_PROD_DEVTOOLS__: 'false',
-    // Messages are read into a tree and walked, never made into functions, which the policy forbids.
+    // Messages are interpreted: compiling them to functions is forbidden by the Content-Security-Policy.
     __INTLIFY_JIT_COMPILATION__: 'true',
     __INTLIFY_DROP_MESSAGE_COMPILER__: 'false',
   },

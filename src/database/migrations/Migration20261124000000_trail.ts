@@ -1,11 +1,11 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** Tables that hold a tenant's rows, each under forced row-level security by tenant_id. */
+/** Tables of tenants' rows, each with row-level security by tenant_id, forced for the owner too. */
 const TENANT_TABLES = ['entries', 'inbox', 'sequence', 'tiles', 'checkpoints', 'counts', 'keys'].map(
   (name) => `reel_log_${name}`,
 );
 
-/** One tenant is read at a time; a batch of writes names all of its tenants. An unset custom setting reads as '' after its first use in a session. */
+/** A transaction reads one tenant, but may write several. A custom setting, once used in a session, reads as '' when unset. */
 const READING = `tenant_id = nullif(current_setting('reel.tenant_id', true), '')::uuid`;
 const WRITING = `tenant_id = any (string_to_array(nullif(current_setting('reel.tenant_ids', true), ''), ',')::uuid[])`;
 
@@ -100,15 +100,15 @@ function policies(): string[] {
   ];
 }
 
-/** What the runtime role may do beyond its own rights, each with its search path pinned. */
+/** What the runtime role may do with the owner's rights, each function with a fixed search path. */
 function functions(schema: string): string[] {
   const guarded = `security definer set search_path = ${schema}, pg_temp`;
   return [
-    // The first id of a moment: a UUIDv7's first 48 bits are Unix milliseconds (RFC 9562, section 5.7).
+    // The smallest id of an instant: a UUIDv7's first 48 bits are Unix milliseconds (RFC 9562, section 5.7).
     `create function reel_first_id(at timestamptz) returns uuid language sql immutable set search_path = pg_catalog as $$
       select (lpad(to_hex(floor(extract(epoch from at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
     $$`,
-    // Makes the month's partition where it is missing; false where the default partition already took rows of it.
+    // Creates the month's partition where it is missing; false where the default partition already has rows of that month.
     `create function reel_ensure_month(at timestamptz) returns boolean language plpgsql ${guarded} set lock_timeout = '2s' as $$
       declare
         first timestamptz := date_trunc('month', at at time zone 'UTC') at time zone 'UTC';
@@ -132,7 +132,7 @@ function functions(schema: string): string[] {
         return false;
       end
     $$`,
-    // Tenants with entries that have no place in the order yet: their ids alone, by a walk over the key.
+    // Ids of tenants with unsequenced entries, by a loose index scan of the key.
     `create function reel_waiting_tenants(most integer) returns setof uuid language sql stable ${guarded} as $$
       with recursive waiting(tenant_id) as (
         (select tenant_id from reel_log_inbox order by tenant_id limit 1)

@@ -3,7 +3,7 @@ import { Migration } from '@mikro-orm/migrations';
 export class Migration20261124000002_retention extends Migration {
   override async up(): Promise<void> {
     const statements = [
-      // Legal holds: what one that is not released covers can be neither removed nor erased. The owner's alone.
+      // Legal holds: entries covered by an unreleased one can be neither removed nor erased. Only the owner has access.
       `create table reel_log_holds (
         tenant_id uuid not null, id uuid not null, reason text collate "C" not null,
         from_at timestamptz, to_at timestamptz, actor_id uuid,
@@ -11,7 +11,7 @@ export class Migration20261124000002_retention extends Migration {
         primary key (tenant_id, id)
       )`,
       `create index on reel_log_holds (tenant_id) where released_at is null`,
-      // Places whose entries were removed by rights, as ranges that neither touch nor overlap.
+      // Sequence numbers whose entries were removed by retention, as ranges that neither touch nor overlap.
       `create table reel_log_removals (
         tenant_id uuid not null, first_seq bigint not null check (first_seq > 0), last_seq bigint not null,
         primary key (tenant_id, first_seq), unique (tenant_id, last_seq), check (last_seq >= first_seq)

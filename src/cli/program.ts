@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import type { Frame } from './frame.js';
+
+type Add = (program: Command, frame: Frame) => void;
+
+/**
+ * In the order that `reel --help` lists them. A further command is a file of its own and a line here. Each is loaded
+ * when it is named, since some bring the whole database with them.
+ */
+const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
+  token: async () => (await import('./token.js')).tokenCommand,
+  link: async () => (await import('./link.js')).linkCommand,
+  key: async () => (await import('./key.js')).keyCommand,
+  'db-url': async () => (await import('./db-url.js')).dbUrlCommand,
+  migrate: async () => (await import('./migrate.js')).migrateCommand,
+  seed: async () => (await import('./seed.js')).seedCommand,
+  verify: async () => (await import('./verify.js')).verifyCommand,
+  checkpoint: async () => (await import('./checkpoint.js')).checkpointCommand,
+  cleanup: async () => (await import('./cleanup.js')).cleanupCommand,
+  hold: async () => (await import('./hold.js')).holdCommand,
+  erase: async () => (await import('./erase.js')).eraseCommand,
+  export: async () => (await import('./export.js')).exportCommand,
+  tail: async () => (await import('./tail.js')).tailCommand,
+};
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+/** `reel` with the command that is `named`, or with all of them where there is none of that name. */
+export async function createProgram(frame: Frame, named = ''): Promise<Command> {
+  const program = new Command('reel')
+    .description('Commands of Reel, the audit trail of a multi-tenant platform.')
+    .version(version)
+    .showSuggestionAfterError()
+    .exitOverride();
+  for (const name of Object.hasOwn(COMMANDS, named) ? [named] : Object.keys(COMMANDS))
+    (await COMMANDS[name]!())(program, frame);
+  return program;
+}

@@ -1,0 +1,7 @@
+/** Size and root of a verified log (RFC 6962, "tree head"). */
+export interface TreeHead {
+  /** Null for an export without a checkpoint. */
+  tenantId: string | null;
+  size: number;
+  root: Buffer;
+}

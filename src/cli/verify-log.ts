@@ -1,0 +1,67 @@
+import { readFile } from 'node:fs/promises';
+import { connectSession } from '../database/session.js';
+import { exportSnapshot, joinSnapshot } from '../database/snapshot.js';
+import { StartError } from '../errors.js';
+import { openCheckpoint, readCheckpoint } from '../seal/checkpoint.js';
+import { EMPTY_ROOT } from '../seal/merkle.js';
+import { readNote, type Verifier } from '../seal/note.js';
+import { readKeys } from '../seal/signing-keys.js';
+import type { Report } from '../verify/fault.js';
+import { isUnreadable, reportUnreadable } from '../verify/log/unreadable-rows.js';
+import { verifyLog } from '../verify/log/verify-log.js';
+import { withRuntimeRole } from './database.js';
+import type { Frame } from './frame.js';
+import type { TreeHead } from './tree-head.js';
+
+/** Verifies a tenant's log in the database; `noteFile`: a checkpoint that it must extend. */
+export async function verifyStoredLog(
+  tenantId: string,
+  noteFile: string | undefined,
+  report: Report,
+  frame: Frame,
+): Promise<TreeHead> {
+  const config = frame.config();
+  const note = noteFile === undefined ? null : await readNoteFile(noteFile);
+  return withRuntimeRole(config, async (url) => {
+    const database = await connectSession(url, 2);
+    try {
+      const keys = await readKeys(database);
+      const trusted = note === null ? null : openTrusted(note, tenantId, keys, report);
+      const onProgress = (done: number, size: number) => frame.progress(`${done} of ${size} entries`);
+      const verified = await database.read(tenantId, async (run) => {
+        const snapshot = await exportSnapshot(run, url, tenantId);
+        await using joined = await joinSnapshot(snapshot);
+        const parallel = joined.run;
+        return await verifyLog(run, tenantId, { keys, trusted, report, onProgress, parallel });
+      });
+      return { tenantId, ...verified };
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      await reportUnreadable(database, tenantId, error, report);
+      return { tenantId, size: 0, root: EMPTY_ROOT };
+    } finally {
+      await database.close();
+    }
+  });
+}
+
+async function readNoteFile(file: string): Promise<string> {
+  const note = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new StartError(`--checkpoint: expected a readable file, got ${error.code} for ${file}`);
+  });
+  if (readCheckpoint(readNote(note)?.text ?? '') === null)
+    throw new StartError(`--checkpoint: expected a signed checkpoint in ${file}, got something else`);
+  return note;
+}
+
+/** Null, and a fault reported, if the checkpoint is not one of this log. */
+function openTrusted(note: string, tenantId: string, keys: readonly Verifier[], report: Report) {
+  const { treeSize } = readCheckpoint(readNote(note)!.text)!;
+  const opened = openCheckpoint(note, keys);
+  const fault = (detail: string) => report({ kind: 'checkpoint', sequence: treeSize, detail });
+  if (typeof opened === 'string') fault(`the note in --checkpoint is ${opened}`);
+  else if (!opened.origin.endsWith(`/${tenantId}`))
+    fault(`the note in --checkpoint is of the log ${opened.origin}`);
+  else return { size: opened.treeSize, root: opened.rootHash };
+  return null;
+}

@@ -1,0 +1,15 @@
+/** A table, its cells as they are but for `|`, without columns that have nothing in any row. Empty where there are no rows. */
+export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const used = header.map((_, column) => rows.some((row) => row[column]));
+  const line = (cells: readonly string[]) =>
+    `| ${cells
+      .filter((_, column) => used[column])
+      .map((cell) => cell.replaceAll('|', '\\|'))
+      .join(' | ')} |`;
+  if (rows.length === 0) return '';
+  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** Paragraphs, tables and headings with an empty line between; what is empty is left out. */
+export const markdownBlocks = (blocks: readonly (string | null | undefined)[]): string =>
+  `${blocks.filter(Boolean).join('\n\n')}\n`;

@@ -1,0 +1,40 @@
+import { withDevelopmentSecrets } from '../auth/secrets.js';
+import type { Config } from '../config/config.js';
+import { startEmbedded } from '../database/embedded/embedded.js';
+import { lockDataDir } from '../database/embedded/lock.js';
+import { migrate } from '../database/migrate.js';
+
+export interface Development {
+  /** With secrets made up and the embedded database's addresses where nothing was given. */
+  config: Config;
+  /** Stops the embedded database, where this started one. */
+  stop(): Promise<void>;
+}
+
+/**
+ * What development adds so that nothing needs to be set: secrets of its own and, without REEL_DATABASE_URL, the
+ * embedded PostgreSQL, brought up to date. In production nothing is added.
+ */
+export async function prepareDevelopment(given: Config): Promise<Development> {
+  const config = await withDevelopmentSecrets(given);
+  if (config.env !== 'development' || config.databaseUrl !== null) return { config, stop: async () => {} };
+  const unlock = await lockDataDir(config.dataDir);
+  try {
+    const database = await startEmbedded(config.dataDir);
+    const stop = async () => {
+      await database.stop();
+      await unlock();
+    };
+    try {
+      await migrate(database.ownerUrl, database.runtimeUrl);
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+    const { ownerUrl, runtimeUrl } = database;
+    return { config: Object.freeze({ ...config, databaseUrl: runtimeUrl, migrateUrl: ownerUrl }), stop };
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}

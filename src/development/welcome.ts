@@ -1,0 +1,41 @@
+import { REEL_ACTIONS } from '../auth/actions.js';
+import { issueModuleToken, issuePersonToken } from '../auth/token.js';
+import type { Config } from '../config/config.js';
+import { SAMPLE } from '../sample/identities.js';
+
+/** What a person sees when the server is ready: its address and, in development, tokens and links to begin with. */
+export async function welcome(url: string, config: Config): Promise<string> {
+  const lines = [`Reel listens on ${url}`];
+  if (config.env === 'development' && config.jwtSecret && config.serviceSecret) {
+    const { tenantId, clientId } = SAMPLE;
+    const grants = REEL_ACTIONS.flatMap((action) =>
+      action.scopes.map((scope) => ({
+        action: action.code,
+        scope,
+        tenantId,
+        clientId: scope === 'CLIENT' ? clientId : null,
+      })),
+    );
+    const person = await issuePersonToken(config.jwtSecret, {
+      ...SAMPLE.person,
+      grants,
+      tenants: [tenantId],
+    });
+    const module = await issueModuleToken(config.serviceSecret, '*');
+    lines.push(
+      '',
+      `Viewer:      ${url}/#token=${person}`,
+      ...(config.playground ? [`Playground:  ${url}/playground#token=${person}`] : []),
+      '',
+      `Tenant:      ${tenantId}`,
+      `Client:      ${clientId}`,
+      `A person's token (may view and export; expires in 8 hours):`,
+      person,
+      `A module's token (may write for any module; expires in 8 hours):`,
+      module,
+      '',
+      'More: npm run -s reel -- token --help',
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import ipaddr from 'ipaddr.js';
+import type { Caller, Connection } from '../auth/caller.js';
+import type { VerifyToken } from '../auth/token.js';
+import { clip, type Fault, ReelError, unauthenticated } from '../errors.js';
+import { parseUuid } from '../query-line/values.js';
+
+export type { Caller } from '../auth/caller.js';
+
+/** What is read of an HTTP request; Node's IncomingMessage (Fastify's `request.raw`) fits. */
+export interface IncomingCall {
+  /** Names and values in turn, as they came: only here a header that comes twice can be seen. */
+  readonly rawHeaders: readonly string[];
+  readonly socket: { readonly remoteAddress?: string | undefined };
+}
+
+export interface Door {
+  readonly verify: VerifyToken;
+  /** Whose X-Forwarded-For is believed; made by `trustedProxies`. */
+  readonly trusts: (address: string) => boolean;
+}
+
+const AGENT_CHARACTERS = 1000;
+
+/**
+ * Who calls, from where, for which tenant. Errors: UNAUTHENTICATED (a bad token or Authorization header), UNAVAILABLE
+ * (the key set cannot be fetched), BAD_USER_INPUT (a person's X-Tenant-Id or X-Client-Id).
+ */
+export async function readCaller(call: IncomingCall, door: Door): Promise<Caller> {
+  const authorization = oneAuthorization(headerValues(call, 'authorization'));
+  const credential = authorization === null ? null : await door.verify(bearerToken(authorization));
+  const isPerson = credential?.kind === 'person';
+  const faults: Fault[] = [];
+  const [tenantId, clientId] = isPerson
+    ? [headerUuid(call, 'X-Tenant-Id', faults), headerUuid(call, 'X-Client-Id', faults)]
+    : [null, null];
+  if (faults.length > 0)
+    throw new ReelError('BAD_USER_INPUT', faults.map((fault) => fault.msg).join('; '), { faults });
+  return { credential, tenantId, clientId, authorization, ...readConnection(call, door.trusts) };
+}
+
+/** Where a call comes from, whoever calls. */
+export const readConnection = (call: IncomingCall, trusts: Door['trusts']): Connection => ({
+  ip: clientAddress(call, trusts),
+  agent: agentOf(headerValues(call, 'user-agent')[0] ?? ''),
+  requestId: headerValues(call, 'x-request-id').map(parseUuid).find(Boolean) ?? randomUUID(),
+});
+
+/** Headers that a websocket's connection parameters may say, since browsers cannot set any there. */
+const SPOKEN = ['authorization', 'x-tenant-id', 'x-client-id', 'x-request-id'];
+
+/** A call whose headers are those of the request, those above replaced by what the connection parameters say. */
+export function withConnectionParams(
+  call: IncomingCall,
+  params: Readonly<Record<string, unknown>> | undefined,
+): IncomingCall {
+  const spoken = Object.entries(params ?? {}).flatMap(([name, value]) =>
+    SPOKEN.includes(name.toLowerCase()) && typeof value === 'string'
+      ? [[name.toLowerCase(), value] as const]
+      : [],
+  );
+  const replaced = new Set(spoken.map(([name]) => name));
+  const kept = pairs(call.rawHeaders).filter(([name]) => !replaced.has(name));
+  return { rawHeaders: [...kept, ...spoken].flat(), socket: call.socket };
+}
+
+/** Whether an address is one of the proxies, given as addresses or CIDR blocks. */
+export function trustedProxies(blocks: readonly string[]): (address: string) => boolean {
+  const ranges = blocks.map((block) => {
+    const [address = '', bits] = block.split('/');
+    const parsed = ipaddr.parse(address);
+    const whole = parsed.kind() === 'ipv4' ? 32 : 128;
+    return mapped(parsed, bits === undefined ? whole : Number(bits));
+  });
+  return (address) => {
+    const parsed = readAddress(address);
+    return (
+      parsed !== null &&
+      ranges.some(([base, bits]) => base.kind() === parsed.kind() && parsed.match(base, bits))
+    );
+  };
+}
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
+
+/** A block of IPv4-mapped addresses is meant for the IPv4 ones. */
+function mapped(base: Address, bits: number): [Address, number] {
+  return base instanceof ipaddr.IPv6 && base.isIPv4MappedAddress() && bits >= 96
+    ? [base.toIPv4Address(), bits - 96]
+    : [base, bits];
+}
+
+/** An address without port, brackets and zone; IPv4-mapped IPv6 as IPv4. */
+function readAddress(text: string): Address | null {
+  const bare = text
+    .trim()
+    .replace(/^\[(.*)\](:\d+)?$/, '$1')
+    .replace(/^([\d.]+):\d+$/, '$1')
+    .replace(/%.*$/, '');
+  if (!ipaddr.IPv4.isValidFourPartDecimal(bare) && !ipaddr.IPv6.isValid(bare)) return null;
+  return ipaddr.process(bare);
+}
+
+/** The nearest address that no trusted proxy vouches past: X-Forwarded-For is walked from its end. */
+function clientAddress(call: IncomingCall, trusts: (address: string) => boolean): string | null {
+  let address = readAddress(call.socket.remoteAddress ?? '')?.toString() ?? null;
+  const hops = headerValues(call, 'x-forwarded-for').join(',').split(',');
+  while (address !== null && trusts(address)) {
+    const before = readAddress(hops.pop() ?? '');
+    if (before === null) break;
+    address = before.toString();
+  }
+  return address;
+}
+
+function oneAuthorization(values: string[]): string | null {
+  if (values.length > 1) throw unauthenticated();
+  return values[0] || null;
+}
+
+/** RFC 6750's b64token, the scheme in any case (RFC 9110). */
+function bearerToken(authorization: string): string {
+  const token = /^bearer +([\w.~+/-]+=*)$/i.exec(authorization)?.[1];
+  if (token === undefined) throw unauthenticated();
+  return token;
+}
+
+function headerUuid(call: IncomingCall, header: string, faults: Fault[]): string | null {
+  const values = headerValues(call, header.toLowerCase()).filter(Boolean);
+  const ids = new Set(values.map(parseUuid));
+  const [id = null] = ids;
+  if (values.length === 0 || (ids.size === 1 && id !== null)) return id;
+  const came = values.join(', ');
+  const msg = `${header}: expected one UUID, got ${clip(came)}`;
+  faults.push({ type: 'uuid_parsing', loc: ['header', header], msg, input: came });
+  return null;
+}
+
+function agentOf(header: string): string | null {
+  const text = header.toWellFormed().replaceAll('\0', '');
+  return [...text.slice(0, AGENT_CHARACTERS * 2)].slice(0, AGENT_CHARACTERS).join('').toWellFormed() || null;
+}
+
+const headerValues = (call: IncomingCall, name: string): string[] =>
+  pairs(call.rawHeaders).flatMap(([each, value]) => (each === name ? [value.trim()] : []));
+
+function pairs(rawHeaders: readonly string[]): [string, string][] {
+  const found: [string, string][] = [];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2)
+    found.push([rawHeaders[at]!.toLowerCase(), rawHeaders[at + 1]!]);
+  return found;
+}

@@ -1,0 +1,216 @@
+import 'reflect-metadata';
+import { BigIntType, type FormulaCallback, PrimaryKeyProp } from '@mikro-orm/core';
+import { Entity, PrimaryKey, Property } from '@mikro-orm/decorators/legacy';
+import { Field, ObjectType, registerEnumType } from 'type-graphql';
+import { ACTOR_TYPES, ActorType } from './actor-type.js';
+import {
+  ActorTypeType,
+  AddressType,
+  InstantType,
+  ListType,
+  OriginType,
+  OutcomeType,
+  SeverityType,
+} from './column-types.js';
+import { LogOrigin } from './origin.js';
+import { LogOutcome } from './outcome.js';
+import { Count, DateTime, JSONObject, UUID } from './scalars.js';
+import { LogSeverity } from './severity.js';
+
+registerEnumType(LogSeverity, { name: 'LogSeverity' });
+registerEnumType(LogOrigin, {
+  name: 'LogOrigin',
+  description: "How an entry came in: written by a module, or reported by a signed-in person's browser.",
+});
+
+registerEnumType(ActorType, {
+  name: 'ActorType',
+  description: 'What kind of actor acted. Default: SYSTEM where no actor field is given, else USER.',
+});
+registerEnumType(LogOutcome, { name: 'LogOutcome', description: 'How it ended, where the module says.' });
+
+/** MikroORM names the default schema too where it is not in the search path; every other table of Reel's is found by that path. */
+const sequenceOf: FormulaCallback<LogEntry> = (columns, { schema }) => {
+  const table = schema && schema !== 'public' ? `"${schema}".reel_log_sequence` : 'reel_log_sequence';
+  return `(select seq from ${table}
+    where reel_log_sequence.tenant_id = ${columns.tenantId} and reel_log_sequence.entry_id = ${columns.id})`;
+};
+
+/** Entries of leaf version 1 do not say: somebody acted where a field of the actor is set or was erased (FIELDS). */
+const actorTypeOf: FormulaCallback<LogEntry> = ({ actorId, actorEmail, actorName, erasedAt }) =>
+  `(coalesce(${actorId.replace('actor_id', 'actor_type')}, case when
+    coalesce(${actorId}, ${actorEmail}, ${actorName}, ${erasedAt}::text) is null then ${ACTOR_TYPES.indexOf(ActorType.SYSTEM)} else ${ACTOR_TYPES.indexOf(ActorType.USER)} end))`;
+
+/**
+ * One row of reel_log_entries and GraphQL's LogEntry. Times are text in the wire's form (`2026-01-05T10:00:00.123456Z`),
+ * since a Date would lose the microseconds; severity and origin are stored as smallint and named when read. A host may
+ * add it to the entities of its own ORM to read entries (with ReelSchemaGenerator among the extensions); only ReelService
+ * writes them, and a flush ignores them.
+ */
+@Entity({ tableName: 'reel_log_entries', readonly: true })
+@ObjectType({ description: 'One entry of the audit trail. Entries never change.', simpleResolvers: true })
+export class LogEntry {
+  [PrimaryKeyProp]?: ['id', 'tenantId'];
+
+  @PrimaryKey({ type: 'uuid' })
+  @Field(() => UUID, { description: 'UUIDv7 (RFC 9562) whose time is createdAt.' })
+  id!: string;
+
+  @Property({ type: 'text' })
+  @Field(() => String, { description: 'The module that recorded the action, for example guardian.' })
+  module!: string;
+
+  @Property({ type: 'text' })
+  @Field(() => String, { description: 'What was done, for example users.create.' })
+  action!: string;
+
+  @Property({ type: SeverityType })
+  @Field(() => LogSeverity, { description: 'How grave it is, as the module says.' })
+  severity!: LogSeverity;
+
+  @Property({ type: OriginType })
+  @Field(() => LogOrigin, { description: 'How the entry came in.' })
+  origin!: LogOrigin;
+
+  @Property({ type: 'text', nullable: true })
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'Who really acted. Any identifier of at most 255 characters (auth0|5f1, system:serviceaccount:ci:build, a UUID, which is kept in lower case); pseudonymous, since it is sealed: an e-mail address is refused here.',
+  })
+  actorId!: string | null;
+
+  @Property({ type: ActorTypeType, formula: actorTypeOf })
+  @Field(() => ActorType, { description: 'What kind of actor acted.' })
+  actorType!: ActorType;
+
+  @Property({ type: 'text', nullable: true })
+  @Field(() => String, { nullable: true, description: 'As it was at the time of the action.' })
+  actorEmail!: string | null;
+
+  @Property({ type: 'text', nullable: true })
+  @Field(() => String, { nullable: true, description: 'As it was at the time of the action.' })
+  actorName!: string | null;
+
+  @Property({ type: 'text', nullable: true })
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'For whom the actor acted: the customer whom support impersonates, the person for whom an agent works. The actor is always the one who really acted (RFC 8693: the actor is `act`, this is the subject). In entries of leaf version 1 it was the other way round, and they keep what was sealed: there, on-behalf-of is who really acted.',
+  })
+  onBehalfOfId!: string | null;
+
+  @Property({ type: 'text', nullable: true })
+  @Field(() => String, { nullable: true, description: 'As it was at the time of the action.' })
+  onBehalfOfName!: string | null;
+
+  @PrimaryKey({ type: 'uuid' })
+  @Field(() => UUID, { description: 'The tenant whose trail this is.' })
+  tenantId!: string;
+
+  @Property({ type: 'uuid', nullable: true })
+  @Field(() => UUID, {
+    nullable: true,
+    description: 'The client of the tenant that it is about; null where it is about the tenant as a whole.',
+  })
+  clientId!: string | null;
+
+  @Property({ type: 'text', nullable: true })
+  @Field(() => String, {
+    nullable: true,
+    description: 'What kind of thing was acted on, for example invoice.',
+  })
+  resourceType!: string | null;
+
+  @Property({ type: 'text', nullable: true })
+  @Field(() => String, { nullable: true, description: 'Which one.' })
+  resourceId!: string | null;
+
+  @Property({ type: 'text', nullable: true })
+  @Field(() => String, {
+    nullable: true,
+    description: 'What a person calls it, as it was at the time: Invoice 2026-4711 of Padaria Aurora.',
+  })
+  resourceName!: string | null;
+
+  @Property({ type: OutcomeType, nullable: true })
+  @Field(() => LogOutcome, { nullable: true, description: 'Null where the module did not say.' })
+  outcome!: LogOutcome | null;
+
+  @Property({ type: 'jsonb', nullable: true })
+  @Field(() => JSONObject, { nullable: true, description: 'What else the module says: any JSON object.' })
+  data!: Record<string, unknown> | null;
+
+  @Property({ type: AddressType, nullable: true })
+  @Field(() => String, {
+    nullable: true,
+    description: 'Where the actor acted from, as the module or the connection says.',
+  })
+  ipAddress!: string | null;
+
+  @Property({ type: 'text', nullable: true })
+  @Field(() => String, {
+    nullable: true,
+    description: 'The program that the actor used, as the module or the request says.',
+  })
+  userAgent!: string | null;
+
+  @Property({ type: 'text', nullable: true })
+  @Field(() => String, {
+    nullable: true,
+    description: 'A request, trace or correlation id, at most 255 characters.',
+  })
+  requestId!: string | null;
+
+  @Property({ type: ListType })
+  @Field(() => [String], {
+    description:
+      'Input fields that were cut or replaced at entry, since the writer asked for repair; in snake_case, sorted. Sealed.',
+  })
+  repaired!: string[];
+
+  @Property({ type: InstantType })
+  @Field(() => DateTime, {
+    description: 'When it happened, as the module says; equals createdAt where the module says nothing.',
+  })
+  occurredAt!: string;
+
+  @Property({ type: InstantType })
+  @Field(() => DateTime, { description: 'When Reel stored it.' })
+  createdAt!: string;
+
+  /** Kept in reel_log_sequence, since an entry's row is never written again. */
+  @Property({ type: new BigIntType('number'), formula: sequenceOf, nullable: true })
+  @Field(() => Count, {
+    nullable: true,
+    description:
+      "Position in the tenant's sealed order, from 1 without gaps; null until sealed (about a second).",
+  })
+  sequence!: number | null;
+
+  @Property({ type: InstantType, nullable: true })
+  @Field(() => DateTime, {
+    nullable: true,
+    description: "Set when the entry's identity fields and data were erased; every proof still holds.",
+  })
+  erasedAt!: string | null;
+
+  /**
+   * 16 random bytes before the identity fields in their digest; null once erased. Never shown but in a proof. This and
+   * the three below are undefined unless populated: `populate: ['identitySalt']`.
+   */
+  @Property({ type: 'blob', nullable: true, lazy: true, hidden: true })
+  identitySalt?: Buffer | null;
+
+  /** 16 random bytes before data in its digest; null where there is no data or once erased. */
+  @Property({ type: 'blob', nullable: true, lazy: true, hidden: true })
+  dataSalt?: Buffer | null;
+
+  /** SHA-256 of the identity fields as the leaf holds it. */
+  @Property({ type: 'blob', lazy: true })
+  identityDigest?: Buffer;
+
+  /** SHA-256 of data as the leaf holds it; null where the entry has no data. */
+  @Property({ type: 'blob', nullable: true, lazy: true })
+  dataDigest?: Buffer | null;
+}

@@ -1,0 +1,22 @@
+/** The known name that takes the fewest letters added, dropped or changed (Levenshtein's distance). */
+export function nearest<T extends string>(name: string, known: readonly T[]): T {
+  const short = name.slice(0, MOST_LETTERS).toLowerCase();
+  const distances = known.map((each) => distance(short, each.toLowerCase()));
+  return known[distances.indexOf(Math.min(...distances))]!;
+}
+
+/** Names are shorter; what is longer is near to none. */
+const MOST_LETTERS = 100;
+
+function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [index, letter] of Array.from(from).entries()) {
+    const next = [index + 1];
+    for (let at = 1; at <= to.length; at++) {
+      const change = (row[at - 1] as number) + (letter === to[at - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[at] as number) + 1, (next[at - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] as number;
+}

@@ -1,0 +1,63 @@
+import { FIELDS, type Field, type FieldName } from './fields.js';
+import type { LogEntry } from './log-entry.entity.js';
+import { whole } from './row.js';
+
+/** A field of an entry under the name that files give it. */
+export interface ExportColumn {
+  readonly field: FieldName;
+  readonly name: string;
+  /** Whether its values are texts that somebody chose. */
+  readonly isText: boolean;
+}
+
+const restFields = (fields: readonly Field[]): Field[] => fields.filter(({ rest }) => rest);
+
+/** An entry's names over REST and in proof bundles, in order. */
+export const entryNames = (fields: readonly Field[] = FIELDS): string[] =>
+  restFields(fields).map(({ column }) => column);
+
+/** Header and keys of exported files, in order: the first edition's, or all; data stands there only where it is asked for. */
+export const exportColumns = (allFields = false, fields: readonly Field[] = FIELDS): ExportColumn[] =>
+  fields
+    .filter((field) => field.export !== null && (allFields || field.standard))
+    .sort((a, b) => a.export! - b.export!)
+    .map(({ name, column, kind }) => ({ field: name, name: column, isText: kind.type === 'text' }));
+
+const REST_FIELDS = restFields(FIELDS);
+
+/** An entry as REST shows it: every key present, null where empty. */
+export const entryToWire = (entry: LogEntry): Record<string, unknown> => showEntry(entry, REST_FIELDS);
+
+export function showEntry(entry: LogEntry, fields: readonly Field[]): Record<string, unknown> {
+  const wire: Record<string, unknown> = {};
+  for (const { name, column, rest } of fields) if (rest) wire[column] = entry[name] ?? null;
+  return wire;
+}
+
+/**
+ * What entryToWire wrote of an entry of that leaf version, with data null where it is left out; null where a field is
+ * missing or of another type. Fields that came with a later version are not read, but are as such an entry shows them.
+ */
+export function entryFromWire(
+  wire: Readonly<Record<string, unknown>>,
+  version: number,
+  isErased: boolean,
+): LogEntry | null {
+  const entry: Partial<LogEntry> = { erasedAt: null };
+  const later: Field[] = [];
+  for (const field of REST_FIELDS)
+    if (field.since > version) later.push(field);
+    else if (!field.accept(wire[field.column] ?? null, entry)) return null;
+  showLater(later, { ...wire, erased_at: isErased || null }, entry);
+  return whole(entry, FIELDS);
+}
+
+/** Fields as an entry shows them that was written before there were such fields, given its others by column. */
+export function showLater(
+  later: readonly Field[],
+  row: Record<string, unknown>,
+  entry: Partial<LogEntry>,
+): void {
+  for (const { column } of later) row[column] = null;
+  for (const field of later) field.read(row, entry);
+}

@@ -1,0 +1,87 @@
+import { hkdfSync } from 'node:crypto';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { CompactSign, compactVerify, errors } from 'jose';
+import type { Reader } from '../../auth/scope.js';
+import { forbidden, ReelError } from '../../errors.js';
+import type { Criteria } from '../filter/criteria.js';
+import type { LogExportFormat } from './export-logs-input.js';
+
+/** Everything a link streams: nothing of it is kept on the server. */
+export interface ExportTicket {
+  criteria: Criteria;
+  format: LogExportFormat;
+  includeData: boolean;
+  /** All against the checkpoint that has the place `upTo`. */
+  includeProofs: boolean;
+  allFields: boolean;
+  spreadsheet: boolean;
+  /** The last place of the tenant's sealed order that is in it. */
+  upTo: number;
+  recordCount: number;
+  filename: string;
+  /** Milliseconds since the epoch. */
+  expiresAt: number;
+  /** The id alone, since a link may outlive the erasure of what else was known. */
+  preparedBy: Reader['id'];
+}
+
+const PATH = '/api/v1/reel/exports/';
+const HEADER = { alg: 'HS256', typ: 'reel-export' };
+/** The longest filter that is allowed, in the least compressible text, stays below this; the server takes headers of 128 KiB. */
+const MAX_LINK_BYTES = 120 * 1024;
+
+/** Signs and reads links. All servers that share the secret read each other's, also after a restart. */
+export class ExportLinks {
+  private readonly key: Uint8Array;
+
+  constructor(
+    secret: string,
+    private readonly clock: () => number = Date.now,
+  ) {
+    // A key of its own, so that a link is never a credential nor a credential a link (RFC 5869).
+    this.key = new Uint8Array(hkdfSync('sha256', secret, '', 'reel export link, version 2', 32));
+  }
+
+  /** A path on this server. Errors: BAD_USER_INPUT for a filter too long for a link. */
+  async write(ticket: ExportTicket): Promise<string> {
+    const payload = deflateRawSync(JSON.stringify(ticket));
+    const token = await new CompactSign(payload).setProtectedHeader(HEADER).sign(this.key);
+    const path = `${PATH}${ticket.filename}?token=${token}`;
+    if (path.length > MAX_LINK_BYTES)
+      throw new ReelError(
+        'BAD_USER_INPUT',
+        `filter: expected one that fits into a link of ${MAX_LINK_BYTES} bytes, got ${path.length} bytes`,
+      );
+    return path;
+  }
+
+  /** Errors: FORBIDDEN for a link that is forged, past its time, or made for another file. */
+  async read(filename: string, token: string): Promise<ExportTicket> {
+    const ticket = await this.verified(token);
+    if (ticket === null || ticket.filename !== filename)
+      throw forbidden('Expected an export link as Reel answered it, got another one');
+    if (ticket.expiresAt <= this.clock())
+      throw forbidden(
+        `This export link ended at ${new Date(ticket.expiresAt).toISOString()}; prepare the export again`,
+      );
+    return ticket;
+  }
+
+  private async verified(token: string): Promise<ExportTicket | null> {
+    try {
+      const { payload, protectedHeader } = await compactVerify(token, this.key, { algorithms: [HEADER.alg] });
+      if (protectedHeader.typ !== HEADER.typ) return null;
+      return JSON.parse(inflateRawSync(payload).toString()) as ExportTicket;
+    } catch (error) {
+      if (error instanceof errors.JOSEError) return null;
+      throw error;
+    }
+  }
+}
+
+/** A request's address as logs may keep it: without the token of an export link, or any other. */
+export function maskToken(url: string): string {
+  const query = url.indexOf('?');
+  if (query >= 0 && url.slice(0, query).includes('/exports/')) return `${url.slice(0, query)}?…`;
+  return url.replace(/([?&#](?:access_)?token=)[^&#]*/gi, '$1…');
+}

@@ -1,0 +1,22 @@
+import 'reflect-metadata';
+import { Field, ObjectType } from 'type-graphql';
+import { Count, DateTime } from '../entry/scalars.js';
+
+/** A prepared export, as GraphQL and REST answer it. */
+@ObjectType({ simpleResolvers: true })
+export class LogExport {
+  @Field(() => String, {
+    description: 'Path on this server that streams the file to whoever holds the link, until expiresAt.',
+  })
+  downloadUrl!: string;
+
+  @Field(() => String)
+  filename!: string;
+
+  @Field(() => Count)
+  recordCount!: number;
+
+  /** `2026-01-05T10:00:00.000000Z`. */
+  @Field(() => DateTime)
+  expiresAt!: string;
+}

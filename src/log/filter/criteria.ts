@@ -1,0 +1,162 @@
+import type { Scope } from '../../auth/scope.js';
+import { badInput } from '../../errors.js';
+import { isStorable, parseInstant, parseUuid } from '../../query-line/values.js';
+import { foldEmail } from '../entry/email.js';
+import { searchNeedle } from '../entry/search-text.js';
+import { addressRange } from './address-range.js';
+import type { LogFilter } from './log-filter.js';
+import { parseQuery } from './query-filter.js';
+
+/** What a condition is about. */
+export type FilterField =
+  | 'module'
+  | 'action'
+  | 'severity'
+  | 'origin'
+  | 'actorId'
+  | 'actorEmail'
+  | 'resourceType'
+  | 'resourceId'
+  | 'clientId'
+  | 'requestId'
+  | 'ipAddress'
+  | 'search';
+
+/** One test of a field's value. Values are LogEntry's; an e-mail address and a text that is searched for are folded. */
+export type Match =
+  | { readonly is: string }
+  | { readonly prefix: string }
+  /** Of severities: this one or graver. */
+  | { readonly atLeast: string }
+  /** Both ends inclusive. */
+  | { readonly between: readonly [first: string, last: string] }
+  | { readonly contains: string };
+
+/** Holds where one of the tests does; negated, where none does, an entry without a value included. */
+export interface Condition {
+  readonly field: FilterField;
+  readonly negated: boolean;
+  /** At least one. */
+  readonly anyOf: readonly Match[];
+}
+
+/**
+ * Which entries are asked for, and whose: a checked filter, in which no time is relative any more. It is plain data, so it
+ * can be kept as JSON, and the JSON of two that ask for the same in the same words is the same.
+ */
+export interface Criteria {
+  readonly scope: Scope;
+  /** All must hold. */
+  readonly conditions: readonly Condition[];
+  /** Stored at or after, `2026-01-05T10:00:00.123456Z`; null: from the first entry. */
+  readonly start: string | null;
+  /** Stored at or before. */
+  readonly end: string | null;
+}
+
+/** Fields that reel_log_counts has columns of: conditions on these alone can be answered from it. */
+const COUNTED: ReadonlySet<FilterField> = new Set(['module', 'severity', 'clientId']);
+
+export const MAX_LIST = 20;
+export const MAX_TEXT = 320;
+export const MAX_SEARCH = 255;
+
+/**
+ * Checks a filter, its query line included. `now` is what relative times count from: one for a whole request.
+ * Errors: BAD_USER_INPUT that names the field, what was expected and what came; of a query line with position and length.
+ */
+export function toCriteria(scope: Scope, filter: LogFilter | null | undefined, now: Date): Criteria {
+  const given = filter ?? {};
+  const filters = given.query ? [given, ...parseQuery(given.query, now)] : [given];
+  return {
+    scope,
+    conditions: filters.flatMap(conditionsOf),
+    start: sorted(filters.map(({ startDate }) => startDate)).at(-1) ?? null,
+    end: sorted(filters.map(({ endDate }) => endDate)).at(0) ?? null,
+  };
+}
+
+const sorted = (instants: readonly (string | null | undefined)[]): string[] =>
+  instants.flatMap((at) => (at && parseInstant(at)) || []).sort();
+
+/** The same without the conditions on some fields, for facets. */
+export const leavingOut = (criteria: Criteria, fields: readonly FilterField[]): Criteria => ({
+  ...criteria,
+  conditions: criteria.conditions.filter(({ field }) => !fields.includes(field)),
+});
+
+/** Whether reel_log_counts alone can tell how many entries match. */
+export const isCountable = (criteria: Criteria): boolean =>
+  criteria.conditions.every(({ field }) => COUNTED.has(field));
+
+type ConditionName = Exclude<keyof LogFilter, 'startDate' | 'endDate' | 'query'>;
+
+interface Reading {
+  field: FilterField;
+  negated?: true;
+  /** What an item of the condition's value stands for. Errors: BAD_USER_INPUT for `name`. */
+  match(item: string, name: ConditionName): Match;
+}
+
+const identical = (value: string): Match => ({ is: value });
+const text = (value: string, name: ConditionName): Match => ({ is: checkText(name, value, MAX_TEXT) });
+
+/** A UUID is kept, and found, in lower case. */
+const id = (value: string, name: ConditionName): Match => ({
+  is: parseUuid(value) ?? checkText(name, value, MAX_TEXT),
+});
+
+/** How LogFilter's conditions are read, in the order in which they are checked. */
+const READINGS: Readonly<Record<ConditionName, Reading>> = {
+  modules: { field: 'module', match: text },
+  notModules: { field: 'module', negated: true, match: text },
+  actions: { field: 'action', match: actions },
+  notActions: { field: 'action', negated: true, match: actions },
+  severities: { field: 'severity', match: identical },
+  minSeverity: { field: 'severity', match: (severity) => ({ atLeast: severity }) },
+  origin: { field: 'origin', match: identical },
+  actorIds: { field: 'actorId', match: id },
+  actorEmail: {
+    field: 'actorEmail',
+    match: (email, name) => ({ is: foldEmail(checkText(name, email, MAX_TEXT)) }),
+  },
+  resourceType: { field: 'resourceType', match: text },
+  resourceId: { field: 'resourceId', match: id },
+  clientId: { field: 'clientId', match: identical },
+  requestId: { field: 'requestId', match: id },
+  ipAddress: { field: 'ipAddress', match: addresses },
+  search: {
+    field: 'search',
+    match: (words, name) => ({ contains: searchNeedle(checkText(name, words, MAX_SEARCH)) }),
+  },
+};
+
+function conditionsOf(filter: LogFilter): Condition[] {
+  return (Object.keys(READINGS) as ConditionName[]).flatMap((name) => {
+    const given = filter[name];
+    const items = Array.isArray(given) ? given : given ? [given] : [];
+    if (items.length === 0) return [];
+    if (items.length > MAX_LIST) throw badInput(name, `at most ${MAX_LIST} items`, `${items.length} items`);
+    const { field, negated = false, match } = READINGS[name];
+    return [{ field, negated, anyOf: items.map((item) => match(item, name)) }];
+  });
+}
+
+function checkText(name: ConditionName, value: string, most: number): string {
+  const length = [...value].length;
+  if (length > most) throw badInput(name, `at most ${most} characters`, `${length} characters`);
+  if (!isStorable(value)) throw badInput(name, 'text without NUL and lone surrogates', value);
+  return value;
+}
+
+/** `users.*` is everything below; a `*` elsewhere is itself. */
+function actions(pattern: string, name: ConditionName): Match {
+  checkText(name, pattern, MAX_TEXT);
+  return pattern.endsWith('.*') ? { prefix: pattern.slice(0, -1) } : { is: pattern };
+}
+
+function addresses(value: string, name: ConditionName): Match {
+  const range = addressRange(checkText(name, value, MAX_TEXT));
+  if (!range) throw badInput(name, 'an IP address or a CIDR block, such as 10.0.0.0/8', value);
+  return { between: [range.first, range.last] };
+}

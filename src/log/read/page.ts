@@ -1,0 +1,70 @@
+import 'reflect-metadata';
+import { registerEnumType } from 'type-graphql';
+import { badInput } from '../../errors.js';
+import { parseUuid } from '../../query-line/values.js';
+
+export enum LogOrder {
+  NEWEST_FIRST = 'NEWEST_FIRST',
+  OLDEST_FIRST = 'OLDEST_FIRST',
+}
+registerEnumType(LogOrder, {
+  name: 'LogOrder',
+  description: 'Ties are broken by id, so every order is total.',
+});
+
+/** How a page of the list is asked for: by cursor (first/after, last/before) or by number (first with page). */
+export interface PageRequest {
+  orderBy?: LogOrder;
+  first?: number | null;
+  after?: string | null;
+  last?: number | null;
+  before?: string | null;
+  page?: number | null;
+}
+
+/** Items of a list that hangs on one entry or one count. */
+export const MAX_ITEMS = 100;
+
+/**
+ * A page's request as the reader takes it: sizes and number within bounds, cursors in stored form, nothing that
+ * contradicts. Errors: BAD_USER_INPUT.
+ */
+export function checkPage(request: PageRequest, limits: { readonly maxPageSize: number }): PageRequest {
+  const { orderBy, first, after, last, before, page } = request;
+  if (first != null) checkSize('first', first, limits.maxPageSize);
+  if (last != null) checkSize('last', last, limits.maxPageSize);
+  if (page != null && (!Number.isSafeInteger(page) || page < 1))
+    throw badInput('page', 'an integer from 1 on', page);
+  refuseBoth(request, 'first', 'last');
+  refuseBoth(request, 'after', 'before');
+  refuseBoth(request, 'page', 'last');
+  refuseBoth(request, 'page', 'after');
+  refuseBoth(request, 'page', 'before');
+  return {
+    orderBy,
+    first,
+    last,
+    page,
+    after: readCursor('after', after),
+    before: readCursor('before', before),
+  };
+}
+
+/** Errors: BAD_USER_INPUT unless it is an integer from 1 to `most`. */
+export function checkSize(field: string, size: number, most = MAX_ITEMS): number {
+  if (!Number.isInteger(size) || size < 1 || size > most)
+    throw badInput(field, `an integer from 1 to ${most}`, size);
+  return size;
+}
+
+function refuseBoth(request: PageRequest, one: keyof PageRequest, other: keyof PageRequest): void {
+  if (request[one] != null && request[other] != null)
+    throw badInput(one, `${one} or ${other}, not both`, request[one]);
+}
+
+function readCursor(field: string, cursor: string | null | undefined): string | null {
+  if (cursor == null) return null;
+  const id = parseUuid(cursor);
+  if (id === null) throw badInput(field, 'a cursor that Reel answered', cursor);
+  return id;
+}

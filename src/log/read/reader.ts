@@ -1,0 +1,194 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Scope } from '../../auth/scope.js';
+import type { ReadDatabase } from '../../database/database.js';
+import type { Row, Run } from '../../database/run.js';
+import { type LogEntry } from '../entry/log-entry.entity.js';
+import { selectList, toEntry } from '../entry/row.js';
+import type { Criteria } from '../filter/criteria.js';
+import { every, whereAll, whereInScope, whereWithin } from '../filter/where.js';
+import { countEntries, locatePage } from '../stats/counts.js';
+import type { LogCount } from '../stats/log-count.js';
+import { LogOrder, type PageRequest } from './page.js';
+
+/** One page of the list, in the order asked for. */
+export interface LogPage {
+  entries: LogEntry[];
+  hasNextPage: boolean;
+  hasPreviousPage: boolean;
+}
+
+/** Columns of an entry that are read back; salts and digests are read where a proof needs them. */
+const COLUMNS = sql.raw(selectList());
+
+/** The entries' place in the sealed order, added to rows that a sub-select has already cut to the page. */
+const placed = (rows: RawBuilder<unknown>, order: RawBuilder<unknown>) => sql<Row>`
+  select e.*, s.seq as sequence from (${rows}) e
+  left join reel_log_sequence s on s.tenant_id = e.tenant_id and s.entry_id = e.id order by ${order}`;
+
+const NEWEST = sql`id desc`;
+const OLDEST = sql`id asc`;
+
+/** Reads one tenant's entries back, as far as the scope goes, by walks along the key. */
+export class LogReader {
+  constructor(
+    private readonly database: ReadDatabase,
+    private readonly defaultPageSize = 50,
+  ) {}
+
+  /** The request has been checked (checkPage): its bounds hold and its parts go together. */
+  async list(criteria: Criteria, request: PageRequest): Promise<LogPage> {
+    const order = request.orderBy ?? LogOrder.NEWEST_FIRST;
+    return this.database.read(criteria.scope.tenantId, (run) =>
+      request.page != null
+        ? this.numbered(run, criteria, order, request.first ?? this.defaultPageSize, request.page)
+        : this.byCursor(run, criteria, order, request),
+    );
+  }
+
+  private async byCursor(
+    run: Run,
+    criteria: Criteria,
+    order: LogOrder,
+    request: PageRequest,
+  ): Promise<LogPage> {
+    const backwards = request.last != null || (request.first == null && request.before != null);
+    const size = (backwards ? request.last : request.first) ?? this.defaultPageSize;
+    const descending = (order === LogOrder.NEWEST_FIRST) !== backwards;
+    const cursor = request.after ?? request.before ?? null;
+    const towardsOlder = (order === LogOrder.NEWEST_FIRST) === (request.after != null);
+    const beyond =
+      cursor === null ? [] : [towardsOlder ? sql`id < ${cursor}::uuid` : sql`id > ${cursor}::uuid`];
+    const rows = await walk(run, every([whereAll(criteria), ...beyond]), descending, size + 1);
+    const entries = rows.slice(0, size);
+    const more = rows.length > size;
+    if (backwards) entries.reverse();
+    // What lies behind the cursor is looked up only there: the entry that the cursor names may be gone or not match.
+    const behind =
+      cursor !== null &&
+      (await exists(
+        run,
+        every([whereAll(criteria), towardsOlder ? sql`id >= ${cursor}::uuid` : sql`id <= ${cursor}::uuid`]),
+      ));
+    return backwards
+      ? { entries, hasPreviousPage: more, hasNextPage: behind }
+      : { entries, hasNextPage: more, hasPreviousPage: behind };
+  }
+
+  private async numbered(
+    run: Run,
+    criteria: Criteria,
+    order: LogOrder,
+    size: number,
+    page: number,
+  ): Promise<LogPage> {
+    const offset = (page - 1) * size;
+    const newest = order === LogOrder.NEWEST_FIRST;
+    const start = await locatePage(run, criteria, offset, newest);
+    const where = every([whereAll(criteria), whereWithin(start.from ?? null, start.until ?? null)]);
+    const rows = await walk(run, where, newest, size + 1, start.skip);
+    return { entries: rows.slice(0, size), hasNextPage: rows.length > size, hasPreviousPage: page > 1 };
+  }
+
+  /** Unless `exact`, counting may stop at a cap. */
+  async count(criteria: Criteria, exact: boolean): Promise<LogCount> {
+    return this.database.read(criteria.scope.tenantId, (run) => countEntries(run, criteria, exact));
+  }
+
+  async get(scope: Scope, id: string): Promise<LogEntry | null> {
+    return (await this.byIds(scope, [id])).get(id) ?? null;
+  }
+
+  async byIds(scope: Scope, ids: readonly string[]): Promise<Map<string, LogEntry>> {
+    const rows = await this.database.read(scope.tenantId, (run) =>
+      walk(run, every([whereInScope(scope), sql`id = any (${ids}::uuid[])`]), true, ids.length),
+    );
+    return new Map(rows.map((entry) => [entry.id, entry]));
+  }
+
+  /** For each request id its entries, oldest first, at most `most` each: one statement, one index walk a request. */
+  async byRequests(
+    scope: Scope,
+    requestIds: readonly string[],
+    most: number,
+  ): Promise<Map<string, LogEntry[]>> {
+    const found = sql`
+      select e.* from unnest(${requestIds}::text[]) wanted
+      cross join lateral (
+        select ${COLUMNS} from reel_log_entries
+        where ${whereInScope(scope)} and request_id = wanted order by id limit ${most}
+      ) e`;
+    const rows = await this.database.read(scope.tenantId, (run) => run(placed(found, OLDEST)));
+    const groups = new Map<string, LogEntry[]>(requestIds.map((id) => [id, []]));
+    for (const entry of rows.map(toEntry)) if (entry.requestId) groups.get(entry.requestId)?.push(entry);
+    return groups;
+  }
+
+  /** How many sequenced entries up to the place `upTo` match. */
+  async countSequenced(criteria: Criteria, upTo: number): Promise<number> {
+    const [row] = await this.database.read(criteria.scope.tenantId, (run) =>
+      run<{ count: string }>(sql`
+        select count(*) as count from reel_log_entries e
+        where ${whereAll(criteria)} and exists (
+          select from reel_log_sequence s where s.tenant_id = e.tenant_id and s.entry_id = e.id and s.seq <= ${upTo})`),
+    );
+    return Number(row?.count ?? 0);
+  }
+
+  /** Matching entries after the place `after` up to `upTo`, in sealed order, a stretch of the sequence at a time: memory is that of one batch. */
+  async *streamSequenced(
+    criteria: Criteria,
+    upTo: number,
+    batchSize = 1000,
+    after = 0,
+  ): AsyncGenerator<LogEntry[]> {
+    const { tenantId } = criteria.scope;
+    for (let last = after; last < upTo; ) {
+      const until = Math.min(last + batchSize, upTo);
+      const entries = await this.database.read(tenantId, async (run) => {
+        const places = await run<{ seq: string; entry_id: string }>(sql`
+          select seq, entry_id from reel_log_sequence
+          where tenant_id = ${tenantId}::uuid and seq > ${last} and seq <= ${until} order by seq`);
+        return placedEntries(run, criteria, places);
+      });
+      if (entries.length > 0) yield entries;
+      last = until;
+    }
+  }
+}
+
+/** The matching entries of some places, in their order. The ids' own range lets the planner leave out all other months. */
+async function placedEntries(
+  run: Run,
+  criteria: Criteria,
+  places: readonly { seq: string; entry_id: string }[],
+): Promise<LogEntry[]> {
+  const ids = places.map((place) => place.entry_id);
+  if (ids.length === 0) return [];
+  const sorted = ids.toSorted();
+  const [first, last] = [sorted[0], sorted.at(-1)];
+  const rows = await run(sql`
+    select ${COLUMNS} from reel_log_entries where ${whereAll(criteria)}
+      and id >= ${first}::uuid and id <= ${last}::uuid and id = any (${ids}::uuid[])`);
+  const found = new Map(rows.map((row) => [row.id as string, row]));
+  return places.flatMap(({ seq, entry_id }) => {
+    const row = found.get(entry_id);
+    return row ? [toEntry(Object.assign(row, { sequence: seq }))] : [];
+  });
+}
+
+async function walk(
+  run: Run,
+  where: RawBuilder<boolean>,
+  descending: boolean,
+  limit: number,
+  skip = 0,
+): Promise<LogEntry[]> {
+  const order = descending ? NEWEST : OLDEST;
+  const rows = sql`select ${COLUMNS} from reel_log_entries where ${where} order by ${order} limit ${limit} offset ${skip}`;
+  return (await run(placed(rows, order))).map(toEntry);
+}
+
+async function exists(run: Run, where: RawBuilder<boolean>): Promise<boolean> {
+  const rows = await run(sql`select from reel_log_entries where ${where} limit 1`);
+  return rows.length > 0;
+}

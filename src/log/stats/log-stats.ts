@@ -1,0 +1,110 @@
+import 'reflect-metadata';
+import { Arg, Field, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { Count, DateTime } from '../entry/scalars.js';
+
+export enum StatsInterval {
+  HOUR = 'HOUR',
+  DAY = 'DAY',
+  WEEK = 'WEEK',
+  MONTH = 'MONTH',
+}
+registerEnumType(StatsInterval, { name: 'StatsInterval' });
+
+export enum LogFacet {
+  MODULE = 'MODULE',
+  ACTION = 'ACTION',
+  SEVERITY = 'SEVERITY',
+  ACTOR = 'ACTOR',
+  RESOURCE_TYPE = 'RESOURCE_TYPE',
+  CLIENT = 'CLIENT',
+}
+registerEnumType(LogFacet, { name: 'LogFacet' });
+
+@ObjectType()
+export class FacetCount {
+  @Field(() => String, { nullable: true, description: 'Null gathers the entries that have none.' })
+  key!: string | null;
+
+  @Field(() => Count)
+  count!: number;
+}
+
+@ObjectType()
+export class TimeBucket {
+  @Field(() => DateTime, { description: 'Inclusive.' })
+  start!: string;
+
+  @Field(() => DateTime, { description: 'Exclusive.' })
+  end!: string;
+
+  @Field(() => Count)
+  count!: number;
+
+  @Field(() => [FacetCount], { description: 'From mild to grave, only those that occur.' })
+  bySeverity!: FacetCount[];
+}
+
+/** What is counted as soon as statistics are asked for. */
+export interface LogTotals {
+  totalEntries: number;
+  entriesBySeverity: FacetCount[];
+  entriesByModule: FacetCount[];
+  entriesToday: number;
+  entriesThisWeek: number;
+}
+
+/** What is counted only when it is selected. */
+export interface LogBreakdown {
+  timeline(interval: StatsInterval): Promise<TimeBucket[]>;
+  facet(field: LogFacet, first: number): Promise<FacetCount[]>;
+}
+
+@ObjectType()
+export class LogStats implements LogTotals {
+  @Field(() => Count)
+  readonly totalEntries: number;
+
+  @Field(() => [FacetCount], { description: 'From mild to grave, only those that occur.' })
+  readonly entriesBySeverity: FacetCount[];
+
+  @Field(() => [FacetCount], { description: 'The most frequent first.' })
+  readonly entriesByModule: FacetCount[];
+
+  @Field(() => Count, { description: 'Since midnight in the time zone asked for.' })
+  readonly entriesToday: number;
+
+  @Field(() => Count, { description: 'Since Monday midnight in the time zone asked for.' })
+  readonly entriesThisWeek: number;
+
+  constructor(
+    totals: LogTotals,
+    private readonly breakdown: LogBreakdown,
+  ) {
+    this.totalEntries = totals.totalEntries;
+    this.entriesBySeverity = totals.entriesBySeverity;
+    this.entriesByModule = totals.entriesByModule;
+    this.entriesToday = totals.entriesToday;
+    this.entriesThisWeek = totals.entriesThisWeek;
+  }
+
+  @Field(() => [TimeBucket], {
+    description:
+      "Counts over time, in logStats' timeZone, whole buckets from the one that holds startDate (else the first match) to the one that holds endDate (else the last match). Empty buckets are present. More than 1,000: BAD_USER_INPUT that names a coarser interval.",
+  })
+  timeline(
+    @Arg('interval', () => StatsInterval, { defaultValue: StatsInterval.DAY }) interval: StatsInterval,
+  ): Promise<TimeBucket[]> {
+    return this.breakdown.timeline(interval);
+  }
+
+  @Field(() => [FacetCount], {
+    description:
+      "The most frequent values of one field, leaving out the filter's own condition on it (for ACTOR both actorIds and actorEmail); first from 1 to 100.",
+  })
+  facet(
+    @Arg('field', () => LogFacet) field: LogFacet,
+    @Arg('first', () => Int, { defaultValue: 10 }) first: number,
+  ): Promise<FacetCount[]> {
+    return this.breakdown.facet(field, first);
+  }
+}

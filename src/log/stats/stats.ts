@@ -1,0 +1,145 @@
+import { sql } from 'kysely';
+import type { Database } from '../../database/database.js';
+import type { Run } from '../../database/run.js';
+import { badInput } from '../../errors.js';
+import { SEVERITIES } from '../entry/severity.js';
+import { type Criteria, type FilterField, isCountable, leavingOut } from '../filter/criteria.js';
+import { whereAll } from '../filter/where.js';
+import { countBuckets } from './bucket-counts.js';
+import { facts, narrowed } from './counts.js';
+import {
+  type FacetCount,
+  LogFacet,
+  LogStats,
+  type LogTotals,
+  type StatsInterval,
+  type TimeBucket,
+} from './log-stats.js';
+import { bucketBounds, readTimeZone, startsOf } from './time-buckets.js';
+import { DAY, fromMicros, type Micros, QUARTER, toMicros, toTimestamp } from './time-spans.js';
+
+/** Values of one facet. */
+export const MAX_FACET = 100;
+
+/** Each facet's column, and the fields whose conditions it leaves out; the counts know those that facts have. */
+const FACETS: Record<LogFacet, { fields: readonly FilterField[]; column: string; counted: boolean }> = {
+  MODULE: { fields: ['module'], column: 'module', counted: true },
+  ACTION: { fields: ['action'], column: 'action', counted: false },
+  SEVERITY: { fields: ['severity'], column: 'severity', counted: true },
+  ACTOR: { fields: ['actorId', 'actorEmail'], column: 'actor_id', counted: false },
+  RESOURCE_TYPE: { fields: ['resourceType'], column: 'resource_type', counted: false },
+  CLIENT: { fields: ['clientId'], column: 'client_id', counted: true },
+};
+
+/** Counts what matches; all numbers are exact, and those of one part are of one moment. */
+export class StatsService {
+  constructor(private readonly database: Database) {}
+
+  /**
+   * The totals at once, timeline and facets when asked for. `now` says which day is today. Errors: BAD_USER_INPUT for a
+   * time zone that is none.
+   */
+  async stats(criteria: Criteria, timeZone: string, now: Date): Promise<LogStats> {
+    const zone = readTimeZone(timeZone);
+    const read = <T>(work: (run: Run) => Promise<T>) => this.database.read(criteria.scope.tenantId, work);
+    return new LogStats(
+      await read((run) => totals(run, criteria, startsOf(toMicros(now.toISOString()), zone))),
+      {
+        timeline: (interval) => read((run) => timeline(run, criteria, interval, zone)),
+        facet: async (field, first) => {
+          if (!Number.isInteger(first) || first < 1 || first > MAX_FACET)
+            throw badInput('first', `1 to ${MAX_FACET}`, first);
+          return read((run) => facet(run, criteria, field, first));
+        },
+      },
+    );
+  }
+}
+
+async function totals(
+  run: Run,
+  criteria: Criteria,
+  starts: { day: Micros; week: Micros },
+): Promise<LogTotals> {
+  const since = (start: Micros) =>
+    sql`coalesce(sum(n) filter (where at >= ${toTimestamp(start)}::timestamptz), 0)`;
+  const rows = await run<{ module: string; severity: number; n: string; day: string; week: string }>(sql`
+    select module, severity, sum(n) as n, ${since(starts.day)} as day, ${since(starts.week)} as week
+    from ${facts(criteria, { largest: 'block', cuts: [starts.week, starts.day] })} fact
+    group by module, severity order by module`);
+  const sum = (name: 'n' | 'day' | 'week') => rows.reduce((total, row) => total + Number(row[name]), 0);
+  const modules = new Map<string, number>();
+  for (const row of rows) modules.set(row.module, (modules.get(row.module) ?? 0) + Number(row.n));
+  return {
+    totalEntries: sum('n'),
+    entriesBySeverity: bySeverity(rows),
+    // Equal counts stay in the order of their names, in which they came.
+    entriesByModule: [...modules].map(([key, count]) => ({ key, count })).sort((a, b) => b.count - a.count),
+    entriesToday: sum('day'),
+    entriesThisWeek: sum('week'),
+  };
+}
+
+/** From mild to grave, only those that occur. */
+function bySeverity(rows: readonly { severity: number; n: string | number }[]): FacetCount[] {
+  const counts = SEVERITIES.map(() => 0);
+  for (const row of rows) counts[row.severity] = (counts[row.severity] ?? 0) + Number(row.n);
+  return SEVERITIES.map((key, place) => ({ key, count: counts[place]! })).filter(({ count }) => count > 0);
+}
+
+async function facet(run: Run, whole: Criteria, name: LogFacet, first: number): Promise<FacetCount[]> {
+  const { fields, column, counted } = FACETS[name];
+  const criteria = leavingOut(whole, fields);
+  const source = counted
+    ? facts(criteria, { largest: 'block' })
+    : sql`(select ${sql.ref(column)}, 1::bigint as n from reel_log_entries where ${whereAll(criteria)})`;
+  const key = name === LogFacet.SEVERITY ? nameOfSeverity : sql`${sql.ref(column)}::text`;
+  const rows = await run<{ key: string | null; count: string }>(sql`
+    select ${key} collate "C" as key, count from (
+      select ${sql.ref(column)}, sum(n) as count from ${source} fact group by ${sql.ref(column)}
+    ) grouped order by count desc, key nulls last limit ${first}`);
+  return rows.map((row) => ({ key: row.key, count: Number(row.count) }));
+}
+
+const nameOfSeverity = sql`(${SEVERITIES}::text[])[severity + 1]`;
+
+async function timeline(
+  run: Run,
+  criteria: Criteria,
+  interval: StatsInterval,
+  zone: string,
+): Promise<TimeBucket[]> {
+  const first = criteria.start === null ? await endmost(run, criteria, 'first') : toMicros(criteria.start);
+  const last = criteria.end === null ? await endmost(run, criteria, 'last') : toMicros(criteria.end);
+  if (first === null || last === null || first > last) return [];
+  const bounds = bucketBounds(first, last, interval, zone);
+  const counts = await countBuckets(run, criteria, bounds);
+  return bounds.slice(0, -1).map((start, index) => {
+    const found = bySeverity([...(counts.get(index) ?? [])].map(([severity, n]) => ({ severity, n })));
+    const count = found.reduce((total, each) => total + each.count, 0);
+    return { start: fromMicros(start), end: fromMicros(bounds[index + 1]!), count, bySeverity: found };
+  });
+}
+
+/** When the first or last matching entry was stored; null where none matches. Narrowed by the counts before any entry is read. */
+async function endmost(run: Run, criteria: Criteria, which: 'first' | 'last'): Promise<Micros | null> {
+  const [extreme, direction] = which === 'first' ? [sql`min`, sql`asc`] : [sql`max`, sql`desc`];
+  let range = criteria;
+  if (isCountable(criteria)) {
+    for (const [largest, unit] of [
+      ['day', DAY],
+      ['quarter', QUARTER],
+    ] as const) {
+      const [row] = await run<{ at: string | null }>(sql`
+        select extract(epoch from date_bin(${`${unit / 1_000_000n} seconds`}::interval, ${extreme}(at), timestamptz 'epoch'))::bigint as at
+        from ${facts(range, { largest })} fact`);
+      if (!row || row.at === null) return null;
+      const from = BigInt(row.at) * 1_000_000n;
+      range = { ...criteria, ...narrowed(criteria, from, from + unit) };
+    }
+  }
+  const [found] = await run<{ at: string }>(sql`
+    select (extract(epoch from created_at) * 1000000)::bigint as at
+    from reel_log_entries where ${whereAll(range)} order by id ${direction} limit 1`);
+  return found ? BigInt(found.at) : null;
+}

@@ -1,0 +1,126 @@
+import { CompiledQuery, sql } from 'kysely';
+import type { Run } from '../../database/run.js';
+import { conflict, type ReelError } from '../../errors.js';
+import { insertColumns, type PreparedEntry } from './prepare.js';
+
+const ENTRY_COLUMNS = insertColumns();
+
+/** What became of one prepared entry: stored now, stored before under its key, or refused since its key names other content. */
+export type Outcome = { stored: true } | { storedBefore: string } | { refused: ReelError };
+
+/**
+ * Writes entries, their keys and their rows in the inbox in the caller's transaction; it decides with them. An entry
+ * whose idempotency key is taken is left out. One outcome an entry, in order.
+ */
+export async function storeEntries(
+  run: Run,
+  entries: readonly PreparedEntry[],
+  columns: readonly string[] = ENTRY_COLUMNS,
+): Promise<Outcome[]> {
+  const claims = await claimKeys(run, entries);
+  const fresh = entries.filter((entry) => !claims.has(entry));
+  if (fresh.length > 0) {
+    await run(
+      insertion(
+        'reel_log_entries',
+        columns,
+        fresh.map((each) => each.values),
+      ),
+    );
+    await run(
+      insertion(
+        'reel_log_inbox',
+        ['tenant_id', 'entry_id', 'leaf_hash'],
+        fresh.map(({ entry, leafHash }) => [entry.tenantId, entry.id, leafHash]),
+      ),
+    );
+  }
+  return entries.map((entry) => claims.get(entry) ?? { stored: true });
+}
+
+interface KeyRow {
+  [column: string]: unknown;
+  tenant_id: string;
+  writer: string;
+  idempotency_key: string;
+  entry_id: string;
+  content_hash: Buffer;
+}
+
+/** Takes the keys that are free; answers the outcome of each entry whose key was not, another entry of this call's included. */
+async function claimKeys(run: Run, entries: readonly PreparedEntry[]): Promise<Map<PreparedEntry, Outcome>> {
+  const holders = new Map<string, { entryId: string; contentHash: Buffer }>();
+  const claims: { name: string; row: unknown[] }[] = [];
+  for (const { entry, key } of entries) {
+    if (!key) continue;
+    const name = nameOf(entry.tenantId, key.writer, key.idempotencyKey);
+    if (holders.has(name)) continue;
+    holders.set(name, { entryId: entry.id, contentHash: key.contentHash });
+    claims.push({ name, row: [entry.tenantId, key.writer, key.idempotencyKey, entry.id, key.contentHash] });
+  }
+  if (claims.length === 0) return new Map();
+  // Always taken in one order, so that two batches with the same keys wait for each other and never in a circle.
+  claims.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const columns = ['tenant_id', 'writer', 'idempotency_key', 'entry_id', 'content_hash'];
+  const statement = insertion(
+    'reel_log_keys',
+    columns,
+    claims.map((claim) => claim.row),
+  );
+  const taken = await run<KeyRow>(
+    CompiledQuery.raw(
+      `${statement.sql} on conflict do nothing returning tenant_id, writer, idempotency_key`,
+      [...statement.parameters],
+    ),
+  );
+  const won = new Set(taken.map((row) => nameOf(row.tenant_id, row.writer, row.idempotency_key)));
+  const lost = claims.filter((claim) => !won.has(claim.name)).map((claim) => claim.row);
+  if (lost.length > 0) {
+    const [tenants, writers, keys] = [0, 1, 2].map((column) => lost.map((row) => row[column]));
+    const rows = await run<KeyRow>(sql`
+      select k.* from unnest(${tenants}::uuid[], ${writers}::text[], ${keys}::text[]) wanted(tenant_id, writer, idempotency_key)
+      join reel_log_keys k using (tenant_id, writer, idempotency_key)`);
+    for (const row of rows)
+      holders.set(nameOf(row.tenant_id, row.writer, row.idempotency_key), {
+        entryId: row.entry_id,
+        contentHash: row.content_hash,
+      });
+  }
+  const outcomes = new Map<PreparedEntry, Outcome>();
+  for (const prepared of entries) {
+    const { entry, key } = prepared;
+    if (!key) continue;
+    const holder = holders.get(nameOf(entry.tenantId, key.writer, key.idempotencyKey));
+    if (!holder || holder.entryId === entry.id) continue;
+    outcomes.set(
+      prepared,
+      holder.contentHash.equals(key.contentHash)
+        ? { storedBefore: holder.entryId }
+        : {
+            refused: conflict(
+              'idempotencyKey: expected a key that was not used before, or the same content under it, got other content',
+            ),
+          },
+    );
+  }
+  return outcomes;
+}
+
+/** Unambiguous, since neither a UUID nor a writer nor a key holds a NUL. */
+const nameOf = (tenantId: string, writer: string, key: string) => `${tenantId}\0${writer}\0${key}`;
+
+const texts = new Map<string, string>();
+
+/** INSERT … VALUES of so many rows; not unnest or COPY, which row-level security or Citus would refuse (docs/decisions.md). */
+function insertion(table: string, columns: readonly string[], rows: readonly unknown[][]): CompiledQuery {
+  const name = `${table} ${columns.length} ${rows.length}`;
+  let text = texts.get(name);
+  if (!text) {
+    const width = columns.length;
+    const row = (_: unknown, at: number) =>
+      `(${columns.map((_column, index) => `$${at * width + index + 1}`).join(',')})`;
+    text = `insert into ${table} (${columns.join(',')}) values ${rows.map(row).join(',')}`;
+    if (rows.length <= 64) texts.set(name, text);
+  }
+  return CompiledQuery.raw(text, rows.flat());
+}

@@ -1,0 +1,76 @@
+import { issueModuleToken, issuePersonToken } from '../auth/token.js';
+import type { SampleEntry, SampleTenant } from './entries.js';
+import { demoEntries } from './past.js';
+
+export interface Arrivals {
+  /** Resolves when nothing is on its way any more. */
+  stop(): Promise<void>;
+}
+
+interface Secrets {
+  jwtSecret: string;
+  serviceSecret: string;
+}
+
+/** Between two entries of a tenant, at the least and at the most. */
+const PAUSE_MS = [400, 3_500] as const;
+const DAY_MS = 86_400_000;
+
+const CREATE = 'mutation ($input: CreateLogInput!) { createLog(input: $input) { id } }';
+
+/** Lets entries go on arriving over the wire, as modules and browsers would send them. */
+export function keepArriving(url: string, secrets: Secrets, tenants: readonly SampleTenant[]): Arrivals {
+  const stopped = new AbortController();
+  const all = tenants.map(async (tenant) => {
+    while (!stopped.signal.aborted)
+      for (const entry of demoEntries(tenant, today(), today() + DAY_MS)) {
+        await pause(stopped.signal);
+        if (stopped.signal.aborted) return;
+        // A server that is busy or about to end does not end the demo.
+        await send(url, secrets, entry).catch(() => {});
+      }
+  });
+  return {
+    stop: async () => {
+      stopped.abort();
+      await Promise.all(all);
+    },
+  };
+}
+
+const today = () => Math.floor(Date.now() / DAY_MS) * DAY_MS;
+
+function pause(stopped: AbortSignal): Promise<void> {
+  const [least, most] = PAUSE_MS;
+  return new Promise((done) => {
+    const timer = setTimeout(done, least + Math.random() ** 2 * (most - least));
+    stopped.addEventListener('abort', () => {
+      clearTimeout(timer);
+      done();
+    });
+  });
+}
+
+async function send(url: string, secrets: Secrets, { author, input }: SampleEntry): Promise<void> {
+  const token =
+    author.kind === 'person'
+      ? await issuePersonToken(secrets.jwtSecret, {
+          id: author.subject,
+          email: author.email ?? '',
+          ...(author.name === null ? {} : { name: author.name }),
+          tenants: [input.tenantId],
+          minutes: 1,
+        })
+      : await issueModuleToken(secrets.serviceSecret, author.module, 1);
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      'x-tenant-id': input.tenantId,
+      'user-agent': author.agent ?? 'reel-demo',
+    },
+    body: JSON.stringify({ query: CREATE, variables: { input } }),
+  });
+  await response.arrayBuffer();
+}

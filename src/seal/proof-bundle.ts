@@ -1,0 +1,64 @@
+import { FIELDS, snake } from '../log/entry/fields.js';
+import type { LogEntry } from '../log/entry/log-entry.entity.js';
+import { entryNames, entryToWire, exportColumns } from '../log/entry/wire.js';
+import type { ExportProofs } from '../log/export/export.js';
+import type { InclusionProof } from './proof.js';
+import type { StoredProver } from './stored-prover.js';
+
+/** What a bundle has behind the entry. */
+const PROOF_FIELDS = [
+  'identitySalt',
+  'dataSalt',
+  'identityDigest',
+  'dataDigest',
+  'leafHash',
+  'path',
+] as const satisfies readonly (keyof InclusionProof)[];
+
+/** Keys of an exported line, in order, before its `proof`: the usual ones, and with all fields. */
+export const EXPORT_LINE_KEYS = exportColumns().map(({ name }) => name);
+export const ALL_EXPORT_LINE_KEYS = exportColumns(true).map(({ name }) => name);
+/** Key of the leaf version, the first of a bundle; bundles of the first edition, all of version 1, have none. */
+export const VERSION_KEY = snake('leafVersion' satisfies keyof InclusionProof);
+/** Keys of a bundle's `entry`, in order, and those that it had in the first edition. */
+export const BUNDLE_ENTRY_KEYS = entryNames();
+export const FIRST_BUNDLE_ENTRY_KEYS = entryNames(FIELDS.filter(({ since }) => since === 1));
+/** Keys of a bundle between `entry` and `path`, in order; their values are base64. */
+export const BUNDLE_BINARY_KEYS = PROOF_FIELDS.slice(0, -1).map(snake);
+
+const HEX_FIELDS: ReadonlySet<string> = new Set(['identityDigest', 'dataDigest']);
+
+/** An entry with all that is needed to check it offline, but for the note (docs/seal.md, "Proof"). */
+export function proofBundle(
+  entry: LogEntry,
+  proof: InclusionProof,
+  includeData: boolean,
+): Record<string, unknown> {
+  const fields = entryToWire(entry);
+  if (!includeData) delete fields.data;
+  const bundle: Record<string, unknown> = { [VERSION_KEY]: proof.leafVersion, entry: fields };
+  for (const field of PROOF_FIELDS) {
+    const value = proof[field];
+    bundle[snake(field)] =
+      typeof value === 'string' && HEX_FIELDS.has(field)
+        ? Buffer.from(value, 'hex').toString('base64')
+        : value;
+  }
+  if (!includeData) bundle[snake('dataSalt')] = null;
+  return bundle;
+}
+
+/** The proofs that exported lines carry. */
+export const exportProofs = (prover: Pick<StoredProver, 'inclusionProofsAt' | 'noteAt'>): ExportProofs => ({
+  bundles: async (scope, entries, upTo, includeData) => {
+    const ids = entries.map(({ id }) => id);
+    const proofs = await prover.inclusionProofsAt(scope, ids, upTo);
+    return entries.map((entry) => {
+      const proof = proofs.get(entry.id);
+      // The entry was removed since it was read.
+      if (!proof) throw new Error(`expected a proof of entry ${entry.id}, got none`);
+      return proofBundle(entry, proof, includeData);
+    });
+  },
+  note: (scope, upTo) => prover.noteAt(scope, upTo),
+});

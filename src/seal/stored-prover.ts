@@ -1,0 +1,124 @@
+import { sql } from 'kysely';
+import type { Scope } from '../auth/scope.js';
+import type { ReadDatabase } from '../database/database.js';
+import type { Row, Run } from '../database/run.js';
+import { badInput } from '../errors.js';
+import { whereInScope } from '../log/filter/where.js';
+import { consistencyRanges, hashRanges, inclusionRanges } from './merkle.js';
+import type { Checkpoint, ConsistencyProof, InclusionProof } from './proof.js';
+import type { Prover } from './prover.js';
+import { checkpointCovering, newestCheckpoint, type StoredCheckpoint, storedNodes } from './stored-tree.js';
+
+/** Proves from the stored tree. */
+export class StoredProver implements Prover {
+  constructor(private readonly database: ReadDatabase) {}
+
+  async checkpoint({ tenantId }: Scope): Promise<Checkpoint | null> {
+    const newest = await this.database.read(tenantId, (run) => newestCheckpoint(run, tenantId));
+    return newest && toCheckpoint(tenantId, newest);
+  }
+
+  /** RFC 6962 has no proof from an empty log, which every log extends: the path is empty, as for equal sizes. */
+  async consistencyProof({ tenantId }: Scope, first: number, second: number): Promise<ConsistencyProof> {
+    return this.database.read(tenantId, async (run) => {
+      const size = (await newestCheckpoint(run, tenantId))?.treeSize ?? 0;
+      if (!Number.isSafeInteger(second) || second < 0 || second > size)
+        throw badInput('second', `a size from 0 to ${size}, the newest checkpoint's`, second);
+      if (!Number.isSafeInteger(first) || first < 0 || first > second)
+        throw badInput('first', `a size from 0 to ${second}, which is second`, first);
+      const ranges = first === 0 ? [] : consistencyRanges(first, second);
+      const path = await hashRanges(ranges, storedNodes(run, tenantId, size));
+      return { first, second, path: path.map(base64) };
+    });
+  }
+
+  inclusionProofs(scope: Scope, entryIds: readonly string[]): Promise<ReadonlyMap<string, InclusionProof>> {
+    return this.database.read(scope.tenantId, async (run) => {
+      const newest = await newestCheckpoint(run, scope.tenantId);
+      return newest ? proveEntries(run, scope, entryIds, newest) : new Map<string, InclusionProof>();
+    });
+  }
+
+  /** As inclusionProofs, against the smallest checkpoint that covers `sequence`. */
+  inclusionProofsAt(
+    scope: Scope,
+    entryIds: readonly string[],
+    sequence: number,
+  ): Promise<ReadonlyMap<string, InclusionProof>> {
+    return this.database.read(scope.tenantId, async (run) => {
+      const checkpoint = await checkpointCovering(run, scope.tenantId, sequence);
+      return checkpoint ? proveEntries(run, scope, entryIds, checkpoint) : new Map<string, InclusionProof>();
+    });
+  }
+
+  /** The note of the checkpoint that inclusionProofsAt proves against; null if there is none. */
+  async noteAt({ tenantId }: Scope, sequence: number): Promise<string | null> {
+    const checkpoint = await this.database.read(tenantId, (run) =>
+      checkpointCovering(run, tenantId, sequence),
+    );
+    return checkpoint?.note ?? null;
+  }
+}
+
+interface LeafRow extends Row {
+  id: string;
+  seq: string;
+  leaf_hash: Buffer;
+  leaf_version: number;
+  identity_salt: Buffer | null;
+  data_salt: Buffer | null;
+  identity_digest: Buffer;
+  data_digest: Buffer | null;
+}
+
+async function proveEntries(
+  run: Run,
+  scope: Scope,
+  entryIds: readonly string[],
+  checkpoint: StoredCheckpoint,
+): Promise<ReadonlyMap<string, InclusionProof>> {
+  const { tenantId } = scope;
+  const { treeSize } = checkpoint;
+  const rows = await run<LeafRow>(sql`
+    select e.*, s.seq, s.leaf_hash from (
+      select tenant_id, id, leaf_version, identity_salt, data_salt, identity_digest, data_digest from reel_log_entries
+      where ${whereInScope(scope)} and id = any (${entryIds}::uuid[])
+    ) e join reel_log_sequence s on s.tenant_id = e.tenant_id and s.entry_id = e.id
+    where s.seq <= ${treeSize}`);
+  const paths = rows.map(({ seq }) => inclusionRanges(Number(seq) - 1, treeSize));
+  const hashes = await hashRanges(paths.flat(), storedNodes(run, tenantId, treeSize));
+  const against = toCheckpoint(tenantId, checkpoint);
+  let at = 0;
+  return new Map(
+    rows.map((row, index) => {
+      const path = hashes.slice(at, at + paths[index]!.length);
+      at += path.length;
+      return [row.id, proofOf(row, path, against)];
+    }),
+  );
+}
+
+const proofOf = (row: LeafRow, path: readonly Buffer[], checkpoint: Checkpoint): InclusionProof => ({
+  leafVersion: row.leaf_version,
+  leafIndex: Number(row.seq) - 1,
+  leafHash: base64(row.leaf_hash),
+  identitySalt: row.identity_salt && base64(row.identity_salt),
+  dataSalt: row.data_salt && base64(row.data_salt),
+  identityDigest: row.identity_digest.toString('hex'),
+  dataDigest: row.data_digest?.toString('hex') ?? null,
+  path: path.map(base64),
+  checkpoint,
+});
+
+const toCheckpoint = (
+  tenantId: string,
+  { treeSize, rootHash, sealedAt, note }: StoredCheckpoint,
+): Checkpoint => ({
+  tenantId,
+  treeSize,
+  rootHash: base64(rootHash),
+  sealedAt,
+  note,
+});
+
+const base64 = (bytes: Buffer): string => bytes.toString('base64');

@@ -1,0 +1,104 @@
+import { sql } from 'kysely';
+import { FixedColumn } from '../../database/copy-out.js';
+import type { Snapshot } from '../../database/run.js';
+import { TILE_WIDTH } from '../../seal/compact-range.js';
+import { HASH_BYTES } from '../../seal/merkle.js';
+import { FastRowCheck } from './fast-row-check.js';
+import { checkRejected, findRejected, ID_BYTES, type SequenceColumns, uuidOf } from './page-entries.js';
+import type { SequenceRow } from './sequence-rows.js';
+import { readTiles, type StoredTile } from './tile-rows.js';
+
+/** Consecutive rows of reel_log_sequence with their entries and tiles. */
+export interface SequencePage {
+  /** The page covers sequences after this one, */
+  after: number;
+  /** up to this one. */
+  until: number;
+  /** Of level 0, by index. */
+  tiles: Map<number, StoredTile>;
+  /**
+   * The page's leaf hashes, concatenated, if no sequence is missing and every entry passed the fast check with that
+   * hash (so none is erased); otherwise null.
+   */
+  leaves: Buffer | null;
+  /** The rows that are there, in order. */
+  rows(): SequenceRow[];
+}
+
+/** Pages requested ahead, so that the database reads while one is checked. */
+const PAGES_AHEAD = 2;
+
+/** Sequences 1 to `until` in pages of `width`, which is a multiple of TILE_WIDTH. */
+export async function* walkPages(
+  run: Snapshot,
+  tenantId: string,
+  until: number,
+  width: number,
+): AsyncGenerator<SequencePage> {
+  const fastCheck = new FastRowCheck(tenantId);
+  const requested: Promise<SequencePage>[] = [];
+  let next = 0;
+  while (next < until || requested.length > 0) {
+    for (; next < until && requested.length <= PAGES_AHEAD; next += width) {
+      const page = readPage(run, tenantId, next, Math.min(next + width, until), fastCheck);
+      // A rejection is handled when the page is awaited.
+      page.catch(() => {});
+      requested.push(page);
+    }
+    yield await requested.shift()!;
+  }
+}
+
+async function readPage(
+  run: Snapshot,
+  tenantId: string,
+  after: number,
+  until: number,
+  fastCheck: FastRowCheck,
+): Promise<SequencePage> {
+  const tiles = readTiles(run, tenantId, 0, after / TILE_WIDTH, Math.ceil(until / TILE_WIDTH));
+  tiles.catch(() => {});
+  const columns = await readColumns(run, tenantId, after, until);
+  const rejected = await findRejected(run, tenantId, columns, fastCheck);
+  const entries = await checkRejected(run, tenantId, columns, rejected);
+  const { sequences, ids, leafHashes } = columns;
+  const isWhole =
+    rejected.size === 0 &&
+    sequences.length === until - after &&
+    sequences.every((sequence, index) => sequence === after + index + 1);
+  const rows = () =>
+    sequences.map((sequence, index) => {
+      const entryId = uuidOf(ids.at(index));
+      const leafHash = leafHashes.at(index);
+      const entry = rejected.has(index)
+        ? (entries.get(entryId) ?? null)
+        : { id: entryId, leafHash, problems: [], erasedAt: null };
+      return { sequence, entryId, leafHash, entry };
+    });
+  return { after, until, tiles: await tiles, leaves: isWhole ? leafHashes.all() : null, rows };
+}
+
+async function readColumns(
+  run: Snapshot,
+  tenantId: string,
+  after: number,
+  until: number,
+): Promise<SequenceColumns> {
+  const columns: SequenceColumns = {
+    sequences: [],
+    ids: new FixedColumn(ID_BYTES, until - after),
+    leafHashes: new FixedColumn(HASH_BYTES, until - after),
+  };
+  await run.copy(
+    sql`
+    select seq::bigint, entry_id::uuid, leaf_hash::bytea from reel_log_sequence
+    where tenant_id = ${sql.lit(tenantId)}::uuid and seq > ${sql.lit(after)} and seq <= ${sql.lit(until)} order by seq`,
+    3,
+    (row) => {
+      columns.sequences.push(row.bigint(0));
+      columns.ids.push(row, 1);
+      columns.leafHashes.push(row, 2);
+    },
+  );
+  return columns;
+}

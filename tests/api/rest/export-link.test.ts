@@ -1,0 +1,105 @@
+import fc from 'fast-check';
+import { CompactSign, SignJWT } from 'jose';
+import { expect, test } from 'vitest';
+import { ReelError } from '../../../src/errors.js';
+import { ExportLinks, type ExportTicket, maskToken } from '../../../src/log/export/export-link.js';
+import { LogExportFormat } from '../../../src/log/export/export-logs-input.js';
+import { toCriteria } from '../../../src/log/filter/criteria.js';
+import type { LogFilter } from '../../../src/log/filter/log-filter.js';
+import { CLIENT, SECRETS, TENANT } from '../../support/rest-server.js';
+
+const NOW = Date.UTC(2026, 0, 5, 10);
+const criteriaOf = (filter: LogFilter) =>
+  toCriteria({ tenantId: TENANT, clients: [CLIENT] }, filter, new Date(NOW));
+const ticket = (over: Partial<ExportTicket> = {}): ExportTicket => ({
+  criteria: criteriaOf({}),
+  format: LogExportFormat.CSV,
+  includeData: false,
+  includeProofs: false,
+  allFields: false,
+  spreadsheet: false,
+  upTo: 7,
+  recordCount: 5,
+  filename: 'logs_20260105_100000.csv',
+  expiresAt: NOW + 1000,
+  preparedBy: null,
+  ...over,
+});
+const tokenOf = (path: string) => new URL(path, 'http://reel').searchParams.get('token') as string;
+const links = (at = NOW, secret = SECRETS.serviceSecret) => new ExportLinks(secret, () => at);
+const refusal = async (promise: Promise<unknown>) => {
+  const error = await promise.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  return error instanceof ReelError ? `${error.code} ${error.message}` : error;
+};
+
+test('a link carries the whole request, to any server with the same secret', async () => {
+  const sent = ticket({ criteria: criteriaOf({ modules: ['a'], search: 'ü🙂' }) });
+  const path = await links().write(sent);
+  expect(path).toMatch(/^\/api\/v1\/reel\/exports\/logs_20260105_100000\.csv\?token=[\w.-]+$/);
+  expect(await links().read(sent.filename, tokenOf(path))).toEqual(sent);
+});
+
+test('forged, past its time, or for another file: FORBIDDEN', async () => {
+  const path = await links().write(ticket());
+  const token = tokenOf(path);
+  const [head = '', body = '', signature = ''] = token.split('.');
+  const name = 'logs_20260105_100000.csv';
+  for (const forged of [
+    '',
+    'x',
+    '..',
+    token.slice(0, -2),
+    `${head}.${body}.`,
+    `${head}.${body.slice(0, -4)}AAAA.${signature}`,
+  ])
+    expect(await refusal(links().read(name, forged))).toMatch(/^FORBIDDEN/);
+  expect(await refusal(links(NOW, 'z'.repeat(32)).read(name, token))).toMatch(/^FORBIDDEN/);
+  expect(await refusal(links().read('logs_20260105_100001.csv', token))).toMatch(/^FORBIDDEN/);
+  expect(await refusal(links(NOW + 1000).read(name, token))).toMatch(/^FORBIDDEN.*2026-01-05T10:00:01/);
+});
+
+test('neither a credential signed with the secret itself nor another kind of token is a link', async () => {
+  const secret = new TextEncoder().encode(SECRETS.serviceSecret);
+  const jwt = await new SignJWT({ ...ticket() }).setProtectedHeader({ alg: 'HS256' }).sign(secret);
+  expect(await refusal(links().read('logs_20260105_100000.csv', jwt))).toMatch(/^FORBIDDEN/);
+  const none = await new CompactSign(new Uint8Array([1]))
+    .setProtectedHeader({ alg: 'HS256', typ: 'reel-export' })
+    .sign(secret);
+  expect(await refusal(links().read('logs_20260105_100000.csv', none))).toMatch(/^FORBIDDEN/);
+});
+
+test('the longest filter that is allowed, in the least compressible text, fits', async () => {
+  const code = fc.integer({ min: 0xe000, max: 0x10ffff }).map((point) => String.fromCodePoint(point));
+  const text = (length: number) => fc.string({ unit: code, minLength: length, maxLength: length });
+  const list = fc.array(text(320), { minLength: 20, maxLength: 20 });
+  const most = fc.record({
+    modules: list,
+    notModules: list,
+    actions: list,
+    notActions: list,
+    actorIds: fc.array(fc.uuid(), { minLength: 20, maxLength: 20 }),
+    resourceType: text(320),
+    resourceId: text(320),
+    search: text(255),
+    query: fc.array(text(220), { minLength: 9, maxLength: 9 }).map((texts) => texts.join(' ')),
+  });
+  await fc.assert(
+    fc.asyncProperty(most, async (filter) => {
+      const path = await links().write(ticket({ criteria: criteriaOf(filter) }));
+      expect(path.length).toBeLessThan(120 * 1024);
+    }),
+    { numRuns: 3 },
+  );
+});
+
+test("a link's token is not kept in logs", () => {
+  expect(maskToken('/api/v1/reel/exports/logs_20260105_100000.csv?token=abc&x=1')).toBe(
+    '/api/v1/reel/exports/logs_20260105_100000.csv?…',
+  );
+  expect(maskToken('/api/v1/reel/exports/logs.csv?%74oken=abc')).not.toContain('abc');
+  expect(maskToken('/other?a=1&token=abc&b=2')).toBe('/other?a=1&token=…&b=2');
+  expect(maskToken('/api/v1/reel/logs?page=2')).toBe('/api/v1/reel/logs?page=2');
+});

@@ -1,0 +1,223 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import type { Command } from 'commander';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { REEL_ACTIONS } from '../../src/auth/actions.js';
+import { moduleClaims, personClaims } from '../../src/auth/credential.js';
+import { grantOnWire } from '../../src/auth/grant.js';
+import type { Frame } from '../../src/cli/frame.js';
+import { createProgram } from '../../src/cli/program.js';
+import { SETTINGS } from '../../src/config/config.js';
+import { commandsPage } from '../../src/development/commands-page.js';
+import { graphqlPage } from '../../src/development/graphql-page.js';
+import { settingsTable } from '../../src/development/settings-table.js';
+import { ERROR_STATUS } from '../../src/errors.js';
+import { buildReelSchema } from '../../src/graphql/schema.js';
+import { createMetrics } from '../../src/http/health.js';
+import { OWN_ACTIONS } from '../../src/log/retention/own-actions.js';
+import { type View, writeLink } from '../../web/stage/link.js';
+import { allText, blocksOf, PAGES, pageText, root } from './pages.js';
+
+let program: Command;
+beforeAll(async () => {
+  program = await createProgram({} as Frame);
+});
+
+const sources = (...patterns: string[]) =>
+  globSync(patterns, { cwd: root }).map((file) => readFileSync(join(root, file), 'utf8'));
+
+/** Words of this form, each once. */
+const wordsOf = (text: string, form: RegExp): Set<string> =>
+  new Set([...text.matchAll(form)].map(([word]) => word));
+
+describe('what is written from code', () => {
+  test.each([
+    ['docs/settings.md', () => settingsTable()],
+    ['docs/graphql.md', () => graphqlPage(buildReelSchema())],
+    ['docs/commands.md', () => commandsPage(program)],
+  ])('%s is up to date', (page, text) => {
+    expect(pageText(page).endsWith(`\n\n${text()}`)).toBe(true);
+  });
+});
+
+describe('settings', () => {
+  const known = [...Object.values(SETTINGS).map(({ variable }) => variable), 'REEL_URL', 'REEL_TOKEN'];
+
+  test('each is in docs/settings.md', () => {
+    for (const variable of known) expect(pageText('docs/settings.md')).toContain(`\`${variable}\``);
+  });
+
+  test('none that is named is unknown', () => {
+    const named = wordsOf(allText, /\bREEL_[A-Z_]+\b/g);
+    expect([...named].filter((name) => !known.includes(name))).toEqual([]);
+  });
+});
+
+describe('headers', () => {
+  /** Those that the code reads or sets by name. */
+  const used = new Set(
+    sources('src/**/*.ts').flatMap((text) =>
+      [
+        ...text.matchAll(/(?:headerValues|headerUuid)\(call, '([\w-]+)'/g),
+        ...text.matchAll(/\bheaders(?:\?\.|\.)?\['([\w-]+)'\]/g),
+        ...text.matchAll(/\.header\(\s*'([\w-]+)'/g),
+        ...text.matchAll(/headers\.set\('([\w-]+)'/g),
+        ...text.matchAll(/\bheaders\.(accept|authorization|origin)\b/g),
+        ...text.matchAll(/^ {2}'((?:[A-Z][\w]*-)+[A-Z]\w*)':/gm),
+      ].map(([, name]) => name!.toLowerCase()),
+    ),
+  );
+
+  test('the search for them finds those that there are for certain', () => {
+    expect([...used]).toEqual(
+      expect.arrayContaining([
+        ...['authorization', 'x-tenant-id', 'x-client-id', 'x-request-id', 'x-forwarded-for', 'user-agent'],
+        ...['idempotency-key', 'accept', 'retry-after', 'allow', 'www-authenticate', 'content-disposition'],
+      ]),
+    );
+  });
+
+  test('each is in the docs', () => {
+    const text = allText.toLowerCase();
+    const missing = [...used].filter((name) => !new RegExp(`\`${name}[\`:]`).test(text));
+    // How a connection ends is HTTP's own matter.
+    expect(missing.filter((name) => name !== 'connection')).toEqual([]);
+  });
+
+  test('none of Reel that is named is unknown', () => {
+    const named = wordsOf(allText.toLowerCase(), /(?<=`)x-[a-z-]+/g);
+    // Of Apollo's, which createApollo names in a list.
+    expect([...named].filter((name) => !used.has(name) && name !== 'x-apollo-operation-name')).toEqual([]);
+  });
+});
+
+describe('tokens', () => {
+  const page = pageText('docs/tokens.md');
+  const tableOf = (title: string) => {
+    const section = page.slice(page.indexOf(`## ${title}\n`));
+    const rows = section.slice(0, section.indexOf('\n\n```')).matchAll(/^\| (`\w+`(?:, `\w+`)*) \|/gm);
+    return [...rows].flatMap(([, names]) => names!.replaceAll('`', '').split(', ')).sort();
+  };
+  const grantMembers = Object.keys(
+    grantOnWire({ action: 'a', scope: 'ACCOUNT', tenantId: 't', clientId: null }),
+  );
+
+  test('every claim of a person, and every member of a grant, and no other', () => {
+    // iat and nbf are jose's to check.
+    const claims = [...Object.keys(personClaims.shape), 'iat', 'nbf'];
+    expect(tableOf('A person')).toEqual([...claims, ...grantMembers].sort());
+  });
+
+  test('every claim of a module, and no other', () => {
+    expect(tableOf('A module')).toEqual([...Object.keys(moduleClaims.shape), 'iat', 'nbf'].sort());
+  });
+
+  test('every action', () => {
+    for (const { code, scopes } of REEL_ACTIONS)
+      expect(pageText('docs/access.md')).toContain(`| \`${code}\` | ${scopes.join(', ')} |`);
+    for (const action of Object.values(OWN_ACTIONS)) expect(pageText('docs/retention.md')).toContain(action);
+  });
+});
+
+test('every metric, and no other', async () => {
+  const registered = (await createMetrics().registry.getMetricsAsJSON()).map(({ name }) => name);
+  const named = wordsOf(pageText('docs/rest.md'), /(?<=`)(?:reel|process)_[a-z_]+(?=`)/g);
+  expect([...named].sort()).toEqual(registered.sort());
+});
+
+test('every code that is named exists', () => {
+  const codes = [...Object.keys(ERROR_STATUS), 'INTERNAL_SERVER_ERROR'];
+  // Words of the code that look alike: enums of the schema and variables of the examples.
+  const schema = readFileSync(join(root, 'schema.graphql'), 'utf8');
+  const named = wordsOf(allText, /(?<=`)[A-Z]+(?:_[A-Z]+)+(?=`)/g);
+  const others = [...named].filter((word) => !codes.includes(word) && !schema.includes(word));
+  expect(others.filter((word) => !/^REEL_|^DEPLOY_|_TOKEN$/.test(word))).toEqual([]);
+  for (const code of codes) expect(pageText('docs/errors.md')).toContain(`\`${code}\``);
+});
+
+describe('commands', () => {
+  /** Every `reel …` of the docs, in blocks and between back quotes. */
+  const lines = PAGES.flatMap((page) => [
+    ...blocksOf(page)
+      .filter(({ language }) => language === 'sh')
+      .flatMap(({ text }) => text.replaceAll('\\\n', ' ').split('\n')),
+    ...[...pageText(page).matchAll(/`(reel [^`\n]+)`/g)].map(([, line]) => line!),
+  ]).flatMap((line) =>
+    [...line.matchAll(/(?:^|[(|;] *|-- )(?:reel |reel -- )([a-z][^|;>)]*)/g)].map(([, rest]) => rest!),
+  );
+
+  test.each([...new Set(lines)])('reel %s is a command with these options', (line) => {
+    const words = line.trim().split(/\s+/);
+    let command = program;
+    while (words.length > 0) {
+      const next = command.commands.find((each) => each.name() === words[0]);
+      if (!next) break;
+      command = next;
+      words.shift();
+    }
+    expect(command).not.toBe(program);
+    const known = [...command.options.map(({ long }) => long!), '--help'];
+    expect(words.filter((word) => word.startsWith('--') && !known.includes(word))).toEqual([]);
+  });
+
+  test('every npm script, and no other', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: object };
+    const names = Object.keys(scripts).filter((name) => name !== 'prepack');
+    for (const name of names) expect(allText).toMatch(new RegExp(`[\` ]${name}\\b`));
+    const named = [...allText.matchAll(/npm run (?:-s )?([a-z][\w:]*)/g)].map(([, name]) => name!);
+    expect([...new Set(named)].filter((name) => !names.includes(name))).toEqual([]);
+  });
+
+  test('every option of deploy.sh', () => {
+    const usage = execFileSync(join(root, 'deploy.sh'), ['--help'], { encoding: 'utf8' });
+    const options = wordsOf(usage, /--[a-z-]+/g);
+    expect(options.size).toBeGreaterThan(5);
+    for (const option of options) expect(pageText('docs/commands.md')).toContain(`\`${option}`);
+  });
+});
+
+test('every parameter of a view, and every key', () => {
+  const view: Record<keyof View, unknown> = {
+    ...{
+      q: 'a',
+      range: '1h',
+      from: '2026-01-05T10:00:00Z',
+      to: '2026-01-05T10:00:00Z',
+      oldest: true,
+      entry: 'e',
+    },
+    ...{ live: true, lang: 'en', tz: 'UTC', tenant: 't', client: 'c' },
+  };
+  const page = pageText('docs/viewer.md');
+  for (const name of new URLSearchParams(writeLink(view as unknown as View)).keys())
+    expect(page).toMatch(new RegExp(`^\\| .*\`${name}\`.* \\|`, 'm'));
+  const [keys] = sources('web/stage/**/KeysDialog.vue');
+  for (const [, names] of keys!.matchAll(/^ {2}\['([^']+)', '\w+'\],$/gm))
+    for (const key of names!.split(' ')) expect(page).toContain(`\`${key}\``);
+});
+
+describe('links', () => {
+  const anchors = (page: string) =>
+    [...pageText(page).matchAll(/^#{1,6} (.+)$/gm)].map(([, title]) =>
+      title!
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    );
+
+  test.each(PAGES)('those of %s lead somewhere', (page) => {
+    const prose = pageText(page).replace(/^```[\s\S]*?^```$/gm, '');
+    for (const [, target] of prose.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(target!)) continue;
+      const [path = '', anchor] = target!.split('#');
+      const file = path === '' ? page : normalize(join(dirname(page), path));
+      expect(existsSync(join(root, file)), `${page} -> ${target}`).toBe(true);
+      if (anchor) expect(anchors(file), `${page} -> ${target}`).toContain(anchor);
+    }
+  });
+
+  test('README leads to every page', () => {
+    for (const page of PAGES) if (page !== 'README.md') expect(pageText('README.md')).toContain(`(${page}`);
+  });
+});

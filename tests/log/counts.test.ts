@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connect } from '../../src/database/connect.js';
+import type { Database } from '../../src/database/database.js';
+import { toCriteria } from '../../src/log/filter/criteria.js';
+import type { LogFilter } from '../../src/log/filter/log-filter.js';
+import { every, whereAll, whereWithin } from '../../src/log/filter/where.js';
+import { countEntries, locatePage } from '../../src/log/stats/counts.js';
+import { type Piece, splitTime } from '../../src/log/stats/time-spans.js';
+import { createDatabase, type TestDatabase } from '../support/postgres.js';
+import { filters, type Known, matching, NOW, plant, scopes } from '../support/trail-oracle.js';
+
+let own: TestDatabase;
+let database: Database;
+const tenantId = randomUUID();
+let known: Known[];
+
+beforeAll(async () => {
+  own = await createDatabase();
+  database = await connect(own.runtimeUrl);
+  known = await plant(database, tenantId, 6_000, 4_500, 7);
+  await plant(database, randomUUID(), 500, 300, 8);
+});
+afterAll(async () => {
+  await database?.close();
+  await own?.drop();
+});
+
+describe('pieces of time', () => {
+  const UNIT = { entry: 1n, quarter: 900_000_000n, day: 86_400_000_000n, block: 1_382_400_000_000n };
+
+  test('cover the stretch once, on whole units, and no row of one lies across a cut', () => {
+    const instant = fc.bigInt({ min: -(10n ** 13n), max: 10n ** 13n });
+    const quarters = fc.bigInt({ min: -20_000n, max: 20_000n }).map((quarter) => quarter * UNIT.quarter);
+    const times = fc.oneof(instant, quarters);
+    fc.assert(
+      fc.property(
+        times,
+        times,
+        fc.array(times, { maxLength: 5 }),
+        fc.constantFrom('block', 'day', 'quarter'),
+        (from, until, cuts, largest) => {
+          const pieces = splitTime(from, until, cuts, largest);
+          if (from >= until) {
+            expect(pieces).toEqual([]);
+            return;
+          }
+          expect(pieces[0]!.from).toBe(from);
+          expect(pieces.at(-1)!.until).toBe(until);
+          pieces.reduce((before: Piece | null, piece) => {
+            if (before) expect([piece.from, piece.span === before.span]).toEqual([before.until, false]);
+            expect(piece.from < piece.until).toBe(true);
+            expect(
+              [piece.from % UNIT[piece.span], piece.until % UNIT[piece.span]].every((rest) => rest === 0n),
+            ).toBe(true);
+            for (const cut of cuts)
+              if (cut > piece.from && cut < piece.until) expect(cut % UNIT[piece.span] === 0n).toBe(true);
+            if (largest !== 'block') expect(piece.span).not.toBe('block');
+            if (largest === 'quarter') expect(piece.span).not.toBe('day');
+            return piece;
+          }, null);
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+describe('countEntries', () => {
+  test('agrees with counting one by one, whatever is in the inbox', async () => {
+    await fc.assert(
+      fc.asyncProperty(scopes(tenantId), filters, fc.boolean(), async (scope, filter, exact) => {
+        const criteria = toCriteria(scope, filter, NOW);
+        const count = await database.read(tenantId, (run) => countEntries(run, criteria, exact));
+        expect(count).toEqual({ value: matching(known, scope, filter).length, precision: 'EXACT' });
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('stops at 10,000 where entries are counted one by one and it need not be exact', async () => {
+    const scope = { tenantId: randomUUID(), clients: null };
+    const many = await plant(database, scope.tenantId, 10_001, 4_000, 9);
+    const last = many.map((entry) => entry.createdAt).sort()[9_999]!;
+    const filter = { notActions: ['none'] };
+    const count = (given: LogFilter, exact: boolean) =>
+      database.read(scope.tenantId, (run) => countEntries(run, toCriteria(scope, given, NOW), exact));
+    expect(await count(filter, false)).toEqual({ value: 10_000, precision: 'AT_LEAST' });
+    expect(await count(filter, true)).toEqual({ value: 10_001, precision: 'EXACT' });
+    expect(await count({}, false)).toEqual({ value: 10_001, precision: 'EXACT' });
+    expect(await count({ ...filter, endDate: last }, false)).toEqual({ value: 10_000, precision: 'EXACT' });
+  });
+
+  test('is exact in years 0001 and 9999', async () => {
+    const scope = { tenantId, clients: null };
+    const count = (startDate: string, endDate: string) =>
+      database.read(tenantId, (run) =>
+        countEntries(run, toCriteria(scope, { startDate, endDate }, NOW), false),
+      );
+    const [first, last] = ['0001-01-01T00:00:00.000000Z', '9999-12-31T23:59:59.999999Z'];
+    expect((await count(first, last)).value).toBe(known.length);
+    expect((await count(first, first)).value).toBe(0);
+    expect((await count(last, last)).value).toBe(0);
+    expect((await count(last, first)).value).toBe(0);
+  });
+});
+
+describe('locatePage', () => {
+  test('begins a page at the entry that an offset would', async () => {
+    let jumps = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        scopes(tenantId),
+        filters,
+        fc.integer({ min: 0, max: 6_500 }),
+        fc.boolean(),
+        async (scope, filter, offset, newest) => {
+          const criteria = toCriteria(scope, filter, NOW);
+          const rows = await database.read(tenantId, async (run) => {
+            const start = await locatePage(run, criteria, offset, newest);
+            if (start.from || start.until) jumps += 1;
+            const where = every([whereAll(criteria), whereWithin(start.from ?? null, start.until ?? null)]);
+            const walk = sql`select id from reel_log_entries where ${where} order by id ${newest ? sql`desc` : sql`asc`} limit 30 offset ${start.skip}`;
+            return run<{ id: string }>(walk);
+          });
+          const all = matching(known, scope, filter).map((entry) => entry.id);
+          if (newest) all.reverse();
+          expect(rows.map((row) => row.id)).toEqual(all.slice(offset, offset + 30));
+        },
+      ),
+      { numRuns: 200 },
+    );
+    expect(jumps).toBeGreaterThan(20);
+  });
+
+  test('walks no more than a quarter of an hour', async () => {
+    const criteria = toCriteria({ tenantId, clients: null }, null, NOW);
+    const ordered = known.map((entry) => entry.createdAt).sort();
+    const quarters = Map.groupBy(ordered, (at) => Math.floor(Date.parse(at) / 900_000));
+    const most = Math.max(...[...quarters.values()].map((entries) => entries.length));
+    for (const newest of [true, false])
+      for (const offset of [1_001, 2_500, 5_999]) {
+        const start = await database.read(tenantId, (run) => locatePage(run, criteria, offset, newest));
+        expect(start.skip).toBeLessThan(most);
+      }
+  });
+});

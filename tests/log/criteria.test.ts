@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { compile } from '../../src/database/run.js';
+import { LogOrigin } from '../../src/log/entry/origin.js';
+import { LogSeverity, SEVERITIES } from '../../src/log/entry/severity.js';
+import { type Criteria, toCriteria } from '../../src/log/filter/criteria.js';
+import type { LogFilter } from '../../src/log/filter/log-filter.js';
+import { textBeyond, whereAll } from '../../src/log/filter/where.js';
+
+const NOW = new Date('2026-11-24T20:10:00.000Z');
+const SCOPE = { tenantId: randomUUID(), clients: null };
+const criteriaOf = (filter: LogFilter | null) => toCriteria(SCOPE, filter, NOW);
+
+const texts = fc.array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }), { maxLength: 3 });
+const text = fc.string({ unit: 'grapheme', maxLength: 40 });
+const ids = fc.array(fc.uuid(), { maxLength: 3 });
+const instants = fc.date({ min: new Date(0), max: NOW, noInvalidDate: true }).map((at) => at.toISOString());
+const filters = fc.record<Required<LogFilter>>({
+  startDate: fc.option(instants),
+  endDate: fc.option(instants),
+  modules: fc.option(texts),
+  notModules: fc.option(texts),
+  actions: fc.option(fc.array(fc.constantFrom('users', 'users.*', '*', '.*', 'ação.*'), { maxLength: 4 })),
+  notActions: fc.option(texts),
+  severities: fc.option(fc.subarray([...SEVERITIES])),
+  minSeverity: fc.option(fc.constantFrom(...SEVERITIES)),
+  origin: fc.option(fc.constantFrom(LogOrigin.MODULE, LogOrigin.BROWSER)),
+  actorIds: fc.option(ids),
+  actorEmail: fc.option(text),
+  resourceType: fc.option(text),
+  resourceId: fc.option(fc.oneof(text, fc.uuid())),
+  clientId: fc.option(fc.uuid()),
+  requestId: fc.option(fc.uuid()),
+  ipAddress: fc.option(fc.constantFrom('10.0.0.0/8', '::ffff:10.0.0.1', '2001:db8::/32')),
+  search: fc.option(text),
+  query: fc.option(
+    fc.constantFrom(
+      '',
+      '-module:a severity>=error since:-24h',
+      '"card declined" timeout until:-1h -action:a.*',
+    ),
+  ),
+});
+const scopes = fc.record({ tenantId: fc.uuid(), clients: fc.option(ids) });
+
+test('criteria are plain data: kept as JSON they are the same, and ask PostgreSQL the same', () => {
+  fc.assert(
+    fc.property(scopes, filters, (scope, filter) => {
+      const criteria = toCriteria(scope, filter, NOW);
+      const kept = JSON.parse(JSON.stringify(criteria)) as Criteria;
+      expect(kept).toEqual(criteria);
+      const [asked, again] = [criteria, kept].map((each) => compile(whereAll(each)));
+      expect([again?.sql, again?.parameters]).toEqual([asked?.sql, asked?.parameters]);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('a filter that says nothing is no condition, however it says so', () => {
+  const nothing = { scope: SCOPE, conditions: [], start: null, end: null };
+  expect([null, {}, { modules: [], search: '', origin: null, query: '' }].map(criteriaOf)).toEqual(
+    Array(3).fill(nothing),
+  );
+});
+
+test("the query line's conditions stand beside the filter's own, each of its texts by itself", () => {
+  const line = 'module:b,c severity>=error "card declined" timeout until:-1h since:2026-11-01';
+  expect(
+    criteriaOf({ modules: ['a'], startDate: '2026-11-20T00:00:00.000000Z', search: 'Größe', query: line }),
+  ).toEqual({
+    scope: SCOPE,
+    conditions: [
+      { field: 'module', negated: false, anyOf: [{ is: 'a' }] },
+      { field: 'search', negated: false, anyOf: [{ contains: 'größe' }] },
+      { field: 'module', negated: false, anyOf: [{ is: 'b' }, { is: 'c' }] },
+      { field: 'severity', negated: false, anyOf: [{ atLeast: 'ERROR' }] },
+      { field: 'search', negated: false, anyOf: [{ contains: 'card declined' }] },
+      { field: 'search', negated: false, anyOf: [{ contains: 'timeout' }] },
+    ],
+    start: '2026-11-20T00:00:00.000000Z',
+    end: '2026-11-24T19:10:00.000000Z',
+  });
+});
+
+test.each<[LogFilter, string]>([
+  [{ modules: Array(21).fill('m') }, 'modules: expected at most 20 items, got "21 items"'],
+  [{ actions: ['x'.repeat(321)] }, 'actions: expected at most 320 characters, got "321 characters"'],
+  [{ search: 'x'.repeat(256) }, 'search: expected at most 255 characters, got "256 characters"'],
+  [{ ipAddress: '10.0.0.0/33' }, 'ipAddress: expected an IP address or a CIDR block'],
+  [{ ipAddress: 'fe80::1%eth0' }, 'ipAddress: expected an IP address or a CIDR block'],
+  [{ resourceId: 'a\0b' }, 'resourceId: expected text without NUL'],
+  [{ notActions: ['\ud800.*'] }, 'notActions: expected text without NUL and lone surrogates'],
+  [{ severities: Array(21).fill(LogSeverity.INFO) }, 'severities: expected at most 20 items'],
+])('a filter past its bounds is refused: %j', (filter, expected) => {
+  expect(() => criteriaOf(filter)).toThrowError(
+    expect.objectContaining({ code: 'BAD_USER_INPUT', message: expect.stringContaining(expected) }),
+  );
+});
+
+test("a query line's fault says where it is", () => {
+  expect(() => criteriaOf({ query: 'modul:x' })).toThrowError(
+    expect.objectContaining({ code: 'BAD_USER_INPUT', extensions: { position: 0, length: 7 } }),
+  );
+});
+
+test('the texts that begin with a prefix are those from it to before textBeyond, in the order of COLLATE "C"', () => {
+  // UTF-8 has the order of code points.
+  const compare = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
+  const unit = fc.constantFrom('a', 'b', '.', '/', '\ud7ff', '\ue000', '\uffff', '\u{10000}', '\u{10ffff}');
+  const words = fc.string({ unit, maxLength: 5 });
+  fc.assert(
+    fc.property(words, words, (prefix, word) => {
+      const beyond = textBeyond(prefix);
+      const within = compare(word, prefix) >= 0 && (beyond === null || compare(word, beyond) < 0);
+      expect(within).toBe(word.startsWith(prefix));
+    }),
+    { numRuns: 5_000 },
+  );
+  expect(textBeyond('users.')).toBe('users/');
+});

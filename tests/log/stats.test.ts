@@ -1,0 +1,261 @@
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Scope } from '../../src/auth/scope.js';
+import { connect } from '../../src/database/connect.js';
+import type { Database } from '../../src/database/database.js';
+import { SEVERITIES } from '../../src/log/entry/severity.js';
+import { toCriteria } from '../../src/log/filter/criteria.js';
+import type { LogFilter } from '../../src/log/filter/log-filter.js';
+import { LogFacet, StatsInterval } from '../../src/log/stats/log-stats.js';
+import { StatsService } from '../../src/log/stats/stats.js';
+import { createDatabase, type TestDatabase } from '../support/postgres.js';
+import { ACTORS, filters, type Known, matching, NOW, plant, scopes, ZONES } from '../support/trail-oracle.js';
+
+let own: TestDatabase;
+let database: Database;
+let service: StatsService;
+const tenantId = randomUUID();
+const whole: Scope = { tenantId, clients: null };
+const empty: Scope = { tenantId: randomUUID(), clients: null };
+let known: Known[];
+
+beforeAll(async () => {
+  own = await createDatabase();
+  database = await connect(own.runtimeUrl);
+  service = new StatsService(database);
+  known = await plant(database, tenantId, 4_000, 3_000, 42);
+  await plant(database, randomUUID(), 500, 300, 43);
+});
+afterAll(async () => {
+  await database?.close();
+  await own?.drop();
+});
+
+const statsOf = (scope: Scope, filter: LogFilter | null, zone = 'UTC') =>
+  service.stats(toCriteria(scope, filter, NOW), zone, NOW);
+
+const zones = fc.constantFrom(...ZONES);
+const byCount = (a: { key: string | null; count: number }, b: { key: string | null; count: number }) =>
+  b.count - a.count ||
+  (a.key === null ? 1 : b.key === null ? -1 : Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)));
+const tally = (keys: readonly (string | null)[]) =>
+  [...Map.groupBy(keys, (key) => key)].map(([key, all]) => ({ key, count: all.length })).sort(byCount);
+const inGraveness = (entries: readonly Known[]) =>
+  tally(entries.map((entry) => entry.severity)).sort(
+    (a, b) => SEVERITIES.indexOf(a.key as never) - SEVERITIES.indexOf(b.key as never),
+  );
+
+/** The wall clock of a zone, as `2026-11-24 20:10` and the weekday; told by Intl, which the code does not use. */
+function clock(timeZone: string) {
+  const zone = timeZone === '-0330' ? '-03:30' : timeZone;
+  const format = new Intl.DateTimeFormat('en-GB', {
+    timeZone: zone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+  });
+  return (instant: string) => {
+    const parts = Object.fromEntries(
+      format.formatToParts(Date.parse(instant)).map(({ type, value }) => [type, value]),
+    );
+    const date = `${parts.year}-${parts.month}-${parts.day}`;
+    const monday = new Date(
+      Date.parse(`${date}T00:00:00Z`) - ((new Date(`${date}T00:00:00Z`).getUTCDay() + 6) % 7) * 86_400_000,
+    );
+    return {
+      HOUR: `${date} ${parts.hour}`,
+      DAY: date,
+      WEEK: monday.toISOString().slice(0, 10),
+      MONTH: date.slice(0, 7),
+    };
+  };
+}
+
+describe('totals', () => {
+  test('agree with counting one by one in any zone', async () => {
+    await fc.assert(
+      fc.asyncProperty(scopes(tenantId), filters, zones, async (scope, filter, zone) => {
+        const stats = await statsOf(scope, filter, zone);
+        const found = matching(known, scope, filter);
+        const at = clock(zone);
+        const now = at(NOW.toISOString());
+        expect({ ...stats, breakdown: undefined }).toEqual({
+          totalEntries: found.length,
+          entriesBySeverity: inGraveness(found),
+          entriesByModule: tally(found.map((entry) => entry.module)),
+          entriesToday: found.filter((entry) => at(entry.createdAt).DAY >= now.DAY).length,
+          entriesThisWeek: found.filter((entry) => at(entry.createdAt).WEEK >= now.WEEK).length,
+          breakdown: undefined,
+        });
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('of nothing are nothing', async () => {
+    const stats = await statsOf(empty, null);
+    expect(stats).toMatchObject({
+      totalEntries: 0,
+      entriesBySeverity: [],
+      entriesByModule: [],
+      entriesToday: 0,
+      entriesThisWeek: 0,
+    });
+    expect(await stats.timeline(StatsInterval.DAY)).toEqual([]);
+    expect(await stats.facet(LogFacet.CLIENT, 10)).toEqual([]);
+  });
+
+  test.each([
+    'Mars/Olympus',
+    '',
+    'UTC ',
+    '+25:00',
+    '2026-01-01T00:00[Asia/Kolkata]',
+    '2026-01-01T00:00Z',
+    'A'.repeat(65),
+    "UTC'",
+  ])('refuse %j as a time zone', async (zone) => {
+    await expect(statsOf(whole, null, zone)).rejects.toMatchObject({
+      code: 'BAD_USER_INPUT',
+      message: expect.stringMatching(/^timeZone: expected an IANA time zone/),
+    });
+  });
+});
+
+describe('timeline', () => {
+  test('counts every match in the bucket of its wall clock, empty buckets too', async () => {
+    const intervals = fc.constantFrom(...Object.values(StatsInterval));
+    await fc.assert(
+      fc.asyncProperty(scopes(tenantId), filters, zones, intervals, async (scope, filter, zone, interval) => {
+        const stats = await statsOf(scope, filter, zone);
+        const found = matching(known, scope, filter);
+        const [first, last] = [
+          filter.startDate ?? found[0]?.createdAt,
+          filter.endDate ?? found.at(-1)?.createdAt,
+        ];
+        const [days, at] = [
+          first && last ? (Date.parse(last) - Date.parse(first)) / 86_400_000 : 0,
+          clock(zone),
+        ];
+        if (interval === StatsInterval.HOUR && days * 24 > 999) {
+          await expect(stats.timeline(interval)).rejects.toMatchObject({
+            code: 'BAD_USER_INPUT',
+            message: expect.stringContaining('such as DAY'),
+          });
+          return;
+        }
+        const buckets = await stats.timeline(interval);
+        if (!first || !last || first > last) {
+          expect(buckets).toEqual([]);
+          return;
+        }
+        expect(buckets[0]!.start <= first && first < buckets[0]!.end).toBe(true);
+        expect(buckets.at(-1)!.start <= last && last < buckets.at(-1)!.end).toBe(true);
+        expect(buckets.reduce((sum, bucket) => sum + bucket.count, 0)).toBe(found.length);
+        for (const [index, { start, end, count, bySeverity }] of buckets.entries()) {
+          const within = found.filter((entry) => entry.createdAt >= start && entry.createdAt < end);
+          expect({ start, count, bySeverity }).toEqual({
+            start,
+            count: within.length,
+            bySeverity: inGraveness(within),
+          });
+          const name = at(start)[interval];
+          expect(new Set(within.map((entry) => at(entry.createdAt)[interval]))).toEqual(
+            new Set(within.length > 0 ? [name] : []),
+          );
+          expect(buckets[index + 1]?.start ?? end).toBe(end);
+          const before = at(new Date(Date.parse(start) - 1).toISOString())[interval];
+          if (interval !== StatsInterval.HOUR)
+            expect([before < name, at(end)[interval] > name]).toEqual([true, true]);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('begins and ends where the dates say, with nothing in between', async () => {
+    const filter: LogFilter = {
+      startDate: '2011-12-29T12:00:00.000000Z',
+      endDate: '2012-01-01T12:00:00.000000Z',
+    };
+    const buckets = await (await statsOf(empty, filter, 'Pacific/Apia')).timeline(StatsInterval.DAY);
+    // Samoa had no 30 December in 2011.
+    expect(buckets).toEqual(
+      [
+        ['2011-12-29T10:00:00.000000Z', '2011-12-30T10:00:00.000000Z'],
+        ['2011-12-30T10:00:00.000000Z', '2011-12-31T10:00:00.000000Z'],
+        ['2011-12-31T10:00:00.000000Z', '2012-01-01T10:00:00.000000Z'],
+        ['2012-01-01T10:00:00.000000Z', '2012-01-02T10:00:00.000000Z'],
+      ].map(([start, end]) => ({ start, end, count: 0, bySeverity: [] })),
+    );
+  });
+
+  test.each([
+    [StatsInterval.HOUR, '2026-03-01', '2026-11-01', 'such as DAY'],
+    [StatsInterval.HOUR, '2020-01-01', '2026-01-01', 'such as WEEK'],
+    [StatsInterval.DAY, '1990-01-01', '2026-01-01', 'such as MONTH'],
+    [StatsInterval.MONTH, '0001-01-01', '9999-12-31', 'less than 1,000 months apart'],
+  ])('refuses more than 1,000 buckets by %s', async (interval, from, to, hint) => {
+    const filter = { startDate: `${from}T00:00:00.000000Z`, endDate: `${to}T00:00:00.000000Z` };
+    const stats = await statsOf(whole, filter);
+    await expect(stats.timeline(interval)).rejects.toMatchObject({
+      code: 'BAD_USER_INPUT',
+      message: expect.stringContaining(hint),
+    });
+  });
+
+  test('takes exactly 1,000 buckets', async () => {
+    const hours = (end: string) =>
+      statsOf(whole, { startDate: '2026-01-01T00:59:59.999999Z', endDate: end }, 'UTC').then((stats) =>
+        stats.timeline(StatsInterval.HOUR),
+      );
+    expect(await hours('2026-02-11T15:59:59.999999Z')).toHaveLength(1_000);
+    await expect(hours('2026-02-11T16:00:00.000000Z')).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
+  });
+});
+
+describe('facet', () => {
+  const VALUES: Record<LogFacet, [(entry: Known) => string | null, (keyof LogFilter)[]]> = {
+    MODULE: [(entry) => entry.module, ['modules', 'notModules']],
+    ACTION: [(entry) => entry.action, ['actions', 'notActions']],
+    SEVERITY: [(entry) => entry.severity, ['severities', 'minSeverity']],
+    ACTOR: [(entry) => entry.actorId, ['actorIds', 'actorEmail']],
+    RESOURCE_TYPE: [(entry) => entry.resourceType, ['resourceType']],
+    CLIENT: [(entry) => entry.clientId, ['clientId']],
+  };
+
+  test("counts the values of a field without the filter's own condition on it", async () => {
+    const fields = fc.constantFrom(...Object.values(LogFacet));
+    await fc.assert(
+      fc.asyncProperty(
+        scopes(tenantId),
+        filters,
+        fields,
+        fc.integer({ min: 1, max: 6 }),
+        async (scope, filter, field, first) => {
+          const [keyOf, left] = VALUES[field];
+          const without = { ...filter, ...Object.fromEntries(left.map((name) => [name, undefined])) };
+          const expected = tally(matching(known, scope, without).map(keyOf)).slice(0, first);
+          expect(await (await statsOf(scope, filter)).facet(field, first)).toEqual(expected);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  test("leaves out the query line's condition on it too", async () => {
+    const stats = await statsOf(whole, { query: `actor:${ACTORS[0]}` });
+    expect(await stats.facet(LogFacet.ACTOR, 100)).toEqual(tally(known.map((entry) => entry.actorId)));
+  });
+
+  test.each([0, -1, 101, 1.5])('refuses %s values', async (first) => {
+    const stats = await statsOf(whole, null);
+    await expect(stats.facet(LogFacet.ACTION, first)).rejects.toMatchObject({
+      code: 'BAD_USER_INPUT',
+      message: `first: expected 1 to 100, got ${first}`,
+    });
+  });
+});

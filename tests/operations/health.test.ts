@@ -1,0 +1,64 @@
+import Fastify from 'fastify';
+import { describe, expect, it } from 'vitest';
+import { createMetrics, health } from '../../src/http/health.ts';
+
+async function open(ready: () => Promise<boolean>, metrics = createMetrics()) {
+  const app = Fastify();
+  await app.register(health, { ready, metrics });
+  app.get('/logs/:id', async () => ({}));
+  await app.ready();
+  return { app, metrics };
+}
+
+describe('health', () => {
+  it('is live always, and ready once it is', async () => {
+    let isReady = false;
+    const { app } = await open(async () => isReady);
+    expect((await app.inject('/health/live')).statusCode).toBe(200);
+    expect((await app.inject('/health/ready')).statusCode).toBe(503);
+    isReady = true;
+    expect((await app.inject('/health/ready')).statusCode).toBe(200);
+    await app.close();
+  });
+
+  it('is not ready when asking fails, and says nothing of why', async () => {
+    const { app } = await open(() => Promise.reject(new Error('password authentication failed')));
+    const { statusCode, body } = await app.inject('/health/ready');
+    expect({ statusCode, body }).toEqual({ statusCode: 503, body: '{"status":"unavailable"}' });
+    await app.close();
+  });
+});
+
+describe('metrics', () => {
+  it('counts by route pattern and never by what stands in an address', async () => {
+    const { app, metrics } = await open(async () => true);
+    metrics.entriesWritten.inc(3);
+    metrics.batchEntries.observe(3);
+    metrics.watch({ writeQueueLength: () => 7, sequencerLagSeconds: async () => 0.25 });
+    await app.inject({ url: '/logs/0196f2f0-0000-7000-8000-00000000a001?token=secret' });
+    await app.inject({ url: '/nowhere/0196f2f0-0000-7000-8000-00000000a001' });
+    const { body, headers } = await app.inject('/metrics');
+    expect(headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect(body).toContain('reel_http_request_seconds_count{method="GET",route="/logs/:id",status="200"} 1');
+    expect(body).toContain('reel_http_request_seconds_count{method="GET",route="none",status="404"} 1');
+    expect(body).toContain('reel_entries_written_total 3\n');
+    expect(body).toContain('reel_write_batch_entries_count 1\n');
+    expect(body).toContain('reel_write_queue_entries 7\n');
+    expect(body).toContain('reel_sequencer_lag_seconds 0.25\n');
+    expect(body).not.toMatch(/0196f2f0|secret/);
+    await app.close();
+  });
+
+  it('does not answer where metrics are off', async () => {
+    const app = Fastify();
+    await app.register(health, { ready: async () => true, metrics: null });
+    expect((await app.inject('/metrics')).statusCode).toBe(404);
+    await app.close();
+  });
+
+  it('keeps two servers apart', async () => {
+    const [one, other] = [createMetrics(), createMetrics()];
+    one.entriesWritten.inc(5);
+    expect(await other.registry.metrics()).toContain('reel_entries_written_total 0\n');
+  });
+});

@@ -1,0 +1,281 @@
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openCheckpoint } from '../../src/seal/checkpoint.js';
+import { CompactRange } from '../../src/seal/compact-range.js';
+import { signerOf, vkeyOf } from '../../src/seal/note.js';
+import { Sealer } from '../../src/seal/sealer.js';
+import { Sequencer } from '../../src/seal/sequencer.js';
+import { publishKey, readKeys } from '../../src/seal/signing-keys.js';
+import { StoredProver } from '../../src/seal/stored-prover.js';
+import { checkConsistency, checkInclusion, openNote } from '../support/independent-verifier.js';
+import { openTrail, SIGNER, type Trail } from '../support/trail.js';
+
+let trail: Trail;
+let prover: StoredProver;
+beforeAll(async () => {
+  trail = await openTrail();
+  prover = new StoredProver(trail.database);
+});
+afterAll(() => trail?.close());
+
+const GATEWAY = { kind: 'module', module: '*', ip: null, agent: null } as const;
+const write = async (tenantId: string, count: number) => {
+  for (let left = count; left > 0; left -= 1000)
+    await trail.service.createMany(
+      GATEWAY,
+      Array.from({ length: Math.min(left, 1000) }, (_, index) => ({
+        module: 'guardian',
+        action: 'users.create',
+        tenantId,
+        resourceId: String(index),
+        data: index % 3 === 0 ? { index } : undefined,
+      })),
+    );
+};
+const whole = (tenantId: string) => ({ tenantId, clients: null });
+const rows = (table: string, tenantId: string, order: string) =>
+  trail.own.query(`select * from ${table} where tenant_id = $1 order by ${order}`, [tenantId]);
+const leavesOf = async (tenantId: string) =>
+  (await rows('reel_log_sequence', tenantId, 'seq')).map((row) => row.leaf_hash as Buffer);
+const rootOf = (leaves: readonly Buffer[]) => {
+  const compactRange = new CompactRange();
+  compactRange.append(leaves);
+  return compactRange.root();
+};
+const unbase = (texts: readonly string[]) => texts.map((text) => Buffer.from(text, 'base64'));
+
+describe('sealing', () => {
+  test('each batch has its checkpoint, full tiles are stored once, and the root is that of the leaves', async () => {
+    const tenantId = randomUUID();
+    for (const count of [3, 300, 1, 10_500]) {
+      await write(tenantId, count);
+      await trail.sequencer.catchUp(tenantId);
+    }
+    const leaves = await leavesOf(tenantId);
+    expect(leaves.length).toBe(10_804);
+    const checkpoints = await rows('reel_log_checkpoints', tenantId, 'tree_size');
+    expect(checkpoints.map((each) => Number(each.tree_size))).toEqual([3, 303, 304, 10_304, 10_804]);
+    expect(checkpoints.map((each) => Number(each.previous_size))).toEqual([0, 3, 303, 304, 10_304]);
+    for (const each of checkpoints) {
+      const root = rootOf(leaves.slice(0, Number(each.tree_size)));
+      expect(each.root_hash).toEqual(root);
+      expect(openNote(each.note as string, SIGNER.name, SIGNER.publicKey)).toMatchObject({
+        origin: `reel.local/${tenantId}`,
+        size: Number(each.tree_size),
+        root,
+      });
+    }
+    const tiles = await rows('reel_log_tiles', tenantId, 'level, tile_index');
+    expect(tiles.map((each) => [each.level, Number(each.tile_index)])).toEqual(
+      Array.from({ length: 42 }, (_, index) => [0, index]),
+    );
+    expect(tiles[4]!.hashes).toEqual(Buffer.concat(leaves.slice(1_024, 1_280)));
+    expect(trail.sealed.at(-1)).toMatchObject({ tenantId, first: 10_305, last: 10_804 });
+    expect(trail.sealed.at(-1)!.note).toBe(checkpoints.at(-1)!.note);
+  });
+
+  test('sequencers that take turns, and one that starts anew, extend the same tree', async () => {
+    const tenantId = randomUUID();
+    const other = new Sequencer(trail.database, new Sealer(SIGNER));
+    for (let turn = 0; turn < 6; turn += 1) {
+      await write(tenantId, 200);
+      await [trail.sequencer, other, new Sequencer(trail.database, new Sealer(SIGNER))][turn % 3]!.catchUp(
+        tenantId,
+      );
+    }
+    const [newest] = await rows('reel_log_checkpoints', tenantId, 'tree_size desc');
+    expect(newest!.root_hash).toEqual(rootOf(await leavesOf(tenantId)));
+    expect((await rows('reel_log_tiles', tenantId, 'tile_index')).length).toBe(4);
+  });
+
+  test('concurrent ones give each entry one sequence, in one tree', async () => {
+    const tenantId = randomUUID();
+    const others = [1, 2, 3].map(() => new Sequencer(trail.database, new Sealer(SIGNER)));
+    await Promise.all([
+      ...Array.from({ length: 5 }, () => write(tenantId, 100)),
+      ...others.map(async (each) => {
+        for (let turn = 0; turn < 5; turn += 1) await each.catchUp(tenantId);
+      }),
+    ]);
+    await others[0]!.catchUp(tenantId);
+    const leaves = await leavesOf(tenantId);
+    expect(leaves.length).toBe(500);
+    for (const each of await rows('reel_log_checkpoints', tenantId, 'tree_size'))
+      expect(each.root_hash).toEqual(rootOf(leaves.slice(0, Number(each.tree_size))));
+  });
+
+  test('one that dies in a transaction leaves nothing behind, and another takes over', async () => {
+    const tenantId = randomUUID();
+    await write(tenantId, 700);
+    // Its transaction waits for a lock that this one holds, at the last of what it writes.
+    const holder = new pg.Client({ connectionString: trail.own.ownerUrl });
+    await holder.connect();
+    await holder.query('begin');
+    await holder.query('select from reel_log_inbox where tenant_id = $1 for update', [tenantId]);
+    const dying = trail.sequencer.catchUp(tenantId);
+    dying.catch(() => {});
+    const waiting = () =>
+      trail.own.query(
+        "select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like 'delete from reel_log_inbox%'",
+        [],
+        'superuser',
+      );
+    await expect.poll(async () => (await waiting()).length).toBe(1);
+    await trail.own.query('select pg_terminate_backend($1)', [(await waiting())[0]!.pid], 'superuser');
+    await expect(dying).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await holder.query('rollback');
+    await holder.end();
+    for (const table of ['sequence', 'tiles', 'checkpoints'])
+      expect(await trail.own.query(`select from reel_log_${table} where tenant_id = $1`, [tenantId])).toEqual(
+        [],
+      );
+    expect(await new Sequencer(trail.database, new Sealer(SIGNER)).catchUp(tenantId)).toBe(700);
+    const [newest] = await rows('reel_log_checkpoints', tenantId, 'tree_size');
+    expect(newest!.root_hash).toEqual(rootOf(await leavesOf(tenantId)));
+  });
+
+  test('entries sequenced before logs were sealed are sealed with the next', async () => {
+    const tenantId = randomUUID();
+    await write(tenantId, 600);
+    await trail.sequencer.catchUp(tenantId);
+    for (const table of ['tiles', 'checkpoints'])
+      await trail.own.query(`delete from reel_log_${table} where tenant_id = $1`, [tenantId]);
+    await write(tenantId, 1);
+    await new Sequencer(trail.database, new Sealer(SIGNER)).catchUp(tenantId);
+    const [newest] = await rows('reel_log_checkpoints', tenantId, 'tree_size');
+    expect(newest).toMatchObject({ tree_size: '601', previous_size: '0' });
+    expect(newest!.root_hash).toEqual(rootOf(await leavesOf(tenantId)));
+    expect((await rows('reel_log_tiles', tenantId, 'tile_index')).length).toBe(2);
+  });
+
+  test('a deleted tile does not stop the log; a changed leaf does, for its tenant alone', async () => {
+    const [tenantId, neighbour] = [randomUUID(), randomUUID()];
+    await write(tenantId, 300);
+    await trail.sequencer.catchUp(tenantId);
+    await trail.own.query('delete from reel_log_tiles where tenant_id = $1', [tenantId]);
+    await write(tenantId, 1);
+    await new Sequencer(trail.database, new Sealer(SIGNER)).catchUp(tenantId);
+    const [newest] = await rows('reel_log_checkpoints', tenantId, 'tree_size desc');
+    expect(newest!.root_hash).toEqual(rootOf(await leavesOf(tenantId)));
+
+    await trail.own.query(
+      "update reel_log_sequence set leaf_hash = sha256('x') where tenant_id = $1 and seq = 300",
+      [tenantId],
+    );
+    await write(tenantId, 1);
+    await write(neighbour, 1);
+    const faults: unknown[] = [];
+    const fresh = new Sequencer(trail.database, new Sealer(SIGNER), undefined, (error) => faults.push(error));
+    fresh.start();
+    await expect
+      .poll(() => trail.own.query('select from reel_log_inbox where tenant_id = $1', [neighbour]))
+      .toEqual([]);
+    await expect.poll(() => String(faults[0])).toContain('run reel verify to find what was changed');
+    await fresh.stop();
+    expect(faults.length).toBe(1);
+    expect((await leavesOf(tenantId)).length).toBe(301);
+  });
+});
+
+describe('proofs', () => {
+  test('of entries in full and partial tiles are valid; there are none outside the scope', async () => {
+    const [tenantId, clientId] = [randomUUID(), randomUUID()];
+    await write(tenantId, 700);
+    const mine = await trail.service.log({ module: 'm', action: 'a', tenantId, clientId, data: { a: 1 } });
+    await trail.sequencer.catchUp(tenantId);
+    const late = await trail.service.log({ module: 'm', action: 'a', tenantId, clientId });
+    const entries = await rows('reel_log_sequence', tenantId, 'seq');
+    const ids = [0, 1, 255, 256, 511, 512, 699, 700].map((at) => entries[at]!.entry_id as string);
+    const proofs = await prover.inclusionProofs(whole(tenantId), [...ids, late.id, randomUUID()]);
+    expect([...proofs.keys()].sort()).toEqual([...ids].sort());
+    for (const proof of proofs.values()) {
+      const { leafIndex, leafHash, path, checkpoint } = proof;
+      const root = Buffer.from(checkpoint.rootHash, 'base64');
+      expect(
+        checkInclusion(Buffer.from(leafHash, 'base64'), leafIndex, checkpoint.treeSize, unbase(path), root),
+      ).toBe(true);
+      expect(leafHash).toBe((entries[leafIndex]!.leaf_hash as Buffer).toString('base64'));
+    }
+    const asClient = { tenantId, clients: [clientId] };
+    expect([...(await prover.inclusionProofs(asClient, [...ids, mine.id])).keys()]).toEqual([mine.id]);
+    expect((await prover.inclusionProofs(whole(randomUUID()), ids)).size).toBe(0);
+  });
+
+  test('of one export are for one checkpoint, whatever is sealed meanwhile', async () => {
+    const tenantId = randomUUID();
+    await write(tenantId, 300);
+    await trail.sequencer.catchUp(tenantId);
+    await write(tenantId, 300);
+    await trail.sequencer.catchUp(tenantId);
+    const ids = (await rows('reel_log_sequence', tenantId, 'seq')).map((row) => row.entry_id as string);
+    const proofs = await prover.inclusionProofsAt(whole(tenantId), ids.slice(0, 300), 300);
+    const note = (await prover.noteAt(whole(tenantId), 300))!;
+    const { size, root } = openNote(note, SIGNER.name, SIGNER.publicKey);
+    expect([size, proofs.size]).toEqual([300, 300]);
+    for (const { leafIndex, leafHash, path, checkpoint } of proofs.values()) {
+      expect(checkpoint.note).toBe(note);
+      expect(checkInclusion(Buffer.from(leafHash, 'base64'), leafIndex, size, unbase(path), root)).toBe(true);
+    }
+    expect(await prover.noteAt(whole(tenantId), 601)).toBeNull();
+  });
+
+  test('of consistency between any two checkpoints are valid; sizes out of order are rejected', async () => {
+    const tenantId = randomUUID();
+    expect(await prover.checkpoint(whole(tenantId))).toBeNull();
+    expect(await prover.consistencyProof(whole(tenantId), 0, 0)).toEqual({ first: 0, second: 0, path: [] });
+    for (const count of [1, 2, 252, 1, 1, 300]) {
+      await write(tenantId, count);
+      await trail.sequencer.catchUp(tenantId);
+    }
+    const checkpoints = await rows('reel_log_checkpoints', tenantId, 'tree_size');
+    for (const older of checkpoints)
+      for (const newer of checkpoints) {
+        const [first, second] = [Number(older.tree_size), Number(newer.tree_size)];
+        if (first > second) continue;
+        const { path } = await prover.consistencyProof(whole(tenantId), first, second);
+        const [a, b] = [older.root_hash as Buffer, newer.root_hash as Buffer];
+        expect(checkConsistency(first, second, a, b, unbase(path))).toBe(true);
+      }
+    const refused: [number, number, string][] = [
+      [3, 2, 'first'],
+      [-1, 2, 'first'],
+      [1, 558, 'second'],
+      [1, -1, 'second'],
+      [1.5, 2, 'first'],
+    ];
+    for (const [first, second, field] of refused)
+      await expect(prover.consistencyProof(whole(tenantId), first, second)).rejects.toMatchObject({
+        code: 'BAD_USER_INPUT',
+        faults: [{ loc: [field] }],
+      });
+  });
+});
+
+test('a key is rotated by adding one: the older stays published and its checkpoints valid', async () => {
+  const tenantId = randomUUID();
+  const pem = () =>
+    generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const [first, second] = [signerOf('reel.local', pem()), signerOf('reel.local', pem())];
+  await publishKey(trail.database, first, new Date('2026-01-05T10:00:00.000Z'));
+  await write(tenantId, 3);
+  await new Sequencer(trail.database, new Sealer(first)).catchUp(tenantId);
+  await publishKey(trail.database, second, new Date('2026-02-05T10:00:00.000Z'));
+  await publishKey(trail.database, first, new Date('2026-03-05T10:00:00.000Z'));
+  await write(tenantId, 3);
+  await new Sequencer(trail.database, new Sealer(second)).catchUp(tenantId);
+  const keys = await readKeys(trail.database);
+  expect(keys.map(vkeyOf)).toEqual([vkeyOf(second), vkeyOf(first)]);
+  const notes = (await rows('reel_log_checkpoints', tenantId, 'tree_size')).map((row) => row.note as string);
+  expect(notes.map((note) => openCheckpoint(note, keys))).toMatchObject([
+    { treeSize: 3, verifier: { keyId: first.keyId } },
+    { treeSize: 6, verifier: { keyId: second.keyId } },
+  ]);
+  // Whoever changes a row of the keys only takes the key away.
+  await trail.own.query(
+    "update reel_log_signing_keys set added_at = '2026-04-05' where vkey = $1",
+    [vkeyOf(first)],
+    'superuser',
+  );
+  expect((await readKeys(trail.database)).map(vkeyOf)).toEqual([vkeyOf(second)]);
+});

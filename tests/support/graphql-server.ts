@@ -1,0 +1,200 @@
+import type { IncomingMessage } from 'node:http';
+import { ActorType } from '../../src/log/entry/actor-type.js';
+import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import Fastify from 'fastify';
+import { pino } from 'pino';
+import type { Caller } from '../../src/auth/caller.js';
+import type { Author, Scope } from '../../src/auth/scope.js';
+import { ReelError, unauthenticated } from '../../src/errors.js';
+import type { Services } from '../../src/graphql/context.js';
+import { type GraphqlOptions, graphqlRoutes } from '../../src/graphql/routes.js';
+import { parseJson } from '../../src/http/json.js';
+import type { LogEntry } from '../../src/log/entry/log-entry.entity.js';
+import { CountPrecision } from '../../src/log/stats/log-count.js';
+import { LogStats } from '../../src/log/stats/log-stats.js';
+
+export const TENANT = '6f2b4c0e-0000-4000-8000-000000000001';
+const MODULE_AUTHOR: Author & { kind: 'module' } = {
+  kind: 'module',
+  module: 'guardian',
+  ip: null,
+  agent: null,
+};
+
+export const entry = (over: Partial<LogEntry> = {}): LogEntry =>
+  ({
+    id: randomUUID(),
+    module: 'guardian',
+    action: 'users.login',
+    severity: 'INFO',
+    origin: 'MODULE',
+    actorId: null,
+    actorEmail: null,
+    actorName: null,
+    onBehalfOfId: null,
+    actorType: ActorType.USER,
+    onBehalfOfName: null,
+    resourceName: null,
+    outcome: null,
+    repaired: [],
+    tenantId: TENANT,
+    clientId: null,
+    resourceType: null,
+    resourceId: null,
+    data: null,
+    ipAddress: null,
+    userAgent: null,
+    requestId: null,
+    occurredAt: '2026-01-05T10:00:00.123456Z',
+    createdAt: '2026-01-05T10:00:00.123456Z',
+    sequence: null,
+    erasedAt: null,
+    ...over,
+  }) as LogEntry;
+
+export const NOBODY: Caller = {
+  credential: null,
+  tenantId: null,
+  clientId: null,
+  ip: null,
+  agent: null,
+  requestId: randomUUID(),
+  authorization: null,
+};
+
+/** Services without a database. The credential is told by the Authorization header: `viewer`, `module`, or something bad. */
+export function fakeServices(over: Partial<Services> = {}): Services {
+  const kind = ({ authorization }: Caller) => {
+    if (authorization === null) throw unauthenticated();
+    return authorization;
+  };
+  const scope: Scope = { tenantId: TENANT, clients: null };
+  const require = async (caller: Caller, action: string, scopes: readonly string[]) => {
+    if (kind(caller) !== 'viewer' || !scopes.includes('ACCOUNT'))
+      throw new ReelError('FORBIDDEN', `Missing action ${action}`, { extensions: { action } });
+    return scope;
+  };
+  return {
+    audit: { viewed: async () => {} },
+    authorizer: {
+      require,
+      viewScope: async (caller) => (kind(caller) === 'viewer' ? scope : null),
+      exportScope: async () => scope,
+      author: async (caller) => {
+        kind(caller);
+        return MODULE_AUTHOR;
+      },
+      internal: (caller) => {
+        if (kind(caller) !== 'module') throw new ReelError('FORBIDDEN', 'This needs a module');
+        return MODULE_AUTHOR;
+      },
+    },
+    reel: {
+      create: async (_author, input) => entry({ ...(input as Partial<LogEntry>), requestId: randomUUID() }),
+      createMany: async (_author, inputs) => inputs.map((input) => entry(input as Partial<LogEntry>)),
+    },
+    reader: {
+      list: async () => ({ entries: [entry()], hasNextPage: false, hasPreviousPage: false }),
+      count: async (_criteria, exact) => ({
+        value: 7,
+        precision: exact ? CountPrecision.EXACT : CountPrecision.AT_LEAST,
+      }),
+      get: async () => null,
+      byRequests: async () => new Map(),
+    },
+    stats: {
+      stats: async () =>
+        new LogStats(
+          {
+            totalEntries: 3,
+            entriesBySeverity: [],
+            entriesByModule: [],
+            entriesToday: 1,
+            entriesThisWeek: 2,
+          },
+          { timeline: async () => [], facet: async (field) => [{ key: field, count: 3 }] },
+        ),
+    },
+    exports: {
+      prepare: async () => ({
+        downloadUrl: '/api/v1/reel/exports/logs.csv',
+        filename: 'logs.csv',
+        recordCount: 3_000_000_000,
+        expiresAt: '2026-01-05T10:00:00.000000Z',
+      }),
+    },
+    seal: {
+      checkpoint: async () => null,
+      consistencyProof: async (_scope, first, second) => ({ first, second, path: [] }),
+      inclusionProofs: async () => new Map(),
+    },
+    tail: null,
+    ...over,
+  };
+}
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: an answer is looked into by name only.
+  body: any;
+}
+
+export interface Ask {
+  as?: 'viewer' | 'module' | 'bad' | 'lost' | 'down' | null;
+  accept?: string;
+  variables?: Record<string, unknown>;
+  operationName?: string;
+}
+
+/** A server on a free port over these services. */
+export async function bootGraphql(
+  services: Partial<Services> = {},
+  config: Partial<GraphqlOptions['config']> = {},
+) {
+  const app = Fastify({ loggerInstance: pino({ level: 'silent' }) });
+  const logged: Record<string, unknown>[] = [];
+  const log = pino({ level: 'error' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
+  await app.register(graphqlRoutes, {
+    ...fakeServices(services),
+    config: { env: 'production', allowedOrigins: [], defaultPageSize: 50, maxPageSize: 100, ...config },
+    log,
+    parseJson,
+    readCaller: (call) => {
+      const authorization = (call as IncomingMessage).headers.authorization ?? null;
+      if (authorization === 'bad') throw unauthenticated();
+      if (authorization === 'broken') throw new Error('the key set is a secret');
+      if (authorization === 'down') throw new ReelError('UNAVAILABLE', 'No keys', { retryAfter: 2 });
+      if (authorization === 'lost')
+        throw new ReelError('BAD_USER_INPUT', 'X-Tenant-Id: expected one UUID', {
+          faults: [{ type: 'uuid_parsing', loc: ['header', 'X-Tenant-Id'], msg: 'x', input: 'zzz' }],
+        });
+      return { ...NOBODY, requestId: randomUUID(), authorization };
+    },
+  } as GraphqlOptions);
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/graphql`;
+  const send = async (init: RequestInit & { search?: string }): Promise<Answer> => {
+    const response = await fetch(url + (init.search ?? ''), init);
+    const text = await response.text();
+    const isJson = /json/.test(response.headers.get('content-type') ?? '');
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson && text ? JSON.parse(text) : text,
+    };
+  };
+  const ask = (query: string, { as = 'viewer', accept, ...rest }: Ask = {}): Promise<Answer> =>
+    send({
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(as === null ? {} : { authorization: as }),
+        ...(accept === undefined ? {} : { accept }),
+      },
+      body: JSON.stringify({ query, ...rest }),
+    });
+  return { url, send, ask, logged, close: () => app.close() };
+}

@@ -1,0 +1,38 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { TestProject } from 'vitest/node';
+import { startEmbedded } from '../../src/database/embedded/embedded.js';
+import { migrate } from '../../src/database/migrate.js';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** The template that every test's database is copied from: as its superuser, owner and runtime role. */
+    postgres: { superuserUrl: string; ownerUrl: string; runtimeUrl: string };
+  }
+}
+
+/** One real PostgreSQL for the whole run, its database `reel` migrated; each test file takes a copy of that. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const directory = await mkdtemp(join(tmpdir(), 'reel-tests-'));
+  await chmod(directory, 0o755);
+  const postgres = await startEmbedded(directory);
+  await spareTheDisk(postgres.superuserUrl);
+  await migrate(postgres.ownerUrl, postgres.runtimeUrl);
+  const { superuserUrl, ownerUrl, runtimeUrl } = postgres;
+  project.provide('postgres', { superuserUrl, ownerUrl, runtimeUrl });
+  return async () => {
+    await postgres.stop();
+    await rm(directory, { recursive: true, force: true });
+  };
+}
+
+/** What it stores is thrown away after the run, so nothing waits until it is on disk; dropping a database did for long. */
+async function spareTheDisk(superuserUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: superuserUrl });
+  await client.connect();
+  for (const name of ['fsync', 'full_page_writes']) await client.query(`alter system set ${name} = off`);
+  await client.query('select pg_reload_conf()');
+  await client.end();
+}

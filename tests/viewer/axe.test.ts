@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { grant, person } from '../support/reel.js';
+import {
+  axeViolations,
+  rowsOf,
+  startViewer,
+  type TestViewer,
+  writeSampleEntries,
+} from '../support/viewer.js';
+
+let viewer: TestViewer;
+let changed: string;
+
+beforeAll(async () => {
+  viewer = await startViewer();
+  ({ changed } = await writeSampleEntries(viewer));
+});
+afterAll(() => viewer?.close());
+
+const dialogKey = (key: string) => async (page: Page) => {
+  await page.keyboard.press(key);
+  await page.getByRole('dialog').waitFor();
+};
+
+/** The list itself is checked with all its rows; under a menu or a dialog one row is enough. */
+const ONE_ROW = 'q=action:invoices.archive';
+
+/** Each state, with its URL and the actions that lead to it. */
+const STATES: [name: string, search: () => string, act?: (page: Page) => Promise<unknown>][] = [
+  ['list', () => '?sort=oldest'],
+  ['details', () => `?entry=${changed}`, (page) => page.getByText('/state').waitFor()],
+  ['no match', () => '?q=module:nowhere&range=24h'],
+  ['query error', () => '?q=modul:x'],
+  [
+    'completion and table',
+    () => '?range=7d',
+    async (page) => {
+      await page.locator('.over-time button').click();
+      await page.locator('.query input').pressSequentially('gua');
+      await page.locator('#query-options li').first().waitFor();
+      await page.keyboard.press('ArrowDown');
+    },
+  ],
+  ['columns', () => `?range=1h&${ONE_ROW}`, (page) => page.locator('.tools .menu button').first().click()],
+  ['export', () => `?range=30d&${ONE_ROW}`, dialogKey('e')],
+  ['keys and live', () => `?live=1&${ONE_ROW}`, dialogKey('?')],
+];
+
+/** Dark mode changes only colours, so only contrast is checked again. */
+async function violationsInBoth(page: Page): Promise<string[]> {
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+  const light = await axeViolations(page);
+  await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
+  return [
+    ...light,
+    ...(await axeViolations(page, ['color-contrast'])).map((violation) => `dark ${violation}`),
+  ];
+}
+
+test.each(['en-US', 'pt-BR'])(
+  'axe-core finds no violation in any state, light or dark, %s',
+  async (locale) => {
+    const { page, watched, go, close } = await viewer.open('', { locale });
+    for (const [name, search, act] of STATES) {
+      await go(search());
+      await act?.(page);
+      expect.soft(await violationsInBoth(page), name).toEqual([]);
+    }
+    expect(watched).toEqual({ foreign: [], violations: [], errors: [] });
+    await close();
+    const away = await viewer.open('', { locale, token: null });
+    expect(await violationsInBoth(away.page), 'sign-in').toEqual([]);
+    await away.close();
+  },
+  60_000,
+);
+
+test.each(['en-US', 'pt-BR'])(
+  'axe-core finds no violation while loading, in an empty list, after a failure and when the session ends, %s',
+  async (locale) => {
+    const tenantId = randomUUID();
+    const views = (minutes: number) =>
+      person({ grants: [grant(tenantId, 'reel.logs.view:ACCOUNT')], minutes });
+    // Opened first, so that the session ends while the other pages are checked.
+    const ending = await viewer.open('', { locale, token: await views(6 / 60) });
+    const empty = await viewer.open('', { locale, token: await views(10) });
+    expect.soft(await violationsInBoth(empty.page), 'empty').toEqual([]);
+    await empty.page.route('**/graphql', (route) => route.abort());
+    await empty.go('?q=module:a');
+    await empty.page.locator('.state:not(.loading)').first().waitFor();
+    expect.soft(await violationsInBoth(empty.page), 'failed').toEqual([]);
+    await empty.page.unroute('**/graphql');
+    await empty.page.route('**/graphql', () => {});
+    await empty.page.goto(`${viewer.reel.url}/?q=module:b`);
+    await empty.page.locator('.state.loading').waitFor();
+    expect.soft(await violationsInBoth(empty.page), 'loading').toEqual([]);
+    await empty.close();
+    await ending.page.getByRole('dialog').waitFor();
+    expect.soft(await violationsInBoth(ending.page), 'session ended').toEqual([]);
+    await ending.close();
+  },
+  60_000,
+);
+
+test('on a narrow screen, axe-core finds no violation and nothing overflows', async () => {
+  const { page, close } = await viewer.open('', { viewport: { width: 320, height: 256 } });
+  const beside = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  expect.soft(await violationsInBoth(page), 'list').toEqual([]);
+  expect(await beside()).toBe(0);
+  await rowsOf(page).nth(3).locator('[data-column=action]').click();
+  await page.getByRole('complementary', { name: 'Log details' }).getByText('/state').waitFor();
+  expect.soft(await violationsInBoth(page), 'details').toEqual([]);
+  expect(await beside()).toBe(0);
+  await close();
+});

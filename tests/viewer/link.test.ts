@@ -1,0 +1,68 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { RANGES, type Range, readLink, type View, writeLink } from '../../web/stage/link.js';
+import { fromInputValue, toInputValue, trimInstant } from '../../web/stage/parts/times.js';
+
+const instants = fc
+  .date({ min: new Date('1970-01-01'), max: new Date('2100-01-01'), noInvalidDate: true })
+  .map((at) => trimInstant(at.toISOString()));
+const ids = fc.uuid();
+const zones = ['UTC', 'America/Sao_Paulo', 'Asia/Kathmandu', 'Europe/Berlin', 'Australia/Lord_Howe'];
+
+describe('link', () => {
+  test('a written view is read back', () => {
+    const either = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: null });
+    const views = fc
+      .record<View>({
+        q: fc.string({ unit: 'grapheme' }).map((text) => text.trim()),
+        range: either(fc.constantFrom(...(Object.keys(RANGES) as Range[]))),
+        from: either(instants),
+        to: either(instants),
+        oldest: fc.boolean(),
+        entry: either(ids),
+        live: fc.boolean(),
+        lang: either(fc.constantFrom('en', 'pt-BR')),
+        tz: either(fc.constantFrom(...zones)),
+        tenant: either(ids),
+        client: either(ids),
+      })
+      .map((view) => (view.from || view.to ? { ...view, range: null } : view));
+    fc.assert(
+      fc.property(views, (view) => {
+        expect(readLink(writeLink(view))).toEqual(view);
+      }),
+    );
+  });
+
+  test('invalid parameters are ignored', () => {
+    const view = readLink(
+      '?range=9d&from=yesterday&to=2026-13-01T00:00:00Z&entry=1&sort=up&live=yes&tz=Mars/Base',
+    );
+    expect(writeLink(view)).toBe('');
+    expect(readLink('?from=2026-01-05T10:00:00+03:00&range=24h')).toMatchObject({
+      from: '2026-01-05T07:00:00Z',
+      range: null,
+    });
+  });
+});
+
+describe('date-time inputs', () => {
+  test('an instant is read back in any zone', () => {
+    fc.assert(
+      fc.property(instants, fc.constantFrom(...zones), (at, zone) => {
+        const whole = trimInstant(`${at.slice(0, 19)}Z`);
+        // The hour repeated when daylight saving ends is ambiguous.
+        expect([0, 1_800_000, 3_600_000]).toContain(
+          Math.abs(Date.parse(fromInputValue(toInputValue(whole, zone), zone)!) - Date.parse(whole)),
+        );
+      }),
+    );
+  });
+
+  test('values are in the zone, with its daylight saving', () => {
+    expect(fromInputValue('2026-07-01T12:00', 'Europe/Berlin')).toBe('2026-07-01T10:00:00Z');
+    expect(fromInputValue('2026-01-01T12:00:30', 'Europe/Berlin')).toBe('2026-01-01T11:00:30Z');
+    expect(toInputValue('2026-01-05T10:00:00Z', 'Asia/Kathmandu')).toBe('2026-01-05T15:45:00');
+    expect(fromInputValue('', 'UTC')).toBeNull();
+  });
+});

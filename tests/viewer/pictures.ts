@@ -1,0 +1,116 @@
+/** Makes docs/pictures from the demo's entries: `npm run gen:pictures`. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { launchBrowser } from '../support/browser.ts';
+
+interface Picture {
+  name: string;
+  /** Index of the link that the demo prints: 0 is English, 1 Portuguese. */
+  link?: number;
+  search?: string;
+  /** A page other than the viewer; `act` must then wait for its content. */
+  path?: string;
+  options?: BrowserContextOptions;
+  act?: (page: Page) => Promise<unknown>;
+}
+
+const NARROW = { viewport: { width: 320, height: 720 }, deviceScaleFactor: 2 };
+const query = (page: Page) => page.locator('.query input');
+
+/** Opens an entry with changes. */
+const openDeletion = async (page: Page) => {
+  await page.locator('[data-column=action]', { hasText: 'invoices.delete' }).first().click();
+  await page.locator('.details tbody').first().waitFor();
+};
+
+const PICTURES: Picture[] = [
+  { name: 'list' },
+  { name: 'details', search: 'q=action:invoices.delete', act: openDeletion },
+  { name: 'details-narrow', search: 'q=action:invoices.delete', options: NARROW, act: openDeletion },
+  { name: 'list-narrow', options: NARROW },
+  {
+    name: 'dark',
+    search: 'range=7d&q=severity>=WARNING',
+    options: { colorScheme: 'dark' },
+    act: (page) => page.locator('[data-row="1"] [data-column=action]').click(),
+  },
+  { name: 'portuguese', link: 1, search: 'range=30d', options: { locale: 'pt-BR' } },
+  { name: 'no-match', search: 'q=module:guardian+action:users.teleport&range=24h' },
+  {
+    name: 'fault',
+    act: async (page) => {
+      await query(page).fill('module:billing severty:ERROR');
+      await page.keyboard.press('Enter');
+    },
+  },
+  { name: 'completion', act: (page) => query(page).pressSequentially('severity>=ERROR inv') },
+  { name: 'export', search: 'q=module:billing&range=30d', act: (page) => page.keyboard.press('e') },
+  {
+    name: 'playground',
+    path: 'playground',
+    act: async (page) => {
+      await page.locator('.graphiql-query-editor .view-line').first().waitFor();
+      await page.locator('.graphiql-execute-button').click();
+      await page.locator('.result-window', { hasText: '"data"' }).waitFor();
+    },
+  },
+];
+
+const folder = join(import.meta.dirname, '..', '..', 'docs', 'pictures');
+const data = await mkdtemp(join(tmpdir(), 'reel-pictures-'));
+// When started by root, the database runs as another user.
+await chmod(data, 0o755);
+const demo = spawn(
+  process.execPath,
+  [join(import.meta.dirname, '..', '..', 'dist', 'development', 'demo.js')],
+  {
+    env: { ...process.env, REEL_PORT: '0', REEL_DATA_DIR: data },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  },
+);
+try {
+  const links = await printedLinks();
+  await mkdir(folder, { recursive: true });
+  const browser = await launchBrowser();
+  for (const { name, link = 0, search = '', path = '', options, act } of PICTURES) {
+    const context = await browser.newContext({
+      viewport: { width: 1280, height: 800 },
+      locale: 'en-US',
+      timezoneId: 'America/Sao_Paulo',
+      reducedMotion: 'reduce',
+      ...options,
+    });
+    const page = await context.newPage();
+    page.setDefaultTimeout(10_000);
+    const url = new URL(links[link]!);
+    await page.goto(`${url.origin}/${path}?${search}${url.hash}`);
+    if (path === '') {
+      await page.locator('[data-row], .state:not(.loading)').first().waitFor();
+      await page.locator('.breakdown .value, .breakdown .fold').first().waitFor();
+    }
+    await act?.(page);
+    // Let the last response render.
+    await page.waitForLoadState('networkidle');
+    await page.screenshot({ path: join(folder, `${name}.png`) });
+    await context.close();
+  }
+  await browser.close();
+} finally {
+  demo.kill('SIGTERM');
+  await once(demo, 'exit');
+  await rm(data, { recursive: true, force: true });
+}
+
+async function printedLinks(): Promise<string[]> {
+  let output = '';
+  for await (const chunk of demo.stdout) {
+    output += chunk;
+    const links = output.match(/^http\S+#token=\S+$/gm) ?? [];
+    if (links.length > 1) return links;
+  }
+  throw new Error(`expected the demo to print two links, got ${output.slice(0, 200)}`);
+}

@@ -1,0 +1,186 @@
+import { shallowRef } from 'vue';
+import { askReel, type LogFilterInput, type ReelError, type StatsInterval } from '../../reel/index.js';
+import {
+  BreakdownDocument,
+  type BreakdownQuery,
+  type Operation,
+  TimelineDocument,
+  type TimelineQuery,
+} from '../generated.js';
+import type { Row } from './entries.js';
+
+export type Bucket = TimelineQuery['logStats']['timeline'][number];
+export type Facets = BreakdownQuery['logStats'];
+type Count = { key: string | null; count: number };
+
+const DAY_MS = 86_400_000;
+/** How long a filter must stay the same before it is counted. */
+const DEBOUNCE_MS = 200;
+/** Actors whose names are loaded at once; a request may have 30 aliases. */
+const NAMES_PER_REQUEST = 25;
+
+/** The interval that gives a readable number of bars. */
+export function intervalFor(ms: number): StatsInterval {
+  const days = ms / DAY_MS;
+  return days <= 8 ? 'HOUR' : days <= 120 ? 'DAY' : days <= 900 ? 'WEEK' : 'MONTH';
+}
+
+const increment = (list: readonly Count[], key: string | null): Count[] =>
+  list.some((each) => each.key === key)
+    ? list.map((each) => (each.key === key ? { ...each, count: each.count + 1 } : each))
+    : [...list, { key, count: 1 }];
+
+/** The total of the matching entries, their timeline, and their most frequent values. */
+export function useCounts() {
+  const total = shallowRef<number | null>(null);
+  const buckets = shallowRef<readonly Bucket[]>([]);
+  const interval = shallowRef<StatsInterval>('DAY');
+  const timelineError = shallowRef<ReelError | null>(null);
+  const facets = shallowRef<Facets | null>(null);
+  const facetsError = shallowRef<ReelError | null>(null);
+  const isLoading = shallowRef(true);
+  const actorNames = shallowRef<Record<string, string>>({});
+  let controller = new AbortController();
+
+  async function loadTimeline(filter: LogFilterInput, timeZone: string, signal: AbortSignal): Promise<void> {
+    const fetchTimeline = async (step: StatsInterval) =>
+      (await askReel(TimelineDocument, { filter, timeZone, interval: step }, signal)).logStats;
+    const { startDate, endDate } = filter;
+    let step = startDate
+      ? intervalFor((endDate ? Date.parse(endDate) : Date.now()) - Date.parse(startDate))
+      : 'WEEK';
+    let stats = await fetchTimeline(step);
+    const [first, last] = [stats.timeline[0], stats.timeline.at(-1)];
+    if (!startDate && first && last) {
+      // For all time, the span is known only now.
+      const fitting = intervalFor(Date.parse(last.end) - Date.parse(first.start));
+      if (fitting !== step) {
+        step = fitting;
+        stats = await fetchTimeline(step);
+      }
+    }
+    interval.value = step;
+    total.value = stats.totalEntries;
+    buckets.value = stats.timeline;
+  }
+
+  async function loadFacets(filter: LogFilterInput, signal: AbortSignal): Promise<void> {
+    facets.value = (await askReel(BreakdownDocument, { filter }, signal)).logStats;
+    // Without their names, actors are shown by id.
+    await loadActorNames(facets.value.actors.slice(0, NAMES_PER_REQUEST), signal).catch(() => {});
+  }
+
+  /** Facets have actors' ids only; the names are taken from each actor's newest entry. */
+  async function loadActorNames(list: readonly Count[], signal = controller.signal): Promise<void> {
+    const ids = list
+      .flatMap(({ key }) => (key && !actorNames.value[key] ? [key] : []))
+      .slice(0, NAMES_PER_REQUEST);
+    if (ids.length === 0) return;
+    type Actors = Record<
+      string,
+      { nodes: { actorId: string; actorName: string | null; actorEmail: string | null }[] }
+    >;
+    const fields = ids.map(
+      (id, index) =>
+        `a${index}:logs(first:1 filter:{actorIds:["${id}"]}){nodes{actorId actorName actorEmail}}`,
+    );
+    const actors = await askReel(
+      `query Actors{${fields.join(' ')}}` as Operation<Actors, object>,
+      {},
+      signal,
+    );
+    const names: Record<string, string> = { ...actorNames.value };
+    for (const { nodes } of Object.values(actors))
+      for (const { actorId, actorName, actorEmail } of nodes)
+        names[actorId] = actorName ?? actorEmail ?? actorId;
+    actorNames.value = names;
+  }
+
+  /** Starts after `rowsLoaded` settles: counting reads far more than the first rows, which should not wait for it. */
+  async function load(filter: LogFilterInput, timeZone: string, rowsLoaded: Promise<unknown>): Promise<void> {
+    controller.abort();
+    controller = new AbortController();
+    const { signal } = controller;
+    isLoading.value = true;
+    timelineError.value = null;
+    facetsError.value = null;
+    await rowsLoaded.catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, DEBOUNCE_MS));
+    if (signal.aborted) return;
+    await Promise.all([
+      loadTimeline(filter, timeZone, signal).catch((cause) => {
+        if (signal.aborted) return;
+        timelineError.value = cause;
+        buckets.value = [];
+        total.value = null;
+      }),
+      loadFacets(filter, signal).catch((cause) => {
+        if (signal.aborted) return;
+        facetsError.value = cause;
+        facets.value = null;
+      }),
+    ]);
+    if (!signal.aborted) isLoading.value = false;
+  }
+
+  /** Adds entries that arrived live, without another request. */
+  function add(rows: readonly Row[]): void {
+    for (const row of rows) {
+      if (total.value !== null) total.value++;
+      buckets.value = addToBuckets(buckets.value, row);
+      if (facets.value)
+        facets.value = {
+          modules: increment(facets.value.modules, row.module),
+          actions: increment(facets.value.actions, row.action),
+          severities: increment(facets.value.severities, row.severity),
+          actors: increment(facets.value.actors, row.actorId),
+        };
+      const name = row.actorName ?? row.actorEmail;
+      if (row.actorId && !actorNames.value[row.actorId] && name)
+        actorNames.value = { ...actorNames.value, [row.actorId]: name };
+    }
+  }
+
+  function clear(): void {
+    controller.abort();
+    total.value = null;
+    buckets.value = [];
+    isLoading.value = false;
+  }
+
+  return {
+    total,
+    buckets,
+    interval,
+    timelineError,
+    facets,
+    facetsError,
+    isLoading,
+    actorNames,
+    load,
+    add,
+    clear,
+    loadActorNames,
+  };
+}
+
+export type Counts = ReturnType<typeof useCounts>;
+
+/** Increments the bucket that the entry falls into, after appending buckets up to the entry's time. */
+function addToBuckets(buckets: readonly Bucket[], row: Row): readonly Bucket[] {
+  const at = Date.parse(row.createdAt);
+  const index = buckets.findLastIndex(({ start }) => Date.parse(start) <= at);
+  const bucket = buckets[index];
+  if (!bucket) return buckets;
+  if (at < Date.parse(bucket.end)) {
+    const incremented = {
+      ...bucket,
+      count: bucket.count + 1,
+      bySeverity: increment(bucket.bySeverity, row.severity) as Bucket['bySeverity'],
+    };
+    return buckets.with(index, incremented);
+  }
+  const length = Date.parse(bucket.end) - Date.parse(bucket.start);
+  const end = new Date(Date.parse(bucket.end) + length).toISOString();
+  return addToBuckets([...buckets, { start: bucket.end, end, count: 0, bySeverity: [] }], row);
+}

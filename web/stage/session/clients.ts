@@ -1,0 +1,39 @@
+import { shallowRef } from 'vue';
+import { askReel } from '../../reel/index.js';
+import { ClientsDocument } from '../generated.js';
+import type { View } from '../link.js';
+import type { Session } from './session.js';
+
+/** The clients to choose from, and the headers that say which one a request is for. */
+export function useClients(session: Session, view: View) {
+  const clients = shallowRef<string[]>([]);
+  let omitClient = false;
+
+  /** The headers of a request, as it starts. */
+  function headers(): Record<string, string> {
+    const tenant = view.tenant ?? session.tenant.value;
+    return {
+      ...(session.token.value && { Authorization: `Bearer ${session.token.value}` }),
+      ...(tenant && { 'X-Tenant-Id': tenant }),
+      ...(view.client && !omitClient && { 'X-Client-Id': view.client }),
+    };
+  }
+
+  /** Clients that the token has grants for, and those that have entries. */
+  async function load(): Promise<void> {
+    const granted = (session.claims.value?.grants ?? []).flatMap(({ client_id, tenant_id }) =>
+      client_id && (!session.tenant.value || tenant_id === session.tenant.value) ? [client_id] : [],
+    );
+    // With X-Client-Id the response would hold that client alone.
+    omitClient = true;
+    const request = askReel(ClientsDocument, {});
+    omitClient = false;
+    const found = await request.then(
+      ({ logStats }) => logStats.clients.flatMap(({ key }) => key ?? []),
+      () => [],
+    );
+    clients.value = [...new Set([...granted, ...found, ...(view.client ? [view.client] : [])])].sort();
+  }
+
+  return { clients, headers, load };
+}
