@@ -80,7 +80,7 @@ describe('--fe-target', { timeout: 120_000 }, () => {
   const files = {
     'package.json': '{"name": "host", "dependencies": {"vue": "3"}}',
     'src/main.ts': `import { createApp } from 'vue';
-      import { createLog, createReel, useReel } from '../support/reel';
+      import { createLog, createReel, useReel } from './reel';
       createApp({ setup: () => ({ ...useReel(), createLog }) }).use(createReel({ url: '/graphql' })).mount('#app');`,
     'index.html': '<script type="module" src="/src/main.ts"></script>',
     'src/reel/first-edition.ts': 'export {};',
@@ -131,14 +131,23 @@ describe('--be-target', { timeout: 120_000 }, () => {
     'node_modules/.package-lock.json': '{"packages": {}}',
     'node_modules/left-pad/index.js': 'module.exports = 1;',
   };
-  /** As npm might leave things when the disk is full. */
-  const BREAK = `case $1 in install) echo '{"broken": true}' > package.json; echo x > package-lock.json
-    rm -rf node_modules/left-pad; echo y > node_modules/.package-lock.json; mkdir -p node_modules/half;`;
+  beforeAll(() => {
+    execFileSync('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', checkout.home], {
+      cwd: checkout.root,
+    });
+  });
+  /** npm that has packed already, and installs as it might when the disk is full. */
+  const breaking = (end: string) => `case $1 in
+    pack) cp '${checkout.home}/reel-1.0.0.tgz' "\${@: -1}" ;;
+    install) echo '{"broken": true}' > package.json; echo x > package-lock.json; rm -rf node_modules/left-pad
+      echo y > node_modules/.package-lock.json; mkdir -p node_modules/half; ${end} ;;
+    *) exec "$real" "$@" ;;
+    esac`;
 
   test('leaves what was there where the installation fails', async () => {
     const host = checkout.host('back', files);
     const before = contentOf(host);
-    await checkout.replace('npm', `${BREAK} exit 1 ;; *) exec "$real" "$@" ;; esac`);
+    await checkout.replace('npm', breaking('exit 1'));
     const { code } = await checkout.deploy(['--be-target', host]);
     expect(code).toBe(1);
     expect(contentOf(host)).toEqual(before);
@@ -147,7 +156,7 @@ describe('--be-target', { timeout: 120_000 }, () => {
   test('killed half way, the next call puts back what was there first', async () => {
     const host = checkout.host('back-killed', files);
     const before = contentOf(host);
-    await checkout.replace('npm', `${BREAK} kill -9 $PPID ;; *) exec "$real" "$@" ;; esac`);
+    await checkout.replace('npm', breaking('kill -9 $PPID'));
     expect((await checkout.deploy(['--be-target', host])).code).not.toBe(0);
     expect(contentOf(host)).not.toEqual(before);
     await checkout.replace('npm', 'exit 1');
