@@ -6,9 +6,9 @@ import { expect, test } from 'vitest';
 test('the type check finds what is wrong in a template and in a script', async () => {
   const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
   const { code, stdout } = await promisify(execFile)(process.execPath, [
-    at('../node_modules/vue-tsc/bin/vue-tsc.js'),
+    at('../../node_modules/vue-tsc/bin/vue-tsc.js'),
     '-p',
-    at('types/faulty'),
+    at('../types/faulty'),
   ]).then(
     ({ stdout }) => ({ code: 0, stdout }),
     (failed: { code: number; stdout: string }) => failed,
