@@ -3,12 +3,14 @@ import type { ApolloClient } from '@apollo/client/core';
 import { expectTypeOf } from 'vitest';
 import type { Ref } from 'vue';
 import type {
+  ActorType,
   LogEntry,
   LogEntryCreate,
   LogEntryList,
   LogExportRequest,
   LogExportResponse,
   LogFilter,
+  LogOutcome,
   LogQueryParams,
   LogSeverity,
   LogStats,
@@ -23,6 +25,8 @@ type Given<T> = T | null | undefined;
 type Readable<T> = Readonly<Ref<T>>;
 
 expectTypeOf<LogSeverity>().toEqualTypeOf<'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL'>();
+expectTypeOf<ActorType>().toEqualTypeOf<'USER' | 'SERVICE' | 'AGENT' | 'SYSTEM' | 'ANONYMOUS'>();
+expectTypeOf<LogOutcome>().toEqualTypeOf<'SUCCESS' | 'FAILURE' | 'DENIED'>();
 expectTypeOf<LogEntry>().toEqualTypeOf<{
   id: string;
   module: string;
@@ -44,6 +48,11 @@ expectTypeOf<LogEntry>().toEqualTypeOf<{
   occurred_at: string;
   sequence: number | null;
   on_behalf_of_id: Text;
+  actor_type: ActorType;
+  outcome: LogOutcome | null;
+  on_behalf_of_name: Text;
+  resource_name: Text;
+  repaired: string[];
 }>();
 expectTypeOf<LogFilter>().toEqualTypeOf<{
   start_date?: Given<string>;
@@ -105,7 +114,12 @@ expectTypeOf<LogEntryCreate>().toEqualTypeOf<{
   user_agent?: Given<string>;
   request_id?: Given<string>;
   on_behalf_of_id?: Given<string>;
+  actor_type?: Given<ActorType>;
+  outcome?: Given<LogOutcome>;
+  on_behalf_of_name?: Given<string>;
+  resource_name?: Given<string>;
   occurred_at?: Given<string>;
+  repair?: Given<boolean>;
   idempotency_key?: Given<string>;
 }>();
 

@@ -2,18 +2,24 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connect } from '../../src/database/connect.js';
 import { EntryDocument } from '../../web/stage/generated.js';
 import { canonicalJson, checkProof, type Mismatch, type ProvableEntry } from '../../web/stage/proof/check.js';
 import { runCommand, settingsOf } from '../support/cli.js';
+import { storeFirstVersion } from '../support/first-version.js';
 import { axeViolations, startViewer, TENANT, type TestViewer } from '../support/viewer.js';
 
 let viewer: TestViewer;
 let ids: string[];
 let keys: string;
-/** Responses of the server: an entry with data, one without, and an erased one. */
+/** Responses of the server: an entry with every field, one without data, an erased one, and three of leaf version 1. */
 let full: ProvableEntry;
 let bare: ProvableEntry;
 let erased: ProvableEntry;
+let first: ProvableEntry;
+let firstErased: ProvableEntry;
+let firstOfSystem: ProvableEntry;
+let oldIds: string[];
 const { subtle } = globalThis.crypto;
 
 const ask = async (id: string): Promise<ProvableEntry> =>
@@ -24,10 +30,18 @@ beforeAll(async () => {
   ids = await viewer.write([
     ...Array.from({ length: 5 }, (_, index) => ({ resourceId: `${index}` })),
     {
+      actorId: 'auth0|5f1 "é"',
+      actorType: 'AGENT',
       actorName: 'Ana "Souza" é',
       actorEmail: 'Ana@Example.com',
       ipAddress: '2001:DB8::1',
       userAgent: 'Tests/1.0',
+      onBehalfOfId: 'user:7',
+      onBehalfOfName: 'Helena',
+      resourceType: 'i'.repeat(101),
+      resourceName: 'Invoice 4711',
+      outcome: 'DENIED',
+      repair: true,
       occurredAt: '2026-01-05T10:00:00.1Z',
       data: { z: [1.5, null, 'ü', 1e-7], '\u{1F600}': 1, ﬀ: { b: -0, a: true }, '': [] },
     },
@@ -39,13 +53,41 @@ beforeAll(async () => {
     },
     { action: 'users.last' },
   ]);
+  const database = await connect(viewer.reel.own.runtimeUrl);
+  const person = { module: 'guardian', action: 'users.login', tenantId: TENANT, actorName: 'Caio' };
+  await storeFirstVersion(database, [
+    { ...person, onBehalfOfId: ids[0]!, data: { a: 1 } },
+    { ...person, resourceId: 'erased', data: { a: 1 } },
+    { module: 'billing', action: 'jobs.run', tenantId: TENANT },
+  ]);
+  await database.close();
+  // Waits until those are sealed too.
+  await viewer.write([{ action: 'users.after' }]);
+  const all = (
+    await viewer.reel.graphql(
+      viewer.token,
+      '{ logs(first: 20) { nodes { id resourceId proof { leafVersion } } } }',
+    )
+  ).body.data.logs.nodes as { id: string; resourceId: string | null; proof: { leafVersion: number } }[];
+  const old = all.filter(({ proof }) => proof.leafVersion === 1).reverse();
+  expect(old.map(({ resourceId }) => resourceId)).toEqual([null, 'erased', null]);
+  oldIds = old.map(({ id }) => id);
   const gone = await runCommand(
     ['erase', '--tenant', TENANT, '--reason', 'request 12', '--entry', ids[6]!],
     settingsOf(viewer.reel.own),
   );
   expect(gone).toMatchObject({ code: 0 });
+  expect(
+    await runCommand(
+      ['erase', '--tenant', TENANT, '--reason', 'request 13', '--entry', oldIds[1]!],
+      settingsOf(viewer.reel.own),
+    ),
+  ).toMatchObject({ code: 0 });
   keys = await (await fetch(`${viewer.reel.url}/.well-known/reel-keys`)).text();
-  [full, bare, erased] = await Promise.all([ask(ids[5]!), ask(ids[4]!), ask(ids[6]!)]);
+  [full, bare, erased, first, firstErased, firstOfSystem] = (await Promise.all(
+    [ids[5], ids[4], ids[6], ...oldIds].map((id) => ask(id!)),
+  )) as [ProvableEntry, ProvableEntry, ProvableEntry, ProvableEntry, ProvableEntry, ProvableEntry];
+  expect(full).toMatchObject({ repaired: ['resource_type'], proof: { leafVersion: 2 } });
 });
 afterAll(() => viewer?.close());
 
@@ -67,11 +109,14 @@ const mismatchesOf = async (entry: ProvableEntry, by = keys): Promise<Mismatch[]
 };
 
 describe('a proof checked from the response', () => {
-  test('is valid for an entry with data, without data, and erased', async () => {
+  test('is valid for an entry with data, without data, and erased, of either leaf version', async () => {
     for (const [entry, position, isErased] of [
       [full, 6, false],
       [bare, 5, false],
       [erased, 7, true],
+      [first, 9, false],
+      [firstErased, 10, true],
+      [firstOfSystem, 11, false],
     ] as const)
       expect(await check(entry)).toEqual({
         status: 'valid',
@@ -92,7 +137,11 @@ describe('a proof checked from the response', () => {
     expect(await mismatchesOf(altered(full, { severity: 'DEBUG' }))).toEqual(['leaf', 'root']);
     expect(await mismatchesOf(altered(full, { origin: 'BROWSER' }))).toEqual(['leaf', 'root']);
     expect(await mismatchesOf(altered(full, { tenantId: other }))).toEqual(['leaf', 'root', 'checkpoint']);
-    for (const name of ['actorEmail', 'actorName', 'ipAddress', 'userAgent'] as const) {
+    expect(await mismatchesOf(altered(full, { outcome: 'SUCCESS' }))).toEqual(['leaf', 'root']);
+    expect(await mismatchesOf(altered(full, { actorType: 'USER' }))).toEqual(['leaf', 'root']);
+    expect(await mismatchesOf(altered(full, { repaired: [] }))).toEqual(['leaf', 'root']);
+    const names = ['actorEmail', 'actorName', 'onBehalfOfName', 'resourceName'] as const;
+    for (const name of [...names, 'ipAddress', 'userAgent'] as const) {
       expect.soft(await mismatchesOf(altered(full, { [name]: 'x' })), name).toEqual(['identity']);
       expect.soft(await mismatchesOf(altered(erased, { [name]: 'x' })), name).toEqual(['identity']);
     }
@@ -101,6 +150,28 @@ describe('a proof checked from the response', () => {
     expect(await mismatchesOf(altered(bare, { data: {} }))).toEqual(['data']);
     expect(await mismatchesOf(altered(erased, { data: { a: 1 } }))).toEqual(['data']);
     expect(await mismatchesOf(altered(full, { sequence: 5 }))).toEqual(['position']);
+  });
+
+  test('is invalid under another leaf version, and unchecked under one that is not known', async () => {
+    expect(await mismatchesOf(altered(full, {}, { leafVersion: 1 }))).toEqual(['identity', 'leaf', 'root']);
+    expect(await mismatchesOf(altered(first, {}, { leafVersion: 2 }))).toEqual(['identity', 'leaf', 'root']);
+    for (const leafVersion of [0, 3])
+      expect(await check(altered(full, {}, { leafVersion }))).toEqual({
+        status: 'unchecked',
+        missing: 'version',
+      });
+  });
+
+  test('is invalid where an entry of leaf version 1 has what that does not seal', async () => {
+    for (const entry of [first, firstErased, firstOfSystem]) {
+      for (const name of ['onBehalfOfName', 'resourceName'] as const)
+        expect(await mismatchesOf(altered(entry, { [name]: 'x' }))).toEqual(['identity']);
+      expect(await mismatchesOf(altered(entry, { outcome: 'SUCCESS' }))).toEqual(['leaf']);
+      expect(await mismatchesOf(altered(entry, { repaired: ['data'] }))).toEqual(['leaf']);
+      expect(await mismatchesOf(altered(entry, { actorType: 'AGENT' }))).toEqual(['leaf']);
+    }
+    expect(await mismatchesOf(altered(first, { actorType: 'SYSTEM' }))).toEqual(['leaf']);
+    expect(await mismatchesOf(altered(firstOfSystem, { actorType: 'USER' }))).toEqual(['leaf']);
   });
 
   test('is invalid where salts are withheld, or an erasure is only claimed', async () => {

@@ -1,8 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parseQueryLine } from '../../src/query-line/parse.js';
 import { completionsAt } from '../../web/stage/query/completion.js';
-import { canonicalLine, setValue, toggleExcluded, toggleValue } from '../../web/stage/query/edit.js';
+import {
+  canonicalLine,
+  hasCondition,
+  setValue,
+  toggleExcluded,
+  toggleValue,
+} from '../../web/stage/query/edit.js';
 import { translateQueryError } from '../../web/stage/query/error-messages.js';
 
 const locale = (name: string) =>
@@ -26,6 +33,27 @@ describe('query line', () => {
     expect(setValue('actor:ana@example.com', 'resource', 'user/4/2')).toBe(
       'actor:ana@example.com resource:user/4/2',
     );
+  });
+
+  test('has a condition for an id, or says that it has none', () => {
+    const uuid = '6f2b4c0e-0000-4000-8000-0000000000b1';
+    for (const field of ['actor', 'request'] as const) expect(hasCondition(field, uuid)).toBe(true);
+    for (const id of [
+      'auth0|5f1',
+      'system:serviceaccount:ci:build',
+      'a "b" c',
+      'x@y',
+      '-',
+      'none',
+      '__proto__',
+    ])
+      for (const field of ['actor', 'request'] as const) {
+        // Whatever it says, the line never means anything else.
+        if (!hasCondition(field, id)) continue;
+        const { filter } = parseQueryLine(setValue('', field, id), new Date());
+        expect(field === 'actor' ? filter.actorIds : [filter.requestId]).toEqual([id]);
+      }
+    expect(hasCondition('actor', 'ana@example.com')).toBe(false);
   });
 
   test('completes fields and values at the caret', () => {

@@ -113,6 +113,11 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
       occurred_at: '2026-01-05T10:00:00.123456Z',
       sequence: 3,
       on_behalf_of_id: null,
+      actor_type: 'USER',
+      outcome: null,
+      on_behalf_of_name: null,
+      resource_name: null,
+      repaired: [],
     });
     expect(backend.lastRequest.variables).toMatchObject({ first: 2, page: 2, exact: true, count: true });
     backend.entries.length = 0;
@@ -197,6 +202,30 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
       data: { snake_case: [1] },
       occurredAt: '2026-01-05T10:00:00Z',
       idempotencyKey: 'once',
+    });
+  });
+
+  test('createLog sends the fields of who acted for whom, of the outcome and of repair', async () => {
+    const who = {
+      actor_id: 'auth0|5f1',
+      actor_type: 'AGENT',
+      on_behalf_of_id: 'system:serviceaccount:ci:build',
+      on_behalf_of_name: 'Helena',
+      outcome: 'DENIED',
+      resource_name: 'Invoice 2026-4711',
+    } as const;
+    const entry = await createLog({ module: 'guardian', action: 'user.create', ...who, repair: true });
+    expect(entry).toMatchObject({ ...who, repaired: [] });
+    expect(backend.lastRequest.variables.input).toEqual({
+      module: 'guardian',
+      action: 'user.create',
+      actorId: 'auth0|5f1',
+      actorType: 'AGENT',
+      onBehalfOfId: 'system:serviceaccount:ci:build',
+      onBehalfOfName: 'Helena',
+      outcome: 'DENIED',
+      resourceName: 'Invoice 2026-4711',
+      repair: true,
     });
   });
 

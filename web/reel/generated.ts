@@ -146,7 +146,7 @@ export type StatsInterval =
   | 'MONTH'
   | 'WEEK';
 
-export type EntryFieldsFragment = { id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null };
+export type EntryFieldsFragment = { id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null, actorType: ActorType, outcome: LogOutcome | null, onBehalfOfName: string | null, resourceName: string | null, repaired: Array<string> };
 
 export type LogsQueryVariables = Exact<{
   filter?: LogFilter | null | undefined;
@@ -161,7 +161,7 @@ export type LogsQueryVariables = Exact<{
 }>;
 
 
-export type LogsQuery = { logs: { nodes: Array<{ id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null }, totalCount?: { value: number, precision: CountPrecision } } };
+export type LogsQuery = { logs: { nodes: Array<{ id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null, actorType: ActorType, outcome: LogOutcome | null, onBehalfOfName: string | null, resourceName: string | null, repaired: Array<string> }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null }, totalCount?: { value: number, precision: CountPrecision } } };
 
 export type LogQueryVariables = Exact<{
   id: string;
@@ -169,7 +169,7 @@ export type LogQueryVariables = Exact<{
 }>;
 
 
-export type LogQuery = { log: { id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null } & { erasedAt?: string | null, changes?: Array<{ path: string, before: string | null, after: string | null }>, related?: Array<{ id: string, module: string, action: string, severity: LogSeverity, createdAt: string }>, proof?: { leafIndex: number, leafHash: string, identitySalt: string | null, dataSalt: string | null, identityDigest: string, dataDigest: string | null, path: Array<string>, checkpoint: { tenantId: string, treeSize: number, rootHash: string, sealedAt: string, note: string } } | null } | null };
+export type LogQuery = { log: { id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null, actorType: ActorType, outcome: LogOutcome | null, onBehalfOfName: string | null, resourceName: string | null, repaired: Array<string> } & { erasedAt?: string | null, changes?: Array<{ path: string, before: string | null, after: string | null }>, related?: Array<{ id: string, module: string, action: string, severity: LogSeverity, createdAt: string }>, proof?: { leafIndex: number, leafHash: string, identitySalt: string | null, dataSalt: string | null, identityDigest: string, dataDigest: string | null, path: Array<string>, checkpoint: { tenantId: string, treeSize: number, rootHash: string, sealedAt: string, note: string } } | null } | null };
 
 export type LogStatsQueryVariables = Exact<{
   filter?: LogFilter | null | undefined;
@@ -187,7 +187,7 @@ export type CreateLogMutationVariables = Exact<{
 }>;
 
 
-export type CreateLogMutation = { createLog: { id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null } };
+export type CreateLogMutation = { createLog: { id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null, actorType: ActorType, outcome: LogOutcome | null, onBehalfOfName: string | null, resourceName: string | null, repaired: Array<string> } };
 
 export type ExportLogsMutationVariables = Exact<{
   input: ExportLogsInput;
@@ -202,7 +202,7 @@ export type LogAddedSubscriptionVariables = Exact<{
 }>;
 
 
-export type LogAddedSubscription = { logAdded: { id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null } };
+export type LogAddedSubscription = { logAdded: { id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null, actorType: ActorType, outcome: LogOutcome | null, onBehalfOfName: string | null, resourceName: string | null, repaired: Array<string> } };
 
 export type LogEndQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -213,7 +213,7 @@ export type LogEndQuery = { logs: { nodes: Array<{ sequence: number | null }> } 
 
 export type Operation<Result, Variables> = string & { __apiType?: (variables: Variables) => Result };
 
-const EntryFields = `fragment EntryFields on LogEntry{id module action severity resourceType resourceId data actorId actorEmail actorName tenantId clientId ipAddress userAgent requestId createdAt origin occurredAt sequence onBehalfOfId}`;
+const EntryFields = `fragment EntryFields on LogEntry{id module action severity resourceType resourceId data actorId actorEmail actorName tenantId clientId ipAddress userAgent requestId createdAt origin occurredAt sequence onBehalfOfId actorType outcome onBehalfOfName resourceName repaired}`;
 
 export const LogsDocument: Operation<LogsQuery, LogsQueryVariables> = `query Logs($filter:LogFilter$orderBy:LogOrder!=NEWEST_FIRST$first:Int$after:String$last:Int$before:String$page:Int$count:Boolean!=false$exact:Boolean!=false){logs(filter:$filter orderBy:$orderBy first:$first after:$after last:$last before:$before page:$page){nodes{...EntryFields}pageInfo{hasNextPage hasPreviousPage startCursor endCursor}totalCount(exact:$exact)@include(if:$count){value precision}}}${EntryFields}`;
 

@@ -3,6 +3,7 @@ export { createLog, downloadLogExport, exportLogs, fetchLog, fetchLogStats, fetc
 export { createReel, type EvokeClient, type ReelOptions, run as askReel } from './connection.js';
 export { ReelError, type ReelErrorCode, type ReelFault } from './error.js';
 export type {
+  ActorType,
   CreateLogInput,
   CreateLogMutation,
   CreateLogMutationVariables,
@@ -15,6 +16,7 @@ export type {
   LogFilter as LogFilterInput,
   LogOrder,
   LogOrigin,
+  LogOutcome,
   LogQuery,
   LogQueryVariables,
   LogSeverity,

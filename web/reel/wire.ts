@@ -1,10 +1,12 @@
 import type {
+  ActorType,
   CreateLogInput,
   EntryFieldsFragment,
   ExportLogsInput,
   ExportLogsMutation,
   LogFilter as LogFilterInput,
   LogOrigin,
+  LogOutcome,
   LogSeverity,
   LogStatsQuery,
   LogsQuery,
@@ -36,7 +38,14 @@ export interface LogEntry {
   occurred_at: string;
   /** Null until the entry is sealed, about a second after it is stored. */
   sequence: number | null;
+  /** For whom the actor acted. */
   on_behalf_of_id: string | null;
+  actor_type: ActorType;
+  outcome: LogOutcome | null;
+  on_behalf_of_name: string | null;
+  resource_name: string | null;
+  /** Fields that were cut or replaced at entry, in snake_case. */
+  repaired: string[];
 }
 
 /** Conditions that must all hold. Null, undefined and an empty string are no condition. */
@@ -125,7 +134,14 @@ export interface LogEntryCreate {
   user_agent?: Maybe<string>;
   request_id?: Maybe<string>;
   on_behalf_of_id?: Maybe<string>;
+  /** USER by default where an actor field is given, else SYSTEM. */
+  actor_type?: Maybe<ActorType>;
+  outcome?: Maybe<LogOutcome>;
+  on_behalf_of_name?: Maybe<string>;
+  resource_name?: Maybe<string>;
   occurred_at?: Maybe<string>;
+  /** Modules only: mends what is out of bounds instead of rejecting; the entry's `repaired` names it. */
+  repair?: Maybe<boolean>;
   /** The same key and entry are stored once, however often they are sent. */
   idempotency_key?: Maybe<string>;
 }
@@ -134,7 +150,7 @@ export interface LogEntryCreate {
 const CONDITIONS =
   'startDate endDate module=modules action=actions severity=severities minSeverity actorId=actorIds resourceType resourceId clientId search query';
 const PROPERTIES =
-  'module action severity resourceType resourceId data actorId actorEmail actorName tenantId clientId ipAddress userAgent requestId onBehalfOfId occurredAt idempotencyKey';
+  'module action severity resourceType resourceId data actorId actorEmail actorName tenantId clientId ipAddress userAgent requestId onBehalfOfId actorType outcome onBehalfOfName resourceName occurredAt repair idempotencyKey';
 
 const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 

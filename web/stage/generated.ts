@@ -2,6 +2,14 @@
 type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+/** What kind of actor acted. Default: SYSTEM where no actor field is given, else USER. */
+export type ActorType =
+  | 'AGENT'
+  | 'ANONYMOUS'
+  | 'SERVICE'
+  | 'SYSTEM'
+  | 'USER';
+
 /** All conditions must hold; a list means any of, an empty list is no condition. Text is compared exactly, except where it says otherwise. */
 export type LogFilter = {
   /** A trailing .* means everything below: users.* matches users.create. */
@@ -42,6 +50,12 @@ export type LogOrigin =
   | 'BROWSER'
   | 'MODULE';
 
+/** How it ended, where the module says. */
+export type LogOutcome =
+  | 'DENIED'
+  | 'FAILURE'
+  | 'SUCCESS';
+
 export type LogSeverity =
   | 'CRITICAL'
   | 'DEBUG'
@@ -55,7 +69,7 @@ export type StatsInterval =
   | 'MONTH'
   | 'WEEK';
 
-export type RowFragment = { id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, onBehalfOfId: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null };
+export type RowFragment = { id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, actorType: ActorType, onBehalfOfId: string | null, onBehalfOfName: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, resourceName: string | null, outcome: LogOutcome | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null };
 
 export type RowsQueryVariables = Exact<{
   filter?: LogFilter | null | undefined;
@@ -65,14 +79,14 @@ export type RowsQueryVariables = Exact<{
 }>;
 
 
-export type RowsQuery = { logs: { nodes: Array<{ id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, onBehalfOfId: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type RowsQuery = { logs: { nodes: Array<{ id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, actorType: ActorType, onBehalfOfId: string | null, onBehalfOfName: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, resourceName: string | null, outcome: LogOutcome | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type EntryQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type EntryQuery = { log: { tenantId: string, userAgent: string | null, data: Record<string, unknown> | null, erasedAt: string | null, id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, onBehalfOfId: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null, proof: { leafIndex: number, leafHash: string, identitySalt: string | null, dataSalt: string | null, identityDigest: string, dataDigest: string | null, path: Array<string>, checkpoint: { tenantId: string, treeSize: number, rootHash: string, sealedAt: string, note: string } } | null, changes: Array<{ path: string, before: string | null, after: string | null }>, related: Array<{ id: string, module: string, action: string, severity: LogSeverity, createdAt: string }> } | null };
+export type EntryQuery = { log: { tenantId: string, userAgent: string | null, data: Record<string, unknown> | null, repaired: Array<string>, erasedAt: string | null, id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, actorType: ActorType, onBehalfOfId: string | null, onBehalfOfName: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, resourceName: string | null, outcome: LogOutcome | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null, proof: { leafVersion: number, leafIndex: number, leafHash: string, identitySalt: string | null, dataSalt: string | null, identityDigest: string, dataDigest: string | null, path: Array<string>, checkpoint: { tenantId: string, treeSize: number, rootHash: string, sealedAt: string, note: string } } | null, changes: Array<{ path: string, before: string | null, after: string | null }>, related: Array<{ id: string, module: string, action: string, severity: LogSeverity, createdAt: string }> } | null };
 
 export type TimelineQueryVariables = Exact<{
   filter?: LogFilter | null | undefined;
@@ -104,11 +118,11 @@ export type ClientsQuery = { logStats: { clients: Array<{ key: string | null, co
 
 export type Operation<Result, Variables> = string & { __apiType?: (variables: Variables) => Result };
 
-const Row = `fragment Row on LogEntry{id module action severity origin actorId actorEmail actorName onBehalfOfId clientId resourceType resourceId ipAddress requestId occurredAt createdAt sequence}`;
+const Row = `fragment Row on LogEntry{id module action severity origin actorId actorEmail actorName actorType onBehalfOfId onBehalfOfName clientId resourceType resourceId resourceName outcome ipAddress requestId occurredAt createdAt sequence}`;
 
 export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int!$after:String){logs(filter:$filter orderBy:$orderBy first:$first after:$after){nodes{...Row}pageInfo{hasNextPage endCursor}}}${Row}`;
 
-export const EntryDocument: Operation<EntryQuery, EntryQueryVariables> = `query Entry($id:UUID!){log(id:$id){...Row tenantId userAgent data erasedAt proof{leafIndex leafHash identitySalt dataSalt identityDigest dataDigest path checkpoint{tenantId treeSize rootHash sealedAt note}}changes{path before after}related(first:50){id module action severity createdAt}}}${Row}`;
+export const EntryDocument: Operation<EntryQuery, EntryQueryVariables> = `query Entry($id:UUID!){log(id:$id){...Row tenantId userAgent data repaired erasedAt proof{leafVersion leafIndex leafHash identitySalt dataSalt identityDigest dataDigest path checkpoint{tenantId treeSize rootHash sealedAt note}}changes{path before after}related(first:50){id module action severity createdAt}}}${Row}`;
 
 export const TimelineDocument: Operation<TimelineQuery, TimelineQueryVariables> = `query Timeline($filter:LogFilter$timeZone:String!$interval:StatsInterval!){logStats(filter:$filter timeZone:$timeZone){totalEntries timeline(interval:$interval){start end count bySeverity{key count}}}}`;
 

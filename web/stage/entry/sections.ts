@@ -1,6 +1,7 @@
 import type { FieldName } from '../../../src/query-line/terms.js';
-import { resourceOf } from '../list/cells.js';
+import { actorConditionOf, resourceOf } from '../list/cells.js';
 import type { Row } from '../list/entries.js';
+import { hasCondition } from '../query/edit.js';
 import type { Entry } from './entry.js';
 
 /** One field of an entry in the details. */
@@ -35,7 +36,7 @@ export function sectionsOf(entry: Row | Entry, { t, formatTime }: Formatters): S
   const withValue = (fields: (Omit<Field, 'value'> & { value: string | null | undefined })[]) =>
     fields.filter((each): each is Field => each.value != null && each.value !== '');
   const column = (name: string) => t(`reel.columns.${name}`);
-  const actor = entry.actorId ?? entry.actorEmail ?? undefined;
+  const actor = actorConditionOf(entry);
   // The query line splits type and id at the first slash.
   const canFilterResource = !entry.resourceType?.includes('/');
   return [
@@ -75,6 +76,12 @@ export function sectionsOf(entry: Row | Entry, { t, formatTime }: Formatters): S
           ...(entry.resourceType &&
             canFilterResource && { filterField: 'resource' as const, filterValue: resourceOf(entry) }),
         },
+        { label: column('resource_name'), value: entry.resourceName },
+        {
+          label: column('outcome'),
+          value: entry.outcome,
+          ...(entry.outcome && { text: t(`reel.outcomes.${entry.outcome}`) }),
+        },
         {
           label: column('origin'),
           value: entry.origin,
@@ -92,12 +99,23 @@ export function sectionsOf(entry: Row | Entry, { t, formatTime }: Formatters): S
           ...(actor && { filterField: 'actor' as const, filterValue: actor }),
         },
         { label: column('actor_email'), value: entry.actorEmail, filterField: 'actor' },
-        { label: column('actor_id'), value: entry.actorId, filterField: 'actor', isCode: true },
+        {
+          label: column('actor_id'),
+          value: entry.actorId,
+          isCode: true,
+          ...(entry.actorId && actor && { filterField: 'actor' as const }),
+        },
+        {
+          label: column('actor_type'),
+          value: entry.actorType,
+          text: t(`reel.actorTypes.${entry.actorType}`),
+        },
+        { label: column('on_behalf_of_name'), value: entry.onBehalfOfName },
         {
           label: column('on_behalf_of_id'),
           value: entry.onBehalfOfId,
           isCode: true,
-          note: t('details.impersonated'),
+          ...(full?.proof?.leafVersion === 1 && { note: t('details.reallyActing') }),
         },
         { label: column('tenant_id'), value: full?.tenantId, isCode: true },
         { label: column('client_id'), value: entry.clientId, filterField: 'client', isCode: true },
@@ -108,8 +126,19 @@ export function sectionsOf(entry: Row | Entry, { t, formatTime }: Formatters): S
       fields: withValue([
         { label: column('ip_address'), value: entry.ipAddress, filterField: 'ip', isCode: true },
         { label: column('user_agent'), value: full?.userAgent },
-        { label: column('request_id'), value: entry.requestId, filterField: 'request', isCode: true },
+        {
+          label: column('request_id'),
+          value: entry.requestId,
+          isCode: true,
+          ...(entry.requestId &&
+            hasCondition('request', entry.requestId) && { filterField: 'request' as const }),
+        },
         { label: t('details.id'), value: entry.id, isCode: true },
+        {
+          label: column('repaired'),
+          value: full?.repaired.join(', '),
+          ...(full && { text: full.repaired.map(column).join(', ') }),
+        },
       ]),
     },
   ].filter(({ fields }) => fields.length > 0);

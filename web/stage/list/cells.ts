@@ -1,5 +1,6 @@
 import type { FieldName } from '../../../src/query-line/terms.js';
 import type { Column } from '../preferences.js';
+import { hasCondition } from '../query/edit.js';
 import type { Row } from './entries.js';
 
 /** A cell's value as a condition of the query line; null where there is none for it. */
@@ -9,8 +10,8 @@ export function conditionOf(row: Row, column: Column): { field: FieldName; value
   if (column === 'module') return { field: 'module', value: row.module };
   if (column === 'action') return { field: 'action', value: row.action };
   if (column === 'actor') {
-    const value = row.actorId ?? row.actorEmail;
-    return value ? { field: 'actor', value } : null;
+    const value = actorConditionOf(row);
+    return value === null ? null : { field: 'actor', value };
   }
   if (!row.resourceType || row.resourceType.includes('/')) return null;
   return {
@@ -21,6 +22,15 @@ export function conditionOf(row: Row, column: Column): { field: FieldName; value
 
 export const actorOf = (row: Pick<Row, 'actorName' | 'actorEmail' | 'actorId'>) =>
   row.actorName ?? row.actorEmail ?? row.actorId;
+
+/** The actor's id, else the e-mail address, as a value of the query line; null where that has no condition for it. */
+export function actorConditionOf({
+  actorId,
+  actorEmail,
+}: Pick<Row, 'actorId' | 'actorEmail'>): string | null {
+  if (actorId === null) return actorEmail;
+  return hasCondition('actor', actorId) ? actorId : null;
+}
 
 export const resourceOf = ({ resourceType, resourceId }: Row) =>
   [resourceType, resourceId].filter(Boolean).join('/');

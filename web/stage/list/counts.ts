@@ -39,7 +39,7 @@ export function useCounts() {
   const facets = shallowRef<Facets | null>(null);
   const facetsError = shallowRef<ReelError | null>(null);
   const isLoading = shallowRef(true);
-  const actorNames = shallowRef<Record<string, string>>({});
+  const actorNames = shallowRef<ReadonlyMap<string, string>>(new Map());
   let controller = new AbortController();
 
   async function loadTimeline(filter: LogFilterInput, timeZone: string, signal: AbortSignal): Promise<void> {
@@ -73,26 +73,27 @@ export function useCounts() {
   /** Facets have actors' ids only; the names are taken from each actor's newest entry. */
   async function loadActorNames(list: readonly Count[], signal = controller.signal): Promise<void> {
     const ids = list
-      .flatMap(({ key }) => (key && !actorNames.value[key] ? [key] : []))
+      .flatMap(({ key }) => (key && !actorNames.value.has(key) ? [key] : []))
       .slice(0, NAMES_PER_REQUEST);
     if (ids.length === 0) return;
     type Actors = Record<
       string,
       { nodes: { actorId: string; actorName: string | null; actorEmail: string | null }[] }
     >;
+    // Ids are any text: JSON's escapes are GraphQL's too.
     const fields = ids.map(
       (id, index) =>
-        `a${index}:logs(first:1 filter:{actorIds:["${id}"]}){nodes{actorId actorName actorEmail}}`,
+        `a${index}:logs(first:1 filter:{actorIds:[${JSON.stringify(id)}]}){nodes{actorId actorName actorEmail}}`,
     );
     const actors = await askReel(
       `query Actors{${fields.join(' ')}}` as Operation<Actors, object>,
       {},
       signal,
     );
-    const names: Record<string, string> = { ...actorNames.value };
+    const names = new Map(actorNames.value);
     for (const { nodes } of Object.values(actors))
       for (const { actorId, actorName, actorEmail } of nodes)
-        names[actorId] = actorName ?? actorEmail ?? actorId;
+        names.set(actorId, actorName ?? actorEmail ?? actorId);
     actorNames.value = names;
   }
 
@@ -136,8 +137,8 @@ export function useCounts() {
           actors: increment(facets.value.actors, row.actorId),
         };
       const name = row.actorName ?? row.actorEmail;
-      if (row.actorId && !actorNames.value[row.actorId] && name)
-        actorNames.value = { ...actorNames.value, [row.actorId]: name };
+      if (row.actorId && !actorNames.value.has(row.actorId) && name)
+        actorNames.value = new Map(actorNames.value).set(row.actorId, name);
     }
   }
 

@@ -10,10 +10,11 @@ export type Mismatch = 'identity' | 'data' | 'leaf' | 'position' | 'root' | 'che
 export type ProofResult =
   | { status: 'valid'; position: number; size: number; sealedAt: string; key: string; isErased: boolean }
   | { status: 'invalid'; mismatches: Mismatch[] }
-  /** Without Web Crypto, a proof, the keys, or (everything else matching) Ed25519. */
-  | { status: 'unchecked'; missing: 'crypto' | 'proof' | 'keys' | 'ed25519' };
+  /** Without Web Crypto, a proof, one of a version known here, the keys, or (everything else matching) Ed25519. */
+  | { status: 'unchecked'; missing: 'crypto' | 'proof' | 'version' | 'keys' | 'ed25519' };
 
 const SALT_BYTES = 16;
+const LEAF_VERSIONS = [1, 2];
 
 /** RFC 8785 JSON of anything that JSON.parse returns. */
 export function canonicalJson(value: unknown): string {
@@ -38,6 +39,7 @@ export async function checkProof(
   const { proof } = entry;
   if (!subtle) return { status: 'unchecked', missing: 'crypto' };
   if (!proof) return { status: 'unchecked', missing: 'proof' };
+  if (!LEAF_VERSIONS.includes(proof.leafVersion)) return { status: 'unchecked', missing: 'version' };
   const mismatches: Mismatch[] = [];
   const expect = (matches: boolean, part: Mismatch) => {
     if (!matches) mismatches.push(part);
@@ -46,7 +48,7 @@ export async function checkProof(
   expect(await identityMatches(entry, subtle), 'identity');
   expect(await dataMatches(entry, subtle), 'data');
   const leaf = await sha256(subtle, Uint8Array.of(0), utf8(canonicalJson(leafOf(entry))));
-  expect(equalsBase64(leaf, proof.leafHash), 'leaf');
+  expect(equalsBase64(leaf, proof.leafHash) && (proof.leafVersion > 1 || lacksLaterFields(entry)), 'leaf');
   expect(entry.sequence === proof.leafIndex + 1, 'position');
 
   const { checkpoint } = proof;
@@ -91,14 +93,17 @@ async function saltedDigest(salt: string, value: unknown, subtle: SubtleCrypto):
 
 /** Only an erased entry may lack its salt, and then must have no personal fields. */
 async function identityMatches(entry: ProvableEntry, subtle: SubtleCrypto): Promise<boolean> {
-  const { actorEmail, actorName, ipAddress, userAgent, erasedAt, proof } = entry;
-  const { identitySalt, identityDigest } = proof!;
+  const { erasedAt, proof } = entry;
+  const { leafVersion, identitySalt, identityDigest } = proof!;
+  const names = { on_behalf_of_name: entry.onBehalfOfName, resource_name: entry.resourceName };
   const identity = {
-    actor_email: actorEmail,
-    actor_name: actorName,
-    ip_address: ipAddress,
-    user_agent: userAgent,
+    actor_email: entry.actorEmail,
+    actor_name: entry.actorName,
+    ip_address: entry.ipAddress,
+    user_agent: entry.userAgent,
+    ...(leafVersion > 1 && names),
   };
+  if (leafVersion === 1 && Object.values(names).some((value) => value !== null)) return false;
   if (identitySalt === null)
     return erasedAt !== null && Object.values(identity).every((value) => value === null);
   return erasedAt === null && (await saltedDigest(identitySalt, identity, subtle)) === identityDigest;
@@ -110,8 +115,15 @@ async function dataMatches({ data, erasedAt, proof }: ProvableEntry, subtle: Sub
   return erasedAt === null && data !== null && (await saltedDigest(dataSalt, data, subtle)) === dataDigest;
 }
 
+/** Version 1 seals no outcome, type of actor or list of mended fields, so an entry of it can only have what stands for none. */
+function lacksLaterFields({ outcome, repaired, ...entry }: ProvableEntry): boolean {
+  const acted = [entry.actorId, entry.actorEmail, entry.actorName, entry.erasedAt];
+  const actorType = acted.some((value) => value !== null) ? 'USER' : 'SYSTEM';
+  return outcome === null && repaired.length === 0 && entry.actorType === actorType;
+}
+
 const leafOf = (entry: ProvableEntry) => ({
-  v: 1,
+  v: entry.proof!.leafVersion,
   id: entry.id,
   tenant_id: entry.tenantId,
   module: entry.module,
@@ -128,6 +140,11 @@ const leafOf = (entry: ProvableEntry) => ({
   created_at: entry.createdAt,
   identity: entry.proof!.identityDigest,
   data: entry.proof!.dataDigest,
+  ...(entry.proof!.leafVersion > 1 && {
+    actor_type: entry.actorType,
+    outcome: entry.outcome,
+    repaired: entry.repaired.length > 0 ? entry.repaired : null,
+  }),
 });
 
 /** RFC 9162, section 2.1.3.2. Null where the path does not fit this index in a tree of this size. */

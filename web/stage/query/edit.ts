@@ -64,6 +64,16 @@ export function includedValues(query: ParsedQuery, field: FieldName): string[] {
   return [];
 }
 
+/** Whether the line has a condition for this id: ids may be any text, and some would be read as something else. */
+export function hasCondition(field: 'actor' | 'request', id: string): boolean {
+  try {
+    const { filter } = parseQueryLine(setValue('', field, id), new Date());
+    return field === 'actor' ? filter.actorIds.includes(id) : filter.requestId === id;
+  } catch {
+    return false;
+  }
+}
+
 /** The values that the line excludes by name. */
 export function excludedValues(query: ParsedQuery, field: FieldName): string[] {
   if (field === 'module') return query.notModules;
