@@ -1,10 +1,10 @@
-/** `npm run demo`: the server of `npm start` with two tenants' sample entries, and more that go on arriving. */
+/** `npm run demo`: the server of `npm start` with sample entries of two tenants, and more that keep arriving. */
 import 'reflect-metadata';
 import { setTimeout } from 'node:timers/promises';
 import { EXPORT, VIEW } from '../auth/actions.js';
 import { issuePersonToken } from '../auth/token.js';
+import { refuseProduction } from '../cli/context.js';
 import { withOwner } from '../cli/database.js';
-import { refuseProduction } from '../cli/frame.js';
 import { operator } from '../cli/operator.js';
 import { type Config, readConfig } from '../config/config.js';
 import { connectSession } from '../database/session.js';
@@ -21,11 +21,11 @@ import { prepareDevelopment } from './prepare.js';
 
 const END_MS = 20_000;
 
-const askedToEnd = new Promise<null>((end) => {
+const endRequested = new Promise<null>((end) => {
   process.on('SIGINT', () => end(null)).on('SIGTERM', () => end(null));
 });
 
-/** Fills both trails up to now; a new one gets its story. */
+/** Fills both trails up to now; the first, when new, also gets a story. */
 async function prepareTrails(config: Config, tenants: readonly SampleTenant[]): Promise<void> {
   const now = Date.now();
   const database = await connectSession(config.databaseUrl!, 3);
@@ -53,7 +53,7 @@ const forget = (config: Config, tenantId: string, entryId: string) =>
     }),
   );
 
-/** Somebody who may view both tenants and export every client of theirs. */
+/** For a person who may view both tenants and export each of their clients. */
 function viewerToken(jwtSecret: string, tenants: readonly SampleTenant[]): Promise<string> {
   const grants = tenants.flatMap(({ id: tenantId, clientIds }) => [
     { action: VIEW, scope: 'ACCOUNT' as const, tenantId, clientId: null },
@@ -90,11 +90,11 @@ try {
       throw new StartError('REEL_JWKS_URL: expected none, since the demo signs its links itself, got one');
     const tenants = demoTenants();
     const prepared = prepareTrails(config, tenants).then(() => createReelServer(config));
-    const server = await Promise.race([prepared, askedToEnd]);
+    const server = await Promise.race([prepared, endRequested]);
     if (server) {
       process.stdout.write(welcome(server.url, await viewerToken(jwtSecret, tenants), tenants));
       const arrivals = keepArriving(server.url, { jwtSecret, serviceSecret }, tenants);
-      await askedToEnd;
+      await endRequested;
       await Promise.race([arrivals.stop().then(() => server.close()), setTimeout(END_MS)]);
     }
   } finally {
