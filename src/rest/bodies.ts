@@ -9,7 +9,7 @@ import { type ExportLogsInput, LogExportFormat } from '../log/export/export-logs
 import { Fields, isObject, show, unknownName } from './fields.js';
 import { readFilterFields } from './list-query.js';
 
-/** The body as a JSON object; every fault of it is kept, and null answered. */
+/** The body as a JSON object; null if it is not one, with its faults added to `faults`. */
 export function readBody(request: FastifyRequest, faults: Fault[]): Record<string, unknown> | null {
   const fault = (type: string, msg: string, input?: unknown) => {
     faults.push({ type, loc: ['body'], msg, input: show(input) });
@@ -27,12 +27,17 @@ export function readBody(request: FastifyRequest, faults: Fault[]): Record<strin
   return isObject(body) ? body : fault('model_attributes_type', 'Input should be a valid dictionary', body);
 }
 
-/** What a create body may say; the idempotency key is a header. */
+/** Fields of a create body; the idempotency key is a header. */
 const CREATE_FIELDS: readonly string[] = INPUT_NAMES.filter((name) => name !== 'idempotencyKey').map(snake);
-/** A person's are taken from the credential and the connection; what the body says of them is ignored. */
-const NOT_A_PERSONS: ReadonlySet<string> = new Set(['actor_email', 'actor_name', 'ip_address', 'user_agent']);
+/** Taken from a person's credential and connection; ignored in the body. */
+const IGNORED_FROM_PERSONS: ReadonlySet<string> = new Set([
+  'actor_email',
+  'actor_name',
+  'ip_address',
+  'user_agent',
+]);
 
-/** The entry that the request reports. What stands in its fields is the trade's to check, so they may hold anything. */
+/** The entry that the request reports. Its fields may hold anything: log/entry checks them. */
 export function readCreateInput(
   request: FastifyRequest,
   author: Author | null,
@@ -42,27 +47,27 @@ export function readCreateInput(
   const input: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(body)) {
     if (!CREATE_FIELDS.includes(name)) faults.push(unknownName(['body'], name, CREATE_FIELDS));
-    else if (author?.kind === 'module' || !NOT_A_PERSONS.has(name)) input[camel(name)] = value;
+    else if (author?.kind === 'module' || !IGNORED_FROM_PERSONS.has(name)) input[camel(name)] = value;
   }
   const key = request.headers['idempotency-key'];
   if (key !== undefined) input.idempotencyKey = String(key);
   return input as unknown as CreateLogInput;
 }
 
-const NOBODY: Author = { kind: 'module', module: '*', ip: null, agent: null };
-const NOWHERE = '00000000-0000-0000-0000-000000000000';
+const ANY_MODULE: Author = { kind: 'module', module: '*', ip: null, agent: null };
+const NIL_TENANT = '00000000-0000-0000-0000-000000000000';
 
 /**
- * The faults of an input that is refused already for others, so that all are answered at once. Of a caller who cannot
- * be told for a faulty header, author is null: then nothing is said of whose the entry may be.
+ * The faults of an input that is already refused for others, so that all are reported at once. `author` is null if a
+ * header is invalid and the caller so unknown: then whose entry it may be is not checked.
  */
 export function inputFaults(input: CreateLogInput, author: Author | null, faults: Fault[]): Fault[] {
   try {
-    checkInput(author ? input : { ...input, tenantId: input.tenantId ?? NOWHERE }, author ?? NOBODY);
+    checkInput(author ? input : { ...input, tenantId: input.tenantId ?? NIL_TENANT }, author ?? ANY_MODULE);
     return [];
   } catch (error) {
     if (!(error instanceof ReelError) || error.code !== 'BAD_USER_INPUT') throw error;
-    // Where the body could not be read, nothing is known of its fields.
+    // If the body could not be read, its fields are unknown.
     const unread = faults.some(({ loc }) => loc[0] === 'body');
     return error.faults.filter(({ loc }) => !unread || loc[0] === 'idempotencyKey');
   }
