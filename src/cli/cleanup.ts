@@ -3,7 +3,7 @@ import type { Config } from '../config/config.js';
 import { SETTINGS } from '../config/config.js';
 import { StartError } from '../errors.js';
 import { countRemovable, removeEntries } from '../log/retention/cleanup.js';
-import { Account } from '../log/retention/own-entry.js';
+import { OwnEntries } from '../log/retention/own-entries.js';
 import type { CommandContext } from './context.js';
 import { withOwner } from './database.js';
 import { operator } from './operator.js';
@@ -39,7 +39,7 @@ export function cleanupCommand(program: Command, context: CommandContext): void 
         before,
         tenantId: options.tenant ?? null,
         reason: `older than ${days} ${days === 1 ? 'day' : 'days'}`,
-        account: new Account(operator(), 'reel cleanup'),
+        ownEntries: new OwnEntries(operator(), 'reel cleanup'),
         onRemoved: (total: number) => context.progress(`${total} entries removed`),
       };
       const removed = await withOwner(config, (database) =>

@@ -5,7 +5,7 @@ import { type EmbeddedUrls, embeddedUrls, startEmbedded } from '../database/embe
 import { lockDataDir } from '../database/embedded/lock.js';
 import { compile, type Row, type Run } from '../database/run.js';
 import { StartError } from '../errors.js';
-import type { OwnerDatabase } from '../log/retention/own-entry.js';
+import type { OwnerDatabase } from '../log/retention/own-entries.js';
 
 /**
  * Passes on the URLs that are configured or, in development where none is, those of the embedded PostgreSQL: the running

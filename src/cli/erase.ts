@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { StartError } from '../errors.js';
-import { type Erased, type ErasureOf, eraseEntries } from '../log/retention/erase.js';
-import { Account } from '../log/retention/own-entry.js';
+import { type Erased, type ErasureTarget, eraseEntries } from '../log/retention/erase.js';
+import { OwnEntries } from '../log/retention/own-entries.js';
 import { type CommandContext, exit1, Problem } from './context.js';
 import { withOwner } from './database.js';
 import { operator } from './operator.js';
@@ -39,22 +39,22 @@ export function eraseCommand(program: Command, context: CommandContext): void {
     .action(async (options: EraseOptions) => {
       const tenantId = required(options.tenant, '--tenant <id>');
       const reason = required(options.reason, '--reason <text>');
-      const of = erasureOf(options);
+      const target = targetOf(options);
       const done = await withOwner(context.config(), (database) =>
         eraseEntries(database, {
           tenantId,
-          of,
+          target,
           reason,
-          account: new Account(operator(), 'reel erase'),
+          ownEntries: new OwnEntries(operator(), 'reel erase'),
           onErased: (total) => context.progress(`${total} entries erased`),
         }),
       ).finally(() => context.progress(''));
-      context.print(options, { tenantId, ...of, ...done }, `erased ${entries(done.erased)}`);
-      report(context, tenantId, of, done);
+      context.print(options, { tenantId, ...target, ...done }, `erased ${entries(done.erased)}`);
+      report(context, tenantId, target, done);
     });
 }
 
-function erasureOf({ actor, entry }: EraseOptions): ErasureOf {
+function targetOf({ actor, entry }: EraseOptions): ErasureTarget {
   if (actor !== undefined && entry === undefined) return { actorId: actor };
   if (entry !== undefined && actor === undefined) return { entryId: entry };
   throw new StartError(
@@ -63,7 +63,7 @@ function erasureOf({ actor, entry }: EraseOptions): ErasureOf {
 }
 
 /** Errors: Problem if an entry was left or not found. */
-function report(context: CommandContext, tenantId: string, of: ErasureOf, done: Erased): void {
+function report(context: CommandContext, tenantId: string, target: ErasureTarget, done: Erased): void {
   if (done.erasedBefore > 0) context.note(`${entries(done.erasedBefore)} had already been erased`);
   if (done.onBehalf > 0)
     context.note(
@@ -76,9 +76,9 @@ function report(context: CommandContext, tenantId: string, of: ErasureOf, done: 
     throw new Problem(
       `not erased: ${entries(ownAccount)} in which Reel records holds, removals and erasures`,
     );
-  if ('entryId' in of && erased + erasedBefore === 0)
+  if ('entryId' in target && erased + erasedBefore === 0)
     throw new Problem(
-      `--entry: expected an entry of tenant ${tenantId}, got ${of.entryId}, which is not one`,
+      `--entry: expected an entry of tenant ${tenantId}, got ${target.entryId}, which is not one`,
     );
 }
 

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { StartError } from '../errors.js';
 import { addHold, type Hold, listHolds, releaseHold } from '../log/retention/hold.js';
-import { Account } from '../log/retention/own-entry.js';
+import { OwnEntries } from '../log/retention/own-entries.js';
 import { EXPECTED_TIME, readTime, type TimeField } from '../query-line/time.js';
 import { type CommandContext, exit1, Problem } from './context.js';
 import { withOwner } from './database.js';
@@ -56,7 +56,13 @@ export function holdCommand(program: Command, context: CommandContext): void {
       if (from !== null && to !== null && from > to)
         throw new StartError(`--to: expected a time at or after --from, ${from}, got ${to}`);
       const added = await withOwner(context.config(), (database) =>
-        addHold(database, new Account(operator(), 'reel hold add'), { tenantId, reason, from, to, actorId }),
+        addHold(database, new OwnEntries(operator(), 'reel hold add'), {
+          tenantId,
+          reason,
+          from,
+          to,
+          actorId,
+        }),
       );
       context.print(options, added, added.id);
     });
@@ -82,7 +88,7 @@ export function holdCommand(program: Command, context: CommandContext): void {
     .addHelpText('after', exit1('there is no such hold'))
     .action(async (id: string, options: { json?: boolean }) => {
       const released = await withOwner(context.config(), (database) =>
-        releaseHold(database, new Account(operator(), 'reel hold release'), id),
+        releaseHold(database, new OwnEntries(operator(), 'reel hold release'), id),
       );
       if (released === null) throw new Problem(`expected the id of a hold, got ${id}, which does not exist`);
       context.print(options, released.hold, line(released.hold));

@@ -10,7 +10,7 @@ import { type Config, readConfig } from '../config/config.js';
 import { connectSession } from '../database/session.js';
 import { oneLineFault, StartError } from '../errors.js';
 import { eraseEntries } from '../log/retention/erase.js';
-import { Account } from '../log/retention/own-entry.js';
+import { OwnEntries } from '../log/retention/own-entries.js';
 import { keepArriving } from '../sample/arrivals.js';
 import type { SampleTenant } from '../sample/entries.js';
 import { SAMPLE } from '../sample/identities.js';
@@ -47,9 +47,9 @@ const forget = (config: Config, tenantId: string, entryId: string) =>
   withOwner(config, (owner) =>
     eraseEntries(owner, {
       tenantId,
-      of: { entryId },
+      target: { entryId },
       reason: 'the person asked to be forgotten (SUP-2402)',
-      account: new Account(operator(), 'npm run demo'),
+      ownEntries: new OwnEntries(operator(), 'npm run demo'),
     }),
   );
 
