@@ -179,7 +179,7 @@ export class LogEntry {
   @Field(() => DateTime, { description: 'When Reel stored it.' })
   createdAt!: string;
 
-  /** Kept in reel_log_sequence, since an entry's row is never written again. */
+  /** Stored in reel_log_sequence, since an entry's row is never updated. */
   @Property({ type: new BigIntType('number'), formula: sequenceOf, nullable: true })
   @Field(() => Count, {
     nullable: true,
@@ -196,21 +196,21 @@ export class LogEntry {
   erasedAt!: string | null;
 
   /**
-   * 16 random bytes before the identity fields in their digest; null once erased. Never shown but in a proof. This and
-   * the three below are there only where they were asked for: `populate: ['identitySalt']`.
+   * 16 random bytes before the identity fields in their digest; null once erased. Shown only in proofs. This and
+   * the three below are loaded only on request: `populate: ['identitySalt']`.
    */
   @Property({ type: 'blob', nullable: true, lazy: true, hidden: true })
   identitySalt?: Buffer | null;
 
-  /** 16 random bytes before data in its digest; null where there is no data or once erased. */
+  /** 16 random bytes before data in its digest; null if there is no data, or once erased. */
   @Property({ type: 'blob', nullable: true, lazy: true, hidden: true })
   dataSalt?: Buffer | null;
 
-  /** SHA-256 of the identity fields as the leaf holds it. */
+  /** SHA-256 of the identity fields as in the leaf. */
   @Property({ type: 'blob', lazy: true })
   identityDigest?: Buffer;
 
-  /** SHA-256 of data as the leaf holds it; null where the entry has no data. */
+  /** SHA-256 of data as in the leaf; null if the entry has no data. */
   @Property({ type: 'blob', nullable: true, lazy: true })
   dataDigest?: Buffer | null;
 }
