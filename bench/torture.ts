@@ -1,6 +1,6 @@
 /**
- * `node bench/torture.ts [rounds]`: under a storm of createLog the server, its database or both are killed with -9, again
- * and again. Every entry that was acknowledged must be there as it was answered, none twice, and the order without a gap.
+ * `node bench/torture.ts [rounds]`: under load by createLog the server, its database or both are killed with SIGKILL, again
+ * and again. Every acknowledged entry must be stored as it was returned, none twice, and the sequence must have no gaps.
  */
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';

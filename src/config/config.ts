@@ -24,12 +24,12 @@ import {
 export type { Env, Setting } from './setting.js';
 export { isLoopback } from './setting.js';
 
-/** Holds a literal table to Setting's shape while each row keeps its own type. */
+/** Checks a literal row against Setting while keeping its own type. */
 const setting = <T, F>(row: Setting<T, F>): Setting<T, F> => row;
 
 const inDevelopment = (env: Env) => env === 'development';
 
-/** Every setting, described once: the reader below, the messages and docs/settings.md derive from it. */
+/** Every setting; the reader below, the messages and docs/settings.md derive from this table. */
 export const SETTINGS = {
   env: setting({
     variable: 'REEL_ENV',
@@ -209,29 +209,29 @@ export const SETTINGS = {
 type Settings = typeof SETTINGS;
 type Read<S> = S extends Setting<infer T, infer F> ? (null extends F ? T | null : T) : never;
 
-/** The checked settings, frozen. `null` and empty lists mean: not given. */
+/** The checked settings, frozen. `null` and empty lists mean not given. */
 export type Config = { readonly [K in keyof Settings]: Read<Settings[K]> };
 
-/** A setting that stops the start. The message is one line: the variable, what was expected, what came. */
+/** An invalid setting, which prevents the start. The message is one line: the variable, what was expected, what was given. */
 export class ConfigError extends Error {
   readonly variable: string;
 
-  constructor(variable: string, expected: string, came: string) {
-    super(`${variable}: expected ${expected}, got ${came}`);
+  constructor(variable: string, expected: string, got: string) {
+    super(`${variable}: expected ${expected}, got ${got}`);
     this.name = 'ConfigError';
     this.variable = variable;
   }
 }
 
-/** Read by the commands export and tail alone; the server lets them pass. */
-const OF_COMMANDS = ['REEL_URL', 'REEL_TOKEN'] as const;
+/** Read only by the commands export and tail; the server ignores them. */
+const COMMAND_VARIABLES = ['REEL_URL', 'REEL_TOKEN'] as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads and checks the settings; an empty value is as if not given. A `command` needs no secrets, key or database
- * of the server, so their absence is no fault there, and a signing key in a file is left in it (see `loadSigningKey`).
- * Errors: ConfigError, of the first fault found.
+ * Reads and checks the settings; an empty value counts as not given. A `command` needs none of the server's secrets, keys or
+ * databases, so there they may be missing, and a signing key in a file is not read (see `loadSigningKey`).
+ * Errors: ConfigError, for the first fault.
  */
 export function readConfig(environment: Environment, reader: 'server' | 'command' = 'server'): Config {
   refuseUnknown(environment);
@@ -251,12 +251,12 @@ export function readConfig(environment: Environment, reader: 'server' | 'command
   return Object.freeze(config);
 }
 
-/** What the commands export and tail take from the environment. */
+/** The variables of the commands export and tail. */
 export function readRemote(environment: Environment): { url: string | null; token: string | null } {
   return { url: environment.REEL_URL || null, token: environment.REEL_TOKEN || null };
 }
 
-/** The PEM of REEL_SIGNING_KEY, read from its file where it names one. Errors: ConfigError. */
+/** The PEM of REEL_SIGNING_KEY, read from a file if it names one. Errors: ConfigError. */
 export function loadSigningKey(value: string): string {
   if (!value.startsWith('file:')) return unfoldPem(value);
   const { variable } = SETTINGS.signingKey;
@@ -276,7 +276,10 @@ export function loadSigningKey(value: string): string {
 }
 
 function refuseUnknown(environment: Environment): void {
-  const known = new Set<string>([...Object.values(SETTINGS).map((each) => each.variable), ...OF_COMMANDS]);
+  const known = new Set<string>([
+    ...Object.values(SETTINGS).map((each) => each.variable),
+    ...COMMAND_VARIABLES,
+  ]);
   for (const [name, value] of Object.entries(environment))
     if (name.startsWith('REEL_') && !known.has(name))
       throw new ConfigError(
@@ -291,11 +294,15 @@ function readOne<T, F>(row: Setting<T, F>, environment: Environment, env: Env): 
   if (text === '') return row.fallback instanceof Function ? row.fallback(env) : row.fallback;
   const read = row.kind.schema.safeParse(text);
   if (!read.success)
-    throw new ConfigError(row.variable, row.kind.expects, row.secret ? length(text) : clip(tame(text)));
+    throw new ConfigError(
+      row.variable,
+      row.kind.expects,
+      row.secret ? length(text) : clip(withoutPassword(text)),
+    );
   return read.data;
 }
 
-/** A default that was not given bows to a smaller maximum; one that was given must fit. */
+/** The built-in default is limited to the maximum; a given one must not exceed it. */
 function pageSize(config: Config, environment: Environment): number {
   const { defaultPageSize, maxPageSize } = config;
   if (environment[SETTINGS.defaultPageSize.variable] && defaultPageSize > maxPageSize)
@@ -348,5 +355,5 @@ const length = (secret: string): string => {
   return `${bytes} ${bytes === 1 ? 'byte' : 'bytes'}`;
 };
 
-/** An address without the parts that may hold a password. */
-const tame = (text: string): string => text.replace(/\/\/[^/]*@/, '//…@').replace(/\?.*/s, '?…');
+/** A URL without the parts that may contain a password. */
+const withoutPassword = (text: string): string => text.replace(/\/\/[^/]*@/, '//…@').replace(/\?.*/s, '?…');

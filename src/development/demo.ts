@@ -15,7 +15,7 @@ import { keepArriving } from '../sample/arrivals.js';
 import type { SampleTenant } from '../sample/entries.js';
 import { SAMPLE } from '../sample/identities.js';
 import { demoTenants, fillPast, storePast } from '../sample/past.js';
-import { tellStory } from '../sample/story.js';
+import { storyOf } from '../sample/story.js';
 import { createReelServer } from '../server.js';
 import { prepareDevelopment } from './prepare.js';
 
@@ -34,16 +34,16 @@ async function prepareTrails(config: Config, tenants: readonly SampleTenant[]): 
       const { added, isNew } = await fillPast(database, tenant, now);
       if (added > 0) process.stderr.write(`tenant ${tenant.id}: ${added} sample entries\n`);
       if (!isNew || index > 0) continue;
-      const { entries, erasedId } = tellStory(tenant, now);
+      const { entries, erasedId } = storyOf(tenant, now);
       await storePast(database, entries);
-      if (config.migrateUrl !== null) await forget(config, tenant.id, erasedId);
+      if (config.migrateUrl !== null) await eraseEntry(config, tenant.id, erasedId);
     }
   } finally {
     await database.close();
   }
 }
 
-const forget = (config: Config, tenantId: string, entryId: string) =>
+const eraseEntry = (config: Config, tenantId: string, entryId: string) =>
   withOwner(config, (owner) =>
     eraseEntries(owner, {
       tenantId,
