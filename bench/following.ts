@@ -76,7 +76,7 @@ async function followReel({ url, pid, module, viewerOf }: BenchServer, rate: num
   const tenantId = randomUUID();
   const { authorization } = await viewerOf(tenantId);
   return observe(pid, `${url.replace('http', 'ws')}/graphql`, authorization!, rate, async () => {
-    const answered: number[] = [];
+    const written: number[] = [];
     const began = performance.now();
     const under: Promise<unknown>[] = [];
     for (let number = 0; number < rate * SECONDS; ) {
@@ -86,14 +86,14 @@ async function followReel({ url, pid, module, viewerOf }: BenchServer, rate: num
       if (numbers.length > 0) {
         const inputs = numbers.map((each) => entry(tenantId, each));
         const writing = send(graphql(url, module, WRITE, { inputs })).then(() => {
-          for (const each of numbers) answered[each] = now();
+          for (const each of numbers) written[each] = now();
         });
         under.push(writing);
       }
       await setTimeout(10);
     }
     await Promise.all(under);
-    return answered;
+    return written;
   });
 }
 
@@ -198,7 +198,7 @@ const now = () => performance.timeOrigin + performance.now();
 const nextMessage = <T>(child: ChildProcess): Promise<T> =>
   new Promise((done, fail) => {
     const ended = (code: number | null) =>
-      fail(new Error(`expected an answer, the process ended with ${code}`));
+      fail(new Error(`expected a message, the process ended with ${code}`));
     child.once('exit', ended);
     child.once('message', (message) => {
       child.off('exit', ended);

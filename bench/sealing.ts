@@ -59,14 +59,14 @@ async function openSequence({ runtimeUrl }: BenchServer, tenantId: string): Prom
   });
   await client.connect();
   const select = async <T>(text: string, ...values: unknown[]) =>
-    (await client.query<{ answer: T }>(text, [tenantId, ...values])).rows.map((row) => row.answer);
+    (await client.query<{ value: T }>(text, [tenantId, ...values])).rows.map((row) => row.value);
   const one = async (text: string) => Number((await select(text))[0] ?? 0);
   return {
-    last: () => one('select max(seq) as answer from reel_log_sequence where tenant_id = $1'),
-    waiting: () => one('select count(*) as answer from reel_log_inbox where tenant_id = $1'),
+    last: () => one('select max(seq) as value from reel_log_sequence where tenant_id = $1'),
+    waiting: () => one('select count(*) as value from reel_log_inbox where tenant_id = $1'),
     idsAfter: (number) =>
       select<string>(
-        'select entry_id as answer from reel_log_sequence where tenant_id = $1 and seq > $2 order by seq',
+        'select entry_id as value from reel_log_sequence where tenant_id = $1 and seq > $2 order by seq',
         number,
       ),
     close: () => client.end(),
@@ -81,10 +81,11 @@ async function steadily(server: BenchServer, tenantId: string, sequence: SealedS
   const due = new Map<string, number>();
   const polls: { at: number; last: number }[] = [];
   const began = Date.now();
-  let answered = began;
+  let lastResponse = began;
   const polling = (async () => {
     while ((polls.at(-1)?.last ?? 0) < before + total * CALL) {
-      if (Date.now() > answered + TIMEOUT_MS) throw new Error('expected every entry to be given its place');
+      if (Date.now() > lastResponse + TIMEOUT_MS)
+        throw new Error('expected every entry to be given its place');
       const last = await sequence.last();
       // After the query: no poll is dated before what it saw.
       polls.push({ at: Date.now(), last });
@@ -98,12 +99,12 @@ async function steadily(server: BenchServer, tenantId: string, sequence: SealedS
     calls.push(
       send(call).then((text) => {
         for (const id of idsOf(text)) due.set(id, at);
-        answered = Date.now();
+        lastResponse = Date.now();
       }),
     );
   }
   await Promise.all([...calls, polling]);
-  const rate = (total * CALL) / ((answered - began) / 1000);
+  const rate = (total * CALL) / ((lastResponse - began) / 1000);
   const [lags, whole]: [number[], number[]] = [[], []];
   let poll = 0;
   for (const [index, id] of (await sequence.idsAfter(before)).entries()) {

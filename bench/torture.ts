@@ -63,12 +63,13 @@ async function check(): Promise<string[]> {
     .filter((row) => (row.ids as string[]).length > 1)
     .map((row) => `${row.key} is there ${(row.ids as string[]).length} times`);
   for (const [key, id] of acknowledged)
-    if (stored.get(key)?.[0] !== id) faults.push(`${key} was answered as ${id}, found ${stored.get(key)}`);
-  const [order] = await asOwner(
+    if (stored.get(key)?.[0] !== id) faults.push(`${key} was returned as ${id}, found ${stored.get(key)}`);
+  const [sequence] = await asOwner(
     dataDir,
-    `select count(*)::int as places, max(seq)::int as last, count(distinct entry_id)::int as entries,
+    `select count(*)::int as positions, max(seq)::int as last, count(distinct entry_id)::int as entries,
        (select count(*)::int from reel_log_entries) as stored from reel_log_sequence`,
   );
-  if (new Set(Object.values(order!)).size !== 1) faults.push(`the order has gaps: ${JSON.stringify(order)}`);
+  if (new Set(Object.values(sequence!)).size !== 1)
+    faults.push(`the sequence has gaps: ${JSON.stringify(sequence)}`);
   return faults;
 }

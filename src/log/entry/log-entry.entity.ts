@@ -29,14 +29,14 @@ registerEnumType(ActorType, {
 });
 registerEnumType(LogOutcome, { name: 'LogOutcome', description: 'How it ended, where the module says.' });
 
-/** MikroORM names the default schema too where it is not in the search path; every other table of Reel's is found by that path. */
+/** MikroORM also names the default schema, even if it is not in the search path, by which every other table of Reel is found. */
 const sequenceOf: FormulaCallback<LogEntry> = (columns, { schema }) => {
   const table = schema && schema !== 'public' ? `"${schema}".reel_log_sequence` : 'reel_log_sequence';
   return `(select seq from ${table}
     where reel_log_sequence.tenant_id = ${columns.tenantId} and reel_log_sequence.entry_id = ${columns.id})`;
 };
 
-/** Entries of leaf version 1 do not say: somebody acted where a field of the actor is set or was erased (FIELDS). */
+/** As guessActorType in fields.ts does, for entries of leaf version 1. */
 const actorTypeOf: FormulaCallback<LogEntry> = ({ actorId, actorEmail, actorName, erasedAt }) =>
   `(coalesce(${actorId.replace('actor_id', 'actor_type')}, case when
     coalesce(${actorId}, ${actorEmail}, ${actorName}, ${erasedAt}::text) is null then ${ACTOR_TYPES.indexOf(ActorType.SYSTEM)} else ${ACTOR_TYPES.indexOf(ActorType.USER)} end))`;
