@@ -55,7 +55,7 @@ export function readCreateInput(
 }
 
 const ANY_MODULE: Author = { kind: 'module', module: '*', ip: null, agent: null };
-const NIL_TENANT = '00000000-0000-0000-0000-000000000000';
+const ANY_TENANT = '00000000-0000-0000-0000-000000000000';
 
 /**
  * The faults of an input that is already refused for others, so that all are reported at once. `author` is null if a
@@ -63,7 +63,7 @@ const NIL_TENANT = '00000000-0000-0000-0000-000000000000';
  */
 export function inputFaults(input: CreateLogInput, author: Author | null, faults: Fault[]): Fault[] {
   try {
-    checkInput(author ? input : { ...input, tenantId: input.tenantId ?? NIL_TENANT }, author ?? ANY_MODULE);
+    checkInput(author ? input : { ...input, tenantId: input.tenantId ?? ANY_TENANT }, author ?? ANY_MODULE);
     return [];
   } catch (error) {
     if (!(error instanceof ReelError) || error.code !== 'BAD_USER_INPUT') throw error;
