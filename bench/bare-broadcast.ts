@@ -1,7 +1,7 @@
 /** The bare side of following.ts: a plain websocket server that sends the same bytes to all, entry by entry. */
 import { type WebSocket, WebSocketServer } from 'ws';
 
-/** Entries a second, for so long; answered with when each was due. `text` is an answer of Reel's, in which the place and number are replaced. */
+/** Entries per second, for so long; replied to with when each was due. `text` is a response of Reel's, in which sequence and number are replaced. */
 export interface Broadcast {
   rate: number;
   seconds: number;

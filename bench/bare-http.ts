@@ -1,11 +1,11 @@
-/** Answers every request with the JSON of one object, made anew each time: what HTTP and the bytes alone cost. */
+/** Responds to every request with the JSON of one object, serialized each time: the cost of HTTP and the bytes alone. */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
-const answer: unknown = JSON.parse(readFileSync(process.argv[2]!, 'utf8'));
+const body: unknown = JSON.parse(readFileSync(process.argv[2]!, 'utf8'));
 const server = createServer((request, response) => {
   request.resume().on('end', () => {
-    const text = JSON.stringify(answer);
+    const text = JSON.stringify(body);
     response.writeHead(200, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(text),

@@ -1,23 +1,23 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { cpuSeconds, type House } from './house.ts';
+import { type BenchServer, cpuSeconds } from './server.ts';
 
 const root = resolve(import.meta.dirname, '..');
-/** Enough for some million entries; what takes longer hangs. */
+/** Enough for some million entries; a command that takes longer hangs. */
 const TIMEOUT_MS = 30 * 60_000;
 
 export interface CommandRun {
-  said: string;
-  /** By the clock, from its start to its end. */
+  output: string;
+  /** Wall-clock time, from start to end. */
   seconds: number;
   cpuSeconds: number;
-  /** The most resident memory that it ever had. */
+  /** Peak resident memory. */
   peakMib: number;
 }
 
-/** Runs `reel …` over the house's database in a process of its own. Errors: it ended with anything but 0. */
-export async function runReel({ runtimeUrl }: House, ...words: string[]): Promise<CommandRun> {
+/** Runs `reel …` on the server's database in a process of its own. Errors: it ended with anything but 0. */
+export async function runReel({ runtimeUrl }: BenchServer, ...words: string[]): Promise<CommandRun> {
   const started = performance.now();
   const child = spawn(process.execPath, [join(root, 'dist', 'cli', 'reel.js'), ...words], {
     cwd: root,
@@ -25,10 +25,10 @@ export async function runReel({ runtimeUrl }: House, ...words: string[]): Promis
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: TIMEOUT_MS,
   });
-  let said = '';
+  let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
+      output += text;
     });
   const used = { cpuSeconds: 0, peakMib: 0 };
   const watch = setInterval(() => {
@@ -45,8 +45,10 @@ export async function runReel({ runtimeUrl }: House, ...words: string[]): Promis
     );
     const seconds = (performance.now() - started) / 1000;
     if (ended !== 0)
-      throw new Error(`expected reel ${words.join(' ')} to end with 0, got ${ended}: ${said.slice(-2_000)}`);
-    return { said, seconds, ...used };
+      throw new Error(
+        `expected reel ${words.join(' ')} to end with 0, got ${ended}: ${output.slice(-2_000)}`,
+      );
+    return { output, seconds, ...used };
   } finally {
     clearInterval(watch);
   }

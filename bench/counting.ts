@@ -1,11 +1,11 @@
-import type { House } from './house.ts';
 import { graphql, latency, rounds, send } from './load.ts';
+import type { BenchServer } from './server.ts';
 import type { Line } from './table.ts';
 
 const SECONDS = 0.8;
 
 /** Statistics beside counting the entries one by one. */
-export async function counting({ url, viewer, tenant, sql }: House): Promise<Line[]> {
+export async function counting({ url, viewer, tenant, sql }: BenchServer): Promise<Line[]> {
   const t = `tenant_id = '${tenant.tenantId}'`;
   const totals =
     '{ totalEntries entriesBySeverity { key count } entriesByModule { key count } entriesToday entriesThisWeek }';

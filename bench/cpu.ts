@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cpuSeconds, type House } from './house.ts';
 import { type Call, graphql, httpThroughput, rounds, send } from './load.ts';
+import { type BenchServer, cpuSeconds } from './server.ts';
 import type { Line } from './table.ts';
 
 const SECONDS = 2;
@@ -11,7 +11,7 @@ const FIELDS = `id module action severity actorId actorEmail actorName tenantId 
   ipAddress userAgent requestId createdAt`;
 
 /** The server's CPU time for one list of 50 entries beside a bare HTTP server that answers the same bytes. */
-export async function cpu({ url, viewer, pid }: House): Promise<Line[]> {
+export async function cpu({ url, viewer, pid }: BenchServer): Promise<Line[]> {
   const calls: Record<string, Call> = {
     GraphQL: graphql(url, viewer, `{ logs(first: 50) { nodes { ${FIELDS} } } }`),
     REST: { url: `${url}/api/v1/reel/logs`, headers: viewer },

@@ -1,12 +1,12 @@
 import { get } from 'node:http';
 import pg from 'pg';
-import { type House, residentMib } from './house.ts';
 import { graphql, median, send } from './load.ts';
+import { type BenchServer, residentMib } from './server.ts';
 import type { Line } from './table.ts';
 
 /** Exports of a whole client beside a bare streamed SELECT, and the server's memory meanwhile. */
-export async function exporting(house: House): Promise<Line[]> {
-  const { url, exporter, sql, tenant, clientId, pid } = house;
+export async function exporting(server: BenchServer): Promise<Line[]> {
+  const { url, exporter, sql, tenant, clientId, pid } = server;
   const { rows } = await sql.query(
     `select percentile_disc(0.9) within group (order by created_at) as since from reel_log_entries
      where tenant_id = $1 and client_id = $2`,
@@ -14,15 +14,15 @@ export async function exporting(house: House): Promise<Line[]> {
   );
   const tenth = `startDate: "${(rows[0].since as Date).toISOString()}"`;
   const prepare = async (format: string, filter = '') => {
-    const answer = await send(
+    const response = await send(
       graphql(
         url,
         exporter,
         `mutation { exportLogs(input: { format: ${format}, filter: { ${filter} } }) { downloadUrl recordCount } }`,
       ),
     );
-    return (JSON.parse(answer) as { data: { exportLogs: { downloadUrl: string; recordCount: number } } }).data
-      .exportLogs;
+    return (JSON.parse(response) as { data: { exportLogs: { downloadUrl: string; recordCount: number } } })
+      .data.exportLogs;
   };
   const lines: Line[] = [];
   const selected: number[] = [];
@@ -35,7 +35,7 @@ export async function exporting(house: House): Promise<Line[]> {
     const started = performance.now();
     const { downloadUrl, recordCount } = await prepare(format, filter);
     const asked = performance.now() - started;
-    selected.push(await stream(house, filter === '' ? null : (rows[0].since as Date)));
+    selected.push(await stream(server, filter === '' ? null : (rows[0].since as Date)));
     const before = residentMib(pid);
     let peak = before;
     const watch = setInterval(() => {
@@ -62,7 +62,7 @@ export async function exporting(house: House): Promise<Line[]> {
 }
 
 /** Seconds to read the same rows by one SELECT, row by row. */
-async function stream({ runtimeUrl, tenant, clientId }: House, since: Date | null): Promise<number> {
+async function stream({ runtimeUrl, tenant, clientId }: BenchServer, since: Date | null): Promise<number> {
   const client = new pg.Client({
     connectionString: runtimeUrl,
     options: `-c reel.tenant_id=${tenant.tenantId} -c jit=off`,
@@ -90,17 +90,17 @@ async function stream({ runtimeUrl, tenant, clientId }: House, since: Date | nul
 
 function download(url: string): Promise<number> {
   return new Promise((done, fail) => {
-    get(url, (answer) => {
+    get(url, (response) => {
       let bytes = 0;
-      answer.on('data', (piece: Buffer) => {
-        bytes += piece.length;
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
       });
-      answer.on('end', () =>
-        answer.statusCode === 200 && answer.complete
+      response.on('end', () =>
+        response.statusCode === 200 && response.complete
           ? done(bytes)
-          : fail(new Error(`got ${answer.statusCode}`)),
+          : fail(new Error(`got ${response.statusCode}`)),
       );
-      answer.on('error', fail);
+      response.on('error', fail);
     }).on('error', fail);
   });
 }

@@ -1,20 +1,20 @@
-/** A process with some of the followers of following.ts: opens them, counts what they are given, and reports at the end. */
+/** A process with some of the followers of following.ts: opens them, counts what they receive, and reports at the end. */
 import { WebSocket } from 'ws';
 
-/** What is to be followed; `actions` has one action a follower, null for one who follows everything. */
-export interface Order {
+/** What to follow; `actions` has one action per follower, null for one who follows everything. */
+export interface Assignment {
   url: string;
   authorization: string;
   query: string;
   actions: (string | null)[];
-  /** Of entries whose number is a multiple of this, the time of arrival is kept. */
+  /** The time of arrival is recorded for entries whose number is a multiple of this. */
   sampled: number;
 }
 
 export interface Report {
-  /** Entries each follower was given. */
+  /** Entries that each follower received. */
   counts: number[];
-  /** Entries that came twice or not in order, and places left out by followers of everything. */
+  /** Entries that arrived twice or out of assignment, and sequences that followers of everything missed. */
   faults: number;
   /** Numbers of sampled entries, and when each arrived, in milliseconds of the epoch. */
   numbers: number[];
@@ -23,13 +23,13 @@ export interface Report {
 
 const now = () => performance.timeOrigin + performance.now();
 
-function follow(order: Order, action: string | null, report: Report, index: number): Promise<void> {
-  const { url, authorization, query, sampled } = order;
+function follow(assignment: Assignment, action: string | null, report: Report, index: number): Promise<void> {
+  const { url, authorization, query, sampled } = assignment;
   const socket = new WebSocket(url, 'graphql-transport-ws', { perMessageDeflate: false });
   let last = 0;
   const take = (text: string) => {
-    const place = text.indexOf('"sequence":') + 11;
-    const sequence = Number.parseInt(text.slice(place, place + 12), 10);
+    const start = text.indexOf('"sequence":') + 11;
+    const sequence = Number.parseInt(text.slice(start, start + 12), 10);
     if (action === null ? sequence !== last + 1 : sequence <= last) report.faults += 1;
     last = sequence;
     report.counts[index]! += 1;
@@ -61,7 +61,7 @@ function follow(order: Order, action: string | null, report: Report, index: numb
 
 const report: Report = { counts: [], faults: 0, numbers: [], arrivals: [] };
 process.setMaxListeners(0);
-process.on('message', async (message: Order | 'count' | 'report') => {
+process.on('message', async (message: Assignment | 'count' | 'report') => {
   if (message === 'count') process.send!(report.counts.reduce((sum, count) => sum + count, 0));
   else if (message === 'report') process.send!(report);
   else {

@@ -3,44 +3,44 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Broadcast } from './bare-broadcast.ts';
-import type { Order, Report } from './followers.ts';
-import { cpuSeconds, type House, residentMib } from './house.ts';
+import type { Assignment, Report } from './followers.ts';
 import { graphql, send } from './load.ts';
+import { type BenchServer, cpuSeconds, residentMib } from './server.ts';
 import type { Line } from './table.ts';
 
 const SECONDS = 20;
-/** So many follow everything, the others one of ten actions each. */
+/** So many followers follow everything, the others one of ten actions each. */
 const [FOLLOWERS, WHOLE] = [1_000, 100];
 const PROCESSES = 2;
 const ACTIONS = Array.from({ length: 10 }, (_, index) => `users.act${index}`);
-/** How long the followers may take to be given what is left once nothing more is written. */
-const PATIENCE_MS = 60_000;
+/** How long deliveries may take after the last write. */
+const TIMEOUT_MS = 60_000;
 
 const FIELDS =
   'id module action severity actorId actorEmail tenantId clientId resourceType resourceId data ipAddress requestId createdAt sequence';
 const FOLLOW = `subscription ($filter: LogFilter, $after: Count) { logAdded(filter: $filter, after: $after) { ${FIELDS} } }`;
 const WRITE = 'mutation ($inputs: [CreateLogInput!]!) { createLogs(inputs: $inputs) { id } }';
 
-interface Course {
+interface Measurement {
   due: number;
   delivered: number;
   faults: number;
   perSecond: number;
-  /** In milliseconds, from the answer to the writer (which follows the commit), or from when the broadcast was due. */
+  /** In milliseconds, from the response to the writer (which follows the commit), or from when the broadcast was due. */
   delays: number[];
   cpuSeconds: number;
   mib: number;
 }
 
 /** Following by 1,000 websockets while entries are written, beside a plain broadcast of the same bytes to as many. */
-export async function following(house: House): Promise<Line[]> {
+export async function following(server: BenchServer): Promise<Line[]> {
   const lines: Line[] = [];
   for (const rate of [100, 1_000]) {
-    const reel = await followReel(house, rate);
+    const reel = await followReel(server, rate);
     const bare = await followBare(rate);
     const [own, plain] = [reel, bare].map(({ delays }) => delays.sort((a, b) => a - b));
     const at = (sorted: number[], share: number) => sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
-    const said = ({ delivered, due, faults }: Course) =>
+    const summary = ({ delivered, due, faults }: Measurement) =>
       `${delivered.toLocaleString('en')} of ${due.toLocaleString('en')}, ${faults} twice or out of order`;
     const what = `${rate.toLocaleString('en')} entries/s`;
     lines.push(
@@ -49,7 +49,7 @@ export async function following(house: House): Promise<Line[]> {
         reel: reel.perSecond,
         bare: bare.perSecond,
         unit: '/s',
-        note: `${said(reel)}; bare ${said(bare)}`,
+        note: `${summary(reel)}; bare ${summary(bare)}`,
       },
       { what: `${what}: delay p50`, reel: at(own!, 0.5), bare: at(plain!, 0.5), unit: 'ms' },
       { what: `${what}: delay p99`, reel: at(own!, 0.99), bare: at(plain!, 0.99), unit: 'ms' },
@@ -72,11 +72,11 @@ export async function following(house: House): Promise<Line[]> {
   return lines;
 }
 
-async function followReel({ url, pid, module, viewerOf }: House, rate: number): Promise<Course> {
+async function followReel({ url, pid, module, viewerOf }: BenchServer, rate: number): Promise<Measurement> {
   const tenantId = randomUUID();
   const { authorization } = await viewerOf(tenantId);
   return observe(pid, `${url.replace('http', 'ws')}/graphql`, authorization!, rate, async () => {
-    const answered: number[] = [];
+    const written: number[] = [];
     const began = performance.now();
     const under: Promise<unknown>[] = [];
     for (let number = 0; number < rate * SECONDS; ) {
@@ -86,21 +86,21 @@ async function followReel({ url, pid, module, viewerOf }: House, rate: number): 
       if (numbers.length > 0) {
         const inputs = numbers.map((each) => entry(tenantId, each));
         const writing = send(graphql(url, module, WRITE, { inputs })).then(() => {
-          for (const each of numbers) answered[each] = now();
+          for (const each of numbers) written[each] = now();
         });
         under.push(writing);
       }
       await setTimeout(10);
     }
     await Promise.all(under);
-    return answered;
+    return written;
   });
 }
 
-async function followBare(rate: number): Promise<Course> {
+async function followBare(rate: number): Promise<Measurement> {
   const child = fork(join(import.meta.dirname, 'bare-broadcast.ts'));
   try {
-    const port = await heard<number>(child);
+    const port = await nextMessage<number>(child);
     const text = JSON.stringify({
       id: '0',
       type: 'next',
@@ -118,21 +118,21 @@ async function followBare(rate: number): Promise<Course> {
     });
     return await observe(child.pid!, `ws://127.0.0.1:${port}`, 'Bearer none', rate, async () => {
       child.send({ rate, seconds: SECONDS, text, actions: ACTIONS } satisfies Broadcast);
-      return heard<number[]>(child);
+      return nextMessage<number[]>(child);
     });
   } finally {
     child.disconnect();
   }
 }
 
-/** Opens the followers, lets the work answer when each entry was there, and waits until all is delivered. */
+/** Opens the followers, runs `work`, which returns when each entry was written, and waits until all are delivered. */
 async function observe(
   pid: number,
   url: string,
   authorization: string,
   rate: number,
   work: () => Promise<number[]>,
-): Promise<Course> {
+): Promise<Measurement> {
   const children = Array.from({ length: PROCESSES }, () =>
     fork(join(import.meta.dirname, 'followers.ts'), { serialization: 'advanced' }),
   );
@@ -141,8 +141,8 @@ async function observe(
     const actions = Array.from({ length: each }, (_, index) =>
       index % (FOLLOWERS / WHOLE) === 0 ? null : ACTIONS[Math.floor(index / 3) % ACTIONS.length]!,
     );
-    const order: Order = { url, authorization, query: FOLLOW, actions, sampled: rate / 10 };
-    await Promise.all(children.map((child) => ask(child, order)));
+    const assignment: Assignment = { url, authorization, query: FOLLOW, actions, sampled: rate / 10 };
+    await Promise.all(children.map((child) => ask(child, assignment)));
     await setTimeout(1_000);
     const spent = cpuSeconds(pid);
     const began = performance.now();
@@ -154,7 +154,7 @@ async function observe(
     const matching = (action: string | null) =>
       action === null ? times.length : times.length / ACTIONS.length;
     const due = PROCESSES * actions.reduce((sum, action) => sum + matching(action), 0);
-    for (const end = performance.now() + PATIENCE_MS; performance.now() < end; await setTimeout(100)) {
+    for (const end = performance.now() + TIMEOUT_MS; performance.now() < end; await setTimeout(100)) {
       const counts = await Promise.all(children.map((child) => ask<number>(child, 'count')));
       if (counts.reduce((sum, count) => sum + count, 0) >= due) break;
     }
@@ -167,7 +167,7 @@ async function observe(
       delivered,
       faults: reports.reduce((sum, { faults }) => sum + faults, 0),
       perSecond: delivered / seconds,
-      // An entry may reach a follower before its writer is answered.
+      // An entry may reach a follower before its writer gets the response.
       delays: reports.flatMap(({ numbers, arrivals }) =>
         numbers.map((number, index) => Math.max(0, arrivals[index]! - times[number]!)),
       ),
@@ -195,10 +195,10 @@ const entry = (tenantId: string, number: number) => ({
 
 const now = () => performance.timeOrigin + performance.now();
 
-const heard = <T>(child: ChildProcess): Promise<T> =>
+const nextMessage = <T>(child: ChildProcess): Promise<T> =>
   new Promise((done, fail) => {
     const ended = (code: number | null) =>
-      fail(new Error(`expected an answer, the process ended with ${code}`));
+      fail(new Error(`expected a message, the process ended with ${code}`));
     child.once('exit', ended);
     child.once('message', (message) => {
       child.off('exit', ended);
@@ -206,8 +206,8 @@ const heard = <T>(child: ChildProcess): Promise<T> =>
     });
   });
 
-function ask<T>(child: ChildProcess, question: Order | 'count' | 'report'): Promise<T> {
-  const answer = heard<T>(child);
+function ask<T>(child: ChildProcess, question: Assignment | 'count' | 'report'): Promise<T> {
+  const reply = nextMessage<T>(child);
   child.send(question);
-  return answer;
+  return reply;
 }

@@ -11,22 +11,22 @@ export interface Call {
 
 const agent = new Agent({ keepAlive: true });
 
-/** Makes the call and reads its answer to the end; anything but 2xx is an error. */
+/** Sends the call and reads its response to the end; anything but 2xx is an error. */
 export function send({ url, method = 'GET', headers, body }: Call): Promise<string> {
   return new Promise((done, fail) => {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
-    const sent = request(url, { agent, method, headers: { ...headers, ...length } }, (answer) => {
+    const sent = request(url, { agent, method, headers: { ...headers, ...length } }, (response) => {
       let text = '';
-      answer.setEncoding('utf8');
-      answer.on('data', (piece: string) => {
-        text += piece;
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        text += chunk;
       });
-      answer.on('end', () => {
-        if (answer.statusCode! >= 300 || text.includes('"errors":['))
-          fail(new Error(`expected 2xx from ${url}, got ${answer.statusCode} ${text.slice(0, 300)}`));
+      response.on('end', () => {
+        if (response.statusCode! >= 300 || text.includes('"errors":['))
+          fail(new Error(`expected 2xx from ${url}, got ${response.statusCode} ${text.slice(0, 300)}`));
         else done(text);
       });
-      answer.on('error', fail);
+      response.on('error', fail);
     });
     sent.on('error', fail);
     sent.end(body);
@@ -45,7 +45,7 @@ export const graphql = (
   body: JSON.stringify({ query, variables }),
 });
 
-/** Median time of a piece of work done again and again by one caller, in milliseconds. */
+/** Median time in milliseconds of work that one caller repeats. */
 export async function latency(work: () => Promise<unknown>, seconds: number): Promise<number> {
   const times: number[] = [];
   for (const end = performance.now() + seconds * 1000; performance.now() < end || times.length < 3; ) {
@@ -56,7 +56,7 @@ export async function latency(work: () => Promise<unknown>, seconds: number): Pr
   return median(times);
 }
 
-/** How often a second so many callers get a piece of work done, one after the other each. */
+/** How often per second so many callers complete the work, each sequentially. */
 export async function throughput(
   work: () => Promise<unknown>,
   callers: number,
@@ -75,7 +75,7 @@ export async function throughput(
   return count / ((performance.now() - start) / 1000);
 }
 
-/** The same over HTTP, by the client that takes the least of the machine. */
+/** The same over HTTP, by the client that uses the least CPU. */
 export async function httpThroughput(call: Call, callers: number, seconds: number): Promise<number> {
   const result = await autocannon({ ...call, connections: callers, duration: seconds });
   if (result.non2xx + result.errors > 0)
@@ -88,7 +88,7 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-/** Lets the contestants take turns, round by round, and answers the median of each. */
+/** Runs the contestants in turns, round by round, and returns the median of each. */
 export async function rounds<K extends string>(
   contestants: Record<K, () => Promise<number>>,
   count = 5,

@@ -1,5 +1,5 @@
-import type { House } from './house.ts';
 import { type Call, graphql, httpThroughput, latency, rounds, send, throughput } from './load.ts';
+import type { BenchServer } from './server.ts';
 import type { Line } from './table.ts';
 
 const COLUMNS = `id, module, action, severity, origin, actor_id, actor_email, actor_name, on_behalf_of_id, tenant_id, client_id,
@@ -11,8 +11,8 @@ const DEEP = 10_000;
 const SIZE = 50;
 
 /** Lists and single entries. */
-export async function reading(house: House): Promise<Line[]> {
-  const { url, viewer, tenant, sql } = house;
+export async function reading(server: BenchServer): Promise<Line[]> {
+  const { url, viewer, tenant, sql } = server;
   const t = `tenant_id = '${tenant.tenantId}'`;
   const select = (where: string, rest: string) => () =>
     sql.query(`select ${COLUMNS} from reel_log_entries where ${where} ${rest}`);

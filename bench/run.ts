@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- [name]`: each benchmark beside plain SQL or another bare way in the same run, in turns, medians.
- * Run by Node itself over the built server, so its types are of the kind that can be taken away.
+ * `npm run bench -- [name]`: each benchmark beside plain SQL or another baseline in the same run, in turns, medians.
+ * Run by Node itself with the built server, so only with types that Node can strip.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
@@ -9,15 +9,15 @@ import { counting } from './counting.ts';
 import { cpu } from './cpu.ts';
 import { exporting } from './exporting.ts';
 import { following } from './following.ts';
-import { type House, openHouse } from './house.ts';
 import { reading } from './reading.ts';
 import { sealing } from './sealing.ts';
+import { type BenchServer, startServer } from './server.ts';
 import { type Line, table } from './table.ts';
 import { verifying } from './verifying.ts';
 import { viewer } from './viewer.ts';
 import { writing } from './writing.ts';
 
-const BENCHMARKS: Record<string, (house: House) => Promise<Line[]>> = {
+const BENCHMARKS: Record<string, (server: BenchServer) => Promise<Line[]>> = {
   reading,
   counting,
   writing,
@@ -35,17 +35,17 @@ if (wanted !== undefined && !(wanted in BENCHMARKS)) {
   process.exit(2);
 }
 const machine = `${availableParallelism()} cores of ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB; server, database and callers on it together`;
-const house = await openHouse();
+const server = await startServer();
 try {
   for (const name of wanted === undefined ? Object.keys(BENCHMARKS) : [wanted]) {
     const started = performance.now();
-    const lines = await BENCHMARKS[name]!(house);
-    const { rows } = await house.sql.query("select current_setting('server_version') as version");
+    const lines = await BENCHMARKS[name]!(server);
+    const { rows } = await server.sql.query("select current_setting('server_version') as version");
     const text = [
       `npm run bench -- ${name}`,
       `${new Date().toISOString().slice(0, 10)}, ${Math.round((performance.now() - started) / 1000)} s`,
       machine,
-      `Node ${process.version}, PostgreSQL ${rows[0].version}; ${house.tenant.entries.toLocaleString('en')} entries in the tenant, half as many in another`,
+      `Node ${process.version}, PostgreSQL ${rows[0].version}; ${server.tenant.entries.toLocaleString('en')} entries in the tenant, half as many in another`,
       '',
       table(lines),
       '',
@@ -55,5 +55,5 @@ try {
     writeFileSync(join(import.meta.dirname, 'results', `${name}.txt`), text);
   }
 } finally {
-  await house.close();
+  await server.close();
 }

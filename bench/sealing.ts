@@ -3,92 +3,93 @@ import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { checkInput, connect, Identifier, prepareEntry } from './built.ts';
 import { runReel } from './command.ts';
-import { type House, residentMib } from './house.ts';
 import { type Call, graphql, send, throughput } from './load.ts';
+import { type BenchServer, residentMib } from './server.ts';
 import type { Line } from './table.ts';
 import { insertRows, remove } from './writing.ts';
 
-/** Entries a second, and how long, of the steady writing; entries of one of its calls. */
+/** Steady writing: entries per second, for so long, entries per call. */
 const RATE = 1_000;
 const SECONDS = Number(process.env.SECONDS ?? 30);
 const CALL = 10;
-/** Of writing as fast as it goes. */
+/** Writing at full speed. */
 const MINUTES = Number(process.env.REEL_BENCH_MINUTES ?? 1);
 const CALLERS = 4;
 const BATCH = 1_000;
 const BARE_SECONDS = 5;
-/** How often the order is looked at; as much may be added to what is found. */
-const LOOK_MS = 10;
+/** How often the sequence is polled; results may be too high by as much. */
+const POLL_MS = 10;
 const COUNT_MS = 500;
-const PATIENCE_MS = 600_000;
+const TIMEOUT_MS = 600_000;
 
 const WRITE = 'mutation ($inputs: [CreateLogInput!]!) { createLogs(inputs: $inputs) { id } }';
 const author = { kind: 'module', module: '*', ip: null, agent: null } as const;
 
-/** How soon entries are sealed at a steady rate, and whether sealing keeps up with writing as fast as it goes. */
-export async function sealing(house: House): Promise<Line[]> {
+/** How soon entries are sealed at a steady rate, and whether sealing keeps up with writing at full speed. */
+export async function sealing(server: BenchServer): Promise<Line[]> {
   const tenantId = randomUUID();
-  const order = await openOrder(house, tenantId);
+  const sequence = await openSequence(server, tenantId);
   try {
     const lines = [
-      ...(await steadily(house, tenantId, order)),
-      ...(await atFullSpeed(house, tenantId, order)),
+      ...(await steadily(server, tenantId, sequence)),
+      ...(await atFullSpeed(server, tenantId, sequence)),
     ];
-    const { seconds } = await runReel(house, 'verify', '--tenant', tenantId);
+    const { seconds } = await runReel(server, 'verify', '--tenant', tenantId);
     return [...lines, { what: 'then reel verify of all that: ok', reel: seconds, unit: 's' }];
   } finally {
-    await order.close();
-    await remove(house, tenantId);
+    await sequence.close();
+    await remove(server, tenantId);
   }
 }
 
-/** A tenant's order as others see it. */
-interface Order {
-  /** The newest place. */
+/** A tenant's sealed sequence as others see it. */
+interface SealedSequence {
+  /** The newest sequence number. */
   last(): Promise<number>;
   waiting(): Promise<number>;
-  /** Entries' ids from the place after this one on. */
-  idsAfter(place: number): Promise<string[]>;
+  /** Ids of the entries after this sequence number. */
+  idsAfter(number: number): Promise<string[]>;
   close(): Promise<void>;
 }
 
-async function openOrder({ runtimeUrl }: House, tenantId: string): Promise<Order> {
+async function openSequence({ runtimeUrl }: BenchServer, tenantId: string): Promise<SealedSequence> {
   const client = new pg.Client({
     connectionString: runtimeUrl,
     options: `-c jit=off -c reel.tenant_id=${tenantId}`,
   });
   await client.connect();
-  const answer = async <T>(text: string, ...values: unknown[]) =>
-    (await client.query<{ answer: T }>(text, [tenantId, ...values])).rows.map((row) => row.answer);
-  const one = async (text: string) => Number((await answer(text))[0] ?? 0);
+  const select = async <T>(text: string, ...values: unknown[]) =>
+    (await client.query<{ value: T }>(text, [tenantId, ...values])).rows.map((row) => row.value);
+  const one = async (text: string) => Number((await select(text))[0] ?? 0);
   return {
-    last: () => one('select max(seq) as answer from reel_log_sequence where tenant_id = $1'),
-    waiting: () => one('select count(*) as answer from reel_log_inbox where tenant_id = $1'),
-    idsAfter: (place) =>
-      answer<string>(
-        'select entry_id as answer from reel_log_sequence where tenant_id = $1 and seq > $2 order by seq',
-        place,
+    last: () => one('select max(seq) as value from reel_log_sequence where tenant_id = $1'),
+    waiting: () => one('select count(*) as value from reel_log_inbox where tenant_id = $1'),
+    idsAfter: (number) =>
+      select<string>(
+        'select entry_id as value from reel_log_sequence where tenant_id = $1 and seq > $2 order by seq',
+        number,
       ),
     close: () => client.end(),
   };
 }
 
-/** Calls that are sent when they are due, whether or not those before are answered. */
-async function steadily(house: House, tenantId: string, order: Order): Promise<Line[]> {
-  const before = await order.last();
-  const call = writing(house, tenantId, CALL);
+/** Calls that are sent when they are due, whether or not earlier ones have returned. */
+async function steadily(server: BenchServer, tenantId: string, sequence: SealedSequence): Promise<Line[]> {
+  const before = await sequence.last();
+  const call = writing(server, tenantId, CALL);
   const total = (RATE * SECONDS) / CALL;
   const due = new Map<string, number>();
-  const looks: { at: number; last: number }[] = [];
+  const polls: { at: number; last: number }[] = [];
   const began = Date.now();
-  let answered = began;
-  const looking = (async () => {
-    while ((looks.at(-1)?.last ?? 0) < before + total * CALL) {
-      if (Date.now() > answered + PATIENCE_MS) throw new Error('expected every entry to be given its place');
-      const last = await order.last();
-      // After the answer: no look is dated before what it saw.
-      looks.push({ at: Date.now(), last });
-      await setTimeout(LOOK_MS);
+  let lastResponse = began;
+  const polling = (async () => {
+    while ((polls.at(-1)?.last ?? 0) < before + total * CALL) {
+      if (Date.now() > lastResponse + TIMEOUT_MS)
+        throw new Error('expected every entry to be given its place');
+      const last = await sequence.last();
+      // After the query: no poll is dated before what it saw.
+      polls.push({ at: Date.now(), last });
+      await setTimeout(POLL_MS);
     }
   })();
   const calls: Promise<void>[] = [];
@@ -98,23 +99,23 @@ async function steadily(house: House, tenantId: string, order: Order): Promise<L
     calls.push(
       send(call).then((text) => {
         for (const id of idsOf(text)) due.set(id, at);
-        answered = Date.now();
+        lastResponse = Date.now();
       }),
     );
   }
-  await Promise.all([...calls, looking]);
-  const rate = (total * CALL) / ((answered - began) / 1000);
+  await Promise.all([...calls, polling]);
+  const rate = (total * CALL) / ((lastResponse - began) / 1000);
   const [lags, whole]: [number[], number[]] = [[], []];
-  let look = 0;
-  for (const [index, id] of (await order.idsAfter(before)).entries()) {
-    while (looks[look]!.last < before + index + 1) look += 1;
-    lags.push(looks[look]!.at - millisecondsOf(id));
-    whole.push(looks[look]!.at - due.get(id)!);
+  let poll = 0;
+  for (const [index, id] of (await sequence.idsAfter(before)).entries()) {
+    while (polls[poll]!.last < before + index + 1) poll += 1;
+    lags.push(polls[poll]!.at - millisecondsOf(id));
+    whole.push(polls[poll]!.at - due.get(id)!);
   }
   const [sorted, sortedWhole] = [lags, whole].map((values) => values.sort((a, b) => a - b));
   const at = (values: number[], share: number) => values[Math.floor((values.length - 1) * share)]!;
   const what = `${RATE.toLocaleString('en')} entries/s, from accepted to seen sealed`;
-  const note = `${Math.round(rate).toLocaleString('en')}/s in calls of ${CALL} for ${SECONDS} s; looked every ${LOOK_MS} ms`;
+  const note = `${Math.round(rate).toLocaleString('en')}/s in calls of ${CALL} for ${SECONDS} s; looked every ${POLL_MS} ms`;
   return [
     { what: `${what}: p50`, reel: at(sorted!, 0.5), unit: 'ms', note },
     { what: `${what}: p99`, reel: at(sorted!, 0.99), unit: 'ms', aim: '<= 1,000 ms' },
@@ -123,29 +124,29 @@ async function steadily(house: House, tenantId: string, order: Order): Promise<L
   ];
 }
 
-/** Callers that each send their next batch as soon as the one before is answered. */
-async function atFullSpeed(house: House, tenantId: string, order: Order): Promise<Line[]> {
-  const bare = await insertOnly(house);
-  const call = writing(house, tenantId, BATCH);
-  const before = residentMib(house.pid);
+/** Callers that each send their next batch as soon as the last one returns. */
+async function atFullSpeed(server: BenchServer, tenantId: string, sequence: SealedSequence): Promise<Line[]> {
+  const bare = await insertOnly(server);
+  const call = writing(server, tenantId, BATCH);
+  const before = residentMib(server.pid);
   let peak = before;
   const backlog: { at: number; waiting: number }[] = [];
   const began = performance.now();
   const done = new AbortController();
   const watching = (async () => {
     while (!done.signal.aborted) {
-      peak = Math.max(peak, residentMib(house.pid));
-      backlog.push({ at: performance.now() - began, waiting: await order.waiting() });
+      peak = Math.max(peak, residentMib(server.pid));
+      backlog.push({ at: performance.now() - began, waiting: await sequence.waiting() });
       await setTimeout(COUNT_MS, undefined, { signal: done.signal }).catch(() => {});
     }
   })();
   const batches = await throughput(() => send(call), CALLERS, MINUTES * 60).finally(() => done.abort());
   const end = performance.now();
   await watching;
-  const left = await order.waiting();
-  while ((await order.waiting()) > 0) {
-    if (performance.now() > end + PATIENCE_MS) throw new Error('expected the inbox to become empty');
-    await setTimeout(LOOK_MS);
+  const left = await sequence.waiting();
+  while ((await sequence.waiting()) > 0) {
+    if (performance.now() > end + TIMEOUT_MS) throw new Error('expected the inbox to become empty');
+    await setTimeout(POLL_MS);
   }
   const drained = (performance.now() - end) / 1000;
   const most = (third: number) =>
@@ -176,10 +177,10 @@ async function atFullSpeed(house: House, tenantId: string, order: Order): Promis
   ];
 }
 
-/** Entries a second by plain multi-row INSERTs into the table of entries, which nothing seals. */
-async function insertOnly(house: House): Promise<number> {
+/** Entries per second by multi-row INSERTs into the entries table alone, never sealed. */
+async function insertOnly(server: BenchServer): Promise<number> {
   const tenantId = randomUUID();
-  const database = await connect(house.runtimeUrl, CALLERS + 1);
+  const database = await connect(server.runtimeUrl, CALLERS + 1);
   const identifier = new Identifier();
   const prepare = () => prepareEntry(checkInput(entry(tenantId), author), identifier.next());
   try {
@@ -191,11 +192,11 @@ async function insertOnly(house: House): Promise<number> {
     return batches * BATCH;
   } finally {
     await database.close();
-    await remove(house, tenantId);
+    await remove(server, tenantId);
   }
 }
 
-const writing = ({ url, module }: House, tenantId: string, entries: number): Call =>
+const writing = ({ url, module }: BenchServer, tenantId: string, entries: number): Call =>
   graphql(url, module, WRITE, { inputs: Array.from({ length: entries }, () => entry(tenantId)) });
 
 const entry = (tenantId: string) => ({
@@ -214,8 +215,8 @@ const entry = (tenantId: string) => ({
   data: { before: { role: 'viewer', active: true }, after: { role: 'editor', active: true } },
 });
 
-const idsOf = (answer: string) =>
-  (JSON.parse(answer) as { data: { createLogs: { id: string }[] } }).data.createLogs.map(({ id }) => id);
+const idsOf = (response: string) =>
+  (JSON.parse(response) as { data: { createLogs: { id: string }[] } }).data.createLogs.map(({ id }) => id);
 
 /** A UUIDv7's time (RFC 9562, section 5.7): when the entry was accepted, before it was committed. */
 const millisecondsOf = (id: string) => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);

@@ -1,4 +1,4 @@
-/** One line of a result: what was done, Reel's figure, plain SQL's (or another bare way's), and what is aimed at. */
+/** One line of a result: what was measured, Reel's figure, the baseline's (plain SQL or another), and the target. */
 export interface Line {
   what: string;
   reel: number;
@@ -8,7 +8,7 @@ export interface Line {
   note?: string;
 }
 
-/** As text; the ratio says how many times as long, or how large a share of the bare way's throughput. */
+/** As text; the ratio is that of Reel's figure to the baseline's. */
 export function table(lines: readonly Line[]): string {
   const head = ['', 'Reel', 'bare', 'ratio', 'aim', ''];
   const rows = lines.map(({ what, reel, bare, unit, aim = '', note = '' }) => [

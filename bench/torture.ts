@@ -1,6 +1,6 @@
 /**
- * `node bench/torture.ts [rounds]`: under a storm of createLog the server, its database or both are killed with -9, again
- * and again. Every entry that was acknowledged must be there as it was answered, none twice, and the order without a gap.
+ * `node bench/torture.ts [rounds]`: under load by createLog the server, its database or both are killed with SIGKILL, again
+ * and again. Every acknowledged entry must be stored as it was returned, none twice, and the sequence must have no gaps.
  */
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -63,12 +63,13 @@ async function check(): Promise<string[]> {
     .filter((row) => (row.ids as string[]).length > 1)
     .map((row) => `${row.key} is there ${(row.ids as string[]).length} times`);
   for (const [key, id] of acknowledged)
-    if (stored.get(key)?.[0] !== id) faults.push(`${key} was answered as ${id}, found ${stored.get(key)}`);
-  const [order] = await asOwner(
+    if (stored.get(key)?.[0] !== id) faults.push(`${key} was returned as ${id}, found ${stored.get(key)}`);
+  const [sequence] = await asOwner(
     dataDir,
-    `select count(*)::int as places, max(seq)::int as last, count(distinct entry_id)::int as entries,
+    `select count(*)::int as positions, max(seq)::int as last, count(distinct entry_id)::int as entries,
        (select count(*)::int from reel_log_entries) as stored from reel_log_sequence`,
   );
-  if (new Set(Object.values(order!)).size !== 1) faults.push(`the order has gaps: ${JSON.stringify(order)}`);
+  if (new Set(Object.values(sequence!)).size !== 1)
+    faults.push(`the sequence has gaps: ${JSON.stringify(sequence)}`);
   return faults;
 }

@@ -12,29 +12,29 @@ import { insertColumns } from './built.ts';
 const COLUMNS = insertColumns();
 
 import { type CommandRun, runReel } from './command.ts';
-import type { House } from './house.ts';
 import { graphql, median, send } from './load.ts';
+import type { BenchServer } from './server.ts';
 import type { Line } from './table.ts';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
 
 /** `reel verify` of the stored million beside reading the rows alone, and of an export beside parsing its lines. */
-export async function verifying(house: House): Promise<Line[]> {
-  return [...(await ofStored(house)), ...(await ofExport(house))];
+export async function verifying(server: BenchServer): Promise<Line[]> {
+  return [...(await ofStored(server)), ...(await ofExport(server))];
 }
 
-async function ofStored(house: House): Promise<Line[]> {
-  const { tenantId } = house.tenant;
+async function ofStored(server: BenchServer): Promise<Line[]> {
+  const { tenantId } = server.tenant;
   const runs: CommandRun[] = [];
   const [copied, hashed]: [number[], Reading[]] = [[], []];
   for (let round = 0; round < ROUNDS; round += 1) {
-    copied.push((await readRows(house, null)).seconds);
-    hashed.push(await readRows(house, hashThree));
-    runs.push(await runReel(house, 'verify', '--tenant', tenantId));
+    copied.push((await readRows(server, null)).seconds);
+    hashed.push(await readRows(server, hashThree));
+    runs.push(await runReel(server, 'verify', '--tenant', tenantId));
   }
   const entries = sizeOf(runs[0]!);
-  const other = await otherTenant(house);
-  const smaller = await runReel(house, 'verify', '--tenant', other);
+  const other = await otherTenant(server);
+  const smaller = await runReel(server, 'verify', '--tenant', other);
   const what = `verify, ${entries.toLocaleString('en')} entries`;
   const hashing = `${what} (bare: COPY and three SHA-256)`;
   return [
@@ -67,10 +67,10 @@ async function ofStored(house: House): Promise<Line[]> {
   ];
 }
 
-/** The size that `reel verify` ends with. */
-const sizeOf = ({ said }: CommandRun) => Number(/^ok tenant .* size (\d+) /m.exec(said)![1]);
+/** The size that `reel verify` prints. */
+const sizeOf = ({ output }: CommandRun) => Number(/^ok tenant .* size (\d+) /m.exec(output)![1]);
 
-async function otherTenant({ owner, tenant }: House): Promise<string> {
+async function otherTenant({ owner, tenant }: BenchServer): Promise<string> {
   const { rows } = await owner.query(
     `select tenant_id from reel_log_counts where span = 1440 and client_id is not null and tenant_id <> $1
      group by 1 order by sum(count) desc limit 1`,
@@ -84,9 +84,9 @@ interface Reading {
   cpuSeconds: number;
 }
 
-/** Sends the columns that verify reads by COPY to this process, which throws them away or does this with each row. */
+/** Reads the columns that verify reads by COPY, and discards each row or passes it to `work`. */
 async function readRows(
-  { runtimeUrl, tenant }: House,
+  { runtimeUrl, tenant }: BenchServer,
   work: ((row: string) => void) | null,
 ): Promise<Reading> {
   const client = new pg.Client({
@@ -113,21 +113,21 @@ async function readRows(
 
 const DATA = COLUMNS.indexOf('data');
 
-/** As many digests as a leaf takes, of about as much text: who, what, and both digests. */
+/** As many digests as a leaf, of about as much text. */
 function hashThree(row: string): void {
   const columns = row.split('\t');
-  const who = hash('sha256', columns.slice(0, DATA).join('\t'));
-  const what = hash('sha256', columns[DATA]!);
-  hash('sha256', `${who}${what}`);
+  const identity = hash('sha256', columns.slice(0, DATA).join('\t'));
+  const data = hash('sha256', columns[DATA]!);
+  hash('sha256', `${identity}${data}`);
 }
 
-async function ofExport(house: House): Promise<Line[]> {
+async function ofExport(server: BenchServer): Promise<Line[]> {
   const directory = await mkdtemp(join(tmpdir(), 'reel-bench-'));
   try {
     const file = join(directory, 'export.ndjson');
     const key = join(directory, 'keys.json');
-    const { lines, bytes, seconds } = await exportWithProofs(house, file);
-    await writeFile(key, await (await fetch(`${house.url}/.well-known/reel-keys`)).text());
+    const { lines, bytes, seconds } = await exportWithProofs(server, file);
+    await writeFile(key, await (await fetch(`${server.url}/.well-known/reel-keys`)).text());
     const runs: CommandRun[] = [];
     const parsed: number[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -135,7 +135,7 @@ async function ofExport(house: House): Promise<Line[]> {
       for await (const line of linesOf(createReadStream(file, { highWaterMark: 1024 * 1024 })))
         JSON.parse(line);
       parsed.push((performance.now() - started) / 1000);
-      runs.push(await runReel(house, 'verify', '--export', file, '--key', key));
+      runs.push(await runReel(server, 'verify', '--export', file, '--key', key));
     }
     const what = `verify --export, ${lines.toLocaleString('en')} lines`;
     return [
@@ -166,10 +166,10 @@ async function ofExport(house: House): Promise<Line[]> {
 
 /** All entries of the client with the most, into a file. */
 async function exportWithProofs(
-  { url, exporter }: House,
+  { url, exporter }: BenchServer,
   file: string,
 ): Promise<{ lines: number; bytes: number; seconds: number }> {
-  const answer = await send(
+  const response = await send(
     graphql(
       url,
       exporter,
@@ -177,7 +177,7 @@ async function exportWithProofs(
     ),
   );
   const { downloadUrl, recordCount } = (
-    JSON.parse(answer) as { data: { exportLogs: { downloadUrl: string; recordCount: number } } }
+    JSON.parse(response) as { data: { exportLogs: { downloadUrl: string; recordCount: number } } }
   ).data.exportLogs;
   const started = performance.now();
   const target = createWriteStream(file);

@@ -2,21 +2,21 @@ import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Page } from 'playwright-core';
 import { launchBrowser } from '../tests/support/browser.ts';
-import type { House } from './house.ts';
+import type { BenchServer } from './server.ts';
 import type { Line } from './table.ts';
 
 const assets = join(resolve(import.meta.dirname, '..'), 'dist', 'stage', 'assets');
-const VISITS = 7;
+const LOADS = 7;
 const CHANGES = 40;
 const ROWS = 10_000;
 
 /** The viewer in a real browser, over the seeded tenant: first rows, changed filters, a long scroll. */
-export async function viewer({ url, viewer: headers }: House): Promise<Line[]> {
+export async function viewer({ url, viewer: headers }: BenchServer): Promise<Line[]> {
   const token = headers.authorization!.split(' ')[1];
   const browser = await launchBrowser();
   try {
     const first: number[] = [];
-    for (let visit = 0; visit < VISITS; visit += 1) {
+    for (let load = 0; load < LOADS; load += 1) {
       const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
       const page = await context.newPage();
       const started = performance.now();
@@ -34,7 +34,7 @@ export async function viewer({ url, viewer: headers }: House): Promise<Line[]> {
     const longest = await scroll(page);
     return [
       {
-        what: `first rows after navigation, median of ${VISITS}`,
+        what: `first rows after navigation, median of ${LOADS}`,
         reel: quantile(first, 0.5),
         unit: 'ms',
         aim: '1,000',
@@ -58,7 +58,7 @@ export async function viewer({ url, viewer: headers }: House): Promise<Line[]> {
   }
 }
 
-/** Each time another module; from the key to the frame in which the first row shows it, told by the page itself. */
+/** Each time another module; from the key press to the frame in which the first row shows it, measured in the page. */
 async function changeFilters(page: Page): Promise<number[]> {
   const modules = ['guardian', 'aurora', 'billing', 'matrix', 'mentor'];
   const query = page.locator('.query input');
@@ -71,12 +71,12 @@ async function changeFilters(page: Page): Promise<number[]> {
         new Promise<number>((done) => {
           let began = 0;
           addEventListener('keydown', () => (began = performance.now()), { capture: true, once: true });
-          const look = () => {
+          const checkRow = () => {
             const cell = document.querySelector('[data-row="0"] [data-column=module]');
             if (began > 0 && cell?.textContent?.includes(wanted)) done(performance.now() - began);
-            else requestAnimationFrame(look);
+            else requestAnimationFrame(checkRow);
           };
-          look();
+          checkRow();
         }),
       module,
     );
@@ -86,7 +86,7 @@ async function changeFilters(page: Page): Promise<number[]> {
   return taken;
 }
 
-/** Milliseconds of the longest task; 0 where none was longer than the 50 ms that a browser begins to tell. */
+/** Milliseconds of the longest task; 0 if none exceeded the 50 ms from which browsers report them. */
 async function scroll(page: Page): Promise<number> {
   return page.evaluate(async (rows) => {
     let longest = 0;

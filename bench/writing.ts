@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { WriteDatabase } from '../src/database/database.ts';
 import { checkInput, connect, Identifier, insertColumns, prepareEntry, Writer } from './built.ts';
-import type { House } from './house.ts';
 import { graphql, httpThroughput, latency, rounds, send, throughput } from './load.ts';
+import type { BenchServer } from './server.ts';
 import type { Line } from './table.ts';
 
 const SECONDS = 2;
 const author = { kind: 'module', module: '*', ip: null, agent: null } as const;
 
-/** Creating entries, beside the group commit and a multi-row INSERT alone. */
-export async function writing(house: House): Promise<Line[]> {
-  const { url, module, runtimeUrl } = house;
+/** Creating entries, beside the group commit alone and a multi-row INSERT. */
+export async function writing(server: BenchServer): Promise<Line[]> {
+  const { url, module, runtimeUrl } = server;
   const tenantId = randomUUID();
   const entry = {
     module: 'guardian',
@@ -76,11 +76,11 @@ export async function writing(house: House): Promise<Line[]> {
     ];
   } finally {
     await database.close();
-    await remove(house, tenantId);
+    await remove(server, tenantId);
   }
 }
 
-/** Entries by one INSERT into their table alone: with no place in the inbox they are never sealed. */
+/** Inserts entries into their table alone: without rows in the inbox they are never sealed. */
 export async function insertRows(
   database: WriteDatabase,
   tenantId: string,
@@ -98,8 +98,8 @@ export async function insertRows(
   );
 }
 
-/** The seeded trail is left as it was, and its files as large. */
-export async function remove({ owner }: House, tenantId: string): Promise<void> {
+/** Leaves the seeded trail and the size of its files as they were. */
+export async function remove({ owner }: BenchServer, tenantId: string): Promise<void> {
   for (;;) {
     const { rows } = await owner.query('select 1 from reel_log_inbox where tenant_id = $1 limit 1', [
       tenantId,

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { connectSession } from '../database/session.js';
 import { StoredProver } from '../seal/stored-prover.js';
+import { type CommandContext, exit1, Problem } from './context.js';
 import { withRuntimeRole } from './database.js';
-import { exit1, Finding, type Frame } from './frame.js';
-import { needed, uuidOption } from './options.js';
+import { required, uuidOption } from './options.js';
 
-export function checkpointCommand(program: Command, frame: Frame): void {
+export function checkpointCommand(program: Command, context: CommandContext): void {
   program
     .command('checkpoint')
     .description("print the newest signed checkpoint of a tenant's log, to be kept elsewhere")
@@ -13,8 +13,8 @@ export function checkpointCommand(program: Command, frame: Frame): void {
     .option('--json', 'print the result as JSON')
     .addHelpText('after', exit1('nothing of the tenant is sealed yet'))
     .action(async (options: { tenant?: string; json?: boolean }) => {
-      const tenantId = needed(options.tenant, '--tenant <id>');
-      const checkpoint = await withRuntimeRole(frame.config(), async (url) => {
+      const tenantId = required(options.tenant, '--tenant <id>');
+      const checkpoint = await withRuntimeRole(context.config(), async (url) => {
         const database = await connectSession(url, 2);
         try {
           return await new StoredProver(database).checkpoint({ tenantId, clients: null });
@@ -22,7 +22,7 @@ export function checkpointCommand(program: Command, frame: Frame): void {
           await database.close();
         }
       });
-      if (checkpoint === null) throw new Finding(`tenant ${tenantId} has no sealed entries yet`);
-      frame.answer(options, checkpoint, checkpoint.note.slice(0, -1));
+      if (checkpoint === null) throw new Problem(`tenant ${tenantId} has no sealed entries yet`);
+      context.print(options, checkpoint, checkpoint.note.slice(0, -1));
     });
 }

@@ -3,9 +3,9 @@ import type { Config } from '../config/config.js';
 import { SETTINGS } from '../config/config.js';
 import { StartError } from '../errors.js';
 import { countRemovable, removeEntries } from '../log/retention/cleanup.js';
-import { Account } from '../log/retention/own-entry.js';
+import { OwnEntries } from '../log/retention/own-entries.js';
+import type { CommandContext } from './context.js';
 import { withOwner } from './database.js';
-import type { Frame } from './frame.js';
 import { operator } from './operator.js';
 import { integerOption, uuidOption } from './options.js';
 
@@ -18,7 +18,7 @@ interface CleanupOptions {
 
 const DAY_MS = 86_400_000;
 
-export function cleanupCommand(program: Command, frame: Frame): void {
+export function cleanupCommand(program: Command, context: CommandContext): void {
   program
     .command('cleanup')
     .description('remove old entries, except those on hold, as the owner (REEL_MIGRATE_URL)')
@@ -31,7 +31,7 @@ export function cleanupCommand(program: Command, frame: Frame): void {
     .option('--dry-run', 'remove nothing, only print how many entries would go')
     .option('--json', 'print the result as JSON, with the number of entries per tenant')
     .action(async (options: CleanupOptions) => {
-      const config = frame.config();
+      const config = context.config();
       const { dryRun = false } = options;
       const days = daysOf(options, config);
       const before = new Date(Date.now() - days * DAY_MS);
@@ -39,15 +39,15 @@ export function cleanupCommand(program: Command, frame: Frame): void {
         before,
         tenantId: options.tenant ?? null,
         reason: `older than ${days} ${days === 1 ? 'day' : 'days'}`,
-        account: new Account(operator(), 'reel cleanup'),
-        onRemoved: (sofar: number) => frame.progress(`${sofar} entries removed`),
+        ownEntries: new OwnEntries(operator(), 'reel cleanup'),
+        onRemoved: (total: number) => context.progress(`${total} entries removed`),
       };
       const removed = await withOwner(config, (database) =>
         dryRun ? countRemovable(database, retention) : removeEntries(database, retention),
-      ).finally(() => frame.progress(''));
+      ).finally(() => context.progress(''));
       const entries = [...removed.values()].reduce((sum, count) => sum + count, 0);
       const tenants = [...removed].map(([tenantId, count]) => ({ tenantId, entries: count }));
-      frame.answer(
+      context.print(
         options,
         { dryRun, before: before.toISOString(), entries, tenants },
         `${dryRun ? 'would remove' : 'removed'} ${entries} entries created before ${before.toISOString()}`,

@@ -5,11 +5,11 @@ import { type EmbeddedUrls, embeddedUrls, startEmbedded } from '../database/embe
 import { lockDataDir } from '../database/embedded/lock.js';
 import { compile, type Row, type Run } from '../database/run.js';
 import { StartError } from '../errors.js';
-import type { OwnerDatabase } from '../log/retention/own-entry.js';
+import type { OwnerDatabase } from '../log/retention/own-entries.js';
 
 /**
- * Hands over the addresses that the settings name or, in development where they name none, those of the embedded
- * PostgreSQL: the running one or, for the duration, one that is started here. Errors: StartError.
+ * Passes on the URLs that are configured or, in development where none is, those of the embedded PostgreSQL: the running
+ * one, or one that is started here and stopped afterwards. Errors: StartError.
  */
 export async function withBothRoles<T>(config: Config, work: (urls: EmbeddedUrls) => Promise<T>): Promise<T> {
   const { migrateUrl, databaseUrl } = config;
@@ -21,13 +21,13 @@ export async function withBothRoles<T>(config: Config, work: (urls: EmbeddedUrls
   return work({ ownerUrl: migrateUrl, runtimeUrl: databaseUrl });
 }
 
-/** The runtime role's address. */
+/** Passes on the URL for the runtime role. */
 export function withRuntimeRole<T>(config: Config, work: (runtimeUrl: string) => Promise<T>): Promise<T> {
   if (config.databaseUrl !== null) return work(config.databaseUrl);
   return withEmbedded(config, ({ runtimeUrl }) => work(runtimeUrl), migrateFirst);
 }
 
-/** A connection as the owner, who sees and may delete every tenant's rows. */
+/** Connects as the owner, who sees and may delete every tenant's rows. */
 export function withOwner<T>(config: Config, work: (database: OwnerDatabase) => Promise<T>): Promise<T> {
   if (config.migrateUrl !== null) return connectOwner(config.migrateUrl, work);
   if (config.databaseUrl !== null || config.env === 'production') throw missingOwner();
@@ -36,11 +36,11 @@ export function withOwner<T>(config: Config, work: (database: OwnerDatabase) => 
 
 const missingOwner = () => new StartError("REEL_MIGRATE_URL: expected the owner's connection, got nothing");
 
-// Loaded where it is needed, since it brings the ORM.
+// Loaded on demand, since it loads the ORM.
 const migrateFirst = async ({ ownerUrl, runtimeUrl }: EmbeddedUrls) =>
   (await import('../database/migrate.js')).migrate(ownerUrl, runtimeUrl);
 
-/** `prepare` is for a database that is started here; one that runs has been seen to by its server. */
+/** `prepare` is for a database that is started here; a running one was prepared by its server. */
 async function withEmbedded<T>(
   config: Config,
   work: (urls: EmbeddedUrls) => Promise<T>,
@@ -77,7 +77,7 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
     connectionTimeoutMillis: 10_000,
     options: '-c timezone=UTC -c datestyle=ISO -c jit=off',
   });
-  // A connection that breaks while nothing is asked of it is told by the next statement.
+  // If the connection breaks while idle, the next statement fails.
   client.on('error', () => {});
   const run: Run = async <R extends Row>(statement: Parameters<Run>[0]) => {
     const { sql: text, parameters } = compile(statement);
@@ -86,14 +86,14 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
   try {
     await client.connect();
   } catch (error) {
-    const place = new URL(url).host;
+    const { host } = new URL(url);
     const why = (error as Error).message.split('\n')[0];
-    throw new StartError(`REEL_MIGRATE_URL: expected a PostgreSQL server at ${place}: ${why}`, {
+    throw new StartError(`REEL_MIGRATE_URL: expected a PostgreSQL server at ${host}: ${why}`, {
       cause: error,
     });
   }
   try {
-    // Made by the newest migration that these commands need.
+    // Created by the newest migration that these commands need.
     const [row] = await run<{ newest: string | null; role: string; is_owner: boolean | null }>(sql`
       select to_regclass('reel_log_entries_erased') as newest, current_user as role,
         (select pg_has_role(current_user, c.relowner, 'USAGE') from pg_class c where c.oid = to_regclass('reel_log_entries')) as is_owner`);
@@ -101,7 +101,7 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
       throw new StartError(
         `REEL_MIGRATE_URL: expected a migrated database at ${new URL(url).host} (run: reel migrate)`,
       );
-    // Row-level security would show any other role no row, as if there were none.
+    // To any other role, row-level security would show no rows, as if there were none.
     if (!row.is_owner)
       throw new StartError(`REEL_MIGRATE_URL: expected the owner of the tables, got the role ${row.role}`);
     return await work({

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
 import { embeddedUrls } from '../database/embedded/embedded.js';
 import { StartError } from '../errors.js';
-import { type Frame, refuseProduction } from './frame.js';
+import { type CommandContext, refuseProduction } from './context.js';
 
-export function dbUrlCommand(program: Command, frame: Frame): void {
+export function dbUrlCommand(program: Command, context: CommandContext): void {
   program
     .command('db-url')
     .description('print the URL of the running embedded database (development only)')
@@ -12,7 +12,7 @@ export function dbUrlCommand(program: Command, frame: Frame): void {
     )
     .option('--json', 'print the result as JSON')
     .action(async (options: { role: 'owner' | 'runtime'; json?: boolean }) => {
-      const config = frame.config();
+      const config = context.config();
       refuseProduction(config, 'db-url');
       const urls = await embeddedUrls(config.dataDir);
       if (urls === null)
@@ -20,6 +20,6 @@ export function dbUrlCommand(program: Command, frame: Frame): void {
           `REEL_DATA_DIR: expected a directory whose embedded database is running (run: npm start), got ${config.dataDir}`,
         );
       const url = options.role === 'owner' ? urls.ownerUrl : urls.runtimeUrl;
-      frame.answer(options, { url, role: options.role }, url);
+      context.print(options, { url, role: options.role }, url);
     });
 }

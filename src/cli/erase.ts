@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { StartError } from '../errors.js';
-import { type Erased, type ErasureOf, eraseEntries } from '../log/retention/erase.js';
-import { Account } from '../log/retention/own-entry.js';
+import { type Erased, type ErasureTarget, eraseEntries } from '../log/retention/erase.js';
+import { OwnEntries } from '../log/retention/own-entries.js';
+import { type CommandContext, exit1, Problem } from './context.js';
 import { withOwner } from './database.js';
-import { exit1, Finding, type Frame } from './frame.js';
 import { operator } from './operator.js';
-import { needed, textOption, uuidOption } from './options.js';
+import { required, textOption, uuidOption } from './options.js';
 
 interface EraseOptions {
   tenant?: string;
@@ -15,9 +15,9 @@ interface EraseOptions {
   json?: boolean;
 }
 
-const MOST_REASON = 1000;
+const MAX_REASON = 1000;
 
-export function eraseCommand(program: Command, frame: Frame): void {
+export function eraseCommand(program: Command, context: CommandContext): void {
   program
     .command('erase')
     .description(
@@ -29,7 +29,7 @@ export function eraseCommand(program: Command, frame: Frame): void {
     .option(
       '--reason <text>',
       'reason, recorded in the trail; must not contain personal data (required)',
-      textOption(MOST_REASON),
+      textOption(MAX_REASON),
     )
     .option('--json', 'print the result as JSON')
     .addHelpText(
@@ -37,24 +37,24 @@ export function eraseCommand(program: Command, frame: Frame): void {
       exit1("an entry was not erased because it is on hold or one of Reel's own records, or does not exist"),
     )
     .action(async (options: EraseOptions) => {
-      const tenantId = needed(options.tenant, '--tenant <id>');
-      const reason = needed(options.reason, '--reason <text>');
-      const of = erasureOf(options);
-      const done = await withOwner(frame.config(), (database) =>
+      const tenantId = required(options.tenant, '--tenant <id>');
+      const reason = required(options.reason, '--reason <text>');
+      const target = targetOf(options);
+      const done = await withOwner(context.config(), (database) =>
         eraseEntries(database, {
           tenantId,
-          of,
+          target,
           reason,
-          account: new Account(operator(), 'reel erase'),
-          onErased: (sofar) => frame.progress(`${sofar} entries erased`),
+          ownEntries: new OwnEntries(operator(), 'reel erase'),
+          onErased: (total) => context.progress(`${total} entries erased`),
         }),
-      ).finally(() => frame.progress(''));
-      frame.answer(options, { tenantId, ...of, ...done }, `erased ${entries(done.erased)}`);
-      tell(frame, tenantId, of, done);
+      ).finally(() => context.progress(''));
+      context.print(options, { tenantId, ...target, ...done }, `erased ${entries(done.erased)}`);
+      report(context, tenantId, target, done);
     });
 }
 
-function erasureOf({ actor, entry }: EraseOptions): ErasureOf {
+function targetOf({ actor, entry }: EraseOptions): ErasureTarget {
   if (actor !== undefined && entry === undefined) return { actorId: actor };
   if (entry !== undefined && actor === undefined) return { entryId: entry };
   throw new StartError(
@@ -62,23 +62,23 @@ function erasureOf({ actor, entry }: EraseOptions): ErasureOf {
   );
 }
 
-/** Errors: Finding where something was refused or not found. */
-function tell(frame: Frame, tenantId: string, of: ErasureOf, done: Erased): void {
-  if (done.erasedBefore > 0) frame.say(`${entries(done.erasedBefore)} had already been erased`);
+/** Errors: Problem if an entry was left or not found. */
+function report(context: CommandContext, tenantId: string, target: ErasureTarget, done: Erased): void {
+  if (done.erasedBefore > 0) context.note(`${entries(done.erasedBefore)} had already been erased`);
   if (done.onBehalf > 0)
-    frame.say(
+    context.note(
       `${entries(done.onBehalf)} made on behalf of this person carry someone else's identity and were not erased; --entry erases them`,
     );
   const { erased, erasedBefore, onHold, ownAccount } = done;
   if (onHold > 0)
-    throw new Finding(`not erased: ${entries(onHold)} on hold; see reel hold list --tenant ${tenantId}`);
+    throw new Problem(`not erased: ${entries(onHold)} on hold; see reel hold list --tenant ${tenantId}`);
   if (ownAccount > 0)
-    throw new Finding(
+    throw new Problem(
       `not erased: ${entries(ownAccount)} in which Reel records holds, removals and erasures`,
     );
-  if ('entryId' in of && erased + erasedBefore === 0)
-    throw new Finding(
-      `--entry: expected an entry of tenant ${tenantId}, got ${of.entryId}, which is not one`,
+  if ('entryId' in target && erased + erasedBefore === 0)
+    throw new Problem(
+      `--entry: expected an entry of tenant ${tenantId}, got ${target.entryId}, which is not one`,
     );
 }
 

@@ -8,7 +8,7 @@ const MAX_LINE = 4 * 1024 * 1024;
 /** A note is some hundreds of bytes. */
 const MAX_LAST_LINE = 64 * 1024;
 
-/** The last line of a file, without its end. Errors: StartError where the file cannot be read. */
+/** The last line of a file, without its line break. Errors: StartError if the file cannot be read. */
 export async function lastLine(file: string): Promise<string> {
   try {
     await using handle = await open(file);
@@ -17,24 +17,24 @@ export async function lastLine(file: string): Promise<string> {
     const { buffer } = await handle.read(Buffer.alloc(length), 0, length, size - length);
     const text = buffer.toString('utf8').replace(/\n$/, '');
     const before = text.lastIndexOf('\n');
-    // One that does not begin here is longer than a note can be.
+    // A line that begins before these bytes is longer than any note.
     return before < 0 && size > length ? '' : text.slice(before + 1);
   } catch (error) {
     throw unreadable(file, error);
   }
 }
 
-/** Lines at `\n` and nowhere else, since JSON may hold U+2028, some at a time; one that is too long comes empty. */
+/** Lines, split at `\n` only since JSON may contain U+2028, in batches; a line that is too long is yielded empty. */
 export async function* linesOf(file: string): AsyncGenerator<Buffer[]> {
   let rest: Buffer = Buffer.alloc(0);
   let isTooLong = false;
-  /** The line that ends with this part. */
-  const whole = (part: Buffer): Buffer => {
+  /** Completes the line that ends with this part. */
+  const endLine = (part: Buffer): Buffer => {
     const line = rest.length === 0 ? part : Buffer.concat([rest, part]);
-    const said = isTooLong || line.length > MAX_LINE ? Buffer.alloc(0) : line;
+    const bounded = isTooLong || line.length > MAX_LINE ? Buffer.alloc(0) : line;
     rest = Buffer.alloc(0);
     isTooLong = false;
-    return said;
+    return bounded;
   };
   try {
     for await (const chunk of createReadStream(file, {
@@ -43,7 +43,7 @@ export async function* linesOf(file: string): AsyncGenerator<Buffer[]> {
       const lines: Buffer[] = [];
       let start = 0;
       for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-        lines.push(whole(chunk.subarray(start, end)));
+        lines.push(endLine(chunk.subarray(start, end)));
         start = end + 1;
       }
       isTooLong ||= rest.length > MAX_LINE;
@@ -53,7 +53,7 @@ export async function* linesOf(file: string): AsyncGenerator<Buffer[]> {
   } catch (error) {
     throw unreadable(file, error);
   }
-  if (rest.length > 0) yield [whole(Buffer.alloc(0))];
+  if (rest.length > 0) yield [endLine(Buffer.alloc(0))];
 }
 
 const unreadable = (file: string, error: unknown) =>

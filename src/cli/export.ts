@@ -6,11 +6,11 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { StartError } from '../errors.js';
 import type { LogExport } from '../log/export/export.js';
 import { LogExportFormat } from '../log/export/export-logs-input.js';
+import { type CommandContext, exit1, Problem } from './context.js';
 import { filterOf, filterOptions } from './filter-options.js';
-import { exit1, Finding, type Frame } from './frame.js';
 import { uuidOption } from './options.js';
 import { recordCount } from './record-count.js';
-import { askGraphql, fetchOrSay, placeOn, type RemoteOptions, remoteOf } from './remote.js';
+import { askGraphql, fetchOrFail, type RemoteOptions, remoteOf, urlOn } from './remote.js';
 
 interface ExportOptions extends RemoteOptions {
   format: LogExportFormat;
@@ -24,7 +24,7 @@ const EXPORT_LOGS = `mutation Export($input: ExportLogsInput!) {
   exportLogs(input: $input) { downloadUrl filename recordCount expiresAt }
 }`;
 
-export function exportCommand(program: Command, frame: Frame): void {
+export function exportCommand(program: Command, context: CommandContext): void {
   const command = program
     .command('export')
     .description("download a client's entries from a server to stdout or a file")
@@ -47,31 +47,33 @@ export function exportCommand(program: Command, frame: Frame): void {
     .option('--json', 'with --output: print what was written as JSON')
     .addHelpText('after', exit1('the download was cut off, or has another number of entries than announced'));
   filterOptions(command).action(async (options: ExportOptions) => {
-    frame.config();
+    context.config();
     if (options.json && options.output === undefined)
       throw new StartError('--json: expected --output FILE as well, since the export itself goes to stdout');
-    const remote = remoteOf(options, frame);
+    const remote = remoteOf(options, context);
     const { format, includeData = false, includeProofs = false } = options;
     const input = { filter: filterOf({ ...options }), format, includeData, includeProofs };
-    const { exportLogs: ready } = await askGraphql<{ exportLogs: LogExport }>(remote, EXPORT_LOGS, { input });
-    await download(placeOn(remote, ready.downloadUrl), ready, options, frame);
+    const { exportLogs: prepared } = await askGraphql<{ exportLogs: LogExport }>(remote, EXPORT_LOGS, {
+      input,
+    });
+    await download(urlOn(remote, prepared.downloadUrl), prepared, options, context);
     const { output } = options;
-    if (output === undefined) frame.say(`${ready.recordCount} entries`);
+    if (output === undefined) context.note(`${prepared.recordCount} entries`);
     else {
-      const { filename, recordCount: entries, expiresAt } = ready;
-      frame.answer(options, { output, entries, filename, expiresAt }, `${entries} entries in ${output}`);
+      const { filename, recordCount: entries, expiresAt } = prepared;
+      context.print(options, { output, entries, filename, expiresAt }, `${entries} entries in ${output}`);
     }
   });
 }
 
-/** The link stands for itself; the token stays here. Errors: Finding where fewer or more came than were announced. */
+/** The link is its own credential: the token is not sent. Errors: Problem if the file has not the announced number of entries. */
 async function download(
   link: string,
-  ready: LogExport,
+  prepared: LogExport,
   { format, output }: ExportOptions,
-  frame: Frame,
+  context: CommandContext,
 ): Promise<void> {
-  const response = await fetchOrSay(link);
+  const response = await fetchOrFail(link);
   if (!response.ok || !response.body)
     throw new StartError(`expected the export at ${new URL(link).origin}, got HTTP ${response.status}`);
   const count = recordCount(format);
@@ -80,36 +82,34 @@ async function download(
     for await (const chunk of chunks) {
       count.add(chunk);
       bytes += chunk.length;
-      frame.progress(`${Math.round(bytes / 1024)} KiB`);
+      context.progress(`${Math.round(bytes / 1024)} KiB`);
       yield chunk;
     }
   };
   const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
   const draft = output === undefined ? null : `${output}.part`;
   try {
-    await pipeline(
-      body,
-      counted,
-      draft === null ? untilRead(process.stdout) : createWriteStream(draft),
-    ).catch((error) => {
-      if (draft !== null && (error as { path?: string }).path === draft)
-        throw new StartError(
-          `--output: expected a writable file, got ${output}: ${(error as Error).message}`,
-        );
-      throw new Finding(`the export was cut off after ${bytes} bytes: ${(error as Error).message}`);
-    });
-    frame.progress('');
-    const came = count.total();
-    if (came !== ready.recordCount)
-      throw new Finding(`expected ${ready.recordCount} entries, got ${came ?? 'an incomplete file'}`);
+    await pipeline(body, counted, draft === null ? writeAll(process.stdout) : createWriteStream(draft)).catch(
+      (error) => {
+        if (draft !== null && (error as { path?: string }).path === draft)
+          throw new StartError(
+            `--output: expected a writable file, got ${output}: ${(error as Error).message}`,
+          );
+        throw new Problem(`the export was cut off after ${bytes} bytes: ${(error as Error).message}`);
+      },
+    );
+    context.progress('');
+    const received = count.total();
+    if (received !== prepared.recordCount)
+      throw new Problem(`expected ${prepared.recordCount} entries, got ${received ?? 'an incomplete file'}`);
     if (draft !== null) await rename(draft, output!);
   } finally {
     if (draft !== null) await rm(draft, { force: true });
   }
 }
 
-/** stdout, written to the end but not closed. */
-const untilRead =
+/** Writes everything to stdout without closing it. */
+const writeAll =
   (stdout: NodeJS.WriteStream) =>
   async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
     for await (const chunk of chunks)

@@ -12,9 +12,9 @@ interface FilterOption {
 }
 
 const time = (field: TimeField) => (text: string) => {
-  const said = readTime(field, text, new Date());
-  if (said === null) throw new InvalidArgumentError(`Expected ${EXPECTED_TIME}.`);
-  return said.instant;
+  const parsed = readTime(field, text, new Date());
+  if (parsed === null) throw new InvalidArgumentError(`Expected ${EXPECTED_TIME}.`);
+  return parsed.instant;
 };
 
 const oneOf = (values: readonly string[]) => (text: string) => {
@@ -26,7 +26,7 @@ const oneOf = (values: readonly string[]) => (text: string) => {
 const severity = oneOf(Object.values(LogSeverity));
 const severities = (text: string, before: string[] = []) => [...before, severity(text)];
 
-/** The names of LogFilter as options, in kebab case; a list's may be repeated. */
+/** LogFilter's fields as options, in kebab case; those of lists may be repeated. */
 const FILTER_OPTIONS: Record<keyof LogFilter, FilterOption> = {
   startDate: {
     flags: '--start-date <time>',
@@ -91,7 +91,7 @@ export function filterOptions(command: Command): Command {
   return command;
 }
 
-/** What was given of LogFilter. */
+/** The fields of LogFilter that were given. */
 export const filterOf = (options: Record<string, unknown>): LogFilter =>
   Object.fromEntries(
     Object.keys(FILTER_OPTIONS).flatMap((name) =>

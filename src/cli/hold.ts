@@ -1,12 +1,12 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { StartError } from '../errors.js';
 import { addHold, type Hold, listHolds, releaseHold } from '../log/retention/hold.js';
-import { Account } from '../log/retention/own-entry.js';
+import { OwnEntries } from '../log/retention/own-entries.js';
 import { EXPECTED_TIME, readTime, type TimeField } from '../query-line/time.js';
+import { type CommandContext, exit1, Problem } from './context.js';
 import { withOwner } from './database.js';
-import { exit1, Finding, type Frame } from './frame.js';
 import { operator } from './operator.js';
-import { needed, textOption, uuidOption } from './options.js';
+import { required, textOption, uuidOption } from './options.js';
 
 interface AddOptions {
   tenant?: string;
@@ -17,15 +17,15 @@ interface AddOptions {
   json?: boolean;
 }
 
-const MOST_REASON = 1000;
+const MAX_REASON = 1000;
 
 const time = (field: TimeField) => (text: string) => {
-  const said = readTime(field, text, new Date());
-  if (said === null) throw new InvalidArgumentError(`Expected ${EXPECTED_TIME}.`);
-  return said.instant;
+  const parsed = readTime(field, text, new Date());
+  if (parsed === null) throw new InvalidArgumentError(`Expected ${EXPECTED_TIME}.`);
+  return parsed.instant;
 };
 
-export function holdCommand(program: Command, frame: Frame): void {
+export function holdCommand(program: Command, context: CommandContext): void {
   const hold = program
     .command('hold')
     .description(
@@ -36,7 +36,7 @@ export function holdCommand(program: Command, frame: Frame): void {
     .command('add')
     .description('put present and future entries on hold; prints the id of the hold')
     .option('--tenant <id>', 'tenant whose entries to hold (required)', uuidOption)
-    .option('--reason <text>', 'reason, recorded in the trail (required)', textOption(MOST_REASON))
+    .option('--reason <text>', 'reason, recorded in the trail (required)', textOption(MAX_REASON))
     .option(
       '--from <time>',
       'only entries created at or after this time: RFC 3339, a date, or -24h',
@@ -51,14 +51,20 @@ export function holdCommand(program: Command, frame: Frame): void {
     .option('--json', 'print the result as JSON')
     .action(async (options: AddOptions) => {
       const { from = null, to = null, actor: actorId = null } = options;
-      const tenantId = needed(options.tenant, '--tenant <id>');
-      const reason = needed(options.reason, '--reason <text>');
+      const tenantId = required(options.tenant, '--tenant <id>');
+      const reason = required(options.reason, '--reason <text>');
       if (from !== null && to !== null && from > to)
         throw new StartError(`--to: expected a time at or after --from, ${from}, got ${to}`);
-      const added = await withOwner(frame.config(), (database) =>
-        addHold(database, new Account(operator(), 'reel hold add'), { tenantId, reason, from, to, actorId }),
+      const added = await withOwner(context.config(), (database) =>
+        addHold(database, new OwnEntries(operator(), 'reel hold add'), {
+          tenantId,
+          reason,
+          from,
+          to,
+          actorId,
+        }),
       );
-      frame.answer(options, added, added.id);
+      context.print(options, added, added.id);
     });
 
   hold
@@ -68,10 +74,10 @@ export function holdCommand(program: Command, frame: Frame): void {
     .option('--all', 'include released holds')
     .option('--json', 'print the result as JSON')
     .action(async (options: { tenant?: string; all?: boolean; json?: boolean }) => {
-      const holds = await withOwner(frame.config(), (database) =>
+      const holds = await withOwner(context.config(), (database) =>
         listHolds(database, { tenantId: options.tenant ?? null, released: options.all ?? false }),
       );
-      frame.answer(options, holds, holds.map(line).join('\n'));
+      context.print(options, holds, holds.map(line).join('\n'));
     });
 
   hold
@@ -81,16 +87,16 @@ export function holdCommand(program: Command, frame: Frame): void {
     .option('--json', 'print the result as JSON')
     .addHelpText('after', exit1('there is no such hold'))
     .action(async (id: string, options: { json?: boolean }) => {
-      const released = await withOwner(frame.config(), (database) =>
-        releaseHold(database, new Account(operator(), 'reel hold release'), id),
+      const released = await withOwner(context.config(), (database) =>
+        releaseHold(database, new OwnEntries(operator(), 'reel hold release'), id),
       );
-      if (released === null) throw new Finding(`expected the id of a hold, got ${id}, which does not exist`);
-      frame.answer(options, released.hold, line(released.hold));
-      if (!released.isNew) frame.say('it had already been released');
+      if (released === null) throw new Problem(`expected the id of a hold, got ${id}, which does not exist`);
+      context.print(options, released.hold, line(released.hold));
+      if (!released.isNew) context.note('it had already been released');
     });
 }
 
-/** One line a hold, for people. */
+/** One line per hold, for people. */
 const line = ({ id, tenantId, reason, from, to, actorId, createdAt, releasedAt }: Hold): string =>
   [
     id,

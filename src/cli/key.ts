@@ -5,33 +5,33 @@ import { connectSession } from '../database/session.js';
 import { StartError } from '../errors.js';
 import { signerOf, vkeyOf } from '../seal/note.js';
 import { readKeys } from '../seal/signing-keys.js';
+import type { CommandContext } from './context.js';
 import { withRuntimeRole } from './database.js';
-import type { Frame } from './frame.js';
 import { commandSigner } from './signer.js';
 
-export function keyCommand(program: Command, frame: Frame): void {
+export function keyCommand(program: Command, context: CommandContext): void {
   program
     .command('key')
     .description('print the public verifier keys, newest first, or generate a new signing key')
     .option('--new', 'generate a private key and print it as PEM; it is stored nowhere')
     .option('--json', 'print the result as JSON')
     .action(async (options: { new?: boolean; json?: boolean }) => {
-      const config = frame.config();
+      const config = context.config();
       if (options.new) {
         const pem = generateKeyPairSync('ed25519')
           .privateKey.export({ type: 'pkcs8', format: 'pem' })
           .toString();
         const vkey = config.origin === null ? null : vkeyOf(signerOf(config.origin, pem));
-        if (vkey) frame.say(`verifier key: ${vkey}`);
-        frame.answer(options, { privateKey: pem, vkey }, pem.trimEnd());
+        if (vkey) context.note(`verifier key: ${vkey}`);
+        context.print(options, { privateKey: pem, vkey }, pem.trimEnd());
         return;
       }
       const keys = await publicKeys(config);
-      frame.answer(options, { keys }, keys.join('\n'));
+      context.print(options, { keys }, keys.join('\n'));
     });
 }
 
-/** The published keys and, in front of them, the configured one where it has not signed anything yet. */
+/** The configured key, if it has not signed anything yet, then the published ones. */
 async function publicKeys(config: Config): Promise<string[]> {
   const hasKey = config.env === 'development' || (config.signingKey !== null && config.origin !== null);
   const own = hasKey ? vkeyOf(await commandSigner(config)) : null;

@@ -5,15 +5,15 @@ import { embeddedUrls } from '../database/embedded/embedded.js';
 import { migrate } from '../database/migrate.js';
 import { MIGRATION_NAMES } from '../database/migration-names.js';
 import { StartError } from '../errors.js';
+import { type CommandContext, exit1, Problem } from './context.js';
 import { withBothRoles } from './database.js';
-import { exit1, Finding, type Frame } from './frame.js';
 
 interface MigrateOptions {
   check?: boolean;
   json?: boolean;
 }
 
-export function migrateCommand(program: Command, frame: Frame): void {
+export function migrateCommand(program: Command, context: CommandContext): void {
   program
     .command('migrate')
     .description('bring the database up to date as its owner (REEL_MIGRATE_URL); safe to repeat')
@@ -21,22 +21,22 @@ export function migrateCommand(program: Command, frame: Frame): void {
     .option('--json', 'print the result as JSON')
     .addHelpText('after', exit1('with --check, the database is not up to date'))
     .action(async (options: MigrateOptions) => {
-      if (options.check) return checkMigrated(frame, options);
-      const { applied } = await withBothRoles(frame.config(), ({ ownerUrl, runtimeUrl }) =>
+      if (options.check) return checkMigrated(context, options);
+      const { applied } = await withBothRoles(context.config(), ({ ownerUrl, runtimeUrl }) =>
         migrate(ownerUrl, runtimeUrl),
       );
-      if (applied.length === 0) frame.say('the database is up to date');
-      frame.answer(options, { applied }, applied.map((name) => `applied ${name}`).join('\n'));
+      if (applied.length === 0) context.note('the database is up to date');
+      context.print(options, { applied }, applied.map((name) => `applied ${name}`).join('\n'));
     });
 }
 
-/** Asks as the server would, so that nothing but its own connection is needed. Errors: Finding, StartError. */
-async function checkMigrated(frame: Frame, options: MigrateOptions): Promise<void> {
-  const applied = await appliedMigrations(await runtimeUrlOf(frame.config()));
+/** Checks as the server does, so that its own connection is enough. Errors: Problem, StartError. */
+async function checkMigrated(context: CommandContext, options: MigrateOptions): Promise<void> {
+  const applied = await appliedMigrations(await runtimeUrlOf(context.config()));
   const missing = MIGRATION_NAMES.filter((name) => !applied.has(name));
-  frame.answer(options, { missing }, missing.map((name) => `missing ${name}`).join('\n'));
-  if (missing.length > 0) throw new Finding('the database is not up to date (run: reel migrate)');
-  frame.say('the database is up to date');
+  context.print(options, { missing }, missing.map((name) => `missing ${name}`).join('\n'));
+  if (missing.length > 0) throw new Problem('the database is not up to date (run: reel migrate)');
+  context.note('the database is up to date');
 }
 
 async function runtimeUrlOf({ databaseUrl, env, dataDir }: Config): Promise<string> {
@@ -53,7 +53,7 @@ async function appliedMigrations(url: string): Promise<Set<string>> {
     const { rows } = await client.query<{ name: string }>('select name from reel_migrations');
     return new Set(rows.map((row) => row.name));
   } catch (error) {
-    // undefined_table, insufficient_privilege: nobody has migrated it, or not for this role.
+    // undefined_table, insufficient_privilege: never migrated, or not for this role.
     if (['42P01', '42501'].includes((error as { code?: string }).code ?? '')) return new Set();
     const why = (error as Error).message.split('\n')[0];
     throw new StartError(`REEL_DATABASE_URL: expected a PostgreSQL server at ${new URL(url).host}: ${why}`, {

@@ -1,6 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 
-/** Who types the command, as far as the system tells: `name@host`. */
+/** Who runs the command, according to the operating system: `name@host`. */
 export function operator(): string {
   return `${accountName()}@${hostname()}`;
 }
@@ -9,7 +9,7 @@ function accountName(): string {
   try {
     return userInfo().username;
   } catch {
-    // An account without a name, as containers have them.
+    // An account without a name, as in containers.
     return `uid ${process.getuid?.() ?? 'unknown'}`;
   }
 }

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import { StartError } from '../errors.js';
 import { parseUuid } from '../query-line/values.js';
 
-/** Readers of options' values; what they throw commander shows beside the option's name, with exit code 2. */
+/** Parsers of option values; commander shows their errors with the option's name, and exits with 2. */
 
 export function uuidOption(text: string): string {
   const id = parseUuid(text);
@@ -15,27 +15,27 @@ export const uuidsOption = (text: string, before: string[] = []): string[] => [.
 export const textsOption = (text: string, before: string[] = []): string[] => [...before, text];
 
 export const integerOption =
-  (least: number, most: number) =>
+  (min: number, max: number) =>
   (text: string): number => {
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= least && value <= most))
-      throw new InvalidArgumentError(`Expected an integer from ${least} to ${most}.`);
+    if (!(value >= min && value <= max))
+      throw new InvalidArgumentError(`Expected an integer from ${min} to ${max}.`);
     return value;
   };
 
 export const textOption =
-  (most: number) =>
+  (max: number) =>
   (text: string): string => {
-    if (text === '' || [...text].length > most || /\p{Cc}/u.test(text))
-      throw new InvalidArgumentError(`Expected 1 to ${most} characters, no control characters.`);
+    if (text === '' || [...text].length > max || /\p{Cc}/u.test(text))
+      throw new InvalidArgumentError(`Expected 1 to ${max} characters, no control characters.`);
     return text;
   };
 
 /**
- * An option that must be given. Not commander's own way, which would name the missing one where another name of it was
- * given, instead of the mistake in that.
+ * A required option. Not commander's requiredOption, which would report a misspelt option as missing instead of naming
+ * the misspelling.
  */
-export function needed<T>(value: T | undefined, flags: string): T {
+export function required<T>(value: T | undefined, flags: string): T {
   if (value === undefined) throw new StartError(`${flags} is required`);
   return value;
 }

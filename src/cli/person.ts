@@ -7,7 +7,7 @@ import { issuePersonToken } from '../auth/token.js';
 import type { Config } from '../config/config.js';
 import { StartError } from '../errors.js';
 import { SAMPLE } from '../sample/identities.js';
-import { integerOption, needed, textOption, uuidOption, uuidsOption } from './options.js';
+import { integerOption, required, textOption, uuidOption, uuidsOption } from './options.js';
 
 export interface PersonOptions {
   tenant?: string;
@@ -26,12 +26,12 @@ interface NamedGrant {
   scope: MentorScope;
 }
 
-/** The person of development, as the server's own welcome has her. */
+/** The development person, as in the server's welcome. */
 const ANA = SAMPLE.person;
-/** The same e-mail address is the same person at every call. */
+/** Namespace (RFC 9562, UUIDv5) of person ids: the same e-mail address always gives the same person. */
 const PEOPLE = '0196f2f0-0000-7000-8000-00000000b000';
 
-/** The options that say whose token it is and what it opens. */
+/** The options for whom a token is and what it grants. */
 export const personOptions = (command: Command): Command =>
   command
     .option('--tenant <id>', 'tenant that the person belongs to (required)', uuidOption)
@@ -59,11 +59,11 @@ function grantOption(text: string, before: NamedGrant[] = []): NamedGrant[] {
   return [...before, { action, scope: scope as MentorScope }];
 }
 
-/** A token as Guardian would issue it, signed with development's secret. Errors: StartError. */
+/** A token as Guardian would issue it, signed with the development secret. Errors: StartError. */
 export async function personToken(
   config: Config,
   options: PersonOptions,
-  say: (line: string) => void,
+  note: (line: string) => void,
 ): Promise<string> {
   const { jwtSecret, jwksUrl } = await withDevelopmentSecrets(config);
   if (jwtSecret === null || jwksUrl !== null)
@@ -71,11 +71,11 @@ export async function personToken(
       'REEL_JWKS_URL: expected none, since only the holder of its private keys can sign tokens, got one',
     );
   const { minutes, member, email = ANA.email } = options;
-  const tenant = needed(options.tenant, '--tenant <id>');
+  const tenant = required(options.tenant, '--tenant <id>');
   const grants = grantsOf(tenant, options);
   for (const { action } of grants)
     if (action.startsWith('reel.') && !REEL_ACTIONS.some(({ code }) => code === action))
-      say(`reel: ${action} is not an action of Reel's and grants nothing`);
+      note(`reel: ${action} is not an action of Reel's and grants nothing`);
   return issuePersonToken(jwtSecret, {
     id: options.id ?? (email === ANA.email ? ANA.id : v5(email.toLowerCase(), PEOPLE)),
     email,

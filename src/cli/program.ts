@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import type { Frame } from './frame.js';
+import type { CommandContext } from './context.js';
 
-type Add = (program: Command, frame: Frame) => void;
+type AddCommand = (program: Command, context: CommandContext) => void;
 
 /**
- * In the order that `reel --help` lists them. A further command is a file of its own and a line here. Each is loaded
- * when it is named, since some bring the whole database with them.
+ * In the order of `reel --help`. A new command is a file of its own and a line here. Each is loaded when it is named,
+ * since some load everything for the database.
  */
-const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   token: async () => (await import('./token.js')).tokenCommand,
   link: async () => (await import('./link.js')).linkCommand,
   key: async () => (await import('./key.js')).keyCommand,
@@ -28,14 +28,14 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string;
 };
 
-/** `reel` with the command that is `named`, or with all of them where there is none of that name. */
-export async function createProgram(frame: Frame, named = ''): Promise<Command> {
+/** `reel` with the `named` command, or with all of them if there is none of that name. */
+export async function createProgram(context: CommandContext, named = ''): Promise<Command> {
   const program = new Command('reel')
     .description('Commands of Reel, the audit trail of a multi-tenant platform.')
     .version(version)
     .showSuggestionAfterError()
     .exitOverride();
   for (const name of Object.hasOwn(COMMANDS, named) ? [named] : Object.keys(COMMANDS))
-    (await COMMANDS[name]!())(program, frame);
+    (await COMMANDS[name]!())(program, context);
   return program;
 }

@@ -1,9 +1,9 @@
 import { LogExportFormat } from '../log/export/export-logs-input.js';
 
-/** Counts the records of an exported file while its bytes go by. */
+/** Counts the records of an exported file as its bytes pass through. */
 export interface RecordCount {
   add(bytes: Uint8Array): void;
-  /** The records so far; null where the file is not whole. */
+  /** The records so far; null if the file is incomplete. */
   total(): number | null;
 }
 
@@ -15,7 +15,7 @@ export function recordCount(format: LogExportFormat): RecordCount {
   return format === LogExportFormat.JSON ? jsonRecords() : lines();
 }
 
-/** RFC 4180: a line break within quotes is part of a cell. A first record names the columns. */
+/** RFC 4180: a line break within quotes is part of a cell. The first record names the columns. */
 function csvRecords(): RecordCount {
   let quoted = false;
   let ended = true;
@@ -38,7 +38,7 @@ function jsonRecords(): RecordCount {
   let records = 0;
   let inText = false;
   let escaped = false;
-  let begun = false;
+  let started = false;
   return {
     add: (bytes) => {
       for (const byte of bytes) {
@@ -46,17 +46,17 @@ function jsonRecords(): RecordCount {
         else if (inText && byte === BACKSLASH) escaped = true;
         else if (byte === QUOTE) inText = !inText;
         else if (!inText && byte === OPENING_BRACE) {
-          begun = true;
+          started = true;
           depth += 1;
           if (depth === 2) records += 1;
         } else if (!inText && byte === CLOSING_BRACE) depth -= 1;
       }
     },
-    total: () => (begun && depth === 0 && !inText ? records : null),
+    total: () => (started && depth === 0 && !inText ? records : null),
   };
 }
 
-/** One object a line; with proofs a last line `{"checkpoint": …}`, which is no entry. */
+/** One object per line; with proofs there is a last line `{"checkpoint": …}`, which is not an entry. */
 function lines(): RecordCount {
   const note = Buffer.from('{"checkpoint"');
   let records = 0;

@@ -1,16 +1,16 @@
 #!/usr/bin/env node
 import { readConfig, readRemote } from '../config/config.js';
-import { failed, newFrame } from './frame.js';
+import { createContext, exitCodeOf } from './context.js';
 import { createProgram } from './program.js';
 
-const frame = newFrame({
+const context = createContext({
   config: () => readConfig(process.env, 'command'),
   remote: () => readRemote(process.env),
 });
-const program = await createProgram(frame, process.argv[2]);
+const program = await createProgram(context, process.argv[2]);
 
 try {
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = failed(error);
+  process.exitCode = exitCodeOf(error);
 }

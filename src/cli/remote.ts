@@ -1,7 +1,7 @@
 import { StartError } from '../errors.js';
-import type { Frame } from './frame.js';
+import type { CommandContext } from './context.js';
 
-/** A running Reel that a command speaks to. */
+/** A running server that a command calls. */
 export interface Remote {
   url: string;
   token: string;
@@ -16,13 +16,13 @@ export interface RemoteOptions {
   client?: string;
 }
 
-/** Errors: StartError where neither option nor environment names server or token. */
-export function remoteOf({ url, token, tenant, client }: RemoteOptions, frame: Frame): Remote {
-  const given = frame.remote();
-  const place = url ?? given.url;
-  if (place === null)
+/** Errors: StartError if neither the options nor the environment name the server and the token. */
+export function remoteOf({ url, token, tenant, client }: RemoteOptions, context: CommandContext): Remote {
+  const given = context.remote();
+  const serverUrl = url ?? given.url;
+  if (serverUrl === null)
     throw new StartError('--url (or REEL_URL): expected the URL of a Reel server, got nothing');
-  if (!URL.canParse(place) || !/^https?:$/.test(new URL(place).protocol))
+  if (!URL.canParse(serverUrl) || !/^https?:$/.test(new URL(serverUrl).protocol))
     throw new StartError('--url (or REEL_URL): expected an http or https URL, got something else');
   const credential = token ?? given.token;
   if (credential === null)
@@ -32,32 +32,32 @@ export function remoteOf({ url, token, tenant, client }: RemoteOptions, frame: F
       `--token (or REEL_TOKEN): expected a token, got ${credential.length} characters that are not one`,
     );
   return {
-    url: place.endsWith('/') ? place : `${place}/`,
+    url: serverUrl.endsWith('/') ? serverUrl : `${serverUrl}/`,
     token: credential,
     ...(tenant ? { tenantId: tenant } : {}),
     ...(client ? { clientId: client } : {}),
   };
 }
 
-/** A path of the server, also where it stands behind a prefix; an absolute address stays. */
-export const placeOn = (remote: Remote, path: string): string =>
+/** The URL of a path on the server, which may be under a prefix; an absolute URL is returned as it is. */
+export const urlOn = (remote: Remote, path: string): string =>
   new URL(path.replace(/^\//, ''), remote.url).href;
 
-/** Who asks, and for whom. */
+/** The credential, tenant and client of a request. */
 export const headersOf = (remote: Remote): Record<string, string> => ({
   authorization: `Bearer ${remote.token}`,
   ...(remote.tenantId ? { 'x-tenant-id': remote.tenantId } : {}),
   ...(remote.clientId ? { 'x-client-id': remote.clientId } : {}),
 });
 
-interface Answer<T> {
+interface GraphqlResponse<T> {
   data?: T | null;
   errors?: { message: string; extensions?: { code?: string } }[];
 }
 
-/** One GraphQL operation. Errors: StartError with code and message of the first fault. */
+/** Runs one GraphQL operation. Errors: StartError with code and message of the first error. */
 export async function askGraphql<T>(remote: Remote, query: string, variables: unknown): Promise<T> {
-  const response = await fetchOrSay(placeOn(remote, '/graphql'), {
+  const response = await fetchOrFail(urlOn(remote, '/graphql'), {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
@@ -66,17 +66,17 @@ export async function askGraphql<T>(remote: Remote, query: string, variables: un
     },
     body: JSON.stringify({ query, variables }),
   });
-  const answer = (await response.json().catch(() => ({}))) as Answer<T>;
-  const [fault] = answer.errors ?? [];
-  if (fault) throw new StartError(`${fault.extensions?.code ?? response.status}: ${fault.message}`);
-  if (!answer.data)
+  const result = (await response.json().catch(() => ({}))) as GraphqlResponse<T>;
+  const [error] = result.errors ?? [];
+  if (error) throw new StartError(`${error.extensions?.code ?? response.status}: ${error.message}`);
+  if (!result.data)
     throw new StartError(
       `expected a GraphQL response from Reel at ${remote.url}, got HTTP ${response.status}`,
     );
-  return answer.data;
+  return result.data;
 }
 
-export async function fetchOrSay(url: string, init: RequestInit = {}): Promise<Response> {
+export async function fetchOrFail(url: string, init: RequestInit = {}): Promise<Response> {
   try {
     return await fetch(url, init);
   } catch (error) {

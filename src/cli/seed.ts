@@ -10,9 +10,9 @@ import type { Signer } from '../seal/note.js';
 import { Sealer } from '../seal/sealer.js';
 import { Sequencer } from '../seal/sequencer.js';
 import { publishKey } from '../seal/signing-keys.js';
+import { type CommandContext, exit1, Problem, refuseProduction } from './context.js';
 import { withRuntimeRole } from './database.js';
-import { exit1, Finding, type Frame, refuseProduction } from './frame.js';
-import { integerOption, needed, textOption } from './options.js';
+import { integerOption, required, textOption } from './options.js';
 import { commandSigner } from './signer.js';
 
 interface SeedOptions {
@@ -25,11 +25,11 @@ interface SeedOptions {
 
 const DAY_MS = 86_400_000;
 const BATCH = 1_000;
-/** Batches under way at once, each on a connection; more of them are slower. */
+/** Batches in flight, each on its own connection; more are slower. */
 const CONNECTIONS = 2;
 const UNIQUE_VIOLATION = '23505';
 
-export function seedCommand(program: Command, frame: Frame): void {
+export function seedCommand(program: Command, context: CommandContext): void {
   program
     .command('seed')
     .summary('store lifelike sample entries in bulk (development only)')
@@ -52,10 +52,10 @@ export function seedCommand(program: Command, frame: Frame): void {
     .option('--json', 'print the result as JSON')
     .addHelpText('after', exit1('a tenant of this seed has or had entries'))
     .action(async (options: SeedOptions, command: Command) => {
-      const config = frame.config();
+      const config = context.config();
       refuseProduction(config, 'seed');
       const { tenants, days, seed } = options;
-      const entries = needed(options.entries, '--entries <n>');
+      const entries = required(options.entries, '--entries <n>');
       if (entries < tenants)
         command.error(
           `error: expected at least one entry per tenant, got --entries ${entries} for --tenants ${tenants}`,
@@ -64,9 +64,9 @@ export function seedCommand(program: Command, frame: Frame): void {
       const plan = { seed, tenants, entries, from: until - days * DAY_MS, until };
       const signer = await commandSigner(config);
       const seeded = await withRuntimeRole(config, (url) =>
-        seedDatabase(url, signer, plan, frame.progress),
-      ).finally(() => frame.progress(''));
-      frame.answer(
+        seedDatabase(url, signer, plan, context.progress),
+      ).finally(() => context.progress(''));
+      context.print(
         options,
         seeded.map(({ id, clientIds, entries: count }) => ({ tenantId: id, clientIds, entries: count })),
         seeded.map((tenant) => `${tenant.id} ${tenant.clientIds.join(',')} ${tenant.entries}`).join('\n'),
@@ -74,7 +74,7 @@ export function seedCommand(program: Command, frame: Frame): void {
     });
 }
 
-/** Stores a plan's entries, sealed and counted as any others. Errors: Finding where a tenant of it has entries already. */
+/** Stores a plan's entries, sealed and counted like any others. Errors: Problem if one of its tenants has entries already. */
 async function seedDatabase(
   url: string,
   signer: Signer,
@@ -84,7 +84,7 @@ async function seedDatabase(
   const database = await connectSession(url, CONNECTIONS + 1);
   try {
     const tenants = sampleTenants(plan);
-    for (const tenant of tenants) await refuseTwice(database, tenant, plan.seed);
+    for (const tenant of tenants) await refuseSeeded(database, tenant, plan.seed);
     for (let month = plan.from; month < plan.until + DAY_MS; month += 28 * DAY_MS)
       await database.system(
         sql`select reel_ensure_month(${new Date(Math.min(month, plan.until)).toISOString()}::timestamptz)`,
@@ -98,7 +98,7 @@ async function seedDatabase(
         stored += batch;
         progress(`${stored} of ${plan.entries} entries stored`);
       }
-      // The next tenant's entries are made while this one's are sealed.
+      // Generates the next tenant's entries while this one's are sealed.
       await sealing;
       sealing = sequencer.catchUp(tenant.id);
       sealing.catch(() => {});
@@ -111,48 +111,48 @@ async function seedDatabase(
   }
 }
 
-/** Places stay when entries are cleaned up, and an entry has one place only. */
-async function refuseTwice(database: Database, { id }: SampleTenant, seed: string): Promise<void> {
+/** Sequence numbers outlive a cleanup, and an entry can have only one. */
+async function refuseSeeded(database: Database, { id }: SampleTenant, seed: string): Promise<void> {
   const found = await database.read(id, (run) =>
     run(sql`
       (select from reel_log_entries where tenant_id = ${id}::uuid limit 1) union all
       (select from reel_log_sequence where tenant_id = ${id}::uuid limit 1)`),
   );
-  if (found.length > 0) throw thereAlready(id, seed);
+  if (found.length > 0) throw alreadySeeded(id, seed);
 }
 
-const thereAlready = (tenantId: string, seed: string) =>
-  new Finding(
+const alreadySeeded = (tenantId: string, seed: string) =>
+  new Problem(
     `--seed: expected a seed that was not used here before, got ${seed}, whose tenant ${tenantId} has or had entries`,
   );
 
 /** Yields the size of each batch once it is on disk. */
 async function* store(database: Database, plan: SamplePlan, tenant: SampleTenant): AsyncGenerator<number> {
-  const underWay: Promise<number>[] = [];
+  const inFlight: Promise<number>[] = [];
   const commit = async (batch: readonly PreparedEntry[]) => {
     try {
       await database.write([tenant.id], (run) => storeEntries(run, batch));
     } catch (error) {
-      // Another one at the same time.
+      // Another seed at the same time.
       throw (error as { code?: string }).code === UNIQUE_VIOLATION
-        ? thereAlready(tenant.id, plan.seed)
+        ? alreadySeeded(tenant.id, plan.seed)
         : error;
     }
     return batch.length;
   };
   let batch: PreparedEntry[] = [];
   const send = () => {
-    const sent = commit(batch);
-    sent.catch(() => {});
-    underWay.push(sent);
+    const committed = commit(batch);
+    committed.catch(() => {});
+    inFlight.push(committed);
     batch = [];
   };
   for (const { identity, author, input } of sampleEntries(plan, tenant)) {
     batch.push(prepareEntry(checkInput(input, author), identity));
     if (batch.length < BATCH) continue;
     send();
-    if (underWay.length === CONNECTIONS) yield await underWay.shift()!;
+    if (inFlight.length === CONNECTIONS) yield await inFlight.shift()!;
   }
   if (batch.length > 0) send();
-  for (const sent of underWay) yield await sent;
+  for (const committed of inFlight) yield await committed;
 }

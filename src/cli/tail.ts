@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { createClient } from 'graphql-sse';
 import { StartError } from '../errors.js';
+import type { CommandContext } from './context.js';
 import { filterOf, filterOptions } from './filter-options.js';
-import type { Frame } from './frame.js';
 import { integerOption, uuidOption } from './options.js';
-import { askGraphql, headersOf, placeOn, type Remote, type RemoteOptions, remoteOf } from './remote.js';
+import { askGraphql, headersOf, type Remote, type RemoteOptions, remoteOf, urlOn } from './remote.js';
 
 interface TailOptions extends RemoteOptions {
   after?: number;
@@ -22,10 +22,10 @@ const FOLLOW = `subscription ($filter: LogFilter, $after: Count) {
 }`;
 const NEWEST = '{ logs(first: 100) { nodes { sequence } } }';
 
-/** How long to wait before another try, at first and at most. */
-const WAIT_MS = { first: 250, most: 10_000 };
+/** Delay before reconnecting, at first and at most. */
+const RETRY_MS = { first: 250, max: 10_000 };
 
-export function tailCommand(program: Command, frame: Frame): void {
+export function tailCommand(program: Command, context: CommandContext): void {
   const command = program
     .command('tail')
     .description('follow a trail: print entries in sealed order as they are sealed, one JSON object per line')
@@ -39,31 +39,31 @@ export function tailCommand(program: Command, frame: Frame): void {
       integerOption(0, Number.MAX_SAFE_INTEGER),
     );
   filterOptions(command).action(async (options: TailOptions) => {
-    frame.config();
-    const remote = remoteOf(options, frame);
+    context.config();
+    const remote = remoteOf(options, context);
     const tail = { filter: filterOf({ ...options }), after: options.after ?? (await lastSequence(remote)) };
     process.once('SIGINT', () => {
-      frame.say(`resume with --after ${tail.after ?? 0}`);
+      context.note(`resume with --after ${tail.after ?? 0}`);
       process.exit(0);
     });
-    for (let wait = WAIT_MS.first; ; wait = Math.min(2 * wait, WAIT_MS.most)) {
+    for (let delay = RETRY_MS.first; ; delay = Math.min(2 * delay, RETRY_MS.max)) {
       const before = tail.after;
-      await follow(remote, tail, frame);
-      if (tail.after !== before) wait = WAIT_MS.first;
-      frame.say(`connection lost; resuming after sequence ${tail.after ?? 0}`);
-      await new Promise((resolve) => setTimeout(resolve, wait));
+      await follow(remote, tail, context);
+      if (tail.after !== before) delay = RETRY_MS.first;
+      context.note(`connection lost; resuming after sequence ${tail.after ?? 0}`);
+      await new Promise((resolve) => setTimeout(resolve, delay));
     }
   });
 }
 
-/** Writes entries as they come and remembers the last one's sequence; resolves when the connection breaks. Errors: StartError where the server refuses. */
+/** Prints entries as they arrive and remembers the last sequence; resolves when the connection breaks. Errors: StartError if the server refuses. */
 async function follow(
   remote: Remote,
   tail: { filter: object; after: number | null },
-  frame: Frame,
+  context: CommandContext,
 ): Promise<void> {
   const client = createClient({
-    url: placeOn(remote, '/graphql'),
+    url: urlOn(remote, '/graphql'),
     headers: headersOf(remote),
     retryAttempts: 0,
   });
@@ -72,15 +72,15 @@ async function follow(
       query: FOLLOW,
       variables: tail,
     })) {
-      const [fault] = errors ?? [];
-      if (fault) {
-        const code = String(fault.extensions?.code ?? '');
+      const [refusal] = errors ?? [];
+      if (refusal) {
+        const code = String(refusal.extensions?.code ?? '');
         if (code !== 'UNAVAILABLE' && code !== 'OVERLOADED')
-          throw new StartError(`${code}: ${fault.message}`);
+          throw new StartError(`${code}: ${refusal.message}`);
         return;
       }
       const entry = data!.logAdded;
-      frame.answer({}, entry, JSON.stringify(entry));
+      context.print({}, entry, JSON.stringify(entry));
       tail.after = entry.sequence;
     }
   } catch (error) {
@@ -93,7 +93,7 @@ async function follow(
   }
 }
 
-/** Where the trail ends now, so that a connection that breaks before the first entry leaves no gap; null where that cannot be told. */
+/** The trail's last sequence now, so that a connection that breaks before the first entry leaves no gap; null if unknown. */
 async function lastSequence(remote: Remote): Promise<number | null> {
   const { logs } = await askGraphql<{ logs: { nodes: { sequence: number | null }[] } }>(remote, NEWEST, {});
   const sequences = logs.nodes.flatMap(({ sequence }) => (sequence === null ? [] : [sequence]));

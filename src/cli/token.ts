@@ -2,20 +2,20 @@ import type { Command } from 'commander';
 import { withDevelopmentSecrets } from '../auth/secrets.js';
 import { issueModuleToken } from '../auth/token.js';
 import { StartError } from '../errors.js';
-import { type Frame, refuseProduction } from './frame.js';
+import { type CommandContext, refuseProduction } from './context.js';
 import { integerOption, textOption } from './options.js';
 import { type PersonOptions, personOptions, personToken } from './person.js';
 
-export function tokenCommand(program: Command, frame: Frame): void {
+export function tokenCommand(program: Command, context: CommandContext): void {
   const token = program.command('token').description('print a signed token (development only)');
 
   personOptions(
     token.command('person').description("print a person's token, as Guardian would issue it"),
   ).action(async (options: PersonOptions) => {
-    const config = frame.config();
+    const config = context.config();
     refuseProduction(config, 'token');
-    const text = await personToken(config, options, frame.say);
-    frame.answer(options, { token: text }, text);
+    const text = await personToken(config, options, context.note);
+    context.print(options, { token: text }, text);
   });
 
   token
@@ -29,11 +29,11 @@ export function tokenCommand(program: Command, frame: Frame): void {
     .option('--minutes <n>', 'minutes until the token expires (default: 480)', integerOption(1, 525_600))
     .option('--json', 'print the result as JSON')
     .action(async (name: string, options: { minutes?: number; json?: boolean }) => {
-      const config = frame.config();
+      const config = context.config();
       refuseProduction(config, 'token');
       const { serviceSecret } = await withDevelopmentSecrets(config);
       if (serviceSecret === null) throw new StartError('REEL_SERVICE_SECRET: expected a secret, got nothing');
       const text = await issueModuleToken(serviceSecret, name, options.minutes);
-      frame.answer(options, { token: text }, text);
+      context.print(options, { token: text }, text);
     });
 }

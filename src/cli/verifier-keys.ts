@@ -3,8 +3,8 @@ import { StartError } from '../errors.js';
 import { readNote, readPublicPem, readVkey, type Verifier, verifierOf } from '../seal/note.js';
 
 /**
- * The keys of a file: an Ed25519 public key as PEM, or verifier keys, one a line, as /.well-known/reel-keys answers
- * them. A PEM names nobody: it may stand under each name that has signed the note. Errors: StartError.
+ * The keys of a file: an Ed25519 public key as PEM, or verifier keys, one per line, as /.well-known/reel-keys returns
+ * them. A PEM has no name: it is tried under each name that signed the note. Errors: StartError.
  */
 export async function readKeyFile(file: string, note: string | null): Promise<Verifier[]> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {

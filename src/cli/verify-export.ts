@@ -5,17 +5,17 @@ import { ExportCheck } from '../verify/export/export-check.js';
 import { readCheckpointLine, readExportLine } from '../verify/export/export-line.js';
 import { FastLineCheck } from '../verify/export/fast-line-check.js';
 import type { Report } from '../verify/fault.js';
+import type { CommandContext } from './context.js';
 import { lastLine, linesOf } from './export-file.js';
-import type { Frame } from './frame.js';
 import type { TreeHead } from './tree-head.js';
 import { readKeyFile } from './verifier-keys.js';
 
-/** Verifies an exported file with nothing but the public keys. */
+/** Verifies an exported file with the public keys alone. */
 export async function verifyExport(
   file: string,
   keyFile: string,
   report: Report,
-  frame: Frame,
+  context: CommandContext,
 ): Promise<TreeHead> {
   const note = readCheckpointLine(await lastLine(file));
   const keys = await readKeyFile(keyFile, note ?? null);
@@ -33,7 +33,7 @@ export async function verifyExport(
   const check = new ExportCheck(checkpoint, report);
   const fastCheck = new FastLineCheck();
   let count = 0;
-  /** Checked once another follows it: the last line is the checkpoint. */
+  /** Checked once another line follows: the last line is the checkpoint. */
   let previous: Buffer | null = null;
   for await (const lines of linesOf(file)) {
     for (const line of lines) {
@@ -41,10 +41,10 @@ export async function verifyExport(
       previous = line;
       count += 1;
     }
-    frame.progress(`${count} lines`);
+    context.progress(`${count} lines`);
   }
-  frame.progress('');
-  frame.say(`${check.entries} entries`);
+  context.progress('');
+  context.note(`${check.entries} entries`);
   return { tenantId: origin.slice(origin.lastIndexOf('/') + 1), size, root };
 }
 

@@ -9,8 +9,8 @@ import { readKeys } from '../seal/signing-keys.js';
 import type { Report } from '../verify/fault.js';
 import { isUnreadable, reportUnreadable } from '../verify/log/unreadable-rows.js';
 import { verifyLog } from '../verify/log/verify-log.js';
+import type { CommandContext } from './context.js';
 import { withRuntimeRole } from './database.js';
-import type { Frame } from './frame.js';
 import type { TreeHead } from './tree-head.js';
 
 /** Verifies a tenant's log in the database; `noteFile`: a checkpoint that it must extend. */
@@ -18,16 +18,16 @@ export async function verifyStoredLog(
   tenantId: string,
   noteFile: string | undefined,
   report: Report,
-  frame: Frame,
+  context: CommandContext,
 ): Promise<TreeHead> {
-  const config = frame.config();
+  const config = context.config();
   const note = noteFile === undefined ? null : await readNoteFile(noteFile);
   return withRuntimeRole(config, async (url) => {
     const database = await connectSession(url, 2);
     try {
       const keys = await readKeys(database);
       const trusted = note === null ? null : openTrusted(note, tenantId, keys, report);
-      const onProgress = (done: number, size: number) => frame.progress(`${done} of ${size} entries`);
+      const onProgress = (done: number, size: number) => context.progress(`${done} of ${size} entries`);
       const verified = await database.read(tenantId, async (run) => {
         const snapshot = await exportSnapshot(run, url, tenantId);
         await using joined = await joinSnapshot(snapshot);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { StartError } from '../errors.js';
 import { type Fault, faultLine } from '../verify/fault.js';
-import { exit1, Finding, type Frame } from './frame.js';
+import { type CommandContext, exit1, Problem } from './context.js';
 import { uuidOption } from './options.js';
 
 interface VerifyOptions {
@@ -12,7 +12,7 @@ interface VerifyOptions {
   json?: boolean;
 }
 
-export function verifyCommand(program: Command, frame: Frame): void {
+export function verifyCommand(program: Command, context: CommandContext): void {
   program
     .command('verify')
     .summary("verify a tenant's log or an exported file")
@@ -45,26 +45,26 @@ export function verifyCommand(program: Command, frame: Frame): void {
         count += 1;
         if (options.json) faults.push(fault);
         else {
-          frame.progress('');
-          frame.answer(options, null, faultLine(fault));
+          context.progress('');
+          context.print(options, null, faultLine(fault));
         }
       };
       // Loaded on demand: a file needs nothing of the database.
       const head = await (tenant === undefined
-        ? (await import('./verify-export.js')).verifyExport(file!, key!, report, frame)
-        : (await import('./verify-log.js')).verifyStoredLog(tenant, checkpoint, report, frame)
-      ).finally(() => frame.progress(''));
+        ? (await import('./verify-export.js')).verifyExport(file!, key!, report, context)
+        : (await import('./verify-log.js')).verifyStoredLog(tenant, checkpoint, report, context)
+      ).finally(() => context.progress(''));
       const { tenantId, size } = head;
       const root = head.root.toString('base64');
       if (count === 0)
-        frame.answer(
+        context.print(
           options,
           { ok: true, tenantId, size, root, faults },
           `ok tenant ${tenantId} size ${size} root ${root}`,
         );
       else {
-        if (options.json) frame.answer(options, { ok: false, tenantId, size, root, faults }, '');
-        throw new Finding(
+        if (options.json) context.print(options, { ok: false, tenantId, size, root, faults }, '');
+        throw new Problem(
           `${count} ${count === 1 ? 'fault' : 'faults'} in ${tenantId === null ? 'the export' : `the log of tenant ${tenantId}`}`,
         );
       }

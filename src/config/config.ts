@@ -24,12 +24,12 @@ import {
 export type { Env, Setting } from './setting.js';
 export { isLoopback } from './setting.js';
 
-/** Checks a row against Setting while it keeps its own type. */
+/** Checks a literal row against Setting while keeping its own type. */
 const setting = <T, F>(row: Setting<T, F>): Setting<T, F> => row;
 
 const inDevelopment = (env: Env) => env === 'development';
 
-/** Every setting, described once: readConfig, its messages and docs/settings.md derive from it. */
+/** Every setting; the reader below, the messages and docs/settings.md derive from this table. */
 export const SETTINGS = {
   env: setting({
     variable: 'REEL_ENV',
@@ -209,15 +209,15 @@ export const SETTINGS = {
 type Settings = typeof SETTINGS;
 type Read<S> = S extends Setting<infer T, infer F> ? (null extends F ? T | null : T) : never;
 
-/** The validated settings, frozen. `null` and an empty list mean that none was given. */
+/** The checked settings, frozen. `null` and empty lists mean not given. */
 export type Config = { readonly [K in keyof Settings]: Read<Settings[K]> };
 
-/** An invalid setting. The message is one line: the variable, what was expected, what came. */
+/** An invalid setting, which prevents the start. The message is one line: the variable, what was expected, what was given. */
 export class ConfigError extends Error {
   readonly variable: string;
 
-  constructor(variable: string, expected: string, came: string) {
-    super(`${variable}: expected ${expected}, got ${came}`);
+  constructor(variable: string, expected: string, got: string) {
+    super(`${variable}: expected ${expected}, got ${got}`);
     this.name = 'ConfigError';
     this.variable = variable;
   }
@@ -229,9 +229,9 @@ const COMMAND_VARIABLES = ['REEL_URL', 'REEL_TOKEN'] as const;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads and validates the settings; an empty value counts as not given. For a `command`, the server's secrets, key and
- * database are optional, and a signing key in a file is not read (see `loadSigningKey`). Errors: ConfigError, for the
- * first invalid setting.
+ * Reads and checks the settings; an empty value counts as not given. A `command` needs none of the server's secrets, keys or
+ * databases, so there they may be missing, and a signing key in a file is not read (see `loadSigningKey`).
+ * Errors: ConfigError, for the first fault.
  */
 export function readConfig(environment: Environment, reader: 'server' | 'command' = 'server'): Config {
   refuseUnknown(environment);
@@ -251,12 +251,12 @@ export function readConfig(environment: Environment, reader: 'server' | 'command
   return Object.freeze(config);
 }
 
-/** The server's URL and the token of the commands export and tail. */
+/** The variables of the commands export and tail. */
 export function readRemote(environment: Environment): { url: string | null; token: string | null } {
   return { url: environment.REEL_URL || null, token: environment.REEL_TOKEN || null };
 }
 
-/** The PEM of REEL_SIGNING_KEY, read from its file where it names one. Errors: ConfigError. */
+/** The PEM of REEL_SIGNING_KEY, read from a file if it names one. Errors: ConfigError. */
 export function loadSigningKey(value: string): string {
   if (!value.startsWith('file:')) return unfoldPem(value);
   const { variable } = SETTINGS.signingKey;
@@ -294,11 +294,15 @@ function readOne<T, F>(row: Setting<T, F>, environment: Environment, env: Env): 
   if (text === '') return row.fallback instanceof Function ? row.fallback(env) : row.fallback;
   const read = row.kind.schema.safeParse(text);
   if (!read.success)
-    throw new ConfigError(row.variable, row.kind.expects, row.secret ? length(text) : clip(redact(text)));
+    throw new ConfigError(
+      row.variable,
+      row.kind.expects,
+      row.secret ? length(text) : clip(withoutPassword(text)),
+    );
   return read.data;
 }
 
-/** The built-in default is lowered to a smaller maximum; a given one must not exceed it. */
+/** The built-in default is limited to the maximum; a given one must not exceed it. */
 function pageSize(config: Config, environment: Environment): number {
   const { defaultPageSize, maxPageSize } = config;
   if (environment[SETTINGS.defaultPageSize.variable] && defaultPageSize > maxPageSize)
@@ -351,5 +355,5 @@ const length = (secret: string): string => {
   return `${bytes} ${bytes === 1 ? 'byte' : 'bytes'}`;
 };
 
-/** A URL without the parts that may hold a password. */
-const redact = (text: string): string => text.replace(/\/\/[^/]*@/, '//…@').replace(/\?.*/s, '?…');
+/** A URL without the parts that may contain a password. */
+const withoutPassword = (text: string): string => text.replace(/\/\/[^/]*@/, '//…@').replace(/\?.*/s, '?…');

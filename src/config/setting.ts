@@ -2,21 +2,21 @@ import { createPrivateKey } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 
-/** What an environment variable accepts: in words, for messages and docs, and as a schema. */
+/** What an environment variable must contain, in words (for messages and the docs) and as a schema. */
 export interface Kind<T> {
   readonly expects: string;
   readonly schema: z.ZodType<T, string>;
 }
 
-/** One setting. `fallback` is its value where the variable is not given; `null` and an empty list mean none. */
+/** One setting. `fallback` is used if the variable is not given; `null` and an empty list mean none. */
 export interface Setting<T, F = T> {
   readonly variable: string;
   readonly kind: Kind<T>;
   readonly fallback: F | ((env: Env) => F);
-  /** Replaces the fallback in the docs. */
+  /** Describes the fallback in the docs, where the value alone would not. */
   readonly fallbackNote?: string;
   readonly meaning: string;
-  /** Messages show only the length of a secret. */
+  /** Only the length of a secret value is ever shown. */
   readonly secret?: boolean;
 }
 
@@ -121,7 +121,7 @@ export function isLoopback(name: string): boolean {
   return isAddress(name) && ipaddr.process(name).range() === 'loopback';
 }
 
-/** Accepts the one-line PEM of environment files, with line ends written as \n. */
+/** Accepts a PEM from an environment file, with line breaks written as \n. */
 export const unfoldPem = (pem: string): string => pem.replaceAll('\\n', '\n').trim();
 
 export function isSigningKey(pem: string): boolean {

@@ -19,7 +19,7 @@ function newest(paths: string[]): number {
   );
 }
 
-/** Runs the command unless its stamp is newer than all it reads; a failed one leaves no stamp. */
+/** Runs the command unless its stamp is newer than all it reads; a failed command leaves no stamp. */
 function build(name: string, sources: string[], command: string[]): void {
   const stamp = join(root, 'dist', `.built-${name}`);
   const inputs = [...sources, 'package-lock.json'].map((path) => join(root, path));
@@ -41,7 +41,7 @@ function build(name: string, sources: string[], command: string[]): void {
   process.stderr.write(`built ${name} in ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
 }
 
-/** Takes away what was compiled from files that are no more: nobody should run it, or find it in the package. */
+/** Deletes what was compiled from files that no longer exist, so that it is neither run nor packaged. */
 function clearStale(): void {
   for (const name of globSync('**/*.{js,js.map,d.ts}', {
     cwd: join(root, 'dist'),

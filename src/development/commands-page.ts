@@ -5,7 +5,7 @@ import { markdownBlocks, markdownTable } from './markdown.js';
 export const commandsPage = (program: Command): string =>
   markdownBlocks(leavesOf(program).flatMap(commandSection));
 
-/** Those that do something, and not only hold others. */
+/** The commands that do something, not those that only group others. */
 const leavesOf = (command: Command): Command[] =>
   command.commands.length > 0 ? command.commands.flatMap(leavesOf) : [command];
 
@@ -41,7 +41,7 @@ function optionRow({
   return [`\`${flags}\``, notes ? `${description} (${notes})` : description];
 }
 
-/** What `exit1` has put below the command's help. */
+/** The line that `exit1` appended to the command's help. */
 function exit1Of(command: Command): string | undefined {
   let help = '';
   command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();

@@ -1,31 +1,31 @@
-/** `npm run demo`: the server of `npm start` with two tenants' sample entries, and more that go on arriving. */
+/** `npm run demo`: the server of `npm start` with sample entries of two tenants, and more that keep arriving. */
 import 'reflect-metadata';
 import { setTimeout } from 'node:timers/promises';
 import { EXPORT, VIEW } from '../auth/actions.js';
 import { issuePersonToken } from '../auth/token.js';
+import { refuseProduction } from '../cli/context.js';
 import { withOwner } from '../cli/database.js';
-import { refuseProduction } from '../cli/frame.js';
 import { operator } from '../cli/operator.js';
 import { type Config, readConfig } from '../config/config.js';
 import { connectSession } from '../database/session.js';
 import { oneLineFault, StartError } from '../errors.js';
 import { eraseEntries } from '../log/retention/erase.js';
-import { Account } from '../log/retention/own-entry.js';
+import { OwnEntries } from '../log/retention/own-entries.js';
 import { keepArriving } from '../sample/arrivals.js';
 import type { SampleTenant } from '../sample/entries.js';
 import { SAMPLE } from '../sample/identities.js';
 import { demoTenants, fillPast, storePast } from '../sample/past.js';
-import { tellStory } from '../sample/story.js';
+import { storyOf } from '../sample/story.js';
 import { createReelServer } from '../server.js';
 import { prepareDevelopment } from './prepare.js';
 
 const END_MS = 20_000;
 
-const askedToEnd = new Promise<null>((end) => {
+const endRequested = new Promise<null>((end) => {
   process.on('SIGINT', () => end(null)).on('SIGTERM', () => end(null));
 });
 
-/** Fills both trails up to now; a new one gets its story. */
+/** Fills both trails up to now; the first, when new, also gets a story. */
 async function prepareTrails(config: Config, tenants: readonly SampleTenant[]): Promise<void> {
   const now = Date.now();
   const database = await connectSession(config.databaseUrl!, 3);
@@ -34,26 +34,26 @@ async function prepareTrails(config: Config, tenants: readonly SampleTenant[]): 
       const { added, isNew } = await fillPast(database, tenant, now);
       if (added > 0) process.stderr.write(`tenant ${tenant.id}: ${added} sample entries\n`);
       if (!isNew || index > 0) continue;
-      const { entries, erasedId } = tellStory(tenant, now);
+      const { entries, erasedId } = storyOf(tenant, now);
       await storePast(database, entries);
-      if (config.migrateUrl !== null) await forget(config, tenant.id, erasedId);
+      if (config.migrateUrl !== null) await eraseEntry(config, tenant.id, erasedId);
     }
   } finally {
     await database.close();
   }
 }
 
-const forget = (config: Config, tenantId: string, entryId: string) =>
+const eraseEntry = (config: Config, tenantId: string, entryId: string) =>
   withOwner(config, (owner) =>
     eraseEntries(owner, {
       tenantId,
-      of: { entryId },
+      target: { entryId },
       reason: 'the person asked to be forgotten (SUP-2402)',
-      account: new Account(operator(), 'npm run demo'),
+      ownEntries: new OwnEntries(operator(), 'npm run demo'),
     }),
   );
 
-/** Somebody who may view both tenants and export every client of theirs. */
+/** For a person who may view both tenants and export each of their clients. */
 function viewerToken(jwtSecret: string, tenants: readonly SampleTenant[]): Promise<string> {
   const grants = tenants.flatMap(({ id: tenantId, clientIds }) => [
     { action: VIEW, scope: 'ACCOUNT' as const, tenantId, clientId: null },
@@ -90,11 +90,11 @@ try {
       throw new StartError('REEL_JWKS_URL: expected none, since the demo signs its links itself, got one');
     const tenants = demoTenants();
     const prepared = prepareTrails(config, tenants).then(() => createReelServer(config));
-    const server = await Promise.race([prepared, askedToEnd]);
+    const server = await Promise.race([prepared, endRequested]);
     if (server) {
       process.stdout.write(welcome(server.url, await viewerToken(jwtSecret, tenants), tenants));
       const arrivals = keepArriving(server.url, { jwtSecret, serviceSecret }, tenants);
-      await askedToEnd;
+      await endRequested;
       await Promise.race([arrivals.stop().then(() => server.close()), setTimeout(END_MS)]);
     }
   } finally {

@@ -1,6 +1,6 @@
 /**
- * `npm run dev`: builds again and starts the server again whenever src changes, and serves the stage by Vite with what
- * it asks the server for passed on. Run by Node itself, so its types are of the kind that can be taken away.
+ * `npm run dev`: rebuilds and restarts the server whenever src changes, and serves the stage by Vite, which proxies its
+ * requests to the server. Run by Node itself, so only with types that Node can strip.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, watch } from 'node:fs';
@@ -10,7 +10,7 @@ import { createServer, type ViteDevServer } from 'vite';
 const root = resolve(import.meta.dirname, '..', '..');
 const stage = join(root, 'web', 'stage', 'vite.config.ts');
 /** Editors write a file in several steps. */
-const SETTLE_MS = 100;
+const DEBOUNCE_MS = 100;
 
 let server: ChildProcess | null = null;
 let vite: ViteDevServer | null = null;
@@ -41,13 +41,13 @@ function start(): void {
   });
 }
 
-/** Its database closes with it: the next one may start only when it is gone. */
+/** The database stops with the server, so the next server may start only afterwards. */
 function stop(): Promise<void> {
   const running = server;
   if (!running) return Promise.resolve();
-  const gone = new Promise<void>((done) => running.once('exit', () => done()));
+  const exited = new Promise<void>((done) => running.once('exit', () => done()));
   running.kill('SIGTERM');
-  return gone;
+  return exited;
 }
 
 /** A build that fails leaves the running server as it is. */
@@ -74,11 +74,11 @@ async function serveStage(url: string): Promise<void> {
   if (viteFor === url || ending || !existsSync(stage)) return;
   viteFor = url;
   await vite?.close();
-  const passedOn = { target: url, ws: true };
+  const proxied = { target: url, ws: true };
   vite = await createServer({
     configFile: stage,
     server: {
-      proxy: { '/graphql': passedOn, '/api': passedOn, '/.well-known': passedOn, '/health': passedOn },
+      proxy: { '/graphql': proxied, '/api': proxied, '/.well-known': proxied, '/health': proxied },
     },
   });
   await vite.listen();
@@ -95,6 +95,6 @@ async function end(): Promise<void> {
 process.on('SIGINT', end).on('SIGTERM', end);
 watch(join(root, 'src'), { recursive: true }, () => {
   if (timer) clearTimeout(timer);
-  timer = setTimeout(restart, SETTLE_MS);
+  timer = setTimeout(restart, DEBOUNCE_MS);
 });
 start();

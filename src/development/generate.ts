@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Frame } from '../cli/frame.js';
+import type { CommandContext } from '../cli/context.js';
 import { createProgram } from '../cli/program.js';
 import { buildReelSchema, printReelSchema } from '../graphql/schema.js';
 import { commandsPage } from './commands-page.js';
@@ -27,14 +27,14 @@ function generate(file: string, text: string): void {
 
 const MARK = '<!-- Below this line: written by npm run gen. -->\n';
 
-/** What follows the mark in a page whose beginning is written by hand. */
+/** Writes what follows the mark in a page whose beginning is written by hand. */
 function generateBelow(file: string, text: string): void {
   const [head, ...rest] = read(join(root, file)).split(MARK);
   if (rest.length !== 1) throw new Error(`${file}: expected one line ${MARK.trim()}, got ${rest.length}`);
   generate(file, `${head}${MARK}\n${text}`);
 }
 
-/** What codegen.yml names, by GraphQL Code Generator. */
+/** Runs GraphQL Code Generator as codegen.yml says. */
 function generateOperations(): void {
   const { status, stdout, stderr, error } = spawnSync(
     join(root, 'node_modules', '.bin', 'graphql-codegen'),
@@ -42,18 +42,18 @@ function generateOperations(): void {
     { cwd: root, encoding: 'utf8' },
   );
   if (status === 0) return;
-  const said = `${stdout ?? ''}${stderr ?? ''}`;
-  const files = /stale files.*\n((?: +- \S+\n)+)/.exec(said)?.[1];
+  const output = `${stdout ?? ''}${stderr ?? ''}`;
+  const files = /stale files.*\n((?: +- \S+\n)+)/.exec(output)?.[1];
   if (files) stale.push(...files.trim().split(/\s*- /).slice(1));
   else {
-    process.stderr.write(`${said}${error?.message ?? ''}\n`);
+    process.stderr.write(`${output}${error?.message ?? ''}\n`);
     process.exit(1);
   }
 }
 
 generate('schema.graphql', printReelSchema());
 generateBelow('docs/graphql.md', graphqlPage(buildReelSchema()));
-generateBelow('docs/commands.md', commandsPage(await createProgram({} as Frame)));
+generateBelow('docs/commands.md', commandsPage(await createProgram({} as CommandContext)));
 generateBelow('docs/settings.md', settingsTable());
 if (existsSync(join(root, 'codegen.yml'))) generateOperations();
 

@@ -62,7 +62,7 @@ function rootSection(field: Field, schema: GraphQLSchema): (string | null | unde
   ];
 }
 
-/** Whom the field's directive lets in. */
+/** Who may use the field, from its directive. */
 function needs({ astNode }: Field, schema: GraphQLSchema): string {
   const values = (name: string) => astNode && getDirectiveValues(schema.getDirective(name)!, astNode);
   const mentor = values('mentor') as { action: string; scopes: string[] } | undefined;

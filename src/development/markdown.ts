@@ -1,4 +1,4 @@
-/** A table, its cells as they are but for `|`, without columns that have nothing in any row. Empty where there are no rows. */
+/** A table; `|` in cells is escaped, columns that are empty in every row are left out. Empty if there are no rows. */
 export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const used = header.map((_, column) => rows.some((row) => row[column]));
   const line = (cells: readonly string[]) =>
@@ -10,6 +10,6 @@ export function markdownTable(header: readonly string[], rows: readonly (readonl
   return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** Paragraphs, tables and headings with an empty line between; what is empty is left out. */
+/** Paragraphs, tables and headings, separated by empty lines; empty ones are left out. */
 export const markdownBlocks = (blocks: readonly (string | null | undefined)[]): string =>
   `${blocks.filter(Boolean).join('\n\n')}\n`;

@@ -5,15 +5,15 @@ import { lockDataDir } from '../database/embedded/lock.js';
 import { migrate } from '../database/migrate.js';
 
 export interface Development {
-  /** With secrets made up and the embedded database's addresses where nothing was given. */
+  /** With generated secrets and the embedded database's URLs where none were given. */
   config: Config;
-  /** Stops the embedded database, where this started one. */
+  /** Stops the embedded database, if this started one. */
   stop(): Promise<void>;
 }
 
 /**
- * What development adds so that nothing needs to be set: secrets of its own and, without REEL_DATABASE_URL, the
- * embedded PostgreSQL, brought up to date. In production nothing is added.
+ * Adds what development needs so that nothing has to be set: generated secrets and, without REEL_DATABASE_URL, the
+ * embedded PostgreSQL, migrated. In production nothing is added.
  */
 export async function prepareDevelopment(given: Config): Promise<Development> {
   const config = await withDevelopmentSecrets(given);

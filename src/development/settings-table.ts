@@ -3,7 +3,7 @@ import { markdownTable } from './markdown.js';
 
 type Row = Setting<unknown, unknown>;
 
-/** The table of docs/settings.md, of what the configuration says about each setting. */
+/** The table of docs/settings.md, from the description of each setting. */
 export function settingsTable(): string {
   const rows = Object.values(SETTINGS as Record<string, Row>).map((row) => [
     `\`${row.variable}\``,

@@ -3,7 +3,7 @@ import { issueModuleToken, issuePersonToken } from '../auth/token.js';
 import type { Config } from '../config/config.js';
 import { SAMPLE } from '../sample/identities.js';
 
-/** What a person sees when the server is ready: its address and, in development, tokens and links to begin with. */
+/** Printed when the server is ready: its URL and, in development, tokens and links to start with. */
 export async function welcome(url: string, config: Config): Promise<string> {
   const lines = [`Reel listens on ${url}`];
   if (config.env === 'development' && config.jwtSecret && config.serviceSecret) {

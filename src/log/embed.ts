@@ -7,31 +7,31 @@ import { ReelService } from './service.js';
 import type { PreparedEntry } from './write/prepare.js';
 import { WRITER_BOUNDS, Writer, type WriterDatabase } from './write/writer.js';
 
-/** One writer for all calls over the same connections, or within the same transaction. */
+/** One writer for all calls on the same connection pool, or in the same transaction. */
 const writers = new WeakMap<object, Writer>();
 
 /**
- * Reel over a host's EntityManager. In a transaction of it, log() writes there: the action and its entry stand or fall
- * together. Outside of one, calls go through a group commit on the host's connections and are answered after it.
+ * Reel over a host's EntityManager. In its transaction, log() writes there: the action and its entry are committed or
+ * rolled back together. Outside of one, calls go through a group commit on the host's connections.
  */
 export function getReelService(em: EntityManager): ReelService {
   const writer = { write: (entries: readonly PreparedEntry[]) => writerOf(em).write(entries) };
   return new ReelService(writer);
 }
 
-/** Reads entries back through a host's EntityManager, in its transaction where it is in one. */
+/** Reads entries back through a host's EntityManager, in its transaction if it has one. */
 export const getLogReader = (em: EntityManager): LogReader => new LogReader(new HostDatabase(em));
 
 function writerOf(em: EntityManager): Writer {
   const transaction = em.getTransactionContext<object>();
-  const place = transaction ?? em.getConnection('write');
-  const present = writers.get(place);
+  const key = transaction ?? em.getConnection('write');
+  const present = writers.get(key);
   if (present) return present;
   const writer = transaction
-    ? // One batch at a time: its statements and the tenants they are for share the one transaction.
+    ? // One batch at a time, since all share one transaction.
       new Writer(databaseOf(em), undefined, { ...WRITER_BOUNDS, batches: 1 })
     : new Writer(databaseOf(em.fork()));
-  writers.set(place, writer);
+  writers.set(key, writer);
   return writer;
 }
 
@@ -42,7 +42,7 @@ function databaseOf(em: EntityManager): WriterDatabase {
     write: (tenantIds: readonly string[], work: (run: Run) => Promise<never>) =>
       database.write(tenantIds, work),
     find: (tenantId: string, id: string) => reader.get({ tenantId, clients: null }, id),
-    // Inside the host's transaction a new partition would be locked until it ends; `reel migrate` and the server make months ahead.
+    // In the host's transaction a new partition would stay locked until its end; `reel migrate` and the server create months ahead.
     ensureMonth: async (createdAt: string) => {
       if (!em.isInTransaction())
         await database.write([], (run) => run(sql`select reel_ensure_month(${createdAt}::timestamptz)`));

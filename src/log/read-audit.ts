@@ -1,16 +1,16 @@
 import type { Reader, Scope } from '../auth/scope.js';
 import type { ReelService } from './service.js';
 
-/** REEL_AUDIT_READS: nothing, exports, or also every look. */
+/** REEL_AUDIT_READS: record nothing, exports, or also every view. */
 export type AuditedReads = 'off' | 'exports' | 'all';
 
-/** What Reel writes about a read stays well below what one entry may hold. */
+/** Bytes of JSON recorded about a read, well below what one entry may hold. */
 const MAX_DETAILS = 48_000;
 
 /**
  * Records who read what, as entries of Reel's own: reel.logs.viewed and reel.logs.exported. Each is on disk when the
- * promise resolves, so whoever awaits it before answering answers nothing unrecorded; where it cannot be written, nothing
- * is answered.
+ * promise resolves, so a caller that awaits it before responding returns nothing unrecorded; if it cannot be written, the
+ * request fails.
  */
 export class ReadAudit {
   constructor(
@@ -18,9 +18,9 @@ export class ReadAudit {
     private readonly reads: AuditedReads,
   ) {}
 
-  /** `look` says by which door and for what: JSON, kept as data. */
-  async viewed(reader: Reader, scope: Scope, look: Record<string, unknown>): Promise<void> {
-    if (this.reads === 'all') await this.record('reel.logs.viewed', reader, scope, look);
+  /** `view`: through which API and what was asked for, as JSON; stored as data. */
+  async viewed(reader: Reader, scope: Scope, view: Record<string, unknown>): Promise<void> {
+    if (this.reads === 'all') await this.record('reel.logs.viewed', reader, scope, view);
   }
 
   async exported(reader: Reader, scope: Scope, file: Record<string, unknown>): Promise<void> {
@@ -50,7 +50,7 @@ export class ReadAudit {
   }
 }
 
-/** What was asked may hold anything, and has not been checked yet: texts that cannot be stored are mended, and too long a whole is named only. */
+/** The request may hold anything, and is not checked yet: text that cannot be stored is mended, and details that are too long are replaced by their size. */
 function recordable(details: Record<string, unknown>): Record<string, unknown> {
   const text = JSON.stringify(details, (_key, value: unknown) =>
     typeof value === 'string' ? value.replaceAll('\0', '\uFFFD').toWellFormed() : value,

@@ -32,7 +32,7 @@ export async function readBody(
   return isObject(body) ? body : fault('model_attributes_type', 'Input should be a valid dictionary', body);
 }
 
-/** What a create body may say; the idempotency key is a header. */
+/** Fields of a create body; the idempotency key is a header. */
 const CREATE_FIELDS: readonly string[] = INPUT_NAMES.filter((name) => name !== 'idempotencyKey').map(snake);
 /** So many unknown names are told; finding what each may have meant takes time. */
 const MAX_UNKNOWN = 20;
@@ -59,16 +59,16 @@ export async function readCreateInput(
   return input as unknown as CreateLogInput;
 }
 
-const NOBODY: Author = { kind: 'module', module: '*', ip: null, agent: null };
-const NOWHERE = '00000000-0000-0000-0000-000000000000';
+const ANY_MODULE: Author = { kind: 'module', module: '*', ip: null, agent: null };
+const ANY_TENANT = '00000000-0000-0000-0000-000000000000';
 
 /**
- * The faults of an input that is refused already for others, so that all are answered at once. Of a caller who cannot
- * be told for a faulty header, author is null: then nothing is said of whose the entry may be.
+ * The faults of an input that is already refused for others, so that all are reported at once. `author` is null if a
+ * header is invalid and the caller so unknown: then whose entry it may be is not checked.
  */
 export function inputFaults(input: CreateLogInput, author: Author | null, faults: Fault[]): Fault[] {
   try {
-    checkInput(author ? input : { ...input, tenantId: input.tenantId ?? NOWHERE }, author ?? NOBODY);
+    checkInput(author ? input : { ...input, tenantId: input.tenantId ?? ANY_TENANT }, author ?? ANY_MODULE);
     return [];
   } catch (error) {
     if (!(error instanceof ReelError) || error.code !== 'BAD_USER_INPUT') throw error;

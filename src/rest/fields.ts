@@ -3,12 +3,12 @@ import { nearest } from '../log/entry/nearest.js';
 import { UnheldNumber } from '../query-line/number.js';
 import { isStorable, parseInstant, parseUuid } from '../query-line/values.js';
 
-/** The text and JSON fields of one place of a request, read one by one; every fault is kept, none is thrown. */
+/** Reads the fields of one part of a request (query, body, body.filter), one by one; collects faults, throws none. */
 export class Fields {
-  /** `faults` is shared by all places of the request; null and empty text count as not given. */
+  /** `location`: the first steps of each fault's loc. `faults` is shared by all parts of the request. null and empty text count as not given. */
   constructor(
     private readonly values: Readonly<Record<string, unknown>>,
-    private readonly place: readonly string[],
+    private readonly location: readonly string[],
     private readonly faults: Fault[],
   ) {}
 
@@ -18,7 +18,7 @@ export class Fields {
   }
 
   private fault(name: string, type: string, msg: string): undefined {
-    this.faults.push({ type, loc: [...this.place, name], msg, input: show(this.values[name]) });
+    this.faults.push({ type, loc: [...this.location, name], msg, input: show(this.values[name]) });
     return undefined;
   }
 
@@ -34,7 +34,7 @@ export class Fields {
     return value;
   }
 
-  /** Answered in lower case. */
+  /** Returned in lower case. */
   uuid(name: string): string | undefined {
     const value = this.given(name);
     if (value === undefined) return undefined;
@@ -51,7 +51,7 @@ export class Fields {
     return this.fault(name, 'enum', `Input should be ${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`);
   }
 
-  /** RFC 3339; without an offset it is UTC, a bare date is its midnight UTC. Answered in the wire's own form. */
+  /** RFC 3339; without an offset it is UTC, a bare date is its midnight UTC. Returned with six digits of a second, in UTC. */
   instant(name: string): string | undefined {
     const value = this.given(name);
     if (value === undefined) return undefined;
@@ -65,8 +65,8 @@ export class Fields {
     );
   }
 
-  /** A decimal integer from `least` to `most`, as text of a query. */
-  integer(name: string, least: number, most: number): number | undefined {
+  /** A decimal integer from `min` to `max`, as text of a query. */
+  integer(name: string, min: number, max: number): number | undefined {
     const value = this.given(name);
     if (value === undefined) return undefined;
     if (typeof value !== 'string' || !/^\s*[+-]?\d+\s*$/.test(value))
@@ -76,10 +76,10 @@ export class Fields {
         'Input should be a valid integer, unable to parse string as an integer',
       );
     const number = Number(value);
-    if (number < least)
-      return this.fault(name, 'greater_than_equal', `Input should be greater than or equal to ${least}`);
-    if (number > most)
-      return this.fault(name, 'less_than_equal', `Input should be less than or equal to ${most}`);
+    if (number < min)
+      return this.fault(name, 'greater_than_equal', `Input should be greater than or equal to ${min}`);
+    if (number > max)
+      return this.fault(name, 'less_than_equal', `Input should be less than or equal to ${max}`);
     return number;
   }
 
@@ -96,12 +96,12 @@ export class Fields {
   }
 }
 
-/** What is not known would widen a filter, or be lost from an entry that can never be corrected. */
-export function unknownName(place: readonly string[], name: string, known: readonly string[]): Fault {
+/** An unknown name is refused: it would widen a filter, or be lost from an entry that can never be corrected. */
+export function unknownName(location: readonly string[], name: string, known: readonly string[]): Fault {
   const shown = cut(name);
   return {
     type: 'extra_forbidden',
-    loc: [...place, shown],
+    loc: [...location, shown],
     msg: `Extra inputs are not permitted: ${shown}; did you mean ${nearest(name, known)}?`,
     input: null,
   };
@@ -110,13 +110,13 @@ export function unknownName(place: readonly string[], name: string, known: reado
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof UnheldNumber);
 
-/** What came, as a fault shows it: itself where that is short, else the beginning of its text. */
-export function show(came: unknown): unknown {
-  if (came === undefined) return null;
-  if (typeof came === 'string') return cut(came);
-  if (typeof came !== 'object' || came === null) return came;
-  const text = compact(came);
-  return text.length > 200 ? cut(text) : came;
+/** An input as a fault shows it: itself if short, else the beginning of its text. */
+export function show(input: unknown): unknown {
+  if (input === undefined) return null;
+  if (typeof input === 'string') return cut(input);
+  if (typeof input !== 'object' || input === null) return input;
+  const text = compact(input);
+  return text.length > 200 ? cut(text) : input;
 }
 
 const cut = (text: string): string => (text.length > 200 ? `${text.slice(0, 199).toWellFormed()}…` : text);
@@ -125,7 +125,7 @@ function compact(value: object): string {
   try {
     return JSON.stringify(value);
   } catch {
-    // Nested so deeply that it cannot be written again.
+    // Nested too deeply to be serialized.
     return `${'['.repeat(200)}…`;
   }
 }

@@ -5,14 +5,14 @@ import { MAX_SEARCH, MAX_TEXT } from '../log/filter/criteria.js';
 import type { LogFilter } from '../log/filter/log-filter.js';
 import { Fields } from './fields.js';
 
-/** The parameters of a request's address: of one that comes twice the last counts, as it did in the first edition. */
+/** The query parameters of a request; of one that is given twice the last counts, as in the first edition. */
 export function queryOf(request: FastifyRequest): Record<string, string> {
   const { url } = request;
   const start = url.indexOf('?');
   return start < 0 ? {} : Object.fromEntries(new URLSearchParams(url.slice(start + 1)));
 }
 
-/** The filter under its REST names, as it stands in the list's address and in an export's body. */
+/** A filter under its REST names, as in the query of the list and in the body of an export. */
 export function readFilterFields(fields: Fields): LogFilter {
   const filter: LogFilter = {};
   const one = <T>(value: T | undefined): T[] | undefined => (value === undefined ? undefined : [value]);
@@ -31,7 +31,7 @@ export function readFilterFields(fields: Fields): LogFilter {
   return filter;
 }
 
-/** Where a page past this is asked for, no list is long enough to reach it. */
+/** No list is long enough for a page past this. */
 export const LAST_PAGE = 2 ** 31 - 1;
 
 export function readListQuery(

@@ -25,7 +25,7 @@ export interface StatisticsReader {
   stats(criteria: Criteria, timeZone: string, now: Date): Promise<LogStatistics>;
 }
 
-/** What the REST room needs of the house. */
+/** What the REST routes depend on. */
 export interface RestOptions {
   reel: Pick<ReelService, 'create'>;
   reader: Pick<LogReader, 'list' | 'count' | 'get'>;
@@ -35,7 +35,7 @@ export interface RestOptions {
   authorizer: Pick<Authorizer, 'require' | 'author' | 'exportScope'>;
   /** Errors: UNAUTHENTICATED for a bad token, before BAD_USER_INPUT (loc header) for a bad tenant or client header. */
   readCaller: (request: FastifyRequest) => Caller | Promise<Caller>;
-  /** From where an export link is fetched: it is its own credential, so no other is looked at. */
+  /** The connection that fetches an export link, which is its own credential: no other is read. */
   readConnection: (request: FastifyRequest) => Connection;
   config: Pick<Config, 'defaultPageSize' | 'maxPageSize'>;
   log: Pick<FastifyBaseLogger, 'error'>;

@@ -31,21 +31,21 @@ export const exportToWire = (prepared: LogExport) => ({
   expires_at: prepared.expiresAt,
 });
 
-/** The first step of a fault that says already where in the request it is. */
-const PLACES = new Set(['query', 'path', 'header', 'body']);
+/** The first step of a fault's loc that already says which part of the request it is in. */
+const LOCATIONS = new Set(['query', 'path', 'header', 'body']);
 
-/** A fault of the trade, located by the field's own name, as a fault of this request. */
-export function faultToWire(fault: Fault, place: 'query' | 'body'): Required<Fault> {
+/** A fault of log/entry, whose loc begins with the field's name, as a fault of this request. */
+export function faultToWire(fault: Fault, location: 'query' | 'body'): Required<Fault> {
   const { type, loc, msg, input = null } = fault;
   const field = loc[0];
-  const spelt =
+  const message =
     typeof field === 'string' && msg.startsWith(field) ? snake(field) + msg.slice(field.length) : msg;
-  return { type, loc: placeOf(loc, place), msg: spelt, input };
+  return { type, loc: locationOf(loc, location), msg: message, input };
 }
 
-function placeOf(loc: Fault['loc'], place: 'query' | 'body'): Fault['loc'] {
-  if (PLACES.has(String(loc[0]))) return loc;
+function locationOf(loc: Fault['loc'], location: 'query' | 'body'): Fault['loc'] {
+  if (LOCATIONS.has(String(loc[0]))) return loc;
   if (loc[0] === 'idempotencyKey') return ['header', 'Idempotency-Key'];
-  // Past the field's own name follow keys of the caller's data, which are nobody's to rename.
-  return [place, snake(String(loc[0])), ...loc.slice(1)];
+  // Behind the field's name follow keys of the caller's data, which keep their names.
+  return [location, snake(String(loc[0])), ...loc.slice(1)];
 }

@@ -1,14 +1,14 @@
 import { LogSeverity } from '../log/entry/severity.js';
 import { type SeededRandom, weighted } from './seeded-random.js';
 
-/** A kind of thing that happens on the platform. */
-export interface SampleAct {
+/** A kind of action on the platform, and how to make one up. */
+export interface SampleAction {
   module: string;
   action: string;
   severity: LogSeverity;
-  /** How often, beside the others. */
+  /** Relative frequency. */
   weight: number;
-  /** Done by the system itself; nobody's, and of no client. */
+  /** Done by the system itself: without actor and client. */
   system?: boolean;
   /** A signed-in person's browser may report it. */
   browser?: boolean;
@@ -37,18 +37,19 @@ function change<T>(
   return { before: { ...same, [field]: values[before] }, after: { ...same, [field]: values[after] } };
 }
 
-/** The same few faults again and again, as real ones come. */
-const fault = (faults: readonly { error: string; code: string; at: string }[]) => (random: SeededRandom) => ({
-  ...random.pickEarly(faults),
-  attempt: random.integer(1, 5),
-});
+/** The same few errors again and again, as in reality. */
+const failure =
+  (errors: readonly { error: string; code: string; at: string }[]) => (random: SeededRandom) => ({
+    ...random.pickEarly(errors),
+    attempt: random.integer(1, 5),
+  });
 
-const paymentFault = fault([
+const paymentFailure = failure([
   { error: 'card declined by issuer', code: 'card_declined', at: 'billing/src/charge.ts:118' },
   { error: 'insufficient funds', code: 'insufficient_funds', at: 'billing/src/charge.ts:118' },
   { error: 'gateway timed out after 10000 ms', code: 'gateway_timeout', at: 'billing/src/gateway.ts:64' },
 ]);
-const jobFault = fault([
+const jobFailure = failure([
   { error: 'connect ECONNREFUSED 10.0.4.17:5432', code: 'ECONNREFUSED', at: 'matrix/src/jobs/run.ts:73' },
   { error: 'deadlock detected', code: '40P01', at: 'matrix/src/jobs/rollup.ts:41' },
   {
@@ -64,7 +65,7 @@ const person = (random: SeededRandom) => ({
   mfa: random.chance(0.5),
 });
 
-export const SAMPLE_ACTS: readonly SampleAct[] = [
+export const SAMPLE_ACTIONS: readonly SampleAction[] = [
   {
     module: 'guardian',
     action: 'users.login',
@@ -199,7 +200,7 @@ export const SAMPLE_ACTS: readonly SampleAct[] = [
     weight: 0.9,
     system: true,
     resourceType: 'document',
-    data: jobFault,
+    data: jobFailure,
   },
   {
     module: 'billing',
@@ -231,7 +232,7 @@ export const SAMPLE_ACTS: readonly SampleAct[] = [
     severity: ERROR,
     weight: 1.4,
     resourceType: 'payment',
-    data: (r) => ({ ...money(r), ...paymentFault(r) }),
+    data: (r) => ({ ...money(r), ...paymentFailure(r) }),
   },
   {
     module: 'billing',
@@ -260,7 +261,7 @@ export const SAMPLE_ACTS: readonly SampleAct[] = [
     weight: 0.8,
     system: true,
     resourceType: 'job',
-    data: (r) => ({ job: r.pick(['rollup', 'mail']), ...jobFault(r) }),
+    data: (r) => ({ job: r.pick(['rollup', 'mail']), ...jobFailure(r) }),
   },
   {
     module: 'matrix',
@@ -281,4 +282,4 @@ export const SAMPLE_ACTS: readonly SampleAct[] = [
   },
 ];
 
-export const pickAct = weighted(SAMPLE_ACTS);
+export const pickAction = weighted(SAMPLE_ACTIONS);

@@ -3,7 +3,7 @@ import type { SampleEntry, SampleTenant } from './entries.js';
 import { demoEntries } from './past.js';
 
 export interface Arrivals {
-  /** Resolves when nothing is on its way any more. */
+  /** Resolves when no request is in flight. */
   stop(): Promise<void>;
 }
 
@@ -12,13 +12,13 @@ interface Secrets {
   serviceSecret: string;
 }
 
-/** Between two entries of a tenant, at the least and at the most. */
+/** Shortest and longest pause between two entries of a tenant. */
 const PAUSE_MS = [400, 3_500] as const;
 const DAY_MS = 86_400_000;
 
 const CREATE = 'mutation ($input: CreateLogInput!) { createLog(input: $input) { id } }';
 
-/** Lets entries go on arriving over the wire, as modules and browsers would send them. */
+/** Keeps sending entries over HTTP, as modules and browsers would. */
 export function keepArriving(url: string, secrets: Secrets, tenants: readonly SampleTenant[]): Arrivals {
   const stopped = new AbortController();
   const all = tenants.map(async (tenant) => {
@@ -26,7 +26,7 @@ export function keepArriving(url: string, secrets: Secrets, tenants: readonly Sa
       for (const entry of demoEntries(tenant, today(), today() + DAY_MS)) {
         await pause(stopped.signal);
         if (stopped.signal.aborted) return;
-        // A server that is busy or about to end does not end the demo.
+        // A server that is busy or shutting down does not end the demo.
         await send(url, secrets, entry).catch(() => {});
       }
   });
@@ -41,9 +41,9 @@ export function keepArriving(url: string, secrets: Secrets, tenants: readonly Sa
 const today = () => Math.floor(Date.now() / DAY_MS) * DAY_MS;
 
 function pause(stopped: AbortSignal): Promise<void> {
-  const [least, most] = PAUSE_MS;
+  const [min, max] = PAUSE_MS;
   return new Promise((done) => {
-    const timer = setTimeout(done, least + Math.random() ** 2 * (most - least));
+    const timer = setTimeout(done, min + Math.random() ** 2 * (max - min));
     stopped.addEventListener('abort', () => {
       clearTimeout(timer);
       done();

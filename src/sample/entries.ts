@@ -2,17 +2,17 @@ import { v7 } from 'uuid';
 import type { Author } from '../auth/scope.js';
 import type { Identity } from '../log/entry/identifier.js';
 import type { LogInput } from '../log/service.js';
-import { pickAct, type SampleAct } from './actions.js';
+import { pickAction, type SampleAction } from './actions.js';
 import { type SamplePerson, samplePeople } from './people.js';
 import { SeededRandom } from './seeded-random.js';
 
-/** What is to be made up. The same plan gives the same entries, ids included. */
+/** What to generate. The same plan gives the same entries, ids included. */
 export interface SamplePlan {
   seed: string;
   tenants: number;
   /** In all tenants together; at least one each. */
   entries: number;
-  /** The stretch of time they lie in, from inclusive to exclusive: Unix milliseconds, of whole hours. */
+  /** When they were created, from inclusive to exclusive: Unix milliseconds, of whole hours. */
   from: number;
   until: number;
 }
@@ -23,7 +23,7 @@ export interface SampleTenant {
   entries: number;
 }
 
-/** One entry before the checks at the door: who says what, and when. */
+/** One entry before it is checked: its author, input, id and time. */
 export interface SampleEntry {
   identity: Identity;
   author: Author;
@@ -32,7 +32,7 @@ export interface SampleEntry {
 
 const HOUR_MS = 3_600_000;
 
-/** The tenants of a plan: known by seed and place alone, the first one the largest. */
+/** The tenants of a plan: known by seed and number alone, the first one the largest. */
 export function sampleTenants({ seed, tenants, entries }: SamplePlan): SampleTenant[] {
   const shares = Array.from({ length: tenants }, (_, index) => 1 / (index + 1));
   const counts = apportion(entries - tenants, shares).map((count) => count + 1);
@@ -50,7 +50,7 @@ export function sampleTenants({ seed, tenants, entries }: SamplePlan): SampleTen
 /** A tenant's entries, oldest first. */
 export function* sampleEntries(plan: SamplePlan, tenant: SampleTenant): Generator<SampleEntry> {
   const random = new SeededRandom(`${plan.seed} entries of ${tenant.id}`);
-  // The same people whatever the plan, so that another one goes on in the same tenant.
+  // The same people for every plan, so that another plan can continue the tenant's trail.
   const people = samplePeople(
     new SeededRandom(`people of ${tenant.id}`),
     Math.min(60, 8 + Math.floor(tenant.entries / 200)),
@@ -63,38 +63,42 @@ export function* sampleEntries(plan: SamplePlan, tenant: SampleTenant): Generato
   );
   const counts = apportion(
     tenant.entries,
-    hours.map((hour) => bustle(hour) * (0.6 + 0.8 * random.fraction())),
+    hours.map((hour) => activity(hour) * (0.6 + 0.8 * random.fraction())),
   );
-  let scene = newScene(random, people, tenant);
+  let context = newContext(random, people, tenant);
   for (const [index, hour] of hours.entries()) {
     const count = counts[index]!;
-    for (let place = 0; place < count; place += 1) {
-      const micros = Math.floor(((place + random.fraction()) / count) * HOUR_MS * 1000);
-      // What one person does in one request stands together.
-      if (!random.chance(0.3)) scene = newScene(random, people, tenant);
-      yield { identity: identify(random, hour, micros), ...perform(random, scene, pickAct(random)) };
+    for (let number = 0; number < count; number += 1) {
+      const micros = Math.floor(((number + random.fraction()) / count) * HOUR_MS * 1000);
+      // Entries of one request follow each other.
+      if (!random.chance(0.3)) context = newContext(random, people, tenant);
+      yield { identity: identify(random, hour, micros), ...makeEntry(random, context, pickAction(random)) };
     }
   }
 }
 
-/** How much goes on in an hour: work days and hours, a quieter lunch, little at night and at weekends. */
-function bustle(hour: number): number {
+/** Relative activity in an hour: work days and hours, a quieter lunch, little at night and at weekends. */
+function activity(hour: number): number {
   const at = new Date(hour);
   const [day, clock] = [at.getUTCDay(), at.getUTCHours()];
   const working = clock >= 8 && clock < 18 ? (clock === 12 ? 7 : 10) : clock >= 6 && clock < 22 ? 3 : 1;
   return day === 0 || day === 6 ? Math.max(1, working / 4) : working;
 }
 
-interface Scene {
+interface RequestContext {
   tenantId: string;
   clientId: string | null;
   actor: SamplePerson;
-  /** Whom the actor, of support, acts as. */
+  /** The person whom the actor, of support, impersonates. */
   onBehalfOfId: string | null;
   requestId: string;
 }
 
-function newScene(random: SeededRandom, people: readonly SamplePerson[], tenant: SampleTenant): Scene {
+function newContext(
+  random: SeededRandom,
+  people: readonly SamplePerson[],
+  tenant: SampleTenant,
+): RequestContext {
   const person = random.pickEarly(people);
   const support = random.chance(0.01) ? people[0]! : null;
   return {
@@ -106,23 +110,27 @@ function newScene(random: SeededRandom, people: readonly SamplePerson[], tenant:
   };
 }
 
-function perform(random: SeededRandom, scene: Scene, act: SampleAct): Omit<SampleEntry, 'identity'> {
-  const { tenantId, clientId, actor, onBehalfOfId, requestId } = scene;
-  const said: LogInput = {
-    module: act.module,
-    action: act.action,
-    severity: act.severity,
+function makeEntry(
+  random: SeededRandom,
+  context: RequestContext,
+  sample: SampleAction,
+): Omit<SampleEntry, 'identity'> {
+  const { tenantId, clientId, actor, onBehalfOfId, requestId } = context;
+  const input: LogInput = {
+    module: sample.module,
+    action: sample.action,
+    severity: sample.severity,
     tenantId,
-    clientId: act.system ? null : clientId,
+    clientId: sample.system ? null : clientId,
     requestId,
-    ...(act.resourceType
-      ? { resourceType: act.resourceType, resourceId: resourceId(random, act.resourceType) }
+    ...(sample.resourceType
+      ? { resourceType: sample.resourceType, resourceId: resourceId(random, sample.resourceType) }
       : {}),
-    ...(act.data ? { data: act.data(random) } : {}),
+    ...(sample.data ? { data: sample.data(random) } : {}),
   };
-  if (act.browser && onBehalfOfId === null && random.chance(0.5))
+  if (sample.browser && onBehalfOfId === null && random.chance(0.5))
     return {
-      input: said,
+      input,
       author: {
         kind: 'person',
         subject: actor.id,
@@ -145,16 +153,16 @@ function perform(random: SeededRandom, scene: Scene, act: SampleAct): Omit<Sampl
     userAgent: actor.userAgent,
   };
   return {
-    input: act.system ? said : { ...said, ...by },
-    author: { kind: 'module', module: act.module, ip: null, agent: null },
+    input: sample.system ? input : { ...input, ...by },
+    author: { kind: 'module', module: sample.module, ip: null, agent: null },
   };
 }
 
-/** Few enough of each type that many entries speak of the same one. */
+/** Few enough of each type that many entries are about the same one. */
 const resourceId = (random: SeededRandom, type: string): string =>
   type === 'session' ? random.hex(16) : `${type}-${1 + Math.floor(random.fraction() ** 2 * 2_000)}`;
 
-/** As Identifier gives them out: the microsecond in the ten bits after the milliseconds. */
+/** As Identifier generates them: the microsecond in the ten bits after the milliseconds. */
 function identify(random: SeededRandom, hour: number, micros: number): Identity {
   const [msecs, microsecond] = [hour + Math.floor(micros / 1000), micros % 1000];
   const bytes = random.bytes(16);
@@ -165,7 +173,7 @@ function identify(random: SeededRandom, hour: number, micros: number): Identity 
   };
 }
 
-/** Whole numbers in proportion to the shares, which together make the total. */
+/** Whole numbers in proportion to the shares that add up to the total. */
 function apportion(total: number, shares: readonly number[]): number[] {
   const sum = shares.reduce((all, share) => all + share, 0);
   let [seen, given] = [0, 0];

@@ -1,4 +1,4 @@
-/** Who the ready-made tokens of development are: made-up ids that stay the same, so that links go on working. */
+/** The identities of development's tokens: fixed, so that links keep working. */
 export const SAMPLE = {
   tenantId: '0196f2f0-0000-7000-8000-00000000a001',
   clientId: '0196f2f0-0000-7000-8000-00000000c001',

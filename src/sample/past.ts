@@ -11,18 +11,18 @@ const DAY_MS = 24 * HOUR_MS;
 const BATCH = 1_000;
 
 const SEED = 'demo';
-const whole = { tenants: 2, entries: 4_000 };
+const size = { tenants: 2, entries: 4_000 };
 
-/** The two tenants of the demo, always the same; `entries` is how many a first start makes up. */
-export const demoTenants = (): SampleTenant[] => sampleTenants({ seed: SEED, ...whole, from: 0, until: 0 });
+/** The two tenants of the demo, always the same; `entries` is how many a first start generates. */
+export const demoTenants = (): SampleTenant[] => sampleTenants({ seed: SEED, ...size, from: 0, until: 0 });
 
-/** Made up anew at each call: what goes on in a tenant, as lively as its past. */
+/** New entries for a tenant at each call, as frequent as its past ones. */
 export const demoEntries = (tenant: SampleTenant, from: number, until: number): Generator<SampleEntry> =>
-  sampleEntries({ seed: `${SEED} ${from}`, ...whole, from, until }, tenant);
+  sampleEntries({ seed: `${SEED} ${from}`, ...size, from, until }, tenant);
 
 /**
  * Fills a tenant's trail up to `now` (Unix milliseconds): its last two weeks, or what is missing since it last ran.
- * Answers how many entries it added and whether the trail is a new one.
+ * Returns how many entries it added and whether the trail is new.
  */
 export async function fillPast(
   database: Database,
@@ -41,7 +41,7 @@ export async function fillPast(
   return { added: batch.length, isNew: newest === null };
 }
 
-/** Stores entries of one tenant as if they had been written when they say. */
+/** Stores entries of one tenant as if they had been written at their createdAt. */
 export async function storePast(database: Database, entries: readonly PreparedEntry[]): Promise<void> {
   const months = new Set(entries.map(({ entry }) => `${entry.createdAt.slice(0, 7)}-01T00:00:00Z`));
   for (const month of months) await database.system(sql`select reel_ensure_month(${month}::timestamptz)`);

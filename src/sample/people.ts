@@ -1,6 +1,6 @@
 import type { SeededRandom } from './seeded-random.js';
 
-/** Somebody of a tenant, made up. */
+/** A made-up person of a tenant. */
 export interface SamplePerson {
   id: string;
   email: string;
@@ -28,7 +28,7 @@ const AGENTS = [
   'Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Mobile Safari/537.36',
 ];
 
-/** Addresses of the blocks that are kept for documentation (RFC 5737, RFC 3849). */
+/** Addresses of the blocks that are reserved for documentation (RFC 5737, RFC 3849). */
 const address = (random: SeededRandom): string =>
   random.chance(0.2)
     ? `2001:db8:${random.integer(1, 9999).toString(16)}::${random.integer(1, 0xffff).toString(16)}`

@@ -7,7 +7,7 @@ const KEY_STREAM_BYTES = 65_536;
 export class SeededRandom {
   private readonly cipher: Cipheriv;
   private stream = Buffer.alloc(0);
-  private place = 0;
+  private offset = 0;
 
   constructor(seed: string) {
     const key = createHash('sha256').update(seed).digest();
@@ -15,12 +15,12 @@ export class SeededRandom {
   }
 
   bytes(length: number): Buffer {
-    if (this.place + length > this.stream.length) {
+    if (this.offset + length > this.stream.length) {
       this.stream = this.cipher.update(Buffer.alloc(KEY_STREAM_BYTES));
-      this.place = 0;
+      this.offset = 0;
     }
-    this.place += length;
-    return this.stream.subarray(this.place - length, this.place);
+    this.offset += length;
+    return this.stream.subarray(this.offset - length, this.offset);
   }
 
   /** From 0 inclusive to 1 exclusive. */
@@ -29,8 +29,8 @@ export class SeededRandom {
   }
 
   /** An integer, both ends inclusive. */
-  integer(least: number, most: number): number {
-    return least + Math.floor(this.fraction() * (most - least + 1));
+  integer(min: number, max: number): number {
+    return min + Math.floor(this.fraction() * (max - min + 1));
   }
 
   chance(probability: number): boolean {
@@ -41,7 +41,7 @@ export class SeededRandom {
     return items[this.integer(0, items.length - 1)]!;
   }
 
-  /** Those at the front far more often than those at the end, as a few people do most of what is done. */
+  /** Picks early items far more often than late ones, as a few people do most of the work. */
   pickEarly<T>(items: readonly T[]): T {
     return items[Math.floor(this.fraction() ** 2 * items.length)]!;
   }

@@ -25,16 +25,16 @@ const SUPPORT = {
 
 export interface Story {
   entries: PreparedEntry[];
-  /** The entry whose person asked to be forgotten. */
+  /** An entry whose actor asked for erasure. */
   erasedId: string;
 }
 
-/** What there is to be found out: who deleted an invoice last Tuesday, and why payments failed today. */
-export function tellStory(tenant: SampleTenant, now: number): Story {
-  const tell = (at: number, said: Omit<LogInput, 'tenantId'>): PreparedEntry => {
-    const author = { kind: 'module', module: said.module, ip: null, agent: null } as const;
+/** Two incidents to investigate: an invoice deleted last Tuesday, and payments that fail today. */
+export function storyOf(tenant: SampleTenant, now: number): Story {
+  const entry = (at: number, input: Omit<LogInput, 'tenantId'>): PreparedEntry => {
+    const author = { kind: 'module', module: input.module, ip: null, agent: null } as const;
     const identity = new Identifier(() => Math.min(at, now - MINUTE_MS) * 1000).next();
-    return prepareEntry(checkInput({ ...said, tenantId: tenant.id }, author), identity);
+    return prepareEntry(checkInput({ ...input, tenantId: tenant.id }, author), identity);
   };
   const tuesday = lastTuesday(now);
   const [clientId, requestId] = [tenant.clientIds[0]!, v4()];
@@ -47,7 +47,7 @@ export function tellStory(tenant: SampleTenant, now: number): Story {
     customer: 'Padaria Aurora',
   };
   const deletion = [
-    tell(tuesday, {
+    entry(tuesday, {
       ...acting,
       module: 'guardian',
       action: 'sessions.impersonate',
@@ -56,7 +56,7 @@ export function tellStory(tenant: SampleTenant, now: number): Story {
       resourceId: CUSTOMER.actorId,
       data: { ticket: 'SUP-2318', minutes: 30 },
     }),
-    tell(tuesday + 2 * MINUTE_MS, {
+    entry(tuesday + 2 * MINUTE_MS, {
       ...acting,
       module: 'billing',
       action: 'invoices.update',
@@ -64,7 +64,7 @@ export function tellStory(tenant: SampleTenant, now: number): Story {
       resourceId: 'invoice-4711',
       data: { before: invoice, after: { ...invoice, state: 'cancelled' } },
     }),
-    tell(tuesday + 3 * MINUTE_MS, {
+    entry(tuesday + 3 * MINUTE_MS, {
       ...acting,
       module: 'billing',
       action: 'invoices.delete',
@@ -75,7 +75,7 @@ export function tellStory(tenant: SampleTenant, now: number): Story {
     }),
   ];
   const outage = Array.from({ length: 14 }, (_, index) =>
-    tell(now - 170 * MINUTE_MS + index * 23_000, {
+    entry(now - 170 * MINUTE_MS + index * 23_000, {
       module: 'billing',
       action: 'payments.charge',
       severity: index < 12 ? LogSeverity.ERROR : LogSeverity.CRITICAL,
@@ -85,7 +85,7 @@ export function tellStory(tenant: SampleTenant, now: number): Story {
       data: { error: 'gateway timed out after 10000 ms', code: 'gateway_timeout', attempt: index + 1 },
     }),
   );
-  const forgotten = tell(now - 3 * DAY_MS, {
+  const erased = entry(now - 3 * DAY_MS, {
     ...CUSTOMER,
     actorId: v7(),
     actorEmail: 'rui.antunes@example.com',
@@ -97,7 +97,7 @@ export function tellStory(tenant: SampleTenant, now: number): Story {
     resourceId: 'user-7781',
     data: { before: { phone: '+351 912 000 111' }, after: { phone: '+351 912 000 222' } },
   });
-  return { entries: [...deletion, ...outage, forgotten], erasedId: forgotten.entry.id };
+  return { entries: [...deletion, ...outage, erased], erasedId: erased.entry.id };
 }
 
 /** The Tuesday before today, in the afternoon, UTC. */

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkInput } from '../../src/log/entry/check-entry.js';
-import { SAMPLE_ACTS } from '../../src/sample/actions.js';
+import { SAMPLE_ACTIONS } from '../../src/sample/actions.js';
 import { sampleEntries, sampleTenants } from '../../src/sample/entries.js';
-import { type Ran, runCommand, settingsOf, wrongCounts } from '../support/cli.js';
+import { type CommandResult, runCommand, settingsOf, wrongCounts } from '../support/cli.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 
 const SEED = ['seed', '--entries', '2600', '--tenants', '2', '--days', '40', '--seed', 'spring'];
 
 let [first, second]: TestDatabase[] = [];
-let [ran, ranToo]: Ran[] = [];
+let [ran, ranToo]: CommandResult[] = [];
 beforeAll(async () => {
   [first, second] = [await createDatabase(), await createDatabase()];
   [ran, ranToo] = await Promise.all([
@@ -22,7 +22,7 @@ afterAll(async () => {
   await second?.drop();
 });
 
-const tenantsOf = ({ stdout }: Ran) =>
+const tenantsOf = ({ stdout }: CommandResult) =>
   stdout
     .trim()
     .split('\n')
@@ -127,5 +127,5 @@ test('every kind of act happens', () => {
   const happened = new Set<string>();
   for (const { input } of sampleEntries(plan, sampleTenants(plan)[0]!))
     happened.add(`${input.action} ${input.severity}`);
-  expect(happened).toEqual(new Set(SAMPLE_ACTS.map(({ action, severity }) => `${action} ${severity}`)));
+  expect(happened).toEqual(new Set(SAMPLE_ACTIONS.map(({ action, severity }) => `${action} ${severity}`)));
 });

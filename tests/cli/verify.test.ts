@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readVkey } from '../../src/seal/note.js';
-import { type Ran, runCommand, settingsOf } from '../support/cli.js';
+import { type CommandResult, runCommand, settingsOf } from '../support/cli.js';
 import { grant, moduleToken, person, startReel, type TestReel } from '../support/reel.js';
 
 const keys = generateKeyPairSync('ed25519');
@@ -16,13 +16,13 @@ const [tenantId, clientId] = [randomUUID(), randomUUID()];
 let reel: TestReel;
 let folder: string;
 let exported: string;
-let run: (...args: string[]) => Promise<Ran>;
+let run: (...args: string[]) => Promise<CommandResult>;
 const fileOf = async (name: string, text: string) => {
   const file = join(folder, name);
   await writeFile(file, text);
   return file;
 };
-const outcome = ({ code, stdout, stderr }: Ran) => ({
+const outcome = ({ code, stdout, stderr }: CommandResult) => ({
   code,
   stdout: stdout.split('\n').slice(0, -1),
   stderr,

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { REEL_ACTIONS } from '../../src/auth/actions.js';
 import { moduleClaims, personClaims } from '../../src/auth/credential.js';
 import { grantOnWire } from '../../src/auth/grant.js';
-import type { Frame } from '../../src/cli/frame.js';
+import type { CommandContext } from '../../src/cli/context.js';
 import { createProgram } from '../../src/cli/program.js';
 import { SETTINGS } from '../../src/config/config.js';
 import { commandsPage } from '../../src/development/commands-page.js';
@@ -21,7 +21,7 @@ import { allText, blocksOf, PAGES, pageText, root } from './pages.js';
 
 let program: Command;
 beforeAll(async () => {
-  program = await createProgram({} as Frame);
+  program = await createProgram({} as CommandContext);
 });
 
 const sources = (...patterns: string[]) =>

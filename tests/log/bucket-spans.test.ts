@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { bucketPieces, type SharedPiece } from '../../src/log/stats/bucket-spans.js';
+import { type BucketRange, bucketRanges } from '../../src/log/stats/bucket-spans.js';
 import { DAY, type Micros, QUARTER } from '../../src/log/stats/time-spans.js';
 
 const HOUR = 4n * QUARTER;
-const quarters = (pieces: readonly SharedPiece[]) =>
+const quarters = (pieces: readonly BucketRange[]) =>
   pieces.reduce((sum, { span, from, until }) => sum + (span === 'quarter' ? until - from : 0n), 0n);
 
 /** How often each quarter of an hour is counted in a bucket. */
-function tally(pieces: readonly SharedPiece[], place: number): Map<Micros, number> {
+function tally(pieces: readonly BucketRange[], place: number): Map<Micros, number> {
   const counted = new Map<Micros, number>();
   for (const { from, until, plus, minus } of pieces)
     for (let at = from; at < until; at += QUARTER)
@@ -26,7 +26,7 @@ test('every whole quarter of a bucket counts once in it and in no other, days st
       ragged,
       (unordered, from, until) => {
         const bounds = unordered.sort((a, b) => (a < b ? -1 : 1));
-        const pieces = bucketPieces(from, until, bounds);
+        const pieces = bucketRanges(from, until, bounds);
         for (const piece of pieces)
           if (piece.span === 'day') expect([piece.from % DAY, piece.until % DAY]).toEqual([0n, 0n]);
         for (let place = 0; place + 1 < bounds.length; place += 1) {
@@ -46,6 +46,6 @@ test.each([
   ['on UTC', 0n, 0n],
 ])('days of a zone %s read no more than those hours of each day by quarters', (_title, offset, each) => {
   const bounds = Array.from({ length: 101 }, (_, day) => BigInt(day) * DAY + offset);
-  const pieces = bucketPieces(bounds[0]!, bounds.at(-1)!, bounds);
+  const pieces = bucketRanges(bounds[0]!, bounds.at(-1)!, bounds);
   expect(quarters(pieces)).toBe(101n * each);
 });

@@ -8,7 +8,7 @@ import { toCriteria } from '../../src/log/filter/criteria.js';
 import type { LogFilter } from '../../src/log/filter/log-filter.js';
 import { every, whereAll, whereWithin } from '../../src/log/filter/where.js';
 import { countEntries, locatePage } from '../../src/log/stats/counts.js';
-import { type Piece, splitTime } from '../../src/log/stats/time-spans.js';
+import { splitTime, type TimeRange } from '../../src/log/stats/time-spans.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { filters, type Known, matching, NOW, plant, scopes } from '../support/trail-oracle.js';
 
@@ -49,7 +49,7 @@ describe('pieces of time', () => {
           }
           expect(pieces[0]!.from).toBe(from);
           expect(pieces.at(-1)!.until).toBe(until);
-          pieces.reduce((before: Piece | null, piece) => {
+          pieces.reduce((before: TimeRange | null, piece) => {
             if (before) expect([piece.from, piece.span === before.span]).toEqual([before.until, false]);
             expect(piece.from < piece.until).toBe(true);
             expect(

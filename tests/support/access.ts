@@ -2,13 +2,13 @@ import { createSecretKey, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { type JWTPayload, SignJWT } from 'jose';
 import { expect } from 'vitest';
-import { type Answer, JWT_SECRET, moduleToken, person, type TestReel } from './reel.js';
+import { type ApiResponse, JWT_SECRET, moduleToken, person, type TestReel } from './reel.js';
 
 export const TENANT = randomUUID();
 export const ELSEWHERE = randomUUID();
 export const [FIRST, SECOND, THIRD] = [randomUUID(), randomUUID(), randomUUID()] as const;
 
-export async function report(at: TestReel, more: object): Promise<Answer['body']> {
+export async function report(at: TestReel, more: object): Promise<ApiResponse['body']> {
   const body = { module: 'guardian', action: 'users.login', tenant_id: TENANT, ...more };
   const made = await at.rest(await moduleToken(), 'POST', '/logs', body);
   expect(made.status).toBe(201);
@@ -20,7 +20,7 @@ export const CREATE =
   'mutation ($input: CreateLogInput!) { createLog(input: $input) { id origin clientId } }';
 export const ENTRY = { module: 'guardian', action: 'users.login' };
 
-/** What a caller gets of something that both wires show: the REST status, which GraphQL has to agree with. */
+/** The REST status of a call that both APIs offer; GraphQL's code must agree with it. */
 export async function status(
   at: TestReel,
   token: string | null,
@@ -54,9 +54,9 @@ export async function status(
     expect(graphql.status).toBe(401);
   }
   if (rest.status === 503 || rest.status === 429)
-    for (const answer of [rest, graphql]) {
-      expect(answer.status).toBe(rest.status);
-      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    for (const response of [rest, graphql]) {
+      expect(response.status).toBe(rest.status);
+      expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
     }
   return rest.status;
 }
@@ -85,13 +85,13 @@ export const { exp: _exp, ...ENDLESS } = CLAIMS;
 export const unsigned = (claims: object) =>
   `${[{ alg: 'none' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.`;
 
-export async function entryWith(at: TestReel, headers: Record<string, string>): Promise<Answer['body']> {
+export async function entryWith(at: TestReel, headers: Record<string, string>): Promise<ApiResponse['body']> {
   const made = await at.rest(await person({ tenants: [TENANT] }), 'POST', '/logs', ENTRY, headers);
   expect(made.status).toBe(201);
   return made.body;
 }
 
-/** The status of a request that no client would send; the first line and headers as they go over the wire. */
+/** The status of a request that no client would send; `lines`: the request line and headers as sent. */
 export function rawStatus(at: TestReel, lines: string[]): Promise<number> {
   const { hostname, port } = new URL(at.url);
   return new Promise((resolve, reject) => {

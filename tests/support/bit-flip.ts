@@ -35,7 +35,7 @@ export function seeded(seed: number): Draw {
 
 export const quoted = (text: string) => `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
 
-/** `text`: the value as PostgreSQL prints it; null where it is null. What is answered is never the same value. */
+/** `text`: the value as PostgreSQL prints it, or null. Never returns the same value. */
 export function flip(type: ColumnType, text: string | null, draw: Draw): Flip {
   if (text === null) return { sql: `${quoted(SOME[type])}::${type}`, what: `null to ${SOME[type]}` };
   const other = FLIPS[type](text, draw);
@@ -83,17 +83,17 @@ const FLIPS: Record<ColumnType, (text: string, draw: Draw) => string> = {
     return replaceAt(text, at, (Number.parseInt(text[at]!, 16) ^ (1 << draw(4))).toString(16));
   },
   text: (text, draw) => {
-    const places = [...text].flatMap((each, index) => (each >= ' ' && each <= '~' ? [index] : []));
+    const positions = [...text].flatMap((each, index) => (each >= ' ' && each <= '~' ? [index] : []));
     const characters = [...text];
-    const at = places[draw(places.length)];
+    const at = positions[draw(positions.length)];
     if (at === undefined) return `${text}x`;
-    // Of the bits that leave it a character on its own.
+    // One of the bits that leave it a single character.
     characters[at] = String.fromCharCode(characters[at]!.charCodeAt(0) ^ (1 << draw(5)));
     return characters.join('');
   },
   smallint: (text, draw) => String(BigInt.asIntN(16, BigInt(text) ^ (1n << BigInt(draw(16))))),
   bigint: (text, draw) => String(BigInt.asIntN(64, BigInt(text) ^ (1n << BigInt(draw(64))))),
-  // Kept as microseconds: within three thousand years to the past and the future.
+  // A flipped bit of the microseconds: within three thousand years to the past and the future.
   'timestamp with time zone': (text, draw) => {
     const [seconds, fraction = ''] = text.replace('+00', '').split('.');
     const micros =

@@ -21,9 +21,9 @@ export interface Deployed {
   stderr: string;
 }
 
-/** A repository of its own with the project as it stands here, built, so that tests may commit to it and deploy from it. */
+/** A copy of the project's working tree, built, in a repository of its own that tests may commit to and deploy from. */
 export class Checkout {
-  /** Holds the checkout, and room for hosts beside it. */
+  /** The directory of the checkout, and of hosts beside it. */
   readonly home = mkdtempSync(join(tmpdir(), 'reel-deploy-'));
   readonly root = join(this.home, 'reel');
   private readonly programs = join(this.home, 'programs');
@@ -39,13 +39,13 @@ export class Checkout {
     symlinkSync(join(root, 'node_modules'), join(this.root, 'node_modules'));
     mkdirSync(this.programs);
     this.git('init', '--quiet');
-    // The link to node_modules is no folder, which .gitignore names.
+    // .gitignore excludes only a directory of that name, and this is a link.
     writeFileSync(join(this.root, '.git', 'info', 'exclude'), 'node_modules\n');
     this.git('add', '--all');
     this.commit();
   }
 
-  /** Answers the new commit, under the name that releases have. */
+  /** Returns the name of the new commit's release. */
   commit(): string {
     this.git('commit', '--quiet', '--allow-empty', '--message', 'A change');
     const now = new Date(Date.now() + 1_000);
@@ -56,25 +56,25 @@ export class Checkout {
 
   /** A folder beside the checkout with these files. */
   host(name: string, files: Record<string, string> = {}): string {
-    const place = join(this.home, name);
-    mkdirSync(place, { recursive: true });
+    const directory = join(this.home, name);
+    mkdirSync(directory, { recursive: true });
     for (const [file, text] of Object.entries(files)) {
-      mkdirSync(resolve(place, file, '..'), { recursive: true });
-      writeFileSync(join(place, file), text);
+      mkdirSync(resolve(directory, file, '..'), { recursive: true });
+      writeFileSync(join(directory, file), text);
     }
-    return place;
+    return directory;
   }
 
-  /** From now on a program of the machine is this shell script, which finds the real one as "$real"; null: itself again. */
+  /** Replaces a program by a shell script, in which "$real" is the original; null restores it. */
   async replace(program: string, script: string | null): Promise<void> {
-    const place = join(this.programs, program);
-    if (script === null) return rmSync(place);
+    const path = join(this.programs, program);
+    if (script === null) return rmSync(path);
     const real = execFileSync('which', [program], { encoding: 'utf8' }).trim();
-    writeFileSync(place, `#!/usr/bin/env bash\nreal=${real}\n${script}\n`);
-    await chmod(place, 0o755);
+    writeFileSync(path, `#!/usr/bin/env bash\nreal=${real}\n${script}\n`);
+    await chmod(path, 0o755);
   }
 
-  /** ./deploy.sh, called from beside the checkout. */
+  /** Runs ./deploy.sh from beside the checkout. */
   deploy(args: readonly string[], settings: Record<string, string> = {}): Promise<Deployed> {
     const others = Object.entries(process.env).filter(
       ([name]) => !/^(REEL|DEPLOY|npm)_|^NODE_ENV$/.test(name),

@@ -6,23 +6,23 @@ import type { TestDatabase } from './postgres.js';
 
 const REEL = join(resolve(import.meta.dirname, '..', '..'), 'dist', 'cli', 'reel.js');
 
-/** Where commands keep what they make up. */
+/** Where commands store generated secrets. */
 const dataDir = mkdtempSync(join(tmpdir(), 'reel-cli-data-'));
 process.once('exit', () => rmSync(dataDir, { recursive: true, force: true }));
 
-export interface Ran {
+export interface CommandResult {
   code: number | null;
   stdout: string;
   stderr: string;
 }
 
-export interface Running {
+export interface RunningCommand {
   child: ChildProcess;
-  ended: Promise<Ran>;
+  ended: Promise<CommandResult>;
 }
 
-/** `reel …` as built, with these settings alone. */
-export function startCommand(args: readonly string[], settings: Record<string, string> = {}): Running {
+/** Starts the built `reel …` with only these settings. */
+export function startCommand(args: readonly string[], settings: Record<string, string> = {}): RunningCommand {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('REEL_'));
   const child = spawn(process.execPath, [REEL, ...args], {
     env: { ...Object.fromEntries(others), REEL_DATA_DIR: dataDir, ...settings },
@@ -30,25 +30,27 @@ export function startCommand(args: readonly string[], settings: Record<string, s
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const ended = new Promise<Ran>((done, fail) => {
+  const ended = new Promise<CommandResult>((done, fail) => {
     child.once('error', fail);
     child.once('close', (code) => done({ code, stdout, stderr }));
   });
   return { child, ended };
 }
 
-export const runCommand = (args: readonly string[], settings: Record<string, string> = {}): Promise<Ran> =>
-  startCommand(args, settings).ended;
+export const runCommand = (
+  args: readonly string[],
+  settings: Record<string, string> = {},
+): Promise<CommandResult> => startCommand(args, settings).ended;
 
 export const settingsOf = ({ ownerUrl, runtimeUrl }: TestDatabase) => ({
   REEL_DATABASE_URL: runtimeUrl,
   REEL_MIGRATE_URL: ownerUrl,
 });
 
-/** Counts as kept that differ from counts as the entries have them, of all tenants; none is right. */
+/** Stored counts that differ from those of the entries, of all tenants; expected to be none. */
 export const wrongCounts = (own: TestDatabase) =>
   own.query(`
-    with kept as (
+    with stored as (
       select tenant_id, span, bucket, client_id, module, severity, count from reel_log_counts
     ), real as (
       select e.tenant_id, s.span, date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch') as bucket,
@@ -57,5 +59,5 @@ export const wrongCounts = (own: TestDatabase) =>
       where not exists (select from reel_log_inbox i where i.tenant_id = e.tenant_id and i.entry_id = e.id)
       group by 1, 2, 3, 4, 5, 6
     )
-    (select 'kept' as side, * from kept except all select 'kept', * from real)
-    union all (select 'real', * from real except all select 'real', * from kept)`);
+    (select 'stored' as side, * from stored except all select 'stored', * from real)
+    union all (select 'real', * from real except all select 'real', * from stored)`);

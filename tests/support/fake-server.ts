@@ -53,7 +53,7 @@ export class FakeBackend {
   readonly requests: ReceivedRequest[] = [];
   /** Set to make requests fail. */
   error: GraphQLError | null = null;
-  /** Each response waits for it. */
+  /** Awaited before each response. */
   beforeResponse: (request: ReceivedRequest) => unknown = () => {};
   private readonly listeners = new Set<() => void>();
 

@@ -1,8 +1,8 @@
-/** The database that the first release left (fixtures/first-edition/README.md), restored for tests of this release. */
+/** The database that the first release left (fixtures/first-edition/README.md), restored for the tests. */
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Ran, runCommand, settingsOf } from './cli.js';
+import { type CommandResult, runCommand, settingsOf } from './cli.js';
 import { openNote } from './independent-verifier.js';
 import { createDatabase, type TestDatabase } from './postgres.js';
 
@@ -67,15 +67,15 @@ export const BUNDLES = ['whole', 'browser', 'erased', 'erased-later'].map(
 );
 export const EXPORTS = ['export-before-erasure', 'export-after-erasure'];
 
-/** What a note says that one of the kept keys has signed. Errors: where none has. */
-export function openKept(note: string) {
+/** Opens a note signed by one of the stored keys. Errors: if none has signed it. */
+export function openStoredNote(note: string) {
   for (const vkey of textOf('keys.txt').trim().split('\n')) {
     const [name = '', id = '', ...rest] = vkey.split('+');
     const signature = Buffer.from(note.trim().split(' ').at(-1)!, 'base64');
     if (signature.subarray(0, 4).toString('hex') === id)
       return openNote(note, name, Buffer.from(rest.join('+'), 'base64').subarray(1));
   }
-  throw new Error('expected a note signed by a kept key');
+  throw new Error('expected a note signed by a stored key');
 }
 
 export interface FirstEdition {
@@ -84,7 +84,7 @@ export interface FirstEdition {
   settings: Record<string, string>;
   /** Migrations applied in the dump, and the exit codes of `migrate --check`, `migrate` and `migrate --check` on it. */
   migration: { before: unknown[]; codes: (number | null)[] };
-  command(...args: string[]): Promise<Ran>;
+  command(...args: string[]): Promise<CommandResult>;
 }
 
 /** Restores the dump into a database of its own, and migrates it. */

@@ -23,7 +23,7 @@ const MODULE_AUTHOR: Author & { kind: 'module' } = {
   agent: null,
 };
 
-export const entry = (over: Partial<LogEntry> = {}): LogEntry =>
+export const entry = (overrides: Partial<LogEntry> = {}): LogEntry =>
   ({
     id: randomUUID(),
     module: 'guardian',
@@ -51,7 +51,7 @@ export const entry = (over: Partial<LogEntry> = {}): LogEntry =>
     createdAt: '2026-01-05T10:00:00.123456Z',
     sequence: null,
     erasedAt: null,
-    ...over,
+    ...overrides,
   }) as LogEntry;
 
 export const NOBODY: Caller = {
@@ -64,8 +64,8 @@ export const NOBODY: Caller = {
   authorization: null,
 };
 
-/** Services without a database. The credential is told by the Authorization header: `viewer`, `module`, or something bad. */
-export function fakeServices(over: Partial<Services> = {}): Services {
+/** Services without a database. The Authorization header is the kind of credential: `viewer`, `module`, or an invalid one. */
+export function fakeServices(overrides: Partial<Services> = {}): Services {
   const kind = ({ authorization }: Caller) => {
     if (authorization === null) throw unauthenticated();
     return authorization;
@@ -131,25 +131,25 @@ export function fakeServices(over: Partial<Services> = {}): Services {
       inclusionProofs: async () => new Map(),
     },
     tail: null,
-    ...over,
+    ...overrides,
   };
 }
 
-export interface Answer {
+export interface ApiResponse {
   status: number;
   headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: an answer is looked into by name only.
+  // biome-ignore lint/suspicious/noExplicitAny: tests access the body by name.
   body: any;
 }
 
-export interface Ask {
+export interface QueryOptions {
   as?: 'viewer' | 'module' | 'bad' | 'lost' | 'down' | null;
   accept?: string;
   variables?: Record<string, unknown>;
   operationName?: string;
 }
 
-/** A server on a free port over these services. */
+/** Starts a server with these services on a free port. */
 export async function bootGraphql(
   services: Partial<Services> = {},
   config: Partial<GraphqlOptions['config']> = {},
@@ -176,7 +176,7 @@ export async function bootGraphql(
   } as GraphqlOptions);
   await app.listen({ host: '127.0.0.1', port: 0 });
   const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/graphql`;
-  const send = async (init: RequestInit & { search?: string }): Promise<Answer> => {
+  const send = async (init: RequestInit & { search?: string }): Promise<ApiResponse> => {
     const response = await fetch(url + (init.search ?? ''), init);
     const text = await response.text();
     const isJson = /json/.test(response.headers.get('content-type') ?? '');
@@ -186,7 +186,7 @@ export async function bootGraphql(
       body: isJson && text ? JSON.parse(text) : text,
     };
   };
-  const ask = (query: string, { as = 'viewer', accept, ...rest }: Ask = {}): Promise<Answer> =>
+  const ask = (query: string, { as = 'viewer', accept, ...rest }: QueryOptions = {}): Promise<ApiResponse> =>
     send({
       method: 'POST',
       headers: {

@@ -1,4 +1,4 @@
-/** Which folder may import which, and that no two import each other. Run by itself it prints what is wrong and ends with 1. */
+/** Checks which folder imports which, and that there are no cycles. Run by itself it prints the violations and exits with 1. */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative, resolve } from 'node:path';
 
@@ -8,7 +8,7 @@ const BASE = ['errors', 'config'];
 const STORE = [...BASE, 'auth', 'query-line', 'database'];
 const CORE = [...STORE, 'log', 'seal'];
 
-/** What each folder of src and web, or file at the top of src, may import beside itself. */
+/** What each folder of src and web, or file at the top of src, may import besides itself. */
 export const MAY_IMPORT: Record<string, readonly string[]> = {
   errors: [],
   config: ['errors'],
@@ -35,15 +35,15 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
 
 /** Folders of which only some files may be imported from elsewhere. */
 const PUBLIC_FILES: { from: string; to: string; files: readonly string[] }[] = [
-  // Whose data may be seen and who writes; not how that is found out.
+  // Whose data may be seen and who writes, not how that is determined.
   { from: 'log', to: 'auth', files: ['src/auth/scope.ts'] },
   { from: 'web/stage', to: 'web/reel', files: ['web/reel/index.ts'] },
 ];
 
-/** Files that may read the environment: the settings' own folder, and whatever is started by itself and hands it on. */
+/** Files that may read the environment: the settings' folder, and entry points, which pass it on. */
 const READS_ENVIRONMENT = /^src\/(config\/|main\.ts|cli\/reel\.ts|development\/(build|dev|demo)\.ts)/;
 
-/** The folder in src or web that a file belongs to, such as `log` or `web/stage`, or its name where it stands at the top of src. */
+/** The folder in src or web that a file belongs to, such as `log` or `web/stage`, or its name if it is at the top of src. */
 export function areaOf(file: string): string {
   const [top, first = '', ...inner] = file.split('/');
   if (top === 'web') return `web/${first}`;
@@ -51,8 +51,8 @@ export function areaOf(file: string): string {
 }
 
 /**
- * The folder itself; files at the top of src stand for themselves, and so do the viewer's, whose components are given the
- * state that is put together from what stands beside them.
+ * The folder itself. Files at the top of src count as folders of their own, and so do the viewer's, whose components are
+ * passed state that is assembled from the files beside them.
  */
 export const folderOf = (file: string): string =>
   /^src\/[^/]+$|^web\/stage\//.test(file) ? file : dirname(file);
@@ -77,7 +77,7 @@ export function imports(): Import[] {
   });
 }
 
-/** Groups of folders that import each other in a circle, each with the files that tie it; `nodeOf` names a file's folder. */
+/** Groups of folders that import each other in a cycle, each with the imports that form it; `nodeOf` names a file's folder. */
 export function cycles(all: readonly Import[], nodeOf: (file: string) => string): string[] {
   const edges = new Map<string, Map<string, string>>();
   for (const { from, to } of all) {
@@ -88,25 +88,25 @@ export function cycles(all: readonly Import[], nodeOf: (file: string) => string)
   }
   const reaches = (start: string, wanted: string): string[] | null => {
     const seen = new Set<string>();
-    const queue: { node: string; way: string[] }[] = [{ node: start, way: [] }];
+    const queue: { node: string; path: string[] }[] = [{ node: start, path: [] }];
     for (let next = queue.shift(); next; next = queue.shift())
-      for (const [target, tie] of edges.get(next.node) ?? []) {
-        if (target === wanted) return [...next.way, tie];
-        if (!seen.has(target)) queue.push({ node: target, way: [...next.way, tie] });
+      for (const [target, edge] of edges.get(next.node) ?? []) {
+        if (target === wanted) return [...next.path, edge];
+        if (!seen.has(target)) queue.push({ node: target, path: [...next.path, edge] });
         seen.add(target);
       }
     return null;
   };
   const found = new Map<string, string>();
   for (const node of edges.keys()) {
-    const way = reaches(node, node);
-    if (way) found.set([...way].sort().join(), `a cycle of folders: ${way.join(', ')}`);
+    const path = reaches(node, node);
+    if (path) found.set([...path].sort().join(), `a cycle of folders: ${path.join(', ')}`);
   }
   return [...found.values()];
 }
 
-/** What breaks the rules, a line each. */
-export function faults(): string[] {
+/** Violations of the rules, one per line. */
+export function violations(): string[] {
   const all = imports();
   const found = [...cycles(all, areaOf), ...cycles(all, folderOf)];
   for (const { from, to } of all) {
@@ -126,7 +126,7 @@ export function faults(): string[] {
 }
 
 if (process.argv[1] && relative(process.argv[1], import.meta.filename) === '') {
-  const lines = faults();
+  const lines = violations();
   if (lines.length > 0) console.error(lines.join('\n'));
   process.exit(lines.length > 0 ? 1 : 0);
 }

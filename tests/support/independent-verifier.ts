@@ -1,6 +1,6 @@
 /**
- * Checks proofs without Reel's code: by rebuilding which half of the tree each step of a path stands for, instead of by
- * the shifting of RFC 9162. Node's crypto only.
+ * Checks proofs without Reel's code, and by recursion over the halves of the tree instead of the bit shifts of RFC 9162.
+ * Uses only Node's crypto.
  */
 import { createHash, createPublicKey, verify } from 'node:crypto';
 
@@ -18,7 +18,7 @@ function below(size: number): number {
   return k;
 }
 
-/** The root that the path leads to; null where its length is wrong. */
+/** The root that the path leads to; null if its length is wrong. */
 function climb(
   leaf: Uint8Array,
   index: number,
@@ -47,7 +47,7 @@ export function checkInclusion(
   return reached !== null && same(reached, root);
 }
 
-/** Both roots of a subtree of `size` leaves whose first `first` are the older log's; null where the path's length is wrong. */
+/** Both roots of a subtree of `size` leaves whose first `first` are the older log's; null if the path's length is wrong. */
 function rebuild(
   first: number,
   size: number,
@@ -83,7 +83,7 @@ export function checkConsistency(
   return roots !== null && same(roots[0], oldRoot) && same(roots[1], newRoot);
 }
 
-/** RFC 8785 for what stands in a leaf and in data, written anew. */
+/** An independent RFC 8785 for leaves and data. */
 export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (typeof value === 'object' && value !== null) {

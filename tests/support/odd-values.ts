@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
-import { TENANT } from './misused.js';
+import { TENANT } from './misuse.js';
 
-/** A token that no library would make, whose signature is right. */
+/** A token that no library would issue, with a valid signature. */
 export function signed(head: unknown, claims: unknown, secret: string): string {
   const text = [head, claims]
     .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
@@ -50,7 +50,7 @@ export const odd: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(null, true, 0, -0, -1, 1e308, 2 ** 53, -(2 ** 63), 0.1, [], {}, [[]], [null]),
   fc.dictionary(oddText, fc.oneof(oddText, fc.integer()), { maxKeys: 4 }),
 );
-/** Fewer or more of these keys, each with whatever. Null prototype and `__proto__` as a key of its own included. */
+/** Objects with some of these keys and arbitrary values, `__proto__` as an own key and null prototypes included. */
 export const fieldsOf = (names: readonly string[]) =>
   fc.dictionary(fc.constantFrom(...names, '__proto__', 'constructor'), odd, {
     maxKeys: 6,
@@ -68,6 +68,6 @@ export const runs = (numRuns: number) => ({
   markInterruptAsFailure: false,
 });
 
-/** As encodeURIComponent, which refuses surrogates without their half. */
+/** As encodeURIComponent, which refuses lone surrogates. */
 export const escaped = (text: string) =>
   Array.from(Buffer.from(text), (byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');

@@ -56,7 +56,7 @@ export class ReelProcess {
     this.child.kill(signal);
   }
 
-  /** Resolves with the address once all is printed; the contract gives a first start 60 seconds. */
+  /** Resolves with the URL once everything is printed; a first start may take 60 seconds. */
   async ready(): Promise<string> {
     const deadline = Date.now() + 60_000;
     while (!this.last.test(this.stdout)) {
@@ -67,7 +67,7 @@ export class ReelProcess {
     return this.printed('Reel listens on');
   }
 
-  /** What stands after a label, or on the line below it. */
+  /** The text after a label, or on the line below it. */
   printed(label: string): string {
     const lines = this.stdout.split('\n');
     const at = lines.findIndex((line) => line.startsWith(label));
@@ -92,13 +92,13 @@ export async function makeDataDir(): Promise<string> {
   return join(directory, 'data');
 }
 
-/** The number of the embedded database's first process; null where it left none. */
+/** The pid of the embedded database's postmaster; null if there is no pid file. */
 export async function postmasterOf(dataDir: string): Promise<number | null> {
   const file = await readFile(join(dataDir, 'postgres', 'data', 'postmaster.pid'), 'utf8').catch(() => null);
   return file === null ? null : Number(file.split('\n')[0]);
 }
 
-/** Whether the process runs; one that has ended and was not yet asked for its exit code has no command line. */
+/** Whether the process runs; a zombie has no command line. */
 export async function isAlive(pid: number): Promise<boolean> {
   return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')) !== '';
 }
@@ -115,18 +115,18 @@ export async function asOwner(dataDir: string, sql: string): Promise<Record<stri
 }
 
 export interface Storm {
-  /** Idempotency keys that were answered 201, with the entry's id. */
+  /** Idempotency keys of requests that returned 201, with the entry's id. */
   acknowledged: Map<string, string>;
-  /** Keys of calls that were not answered, or refused; they may be stored or not. */
+  /** Keys of requests without a response, or refused; their entries may be stored or not. */
   open: Set<string>;
   /** Statuses other than 201. */
   statuses: Set<number>;
-  /** Resolves when no caller is at it any more. */
+  /** Resolves when every caller has stopped. */
   over: Promise<void>;
   stop(): void;
 }
 
-/** Callers that create an entry after the other, each under a key of its own, until one is not taken. */
+/** Callers that each create entry after entry, each under its own key, until one is refused. */
 export function storm(url: string, token: string, tenantId: string, callers: number, name: string): Storm {
   const [acknowledged, open, statuses] = [new Map<string, string>(), new Set<string>(), new Set<number>()];
   let going = true;

@@ -9,10 +9,10 @@ import { createDatabase, type TestDatabase } from './postgres.js';
 export const JWT_SECRET = randomBytes(32).toString('base64url');
 export const SERVICE_SECRET = randomBytes(32).toString('base64url');
 
-export interface Answer {
+export interface ApiResponse {
   status: number;
   headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: what came over the wire, to be looked at by the tests
+  // biome-ignore lint/suspicious/noExplicitAny: tests access the body by name.
   body: any;
 }
 
@@ -25,7 +25,7 @@ export interface TestReel {
     query: string,
     variables?: object,
     headers?: Record<string, string>,
-  ): Promise<Answer>;
+  ): Promise<ApiResponse>;
   /** A call under /api/v1/reel. */
   rest(
     token: string | null,
@@ -33,7 +33,7 @@ export interface TestReel {
     path: string,
     body?: unknown,
     headers?: Record<string, string>,
-  ): Promise<Answer>;
+  ): Promise<ApiResponse>;
   close(): Promise<void>;
 }
 

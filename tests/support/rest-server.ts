@@ -90,7 +90,7 @@ const matches = ({ scope, conditions }: Criteria, entry: LogEntry) =>
       field === 'search' || anyOf.some((match) => 'is' in match && match.is === entry[field]),
   );
 
-/** A service and a reader over an array, oldest first; it remembers what it was asked for last. */
+/** A service and a reader of entries in an array, oldest first; records what it was last asked for. */
 export class FakeReel {
   readonly entries: LogEntry[] = [];
   readonly asked: { criteria?: Criteria; counted?: Criteria; page?: PageRequest } = {};
@@ -143,7 +143,7 @@ export class FakeReel {
   }
 }
 
-/** Reads a FakeReel as sealed; counts how many batches were asked for and whether the last walk was ended. */
+/** Reads a FakeReel as sealed; records how many batches were read and whether the last read was ended. */
 export class FakeSealed implements SealedReader {
   batches = 0;
   ended = false;
@@ -171,7 +171,7 @@ export class FakeSealed implements SealedReader {
   }
 }
 
-export interface RestHouse {
+export interface RestServer {
   app: FastifyInstance;
   reel: FakeReel;
   sealed: FakeSealed;
@@ -181,10 +181,10 @@ export interface RestHouse {
   now: { ms: number };
 }
 
-/** The REST room with real doors (tokens, grants) before a fake trail. */
-export async function openRestHouse(
+/** Starts the REST routes with real authorization (tokens, grants) and a fake trail. */
+export async function startRestServer(
   over: { maxRecords?: number; entriesPerMinute?: number; quietMs?: number } = {},
-): Promise<RestHouse> {
+): Promise<RestServer> {
   const reel = new FakeReel();
   const sealed = new FakeSealed(reel);
   const now = { ms: Date.UTC(2026, 0, 5, 10, 0, 0) };
@@ -220,10 +220,10 @@ export async function openRestHouse(
   return { app, reel, sealed, exports, errors, now };
 }
 
-/** Who exports where no call is made. */
+/** The reader of exports that tests prepare directly. */
 export const READER: Reader = { id: null, email: null, name: null, ip: null, agent: null, requestId: TENANT };
 
-/** The REST room before any trail, with the doors of these tests. */
+/** The REST routes with a given trail, and the authorization of these tests. */
 export async function restApp(
   trail: Pick<RestOptions, 'reel' | 'reader' | 'stats' | 'exports'>,
   errors: unknown[],
@@ -243,7 +243,7 @@ export async function restApp(
     readCaller: (request) => readCaller(request.raw, { verify, trusts: () => false }),
     readConnection: (request) => readConnection(request.raw, () => false),
     config: { defaultPageSize: 50, maxPageSize: 100 },
-    log: { error: (...said: unknown[]) => void errors.push(said) },
+    log: { error: (...details: unknown[]) => void errors.push(details) },
   });
   return app;
 }

@@ -18,7 +18,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const directory = await mkdtemp(join(tmpdir(), 'reel-tests-'));
   await chmod(directory, 0o755);
   const postgres = await startEmbedded(directory);
-  await spareTheDisk(postgres.superuserUrl);
+  await turnOffDurability(postgres.superuserUrl);
   await migrate(postgres.ownerUrl, postgres.runtimeUrl);
   const { superuserUrl, ownerUrl, runtimeUrl } = postgres;
   project.provide('postgres', { superuserUrl, ownerUrl, runtimeUrl });
@@ -28,8 +28,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
-/** What it stores is thrown away after the run, so nothing waits until it is on disk; dropping a database did for long. */
-async function spareTheDisk(superuserUrl: string): Promise<void> {
+/** The data is discarded after the run, so nothing has to wait for the disk; dropping databases did. */
+async function turnOffDurability(superuserUrl: string): Promise<void> {
   const client = new pg.Client({ connectionString: superuserUrl });
   await client.connect();
   for (const name of ['fsync', 'full_page_writes']) await client.query(`alter system set ${name} = off`);

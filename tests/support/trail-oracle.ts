@@ -28,7 +28,7 @@ export const ZONES = [
   '-0330',
 ];
 
-/** Instants around which times are drawn: changes of clocks, a day that was skipped, ends of days, weeks, months and years. */
+/** Instants around which times are drawn: clock changes, ends of days, weeks, months and years. */
 const MOMENTS = [
   '2026-03-08T07:00:00Z', // New York forward
   '2026-03-29T01:00:00Z', // Berlin forward
@@ -41,7 +41,7 @@ const MOMENTS = [
   '2026-11-24T18:15:00Z', // midnight by +05:45
   '2026-11-24T18:23:00Z', // midnight by +05:37
 ].map((text) => Date.parse(text) * 1000);
-/** The moment at which the tests ask. */
+/** The current time of the tests. */
 export const NOW = new Date('2026-11-24T20:10:00.000Z');
 
 const micros = fc.oneof(
@@ -130,7 +130,7 @@ async function store(database: Database, tenantId: string, known: readonly Known
 const some = <T>(values: readonly T[]) => fc.subarray([...values], { minLength: 1 });
 const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { freq: 1, nil: undefined });
 
-/** Filters that the counts can answer, and such that they cannot. */
+/** Filters for which the stored counts suffice, and others. */
 export const filters: fc.Arbitrary<LogFilter> = fc
   .record({
     startDate: fc.option(instants, { nil: undefined }),
@@ -158,7 +158,7 @@ export const scopes = (tenantId: string): fc.Arbitrary<Scope> =>
     .constantFrom(null, null, CLIENTS.slice(0, 1), CLIENTS.slice(0, 2))
     .map((clients) => ({ tenantId, clients }));
 
-/** The matching entries, oldest first, by the contract's words alone. */
+/** The matching entries, oldest first, computed from the documentation alone. */
 export function matching(known: readonly Known[], scope: Scope, filter: LogFilter): Known[] {
   const isAction = (entry: Known, patterns: readonly string[]) =>
     patterns.some((pattern) =>

@@ -15,7 +15,7 @@ export const SIGNER = signerOf(
   generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
 );
 
-/** The trade without HTTP: service, writer, reader and a sequencer that runs only when told. */
+/** The core without HTTP: service, writer, reader and a sequencer that runs only on demand. */
 export interface Trail {
   own: TestDatabase;
   database: Database;

@@ -22,7 +22,7 @@ type Code =
 export type Fields = Record<string, unknown>;
 export interface Outcome<T> {
   code: Code;
-  /** The whole answer as text, for what a refusal has to name. */
+  /** The whole response as text, for what an error must mention. */
   text: string;
   value: T;
 }
@@ -163,10 +163,10 @@ export const rest: Wire = (() => {
     body?: unknown,
     headers: object = {},
   ) => {
-    const answer = await reel.rest(token, method, path, body, headers as Record<string, string>);
-    expect(answer.status).toBeLessThan(500);
-    if (answer.status >= 400) expect(CODES).toHaveProperty(String(answer.status));
-    return { code: CODES[answer.status], text: JSON.stringify(answer.body), body: answer.body };
+    const response = await reel.rest(token, method, path, body, headers as Record<string, string>);
+    expect(response.status).toBeLessThan(500);
+    if (response.status >= 400) expect(CODES).toHaveProperty(String(response.status));
+    return { code: CODES[response.status], text: JSON.stringify(response.body), body: response.body };
   };
   return {
     async list(token, filter, page, size, headers) {
@@ -176,9 +176,9 @@ export const rest: Wire = (() => {
           value === undefined ? [] : [[name, String(value)]],
         ),
       );
-      const { body, ...answer } = await ask(token, 'GET', `/logs?${query}`, undefined, headers);
+      const { body, ...response } = await ask(token, 'GET', `/logs?${query}`, undefined, headers);
       return {
-        ...answer,
+        ...response,
         value: { items: body.items?.map((item: Fields) => spelt(item, camel)), total: body.total },
       };
     },
@@ -194,25 +194,25 @@ export const rest: Wire = (() => {
       return { code: code === 'NOT_FOUND' ? undefined : code, text, value: code ? null : spelt(body, camel) };
     },
     async stats(token, headers) {
-      const { body, ...answer } = await ask(token, 'GET', '/logs/stats', undefined, headers);
-      return { ...answer, value: spelt(body, camel) as unknown as Stats };
+      const { body, ...response } = await ask(token, 'GET', '/logs/stats', undefined, headers);
+      return { ...response, value: spelt(body, camel) as unknown as Stats };
     },
     async create(token, input, key, headers) {
-      const { body, ...answer } = await ask(token, 'POST', '/logs', spelt(input, snake), {
+      const { body, ...response } = await ask(token, 'POST', '/logs', spelt(input, snake), {
         ...headers,
         ...(key === undefined ? {} : { 'idempotency-key': key }),
       });
-      return { ...answer, value: spelt(body, camel) };
+      return { ...response, value: spelt(body, camel) };
     },
     async export(token, filter, { format, includeData } = {}, headers) {
-      const { body, ...answer } = await ask(
+      const { body, ...response } = await ask(
         token,
         'POST',
         '/logs/export',
         { filter: spelt(filter, snake), format: format?.toLowerCase(), include_data: includeData },
         headers,
       );
-      return { ...answer, value: spelt(body, camel) as unknown as Exported };
+      return { ...response, value: spelt(body, camel) as unknown as Exported };
     },
   };
 })();
@@ -222,7 +222,7 @@ export const WIRES: [string, Wire][] = [
   ['REST', rest],
 ];
 
-/** What is stored before the cases run, oldest first, as the server answered it. */
+/** What is stored before the cases run, oldest first, as the server returned it. */
 export const trail: Fields[] = [];
 export const ENTRY = { module: 'guardian', action: 'users.create', tenantId: TENANT };
 const WRITTEN: Fields[] = [
@@ -271,7 +271,7 @@ const WRITTEN: Fields[] = [
 export let module: string;
 export let ana: string;
 export async function startTrail(): Promise<void> {
-  // What Reel writes about readers would be counted with the rest.
+  // Reel's own entries about reads would be counted, too.
   reel = await startReel({ REEL_AUDIT_READS: 'off', REEL_BROWSER_ENTRIES_PER_MINUTE: '1000' });
   module = await moduleToken();
   ana = await viewer(TENANT);

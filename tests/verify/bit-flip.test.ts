@@ -8,7 +8,7 @@ import { LogOutcome } from '../../src/log/entry/outcome.js';
 import { removeEntries } from '../../src/log/retention/cleanup.js';
 import { eraseEntries } from '../../src/log/retention/erase.js';
 import { addHold, releaseHold } from '../../src/log/retention/hold.js';
-import { Account, type OwnerDatabase } from '../../src/log/retention/own-entry.js';
+import { OwnEntries, type OwnerDatabase } from '../../src/log/retention/own-entries.js';
 import { publishKey, readKeys } from '../../src/seal/signing-keys.js';
 import { type Fault, faultLine } from '../../src/verify/fault.js';
 import { verifyLog } from '../../src/verify/log/verify-log.js';
@@ -83,21 +83,26 @@ beforeAll(async () => {
       return result;
     },
   };
-  const account = () => new Account('ana@host', 'reel');
+  const ownEntries = () => new OwnEntries('ana@host', 'reel');
   const hold = (actorId: string | null, from: string | null, to: string | null) =>
-    addHold(database, account(), { tenantId: TENANT, reason: 'case 7', from, to, actorId });
+    addHold(database, ownEntries(), { tenantId: TENANT, reason: 'case 7', from, to, actorId });
   await write(TENANT, 40, [null, ana, null, bob, null]);
   await write(OTHER, 20);
   await trail.sequencer.catchUp(TENANT);
-  await eraseEntries(database, { tenantId: TENANT, of: { actorId: ana }, reason: 'x', account: account() });
+  await eraseEntries(database, {
+    tenantId: TENANT,
+    target: { actorId: ana },
+    reason: 'x',
+    ownEntries: ownEntries(),
+  });
   await hold(ana, null, null);
   const { id } = await hold(bob, '2026-01-01T00:00:00.000000Z', '2126-01-01T00:00:00.000000Z');
-  await releaseHold(database, account(), id);
+  await releaseHold(database, ownEntries(), id);
   await hold(bob, null, '2126-01-01T00:00:00.000000Z');
   await trail.sequencer.catchUp(TENANT);
   const before = new Date(Date.now() + 2);
   while (new Date() <= before) await new Promise((done) => setTimeout(done, 1));
-  await removeEntries(database, { before, tenantId: TENANT, reason: 'old', account: account() });
+  await removeEntries(database, { before, tenantId: TENANT, reason: 'old', ownEntries: ownEntries() });
   await storeFirstVersion(trail.database, entriesOf(TENANT, 60));
   for (const count of [1, 400, 30]) {
     await write(TENANT, count);
@@ -109,9 +114,9 @@ beforeAll(async () => {
   );
   await eraseEntries(database, {
     tenantId: TENANT,
-    of: { entryId: last!.id as string },
+    target: { entryId: last!.id as string },
     reason: 'x',
-    account: account(),
+    ownEntries: ownEntries(),
   });
   await write(TENANT, 6);
   await trail.sequencer.catchUp(OTHER);

@@ -17,7 +17,7 @@ import {
   fixture,
   NOTES,
   openFirstEdition,
-  openKept,
+  openStoredNote,
   type Replay,
   replays,
   type TenantContents,
@@ -130,7 +130,7 @@ describe('what was handed out', () => {
     const [identityDigest, dataDigest] = [hex(bundle.identity_digest), hex(bundle.data_digest)];
     const leaf = leafHashOf({ v: 1, ...plain, identity: identityDigest, data: dataDigest });
     expect(leaf).toEqual(bytes(bundle.leaf_hash));
-    const { size, root, origin } = openKept(note);
+    const { size, root, origin } = openStoredNote(note);
     expect(origin).toBe(`${contents.origin}/${entry.tenant_id}`);
     expect(checkInclusion(leaf, sequence - 1, size, path.map(bytes), root)).toBe(true);
   });
@@ -270,7 +270,7 @@ describe('served', () => {
 
   test('the newest checkpoint is proven to extend those that were kept', async () => {
     for (const [name, { id }] of NOTES) {
-      const kept = openKept(textOf(`notes/${name}.note`));
+      const kept = openStoredNote(textOf(`notes/${name}.note`));
       const token = await viewer(id);
       const { body } = await reel.graphql(token, '{ checkpoint { treeSize rootHash } }');
       const { treeSize, rootHash } = body.data.checkpoint;

@@ -12,7 +12,7 @@ import { Worker } from 'node:worker_threads';
 import { Command } from 'commander';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { Finding } from '../../src/cli/frame.js';
+import { Problem } from '../../src/cli/context.js';
 import { verifyCommand } from '../../src/cli/verify.js';
 import { connect } from '../../src/database/connect.js';
 import { ActorType } from '../../src/log/entry/actor-type.js';
@@ -90,12 +90,12 @@ async function outcomesOf(name: string): Promise<{ reel: number; checkExport: nu
   const checkExport = once(runner, 'message').then(([code]) => code as number);
   runner.postMessage({ page: pathToFileURL(join(directory, 'check-export.mjs')).href, argv });
   const program = new Command();
-  const frame = { answer: () => {}, say: () => {}, progress: () => {}, remote: vi.fn(), config: vi.fn() };
-  verifyCommand(program, frame);
+  const context = { print: () => {}, note: () => {}, progress: () => {}, remote: vi.fn(), config: vi.fn() };
+  verifyCommand(program, context);
   const reel = program.parseAsync(['verify', '--export', argv[0]!, '--key', argv[1]!], { from: 'user' }).then(
     () => 0,
     (error: unknown) => {
-      if (error instanceof Finding) return 1;
+      if (error instanceof Problem) return 1;
       throw error;
     },
   );

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Field, ObjectType } from 'type-graphql';
 
-/** So many changes of one entry are told. */
+/** At most so many changes of one entry are returned. */
 export const MAX_CHANGES = 200;
 
 @ObjectType({ description: 'One changed value.' })
@@ -18,8 +18,8 @@ export class LogChange {
 
 /**
  * What changed between data.before and data.after: objects compared by key, arrays by index, a value that was added,
- * removed or became another kind as one change. In the order of keys (by UTF-16 units) and indices, at most 200.
- * Where only one of the two is there, the whole root (path "") was added or removed; where neither is, nothing changed.
+ * removed or replaced by one of another type as one change. In the order of keys (by UTF-16 units) and indices, at most 200.
+ * If only one of the two exists, the root (path "") was added or removed; if neither does, nothing changed.
  */
 export function changesOf(data: Record<string, unknown> | null): LogChange[] {
   if (data === null) return [];
@@ -28,12 +28,12 @@ export function changesOf(data: Record<string, unknown> | null): LogChange[] {
   return changes;
 }
 
-/** undefined stands for a value that is not there; JSON's null is a value. */
+/** undefined: no such value; JSON's null is a value. */
 function compare(before: unknown, after: unknown, path: string, changes: LogChange[]): void {
   if (changes.length >= MAX_CHANGES || before === after) return;
   if (Array.isArray(before) && Array.isArray(after)) {
-    const most = Math.max(before.length, after.length);
-    for (let index = 0; index < most && changes.length < MAX_CHANGES; index++)
+    const length = Math.max(before.length, after.length);
+    for (let index = 0; index < length && changes.length < MAX_CHANGES; index++)
       compare(before[index], after[index], `${path}/${index}`, changes);
   } else if (isObject(before) && isObject(after)) {
     const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
@@ -47,7 +47,7 @@ function compare(before: unknown, after: unknown, path: string, changes: LogChan
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** A key such as `constructor` is there only where the payload has it. */
+/** Own properties only: `constructor` is a key only if the payload has it. */
 const own = (object: Record<string, unknown>, key: string): unknown =>
   Object.hasOwn(object, key) ? object[key] : undefined;
 

@@ -15,28 +15,28 @@ import { LogOrigin } from './origin.js';
 import { OUTCOMES } from './outcome.js';
 import { LogSeverity, SEVERITIES } from './severity.js';
 
-/** Fields of an entry that Reel makes when it stores it. */
-type MadeField = 'id' | 'createdAt' | 'occurredAt' | 'sequence' | 'erasedAt';
+/** Fields of an entry that Reel generates when it stores it. */
+type GeneratedField = 'id' | 'createdAt' | 'occurredAt' | 'sequence' | 'erasedAt';
 
-/** An entry as it will be stored, but for what the writer makes: id, created_at, salts and digests. */
-export interface CheckedEntry extends Omit<LogEntry, MadeField> {
+/** An entry as it will be stored, without what the writer generates: id, created_at, salts and digests. */
+export interface CheckedEntry extends Omit<LogEntry, GeneratedField> {
   /** data as compact JSON, at most 65,536 bytes. */
   dataText: string | null;
-  /** In the form of an entry's times; null where the input says nothing: then it equals createdAt. */
+  /** In the form of an entry's times; null if not given: then it equals createdAt. */
   occurredAt: string | null;
   idempotencyKey: string | null;
   /** Whose idempotency keys these are: `module:NAME` (the entry's module) or `person:ID`. */
   writer: string;
-  /** SHA-256 of the RFC 8785 JSON of what was said, after defaults; only with an idempotency key. */
+  /** SHA-256 of the RFC 8785 JSON of the input, after defaults; only with an idempotency key. */
   contentHash: Buffer | null;
 }
 
-/** Reel's own entries (who exported, who looked) are the only ones of module `reel`. */
+/** `reelItself`: for Reel's own entries, the only ones that may be of module `reel`. */
 export interface CheckOptions {
   reelItself?: boolean;
 }
 
-/** Everything that an input may say. */
+/** Every field of an input. */
 export const INPUT_NAMES = [
   'module',
   'action',
@@ -66,8 +66,8 @@ const KNOWN: ReadonlySet<string> = new Set(INPUT_NAMES);
 const DAY_MS = 86_400_000;
 
 /**
- * What an author says as an entry to be stored. Lengths are in characters, that is Unicode code points. Empty text in
- * a descriptive field is as if not given. Throws one BAD_USER_INPUT with every fault of the input (loc: the field, and
+ * Checks an author's input and returns the entry to be stored. Lengths are in Unicode code points. Empty text in a
+ * descriptive field counts as not given. Throws one BAD_USER_INPUT with every fault of the input (loc: the field, and
  * the path in data), or FORBIDDEN.
  */
 export function checkInput(input: CreateLogInput, author: Author, options: CheckOptions = {}): CheckedEntry {
@@ -106,7 +106,7 @@ function readEntry(
 ): CheckedEntry | null {
   const values: Readonly<Record<string, unknown>> = { ...input };
   refuseUnknown(values, faults);
-  // Only modules may ask for it; that a person did is a fault below.
+  // Only modules may ask for repair; of a person it is a fault, below.
   const read = new FieldReader(values, faults, author.kind === 'module' && values.repair === true);
   const module = read.name('module', 100);
   if (module !== null && isOwnModule(module) && !reelItself)
@@ -115,17 +115,17 @@ function readEntry(
     throw forbidden(`This credential is of module ${clip(author.module)}, the entry of ${clip(module)}`);
   const action = read.name('action', 255);
   const severity = values.severity === undefined ? LogSeverity.INFO : read.oneOf('severity', SEVERITIES);
-  const said = readSaid(input, read, faults);
+  const given = readOptional(input, read, faults);
   const idempotencyKey = input.idempotencyKey == null ? null : read.key('idempotencyKey', 200);
-  const own = author.kind === 'module' ? ofModule(said, read) : ofPerson(said, author, read);
+  const authored = author.kind === 'module' ? moduleFields(given, read) : personFields(given, author, read);
   if (faults.length > 0 || module === null || action === null || severity === null) return null;
-  if (own.tenantId === null) return null;
-  const { data, repair: _, ...fields } = said;
-  const content = { ...fields, module, action, severity, ...own.content, data: data?.data ?? null };
+  if (authored.tenantId === null) return null;
+  const { data, repair: _, ...fields } = given;
+  const content = { ...fields, module, action, severity, ...authored.content, data: data?.data ?? null };
   return {
     ...content,
-    ...own.stored,
-    tenantId: own.tenantId,
+    ...authored.stored,
+    tenantId: authored.tenantId,
     repaired: [...read.repaired].map(snake).sort(),
     dataText: data?.text ?? null,
     idempotencyKey,
@@ -133,11 +133,11 @@ function readEntry(
     contentHash:
       idempotencyKey === null
         ? null
-        : contentHash({ ...content, ipAddress: hashedAddress(input.ipAddress, said.ipAddress) }),
+        : contentHash({ ...content, ipAddress: hashedAddress(input.ipAddress, given.ipAddress) }),
   };
 }
 
-/** What is not known would be lost from an entry that can never be corrected. */
+/** The value of an unknown field would be lost from an entry that can never be corrected. */
 function refuseUnknown(values: Readonly<Record<string, unknown>>, faults: Fault[]): void {
   for (const name of Object.keys(values)) {
     if (KNOWN.has(name) || values[name] === undefined) continue;
@@ -151,10 +151,10 @@ function refuseUnknown(values: Readonly<Record<string, unknown>>, faults: Fault[
   }
 }
 
-type Said = ReturnType<typeof readSaid>;
+type OptionalFields = ReturnType<typeof readOptional>;
 
-/** The optional fields, whoever says them. */
-function readSaid(input: CreateLogInput, read: FieldReader, faults: Fault[]) {
+/** Reads the optional fields, of a module or a person. */
+function readOptional(input: CreateLogInput, read: FieldReader, faults: Fault[]) {
   let email: string | null = null;
   let behalf: string | null = null;
   const actorId = read.personId('actorId', { characters: 255 }, (address) => {
@@ -187,19 +187,19 @@ function readSaid(input: CreateLogInput, read: FieldReader, faults: Fault[]) {
   };
 }
 
-/** What the author's kind decides: what counts as said, and what is stored beside it. */
-interface Own {
+/** What depends on the kind of author: the content that an idempotency key covers, and what is stored besides. */
+interface AuthoredFields {
   tenantId: string | null;
-  content: Pick<Said, 'tenantId' | 'actorId' | 'actorEmail' | 'actorName'>;
+  content: Pick<OptionalFields, 'tenantId' | 'actorId' | 'actorEmail' | 'actorName'>;
   stored: Pick<
     CheckedEntry,
     'origin' | 'actorId' | 'actorEmail' | 'actorName' | 'actorType' | 'ipAddress' | 'userAgent' | 'requestId'
   >;
 }
 
-function ofModule(said: Said, read: FieldReader): Own {
-  if (said.tenantId === null) read.require('tenantId');
-  const { tenantId, actorId, actorEmail, actorName, ipAddress, userAgent, requestId } = said;
+function moduleFields(given: OptionalFields, read: FieldReader): AuthoredFields {
+  if (given.tenantId === null) read.require('tenantId');
+  const { tenantId, actorId, actorEmail, actorName, ipAddress, userAgent, requestId } = given;
   const isSomebody = actorId !== null || actorEmail !== null || actorName !== null;
   return {
     tenantId,
@@ -209,7 +209,7 @@ function ofModule(said: Said, read: FieldReader): Own {
       actorId,
       actorEmail,
       actorName,
-      actorType: said.actorType ?? (isSomebody ? ActorType.USER : ActorType.SYSTEM),
+      actorType: given.actorType ?? (isSomebody ? ActorType.USER : ActorType.SYSTEM),
       ipAddress,
       userAgent,
       requestId,
@@ -219,17 +219,21 @@ function ofModule(said: Said, read: FieldReader): Own {
 
 const ONLY_MODULES = ['actorType', 'onBehalfOfId', 'onBehalfOfName', 'ipAddress', 'userAgent'] as const;
 
-function ofPerson(said: Said, author: Extract<Author, { kind: 'person' }>, read: FieldReader): Own {
+function personFields(
+  given: OptionalFields,
+  author: Extract<Author, { kind: 'person' }>,
+  read: FieldReader,
+): AuthoredFields {
   const sameEmail = (a: string, b: string | null) => a.toLowerCase() === b?.toLowerCase();
-  read.mustBe('tenantId', said.tenantId, author.tenantId, 'the tenant of the call');
-  read.mustBe('actorId', said.actorId, author.id, "the credential's own id");
-  read.mustBe('actorEmail', said.actorEmail, author.email, "the credential's own e-mail address", sameEmail);
-  read.mustBe('actorName', said.actorName, author.name, "the credential's own name");
+  read.mustBe('tenantId', given.tenantId, author.tenantId, 'the tenant of the call');
+  read.mustBe('actorId', given.actorId, author.id, "the credential's own id");
+  read.mustBe('actorEmail', given.actorEmail, author.email, "the credential's own e-mail address", sameEmail);
+  read.mustBe('actorName', given.actorName, author.name, "the credential's own name");
   for (const field of ONLY_MODULES)
-    read.mustBe(field, said[field], null, 'nothing, since only modules may say it');
-  if (said.repair) read.fault('repair', 'value_error', 'nothing, since only modules may say it', true);
-  if (said.clientId !== null && author.clients !== null && !author.clients.includes(said.clientId))
-    throw forbidden(`No grant in client ${said.clientId}`);
+    read.mustBe(field, given[field], null, 'nothing, since only modules may say it');
+  if (given.repair) read.fault('repair', 'value_error', 'nothing, since only modules may say it', true);
+  if (given.clientId !== null && author.clients !== null && !author.clients.includes(given.clientId))
+    throw forbidden(`No grant for client ${given.clientId}`);
   return {
     tenantId: author.tenantId,
     content: { tenantId: author.tenantId, actorId: author.subject, actorEmail: null, actorName: null },
@@ -241,20 +245,20 @@ function ofPerson(said: Said, author: Extract<Author, { kind: 'person' }>, read:
       actorType: ActorType.USER,
       ipAddress: peerAddress(author.ip),
       userAgent: cut(author.agent, 1_000),
-      requestId: said.requestId ?? author.requestId,
+      requestId: given.requestId ?? author.requestId,
     },
   };
 }
 
-/** What a credential or a connection says is never refused: it is cut and made storable. */
-function cut(text: string | null, most: number): string | null {
+/** Text from a credential or a connection is never refused: it is cut and made storable. */
+function cut(text: string | null, max: number): string | null {
   if (!text) return null;
   const storable = text.replaceAll('\0', '').toWellFormed();
-  return (storable.length > most ? Array.from(storable).slice(0, most).join('') : storable) || null;
+  return (storable.length > max ? Array.from(storable).slice(0, max).join('') : storable) || null;
 }
 
-/** Fields of the second edition, which count only where they are given, so that keys taken before still answer. */
-const LATER: ReadonlySet<string> = new Set([
+/** Fields of the second edition, hashed only if given, so that keys of the first edition still match. */
+const ADDED_FIELDS: ReadonlySet<string> = new Set([
   'actorType',
   'onBehalfOfName',
   'resourceName',
@@ -270,7 +274,7 @@ const contentHash = (content: Record<string, unknown>): Buffer =>
     .update(
       canonicalize(
         Object.fromEntries(
-          Object.entries(content).filter(([name, value]) => value !== null || !LATER.has(name)),
+          Object.entries(content).filter(([name, value]) => value !== null || !ADDED_FIELDS.has(name)),
         ),
       ) as string,
     )

@@ -9,7 +9,7 @@ import { type LogSeverity, SEVERITIES } from './severity.js';
 
 /**
  * How MikroORM reads a column of an entry and compares it in a filter. Errors: ValidationError, which names the
- * property, what was expected and what came. Nothing is converted in SQL: MikroORM would put the expression into WHERE
+ * property, what was expected and what was given. Nothing is converted in SQL: MikroORM would put the expression into WHERE
  * and ORDER BY too, where no index could serve it.
  */
 abstract class ColumnType<T, Stored> extends Type<T | null, Stored | null> {
@@ -41,7 +41,7 @@ abstract class ColumnType<T, Stored> extends Type<T | null, Stored | null> {
   }
 }
 
-/** A name, stored as its index in a list, which is how names compare too. */
+/** A name, stored as its index in a list, which also orders names. */
 abstract class NameType<T extends string> extends ColumnType<T, number> {
   protected abstract readonly names: readonly T[];
 
@@ -79,7 +79,7 @@ export class ActorTypeType extends NameType<ActorType> {
   protected readonly names = ACTOR_TYPES;
 }
 
-/** A list of texts; an empty one is stored as null. */
+/** A list of strings; an empty one is stored as null. */
 export class ListType extends ColumnType<string[], string[]> {
   protected read(stored: string[]): string[] {
     return stored;
@@ -100,12 +100,12 @@ export class ListType extends ColumnType<string[], string[]> {
 
 /** A timestamptz as text in UTC with six digits of a second: `2026-01-05T10:00:00.123456Z`. */
 export class InstantType extends ColumnType<string, string> {
-  /** Takes what a session of any time zone prints in DateStyle ISO. */
+  /** Accepts what a session of any time zone prints in DateStyle ISO. */
   protected read(stored: string): string {
     return parseInstant(instant(String(stored))) ?? this.refuse('a timestamptz in DateStyle ISO', stored);
   }
 
-  /** Takes any RFC 3339 instant, but no Date, which has only milliseconds. */
+  /** Accepts any RFC 3339 instant, but no Date, which has only milliseconds. */
   protected write(value: string): string {
     const parsed = typeof value === 'string' ? parseInstant(value) : null;
     return parsed ?? this.refuse('an RFC 3339 instant as text', value);

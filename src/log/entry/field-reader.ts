@@ -11,18 +11,18 @@ export interface Bounds {
   bytes?: number;
 }
 
-/** Control, format and bidirectional characters, which a reader does not see or sees somewhere else. */
+/** Control, format and bidirectional characters, which are invisible or move other text. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const ELLIPSIS = '…';
 const PAST_MICROSECONDS = /(\.\d{6})(\d+)/;
 
 /**
- * Reads the fields of one input that may hold anything, into their stored form; null where a field is not given or
- * faulty. Faults go to the list it was made with; their types are the words of REST's first edition (pydantic's). With
- * repair, what is out of bounds in a descriptive field is mended instead, and the field is named in `repaired`.
+ * Reads the fields of one unchecked input into their stored form; null if a field is not given or faulty. Faults are added
+ * to the list; their types are those of REST's first edition (pydantic's). With `repair`, a descriptive field that is out
+ * of bounds is mended instead, and named in `repaired`.
  */
 export class FieldReader {
-  /** Names of mended fields, as the input has them. */
+  /** Names of mended fields, as in the input. */
   readonly repaired = new Set<InputName>();
 
   constructor(
@@ -31,12 +31,12 @@ export class FieldReader {
     readonly repair: boolean,
   ) {}
 
-  /** Required text of 1 to `most` characters, all of them visible, without white space around. */
-  name(field: InputName, most: number): string | null {
+  /** Required text of 1 to `max` visible characters, without white space around it. */
+  name(field: InputName, max: number): string | null {
     const value = this.input[field];
     if (value === undefined) return this.require(field);
     if (typeof value !== 'string') return this.fault(field, 'string_type', 'text', value);
-    if (value === '') return this.fault(field, 'string_too_short', `1 to ${most} characters`, value);
+    if (value === '') return this.fault(field, 'string_too_short', `1 to ${max} characters`, value);
     if (!isStorable(value))
       return this.fault(field, 'value_error', 'text without NUL and lone surrogates', value);
     if (INVISIBLE.test(value))
@@ -48,26 +48,26 @@ export class FieldReader {
       );
     if (value.trim() !== value)
       return this.fault(field, 'value_error', 'text without white space around it', value);
-    if (isLonger(value, { characters: most }))
-      return this.fault(field, 'string_too_long', `at most ${most} characters`, value);
+    if (isLonger(value, { characters: max }))
+      return this.fault(field, 'string_too_long', `at most ${max} characters`, value);
     return value;
   }
 
-  /** Text of 1 to `most` characters without control characters; it names nothing that a reader sees. */
-  key(field: InputName, most: number): string | null {
+  /** Text of 1 to `max` characters without control characters; it is never displayed. */
+  key(field: InputName, max: number): string | null {
     const value = this.input[field];
     if (typeof value !== 'string') return this.fault(field, 'string_type', 'text', value);
-    if (value === '') return this.fault(field, 'string_too_short', `1 to ${most} characters`, value);
+    if (value === '') return this.fault(field, 'string_too_short', `1 to ${max} characters`, value);
     if (/\p{Cc}/u.test(value))
       return this.fault(field, 'value_error', 'text without control characters', value);
     if (!isStorable(value))
       return this.fault(field, 'value_error', 'text without NUL and lone surrogates', value);
-    if (isLonger(value, { characters: most }))
-      return this.fault(field, 'string_too_long', `at most ${most} characters`, value);
+    if (isLonger(value, { characters: max }))
+      return this.fault(field, 'string_too_long', `at most ${max} characters`, value);
     return value;
   }
 
-  /** Optional text within bounds; empty is not given. */
+  /** Optional text within bounds; empty text counts as not given. */
   text(field: InputName, bounds: Bounds): string | null {
     const value = this.input[field];
     if (value === undefined || value === null || value === '') return null;
@@ -80,14 +80,14 @@ export class FieldReader {
     return value;
   }
 
-  /** Optional text that is kept in lower case where it is a UUID. */
+  /** Optional text, a UUID in lower case. */
   id(field: InputName, bounds: Bounds): string | null {
     const value = this.text(field, bounds);
     return value && (parseUuid(value) ?? value);
   }
 
   /**
-   * As id, of somebody: no e-mail address, since ids are sealed and stay. With repair an address is handed to `moveTo`.
+   * As id, of a person: no e-mail address, since ids are sealed and never erased. With repair an address goes to `moveTo`.
    */
   personId(field: InputName, bounds: Bounds, moveTo: (address: string) => void): string | null {
     const value = this.input[field];
@@ -99,7 +99,7 @@ export class FieldReader {
     return null;
   }
 
-  /** A UUID of a tenant or client, which the nil UUID is not. */
+  /** The UUID of a tenant or client; never the nil UUID. */
   uuid(field: InputName): string | null {
     const value = this.input[field];
     if (value === undefined || value === null) return null;
@@ -115,7 +115,7 @@ export class FieldReader {
     if (value === undefined || value === null) return null;
     const expected = 'an RFC 3339 instant with an offset or Z';
     if (typeof value !== 'string') return this.fault(field, 'datetime_type', expected, value);
-    const [, , rest = ''] = PAST_MICROSECONDS.exec(value.slice(0, MOST_INSTANT)) ?? [];
+    const [, , rest = ''] = PAST_MICROSECONDS.exec(value.slice(0, MAX_INSTANT)) ?? [];
     const parsed = parseInstant(rest === '' ? value : value.replace(PAST_MICROSECONDS, '$1'));
     if (parsed === null) return this.fault(field, 'datetime_parsing', expected, value);
     if (Date.parse(parsed) > latest)
@@ -127,7 +127,7 @@ export class FieldReader {
     return parsed;
   }
 
-  /** An IP address in any spelling, in one. */
+  /** An IP address in any spelling, normalized. */
   address(field: InputName): string | null {
     const value = this.input[field];
     if (value === undefined || value === null || value === '') return null;
@@ -139,7 +139,7 @@ export class FieldReader {
     return null;
   }
 
-  /** One of a closed list of names; null where none is given. */
+  /** One of a closed list of names. */
   oneOf<T extends string>(field: InputName, names: readonly T[]): T | null {
     const value = this.input[field];
     const known = names.find((each) => each === value);
@@ -153,7 +153,7 @@ export class FieldReader {
     return false;
   }
 
-  /** A fault unless the field is not given or faulty already (null), or the same as what it must be. */
+  /** A fault if the field is given (not null) and differs from `only`, which `named` describes. */
   mustBe(
     field: InputName,
     value: string | null,
@@ -164,31 +164,31 @@ export class FieldReader {
     if (value !== null && !same(value, only)) this.fault(field, 'value_error', named, value);
   }
 
-  /** A fault unless the field has one already. */
+  /** A fault, unless the field already has one. */
   require(field: InputName): null {
     if (!this.faults.some((each) => each.loc[0] === field))
       this.faults.push({ type: 'missing', loc: [field], msg: `${field}: expected a value, got none` });
     return null;
   }
 
-  fault(field: InputName, type: string, expected: string, came: unknown): null {
-    const input = typeof came === 'string' ? came.slice(0, 200) : (came ?? null);
-    const said = typeof came === 'bigint' ? `${came}n` : clip(came);
-    this.faults.push({ type, loc: [field], msg: `${field}: expected ${expected}, got ${said}`, input });
+  fault(field: InputName, type: string, expected: string, value: unknown): null {
+    const input = typeof value === 'string' ? value.slice(0, 200) : (value ?? null);
+    const shown = typeof value === 'bigint' ? `${value}n` : clip(value);
+    this.faults.push({ type, loc: [field], msg: `${field}: expected ${expected}, got ${shown}`, input });
     return null;
   }
 
-  private mended(field: InputName, came: string, mended: string): string {
-    if (mended !== came) this.repaired.add(field);
+  private mended(field: InputName, original: string, mended: string): string {
+    if (mended !== original) this.repaired.add(field);
     return mended;
   }
 }
 
 const NIL = '00000000-0000-0000-0000-000000000000';
-/** Characters of an instant that are looked at; a longer text is none. */
-const MOST_INSTANT = 200;
+/** Characters of the longest text that may be an instant. */
+const MAX_INSTANT = 200;
 
-/** Whether a text goes past its bounds; past twice the characters there is no need to count them. */
+/** Whether a text exceeds its bounds; beyond twice the characters they need not be counted. */
 function isLonger(text: string, { characters, bytes }: Bounds): boolean {
   if (text.length > 2 * characters) return true;
   if (text.length > characters && Array.from(text).length > characters) return true;
@@ -200,22 +200,22 @@ const boundsOf = ({ characters, bytes }: Bounds): string =>
 
 /** NUL and lone surrogates become U+FFFD; what is too long is cut and ends in an ellipsis. */
 export function mendText(text: string, bounds: Bounds): string {
-  // Twice the characters hold all that can stay; the rest need not be looked at.
+  // A character has at most two units, so the rest cannot remain.
   const isWhole = text.length <= 2 * bounds.characters + 2;
   const storable = (isWhole ? text : text.slice(0, 2 * bounds.characters + 2))
     .replaceAll('\0', '\uFFFD')
     .toWellFormed();
   if (isWhole && !isLonger(storable, bounds)) return storable;
-  const most =
+  const maxBytes =
     bounds.bytes === undefined ? Number.POSITIVE_INFINITY : bounds.bytes - Buffer.byteLength(ELLIPSIS);
-  let kept = '';
+  let result = '';
   let characters = 0;
   let bytes = 0;
   for (const character of storable) {
     characters += 1;
     bytes += Buffer.byteLength(character);
-    if (characters >= bounds.characters || bytes > most) break;
-    kept += character;
+    if (characters >= bounds.characters || bytes > maxBytes) break;
+    result += character;
   }
-  return kept + ELLIPSIS;
+  return result + ELLIPSIS;
 }

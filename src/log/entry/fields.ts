@@ -8,17 +8,17 @@ import { SEVERITIES } from './severity.js';
 /** A parsed row as the driver gives it. */
 type Row = Readonly<Record<string, unknown>>;
 
-/** Where a field's value stands in the sealed leaf: as it is, or within one of the two salted digests (docs/seal.md). */
+/** Where a field's value is sealed: in the leaf itself, or in one of its two salted digests (docs/seal.md). */
 export type Sealed = 'leaf' | 'identity' | 'data';
 
 interface Traits<T> {
-  /** null: the leaf does not hold it. */
+  /** null: not sealed. */
   readonly sealed: Sealed | null;
-  /** The first leaf version that holds it. */
+  /** The first leaf version that contains it. */
   readonly since?: number;
-  /** Position among the columns of an export with all fields; none: only proofs carry it there. */
+  /** Position among the columns of an export with all fields; none: not a column; only proofs contain it. */
   readonly export?: number;
-  /** Whether it is among an export's columns without all fields, too. */
+  /** Whether it is a column of every export. */
   readonly standard?: boolean;
   /** Whether an erasure blanks it. */
   readonly personal?: boolean;
@@ -26,14 +26,14 @@ interface Traits<T> {
   readonly written?: boolean;
   /** false: REST does not show it. */
   readonly rest?: boolean;
-  /** What entries show that were written before there was such a field. */
+  /** The value for entries that were written before the field was added. */
   readonly before?: (row: Row) => T;
 }
 
-/** What the entity calls a field. */
+/** A field's name in the entity. */
 export type FieldName = keyof LogEntry & string;
 
-/** One field of an entry, as everything that repeats an entry's fields needs it. */
+/** One field of an entry, for everything that has to list an entry's fields. */
 export interface Field {
   readonly name: FieldName;
   /** Its column, and its name over REST and in files: the name in snake_case. */
@@ -49,9 +49,9 @@ export interface Field {
   readonly rest: boolean;
   /** The stored form of the entry's value, as a parameter of a statement. */
   store(entry: Partial<LogEntry>): unknown;
-  /** Takes the value from a row. Errors: TypeError where the row has something else. */
+  /** Reads the value from a row into the entry. Errors: TypeError if the row has something else. */
   read(row: Row, entry: Partial<LogEntry>): void;
-  /** Takes the value from its JSON form; false where that is of another type. */
+  /** Reads the value from its JSON form into the entry; false if it is of another type. */
   accept(value: unknown, entry: Partial<LogEntry>): boolean;
 }
 
@@ -95,9 +95,9 @@ export function field<K extends FieldName>(
 const { uuid, text, address, instant, json, list, sequence } = storedAs;
 
 /**
- * Of an entry of leaf version 1, which does not say: somebody acted where a field of the actor is set or was erased.
+ * For an entry of leaf version 1, which has no actor type: a user acted if a field of the actor is set or was erased.
  */
-const typeOfActor = (row: Row): ActorType => {
+const guessActorType = (row: Row): ActorType => {
   const acted = [row.actor_id, row.actor_email, row.actor_name, row.erased_at].some((value) => value != null);
   return acted ? ActorType.USER : ActorType.SYSTEM;
 };
@@ -126,10 +126,10 @@ export const FIELDS: readonly Field[] = [
   field('createdAt', instant, { sealed: 'leaf', export: 2, standard: true }),
   field('origin', oneOf(ORIGINS), { sealed: 'leaf', export: 14 }),
   field('occurredAt', instant, { sealed: 'leaf', export: 15 }),
-  // Kept in reel_log_sequence, since an entry's row is never written again.
+  // Stored in reel_log_sequence, since an entry's row is never written again.
   field('sequence', nullable(sequence), { sealed: null, written: false, export: 16 }),
   field('onBehalfOfId', nullable(text), { sealed: 'leaf', export: 18 }),
-  field('actorType', oneOf(ACTOR_TYPES), { sealed: 'leaf', since: 2, export: 17, before: typeOfActor }),
+  field('actorType', oneOf(ACTOR_TYPES), { sealed: 'leaf', since: 2, export: 17, before: guessActorType }),
   field('outcome', nullable(oneOf(OUTCOMES)), { sealed: 'leaf', since: 2, export: 21 }),
   field('onBehalfOfName', nullable(text), { sealed: 'identity', since: 2, export: 19, personal: true }),
   field('resourceName', nullable(text), { sealed: 'identity', since: 2, export: 20, personal: true }),
@@ -155,12 +155,12 @@ export const DERIVED_COLUMNS = [
 
 export type DerivedColumn = (typeof DERIVED_COLUMNS)[number]['column'];
 
-/** Every column of reel_log_entries that the leaf or the digests speak for, or that is derived from what they speak for, the id first. */
+/** Every column of reel_log_entries that is sealed or derived from sealed ones, the id first. */
 export const storedColumns = (fields: readonly Field[] = FIELDS): { column: string; type: string }[] => [
   ...fields
     .filter(({ column }) => column !== 'sequence')
     .map(({ column, kind }) => ({ column, type: kind.type })),
-  // That is of another table's row.
+  // Not key_digest, which is over a row of reel_log_keys.
   ...DERIVED_COLUMNS.filter(({ column }) => column !== 'key_digest'),
 ];
 

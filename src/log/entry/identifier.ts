@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { v7 } from 'uuid';
 
-/** An entry's id and the instant that it names. */
+/** An entry's id and the instant that it contains. */
 export interface Identity {
   id: string;
   /** `2026-01-05T10:00:00.123456Z`. */
@@ -9,14 +9,14 @@ export interface Identity {
 }
 
 /**
- * Gives out strictly growing instants, one microsecond apart at the least, and UUIDv7s that follow them (RFC 9562,
- * sections 5.7 and 6.2, method 3: the microsecond stands in the bits after the milliseconds). A clock that is set back
- * is waited out: time then goes on from where it was.
+ * Generates strictly increasing instants, at least one microsecond apart, and UUIDv7s in their order (RFC 9562, sections
+ * 5.7 and 6.2, method 3: the bits after the milliseconds are the microsecond). If the clock is set back, time continues
+ * from the last instant.
  */
 export class Identifier {
   private last = 0;
 
-  /** `clock` answers Unix microseconds. */
+  /** `clock` returns Unix microseconds. */
   constructor(private readonly clock: () => number = microseconds) {}
 
   next(): Identity {
@@ -33,7 +33,7 @@ export class Identifier {
   }
 }
 
-/** The system's time; its microseconds are those since the process's own steady clock last met the millisecond. */
+/** The system's time, with microseconds from the process's monotonic clock. */
 function microseconds(): number {
   const milliseconds = Date.now();
   const past = Math.floor((performance.timeOrigin + performance.now() - milliseconds) * 1000);

@@ -20,15 +20,15 @@ export function parseAddress(text: string): string | null {
 
 const IN_BRACKETS = /^\[([^\]]+)\](?::(\d{1,5}))?$/;
 const WITH_PORT = /^([\d.]+):(\d{1,5})$/;
-/** Of a text that may be an address: the longest is bracketed IPv6 with a zone and a port. */
-const MOST_CHARACTERS = 100;
+/** Of the longest address: bracketed IPv6 with a zone and a port. */
+const MAX_CHARACTERS = 100;
 
 /**
- * One address in any spelling, as parseAddress answers it: a port, brackets or a zone are taken off, and an IPv4-mapped
+ * One address in any spelling, as parseAddress returns it: a port, brackets or a zone are removed, and an IPv4-mapped
  * address is the IPv4 one. null for anything else.
  */
 export function normalizeAddress(text: string): string | null {
-  if (text.length > MOST_CHARACTERS) return null;
+  if (text.length > MAX_CHARACTERS) return null;
   const [, bare = text, port = '0'] = IN_BRACKETS.exec(text) ?? WITH_PORT.exec(text) ?? [];
   if (Number(port) > 65_535) return null;
   const [address = '', zone] = bare.split('%', 2);
@@ -40,5 +40,5 @@ export function normalizeAddress(text: string): string | null {
 const unmapped = (address: string | null): string | null =>
   address?.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 
-/** The peer of a connection as an entry keeps it: without its zone, IPv4 as IPv4 on a dual-stack socket too. */
+/** The peer of a connection as stored in an entry: without a zone; an IPv4 peer of a dual-stack socket as IPv4. */
 export const peerAddress = (ip: string | null): string | null => (ip === null ? null : normalizeAddress(ip));

@@ -2,7 +2,7 @@ import { instant } from './instant.js';
 
 /** How a value is stored in PostgreSQL and read back; `T` is how an entry shows it. */
 export interface Kind<T> {
-  /** As data_type of information_schema.columns names it. */
+  /** As in information_schema.columns.data_type. */
   readonly type:
     | 'uuid'
     | 'text'
@@ -15,20 +15,20 @@ export interface Kind<T> {
   readonly nullable: boolean;
   /** Names of a closed list, whose index is stored. */
   readonly names: readonly string[] | null;
-  /** SQL for reading a column of that name. */
+  /** SQL that reads a column of that name. */
   select(column: string): string;
   /** The driver's value. Errors: TypeError that names the column. */
   read(value: unknown, column: string): T;
   store(value: T): unknown;
-  /** The value as a leaf has it. */
+  /** The value as a leaf contains it. */
   seal(value: unknown): unknown;
   /** Whether a JSON value is one. */
   accepts(value: unknown): value is T;
 }
 
-type Described<T> = Pick<Kind<T>, 'type' | 'accepts'> & Partial<Kind<T>> & { expected: string };
+type KindOptions<T> = Pick<Kind<T>, 'type' | 'accepts'> & Partial<Kind<T>> & { expected: string };
 
-function kind<T>({ expected, ...described }: Described<T>): Kind<T> {
+function kind<T>({ expected, ...described }: KindOptions<T>): Kind<T> {
   const { accepts } = described;
   return {
     nullable: false,
@@ -44,9 +44,9 @@ function kind<T>({ expected, ...described }: Described<T>): Kind<T> {
   };
 }
 
-/** Says nothing of the value itself, which may be personal and would stand in a log. */
-const mismatch = (column: string, expected: string, came: unknown) =>
-  new TypeError(`${column}: expected ${expected}, got ${came === null ? 'null' : `a ${typeof came}`}`);
+/** Without the value itself, which may be personal and would be logged. */
+const mismatch = (column: string, expected: string, got: unknown) =>
+  new TypeError(`${column}: expected ${expected}, got ${got === null ? 'null' : `a ${typeof got}`}`);
 
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -99,7 +99,7 @@ export const storedAs = {
       return instant(value);
     },
   }),
-  /** A JSON object; parsed by the driver, or here where it is left as text. */
+  /** A JSON object; parsed by the driver, or here if it is still text. */
   json: kind({
     type: 'jsonb',
     expected: 'a JSON object',
@@ -110,7 +110,7 @@ export const storedAs = {
       return parsed;
     },
   }),
-  /** A list of texts, sorted; null where it is empty, in the column and in the leaf. */
+  /** A list of texts, sorted; null if it is empty, in the column and in the leaf. */
   list: kind<string[]>({
     type: 'ARRAY',
     expected: 'a list of texts',

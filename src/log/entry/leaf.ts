@@ -3,7 +3,7 @@ import canonicalize from 'canonicalize';
 import { FIELDS, type Field, type Sealed, sealedFields } from './fields.js';
 import type { LogEntry } from './log-entry.entity.js';
 
-/** What a leaf is made of, in stored form: UUIDs in lower case, times in UTC with six digits, addresses as host(inet) prints them. */
+/** The entry that a leaf is computed from, in stored form: UUIDs in lower case, times in UTC with six digits, addresses as host(inet) prints them. */
 export type SealableEntry = Omit<LogEntry, 'sequence' | 'erasedAt'>;
 
 /** The same of an entry that may have been changed, so that its values may be anything. */
@@ -27,7 +27,7 @@ export interface SealedLeaf {
 /** A member of a leaf's object: a field of the entry, or one of the digests that stand for the others. */
 export type LeafMember = Field | 'identity' | 'data';
 
-/** A canonical JSON object of fixed keys, as what stands before each value and after the last. */
+/** A canonical JSON object with fixed keys, as the text before each value and after the last. */
 export interface Template<Member> {
   readonly members: readonly Member[];
   /** One more than members. */
@@ -121,7 +121,7 @@ export const LEAF_VERSIONS: ReadonlyMap<number, LeafVersion> = new Map(
   [1, 2].map((version) => [version, new LeafVersion(version)]),
 );
 
-/** The version that entries are sealed under now. */
+/** The version for new entries. */
 export const LEAF = new LeafVersion(2);
 
 export function newSalts(): Salts {
@@ -135,17 +135,17 @@ export const hashData = (salt: Uint8Array, data: Record<string, unknown>): strin
 
 const LEAF_PREFIX = Buffer.of(0);
 
-/** Control characters, quotation marks, backslashes and surrogates: what JSON may escape; few texts of a leaf have any. */
+/** What JSON may escape: control characters, quotation marks, backslashes and surrogates; rare in a leaf. */
 const ESCAPED = /[^ !#-[\]-\ud7ff\ue000-\uffff]/;
 
-/** JSON.stringify writes a well-formed string as RFC 8785 asks. */
+/** JSON.stringify serializes a well-formed string as RFC 8785 requires. */
 const quote = (value: unknown): string =>
   typeof value === 'string' && !ESCAPED.test(value) ? `"${value}"` : JSON.stringify(value);
 
-/** Reused, since this runs several times an entry; texts of data fit. */
+/** Reused, since this runs several times per entry; data fits. */
 const scratch = Buffer.alloc(256 * 1024);
 
-/** In hex: a third of the time of a Buffer of its own. */
+/** In hex, which takes a third of the time of a Buffer. */
 function sha256(first: Uint8Array, text: string): string {
   if (first.length + 3 * text.length > scratch.length)
     return hash('sha256', Buffer.concat([first, Buffer.from(text)]), 'hex');

@@ -29,14 +29,14 @@ registerEnumType(ActorType, {
 });
 registerEnumType(LogOutcome, { name: 'LogOutcome', description: 'How it ended, where the module says.' });
 
-/** MikroORM names the default schema too where it is not in the search path; every other table of Reel's is found by that path. */
+/** MikroORM also names the default schema, even if it is not in the search path, by which every other table of Reel is found. */
 const sequenceOf: FormulaCallback<LogEntry> = (columns, { schema }) => {
   const table = schema && schema !== 'public' ? `"${schema}".reel_log_sequence` : 'reel_log_sequence';
   return `(select seq from ${table}
     where reel_log_sequence.tenant_id = ${columns.tenantId} and reel_log_sequence.entry_id = ${columns.id})`;
 };
 
-/** Entries of leaf version 1 do not say: somebody acted where a field of the actor is set or was erased (FIELDS). */
+/** As guessActorType in fields.ts does, for entries of leaf version 1. */
 const actorTypeOf: FormulaCallback<LogEntry> = ({ actorId, actorEmail, actorName, erasedAt }) =>
   `(coalesce(${actorId.replace('actor_id', 'actor_type')}, case when
     coalesce(${actorId}, ${actorEmail}, ${actorName}, ${erasedAt}::text) is null then ${ACTOR_TYPES.indexOf(ActorType.SYSTEM)} else ${ACTOR_TYPES.indexOf(ActorType.USER)} end))`;
@@ -179,7 +179,7 @@ export class LogEntry {
   @Field(() => DateTime, { description: 'When Reel stored it.' })
   createdAt!: string;
 
-  /** Kept in reel_log_sequence, since an entry's row is never written again. */
+  /** Stored in reel_log_sequence, since an entry's row is never updated. */
   @Property({ type: new BigIntType('number'), formula: sequenceOf, nullable: true })
   @Field(() => Count, {
     nullable: true,
@@ -202,15 +202,15 @@ export class LogEntry {
   @Property({ type: 'blob', nullable: true, lazy: true, hidden: true })
   identitySalt?: Buffer | null;
 
-  /** 16 random bytes before data in its digest; null where there is no data or once erased. */
+  /** 16 random bytes before data in its digest; null if there is no data, or once erased. */
   @Property({ type: 'blob', nullable: true, lazy: true, hidden: true })
   dataSalt?: Buffer | null;
 
-  /** SHA-256 of the identity fields as the leaf holds it. */
+  /** SHA-256 of the identity fields as in the leaf. */
   @Property({ type: 'blob', lazy: true })
   identityDigest?: Buffer;
 
-  /** SHA-256 of data as the leaf holds it; null where the entry has no data. */
+  /** SHA-256 of data as in the leaf; null if the entry has no data. */
   @Property({ type: 'blob', nullable: true, lazy: true })
   dataDigest?: Buffer | null;
 }

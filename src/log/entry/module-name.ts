@@ -1,7 +1,7 @@
-/** The module name of Reel's own entries; nobody else may write under it, nor under what a reader would take for it. */
+/** The module name of Reel's own entries; nobody else may use it, nor a name that looks like it. */
 export const OWN_MODULE = 'reel';
 
-/** Letters that look like those of the name, by the letter (Unicode TR 39, confusables), after case folding. */
+/** Letters that look like those of the name, mapped to them (Unicode TR 39, confusables), after case folding. */
 const LOOK_ALIKES: Readonly<Record<string, string>> = {
   е: 'e',
   ҽ: 'e',
@@ -27,7 +27,7 @@ const LOOK_ALIKES: Readonly<Record<string, string>> = {
   '١': 'l',
 };
 
-/** Whether a reader would take the name for Reel's own: after NFKC, case folding and removal of invisible characters, look-alike letters the same. */
+/** Whether a name looks like Reel's own: the same after NFKC, case folding, removal of invisible characters and mapping of look-alikes. */
 export function isOwnModule(name: string): boolean {
   const visible = name.normalize('NFKC').replace(/[\p{Cf}\p{Mn}\p{Default_Ignorable_Code_Point}]/gu, '');
   if (visible.length > 4 * OWN_MODULE.length) return false;

@@ -1,12 +1,12 @@
-/** The known name that takes the fewest letters added, dropped or changed (Levenshtein's distance). */
+/** The known name with the smallest Levenshtein distance. */
 export function nearest<T extends string>(name: string, known: readonly T[]): T {
-  const short = name.slice(0, MOST_LETTERS).toLowerCase();
+  const short = name.slice(0, MAX_LETTERS).toLowerCase();
   const distances = known.map((each) => distance(short, each.toLowerCase()));
   return known[distances.indexOf(Math.min(...distances))]!;
 }
 
-/** Names are shorter; what is longer is near to none. */
-const MOST_LETTERS = 100;
+/** Longer than any known name. */
+const MAX_LETTERS = 100;
 
 function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);

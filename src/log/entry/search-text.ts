@@ -1,41 +1,41 @@
-/** Stands between two pieces and in no needle, so that no match spans two of them. */
-const BETWEEN = '\uFFFF';
+/** Separates two texts, and is in no needle, so that no match spans both. */
+const SEPARATOR = '\uFFFF';
 
 /**
- * Unicode's lower case, without its one rule that looks at neighbours: a final sigma is a sigma, so that a piece of a
- * folded text is always the fold of that piece.
+ * Unicode's lower case, without its one context-dependent rule: a final sigma is a sigma, so that folding a part of a text
+ * gives that part of the folded text.
  */
 export function fold(text: string): string {
   const lower = text.toLowerCase();
-  return RARE.test(lower) ? lower.replaceAll('ς', 'σ').replaceAll(BETWEEN, '\uFFFD') : lower;
+  return REPLACED.test(lower) ? lower.replaceAll('ς', 'σ').replaceAll(SEPARATOR, '\uFFFD') : lower;
 }
 
-/** What a lower-case text must not hold. */
-const RARE = /[ς\uFFFF]/;
+/** What must be replaced in a lower-case text. */
+const REPLACED = /[ς\uFFFF]/;
 
-/** What a search looks for in searchText: plain text, in which % and _ mean themselves. */
+/** What a search looks for in searchText: plain text, in which % and _ are literal. */
 export const searchNeedle = (text: string): string => fold(text);
 
 /**
- * What a search looks through: every key and every text, number and boolean of data, folded, as written (no JSON
- * escapes), in data's own order. null where there is nothing to find.
+ * The text that a search looks through: every key, text, number and boolean of data, folded, without JSON escapes, in
+ * data's own order. null if there is none.
  */
 export function searchText(data: Record<string, unknown> | null): string | null {
   if (data === null) return null;
-  const pieces: string[] = [];
-  gather(data, pieces);
-  return pieces.length === 0 ? null : pieces.map(fold).join(BETWEEN);
+  const texts: string[] = [];
+  collect(data, texts);
+  return texts.length === 0 ? null : texts.map(fold).join(SEPARATOR);
 }
 
-function gather(value: unknown, pieces: string[]): void {
+function collect(value: unknown, texts: string[]): void {
   if (Array.isArray(value)) {
-    for (const each of value) gather(each, pieces);
+    for (const each of value) collect(each, texts);
   } else if (typeof value === 'object' && value !== null) {
     for (const [key, each] of Object.entries(value)) {
-      pieces.push(key);
-      gather(each, pieces);
+      texts.push(key);
+      collect(each, texts);
     }
   } else if (value !== null && value !== undefined) {
-    pieces.push(String(value));
+    texts.push(String(value));
   }
 }

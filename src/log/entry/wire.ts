@@ -1,12 +1,12 @@
 import { FIELDS, type Field, type FieldName } from './fields.js';
 import type { LogEntry } from './log-entry.entity.js';
-import { whole } from './row.js';
+import { complete } from './row.js';
 
-/** A field of an entry under the name that files give it. */
+/** A field of an entry, with its name in exported files. */
 export interface ExportColumn {
   readonly field: FieldName;
   readonly name: string;
-  /** Whether its values are texts that somebody chose. */
+  /** Whether its values are free text. */
   readonly isText: boolean;
 }
 
@@ -16,7 +16,7 @@ const restFields = (fields: readonly Field[]): Field[] => fields.filter(({ rest 
 export const entryNames = (fields: readonly Field[] = FIELDS): string[] =>
   restFields(fields).map(({ column }) => column);
 
-/** Header and keys of exported files, in order: the first edition's, or all; data stands there only where it is asked for. */
+/** Columns of exported files, in order: the first edition's, or all. */
 export const exportColumns = (allFields = false, fields: readonly Field[] = FIELDS): ExportColumn[] =>
   fields
     .filter((field) => field.export !== null && (allFields || field.standard))
@@ -25,7 +25,7 @@ export const exportColumns = (allFields = false, fields: readonly Field[] = FIEL
 
 const REST_FIELDS = restFields(FIELDS);
 
-/** An entry as REST shows it: every key present, null where empty. */
+/** An entry as REST shows it: every key present, null if empty. */
 export const entryToWire = (entry: LogEntry): Record<string, unknown> => showEntry(entry, REST_FIELDS);
 
 export function showEntry(entry: LogEntry, fields: readonly Field[]): Record<string, unknown> {
@@ -49,7 +49,7 @@ export function entryFromWire(
     if (field.since > version) later.push(field);
     else if (!field.accept(wire[field.column] ?? null, entry)) return null;
   showLater(later, { ...wire, erased_at: isErased || null }, entry);
-  return whole(entry, FIELDS);
+  return complete(entry, FIELDS);
 }
 
 /** Fields as an entry shows them that was written before there were such fields, given its others by column. */

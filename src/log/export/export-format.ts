@@ -2,13 +2,13 @@ import type { LogEntry } from '../entry/log-entry.entity.js';
 import type { ExportColumn } from '../entry/wire.js';
 import { LogExportFormat } from './export-logs-input.js';
 
-/** Writes a file piece by piece: `head`, then each batch of rows, then `tail`. */
+/** Formats a file: `head`, then each batch of rows, then `tail`. */
 export interface ExportFormat {
   readonly contentType: string;
-  /** Of the file's name, without the dot. */
+  /** File name extension, without the dot. */
   readonly extension: string;
   head(columns: readonly ExportColumn[]): string;
-  /** `proofs`: one an entry, or none at all; only NDJSON has them. */
+  /** `proofs`: one per entry, or none at all; only NDJSON has them. */
   rows(
     entries: readonly LogEntry[],
     columns: readonly ExportColumn[],
@@ -18,7 +18,7 @@ export interface ExportFormat {
   tail(count: number): string;
 }
 
-/** How cells are parted, and which of them are guarded, for the program that is to open the file. */
+/** How cells are separated, and which of them are guarded, depending on the program that opens the file. */
 interface CsvDialect {
   readonly start: string;
   readonly separator: string;
@@ -28,7 +28,7 @@ interface CsvDialect {
 
 /** RFC 4180. */
 const STANDARD: CsvDialect = { start: '', separator: ',', needsQuotes: /[",\r\n]/, guardsNumbers: false };
-/** What spreadsheets in much of the world open with a click: UTF-8 by its byte order mark, semicolons. */
+/** What spreadsheets in much of the world expect: UTF-8 with a byte order mark, semicolons. */
 const SPREADSHEET: CsvDialect = {
   start: '\ufeff',
   separator: ';',
@@ -74,7 +74,7 @@ const NDJSON: ExportFormat = {
   tail: () => '',
 };
 
-/** The last line of an NDJSON file with proofs: the signed note that they all lead to; null where nothing is sealed. */
+/** The last line of an NDJSON file with proofs: the signed note that all proofs lead to; null if nothing is sealed. */
 export const checkpointLine = (note: string | null): string => `${JSON.stringify({ checkpoint: note })}\n`;
 
 export const EXPORT_FORMATS: Readonly<Record<LogExportFormat, ExportFormat>> = {
@@ -92,7 +92,7 @@ function pick(entry: LogEntry, columns: readonly ExportColumn[]): Record<string,
   return row;
 }
 
-/** One record of RFC 4180. By hand: csv-stringify writes the same bytes in four times the time, and would not know which cells to guard. */
+/** One record of RFC 4180. Hand-written: csv-stringify takes four times as long for the same bytes, and cannot tell which cells to guard. */
 function csvRow(entry: LogEntry, columns: readonly ExportColumn[], dialect: CsvDialect): string {
   let row = '';
   let separator = '';
@@ -111,10 +111,10 @@ function cellText(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-/** What a formula begins with, at the start of a cell and behind what a program might part cells at. */
+/** The start of a formula, at the start of a cell and behind anything that a program might take for a separator. */
 const FORMULA = /(?<=^|[\s,;|])(?!(?<=\r)\n)(?=[=+\-@＝＋－＠\t\r\n])/g;
 const PLAIN_NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
-/** What a spreadsheet would take for a number, a date or a time, and show as another text. */
+/** Text that a spreadsheet would take for a number, a date or a time, and show differently. */
 const NUMBER_LIKE = /^[+-]?[\d.,:/ eE%-]*\d[\d.,:/ eE%-]*$/;
 
 /** Each beginning that a spreadsheet would run as a formula is guarded with a single quote; null and empty text are both empty. */

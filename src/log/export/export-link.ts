@@ -6,31 +6,31 @@ import { forbidden, ReelError } from '../../errors.js';
 import type { Criteria } from '../filter/criteria.js';
 import type { LogExportFormat } from './export-logs-input.js';
 
-/** Everything a link streams: nothing of it is kept on the server. */
+/** Everything that a download needs: nothing is stored on the server. */
 export interface ExportTicket {
   criteria: Criteria;
   format: LogExportFormat;
   includeData: boolean;
-  /** All against the checkpoint that has the place `upTo`. */
+  /** All against the first checkpoint that covers the sequence `upTo`. */
   includeProofs: boolean;
   allFields: boolean;
   spreadsheet: boolean;
-  /** The last place of the tenant's sealed order that is in it. */
+  /** The last sequence that the export covers. */
   upTo: number;
   recordCount: number;
   filename: string;
   /** Milliseconds since the epoch. */
   expiresAt: number;
-  /** The id alone, since a link may outlive the erasure of what else was known. */
+  /** The id alone, since a link may outlive the erasure of the person's other data. */
   preparedBy: Reader['id'];
 }
 
 const PATH = '/api/v1/reel/exports/';
 const HEADER = { alg: 'HS256', typ: 'reel-export' };
-/** The longest filter that is allowed, in the least compressible text, stays below this; the server takes headers of 128 KiB. */
+/** More than the longest allowed filter of incompressible text; the server accepts headers of 128 KiB. */
 const MAX_LINK_BYTES = 120 * 1024;
 
-/** Signs and reads links. All servers that share the secret read each other's, also after a restart. */
+/** Signs and verifies links. Servers that share the secret accept each other's links, also after a restart. */
 export class ExportLinks {
   private readonly key: Uint8Array;
 
@@ -38,7 +38,7 @@ export class ExportLinks {
     secret: string,
     private readonly clock: () => number = Date.now,
   ) {
-    // A key of its own, so that a link is never a credential nor a credential a link (RFC 5869).
+    // A derived key (RFC 5869), so that a link is never accepted as a credential, nor a credential as a link.
     this.key = new Uint8Array(hkdfSync('sha256', secret, '', 'reel export link, version 2', 32));
   }
 
@@ -55,7 +55,7 @@ export class ExportLinks {
     return path;
   }
 
-  /** Errors: FORBIDDEN for a link that is forged, past its time, or made for another file. */
+  /** Errors: FORBIDDEN for a link that is forged, expired, or for another file. */
   async read(filename: string, token: string): Promise<ExportTicket> {
     const ticket = await this.verified(token);
     if (ticket === null || ticket.filename !== filename)
@@ -79,7 +79,7 @@ export class ExportLinks {
   }
 }
 
-/** A request's address as logs may keep it: without the token of an export link, or any other. */
+/** A request's URL as it may be logged: without the token of an export link, or any other. */
 export function maskToken(url: string): string {
   const query = url.indexOf('?');
   if (query >= 0 && url.slice(0, query).includes('/exports/')) return `${url.slice(0, query)}?…`;

@@ -15,38 +15,38 @@ export type { LogExport };
 export interface ExportFile {
   filename: string;
   contentType: string;
-  /** Text in UTF-8; ends in an error where it cannot be whole. Nothing is read before it is, nor after it is destroyed. */
+  /** UTF-8; ends in an error if it cannot be complete. Reads lazily, and nothing after it is destroyed. */
   stream: Readable;
 }
 
-/** Entries by their place in the tenant's sealed order, from 1 to `upTo`. */
+/** Reads entries with the sequences 1 to `upTo`. */
 export interface SealedReader {
   countSequenced(criteria: Criteria, upTo: number): Promise<number>;
-  /** In sealed order, batch by batch; reads on only when asked for the next one. */
+  /** In sealed order, batch by batch, each read on demand. */
   streamSequenced(criteria: Criteria, upTo: number, batchSize: number): AsyncIterable<LogEntry[]>;
 }
 
-/** Proofs of entries against one checkpoint, the first that has the entry at the place `upTo`. */
+/** Proofs of entries against one checkpoint, the first that covers the sequence `upTo`. */
 export interface ExportProofs {
-  /** What the line of each entry carries as `proof`, in order. Errors: an Error where an entry has none. */
+  /** The `proof` of each entry's line, in order. Errors: an Error if an entry has none. */
   bundles(
     scope: Scope,
     entries: readonly LogEntry[],
     upTo: number,
     includeData: boolean,
   ): Promise<readonly unknown[]>;
-  /** The checkpoint's signed note; null where nothing is sealed. */
+  /** The checkpoint's signed note; null if nothing is sealed. */
   note(scope: Scope, upTo: number): Promise<string | null>;
 }
 
-export interface ExportParts {
+export interface ExportDependencies {
   reader: SealedReader;
   proofs: ExportProofs;
-  /** Records who exports; nothing is answered before that is on disk. */
+  /** Records who exports, before anything is returned. */
   audit: Pick<ReadAudit, 'exported'>;
-  /** Waits until everything acknowledged so far has its place in the tenant's order; answers the last place (0: none). */
+  /** Waits until everything acknowledged so far is sequenced; returns the last sequence (0: none). */
   catchUp(tenantId: string): Promise<number>;
-  /** That links are signed with, at least 32 bytes; the same for all servers. */
+  /** Signs links; at least 32 bytes, the same for all servers. */
   secret: string;
   linkMinutes: number;
   /** 0: no limit. */
@@ -55,7 +55,7 @@ export interface ExportParts {
 }
 
 const BATCH = 1000;
-/** Of entries with data, which may be of 64 KiB each. */
+/** With data, which may be 64 KiB per entry. */
 const BATCH_WITH_DATA = 200;
 
 /** Exports as links that carry the whole request: the file is read from the database while it is sent. */
@@ -63,15 +63,14 @@ export class ExportService {
   private readonly links: ExportLinks;
   private readonly clock: () => number;
 
-  constructor(private readonly parts: ExportParts) {
-    this.clock = parts.clock ?? Date.now;
-    this.links = new ExportLinks(parts.secret, this.clock);
+  constructor(private readonly deps: ExportDependencies) {
+    this.clock = deps.clock ?? Date.now;
+    this.links = new ExportLinks(deps.secret, this.clock);
   }
 
   /**
-   * Every matching entry that was acknowledged before the call is in it. `criteria` are of the input's filter, which is
-   * only recorded here. Errors: BAD_USER_INPUT for includeProofs with another format than NDJSON, or more entries than one
-   * export may have.
+   * Covers every matching entry that was acknowledged before the call. `criteria` are those of the input's filter, which is
+   * only recorded here. Errors: BAD_USER_INPUT for includeProofs with a format other than NDJSON, or too many entries.
    */
   async prepare(criteria: Criteria, input: ExportLogsInput, reader: Reader): Promise<LogExport> {
     const format = input.format ?? LogExportFormat.CSV;
@@ -82,9 +81,9 @@ export class ExportService {
     if (spreadsheet && format !== LogExportFormat.CSV)
       throw badInput('spreadsheet', 'false with any format but CSV', true);
     const now = this.clock();
-    const upTo = await this.parts.catchUp(criteria.scope.tenantId);
-    const recordCount = await this.parts.reader.countSequenced(criteria, upTo);
-    const { maxRecords, linkMinutes } = this.parts;
+    const upTo = await this.deps.catchUp(criteria.scope.tenantId);
+    const recordCount = await this.deps.reader.countSequenced(criteria, upTo);
+    const { maxRecords, linkMinutes } = this.deps;
     if (maxRecords > 0 && recordCount > maxRecords)
       throw badInput('filter', `one that at most ${maxRecords} entries match`, recordCount);
     const filename = `logs_${stamp(now)}.${EXPORT_FORMATS[format].extension}`;
@@ -104,11 +103,10 @@ export class ExportService {
       preparedBy: reader.id,
     };
     const downloadUrl = await this.links.write(ticket);
-    const asked = input.filter ?? {};
-    await this.parts.audit.exported(reader, criteria.scope, {
+    await this.deps.audit.exported(reader, criteria.scope, {
       step: 'prepared',
-      filter: asked,
-      ...fileOf(ticket),
+      filter: input.filter ?? {},
+      ...auditDetails(ticket),
     });
     return {
       downloadUrl,
@@ -119,8 +117,8 @@ export class ExportService {
   }
 
   /**
-   * `by`: the connection that fetches; who it is, the link does not tell, so it counts as whoever prepared it. Errors:
-   * FORBIDDEN for a link that is not valid (any more).
+   * `by`: the connection that fetches the link. A link does not identify who uses it, so the person who prepared it is
+   * recorded. Errors: FORBIDDEN for a link that is invalid or expired.
    */
   async open(
     filename: string,
@@ -128,28 +126,28 @@ export class ExportService {
     by: Pick<Reader, 'ip' | 'agent' | 'requestId'>,
   ): Promise<ExportFile> {
     const ticket = await this.links.read(filename, token);
-    await this.parts.audit.exported(
+    await this.deps.audit.exported(
       { id: ticket.preparedBy, email: null, name: null, ...by },
       ticket.criteria.scope,
       {
         step: 'fetched',
-        ...fileOf(ticket),
+        ...auditDetails(ticket),
       },
     );
     const { contentType } = EXPORT_FORMATS[ticket.format];
-    return { filename, contentType, stream: Readable.from(this.pieces(ticket)) };
+    return { filename, contentType, stream: Readable.from(this.chunks(ticket)) };
   }
 
-  /** The head comes with the first rows, so that a database which does not answer is told before anything is sent. */
-  private async *pieces(ticket: ExportTicket): AsyncGenerator<string> {
+  /** The head is sent with the first rows, so that a database error is reported before anything is sent. */
+  private async *chunks(ticket: ExportTicket): AsyncGenerator<string> {
     const { criteria, includeData, includeProofs, upTo, recordCount } = ticket;
-    const { proofs } = this.parts;
+    const { proofs } = this.deps;
     const format = ticket.spreadsheet ? SPREADSHEET_FORMAT : EXPORT_FORMATS[ticket.format];
     const columns = exportColumns(ticket.allFields).filter(({ field }) => includeData || field !== 'data');
     const batch = includeData ? BATCH_WITH_DATA : BATCH;
     let pending = format.head(columns);
     let count = 0;
-    for await (const entries of this.parts.reader.streamSequenced(criteria, upTo, batch)) {
+    for await (const entries of this.deps.reader.streamSequenced(criteria, upTo, batch)) {
       if (entries.length === 0) continue;
       const bundles = includeProofs
         ? await proofs.bundles(criteria.scope, entries, upTo, includeData)
@@ -160,7 +158,7 @@ export class ExportService {
       yield pending + rows;
       pending = '';
     }
-    // Entries may have been cleaned up since. A file that is cut off is seen to be; one that is merely short is not.
+    // Entries may have been removed since. A truncated download is noticed, a file with too few entries is not.
     if (count !== recordCount) throw new Error(`an export of ${recordCount} entries found ${count}`);
     const end =
       pending +
@@ -170,8 +168,8 @@ export class ExportService {
   }
 }
 
-/** What is recorded of an export, both when it is prepared and when it is fetched. */
-const fileOf = ({ filename, format, criteria, recordCount, ...ticket }: ExportTicket) => ({
+/** Recorded both when an export is prepared and when it is fetched. */
+const auditDetails = ({ filename, format, criteria, recordCount, ...ticket }: ExportTicket) => ({
   filename,
   format,
   // The scope is that of the record itself.

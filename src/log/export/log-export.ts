@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { Field, ObjectType } from 'type-graphql';
 import { Count, DateTime } from '../entry/scalars.js';
 
-/** A prepared export, as GraphQL and REST answer it. */
+/** A prepared export, as GraphQL and REST return it. */
 @ObjectType({ simpleResolvers: true })
 export class LogExport {
   @Field(() => String, {

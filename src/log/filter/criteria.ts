@@ -7,7 +7,7 @@ import { addressRange } from './address-range.js';
 import type { LogFilter } from './log-filter.js';
 import { parseQuery } from './query-filter.js';
 
-/** What a condition is about. */
+/** The fields that conditions can be on. */
 export type FilterField =
   | 'module'
   | 'action'
@@ -41,8 +41,8 @@ export interface Condition {
 }
 
 /**
- * Which entries are asked for, and whose: a checked filter, in which no time is relative any more. It is plain data, so it
- * can be kept as JSON, and the JSON of two that ask for the same in the same words is the same.
+ * Which entries are wanted, and whose: a checked filter without relative times. Plain data, so that it can be stored as
+ * JSON; equal filters have equal JSON.
  */
 export interface Criteria {
   readonly scope: Scope;
@@ -54,7 +54,7 @@ export interface Criteria {
   readonly end: string | null;
 }
 
-/** Fields that reel_log_counts has columns of: conditions on these alone can be answered from it. */
+/** Fields that are columns of reel_log_counts: it suffices for conditions on these alone. */
 const COUNTED: ReadonlySet<FilterField> = new Set(['module', 'severity', 'clientId']);
 
 export const MAX_LIST = 20;
@@ -62,8 +62,8 @@ export const MAX_TEXT = 320;
 export const MAX_SEARCH = 255;
 
 /**
- * Checks a filter, its query line included. `now` is what relative times count from: one for a whole request.
- * Errors: BAD_USER_INPUT that names the field, what was expected and what came; of a query line with position and length.
+ * Checks a filter, its query line included. Relative times are relative to `now`: one for a whole request.
+ * Errors: BAD_USER_INPUT that names the field, what was expected and what was given; for a query line with position and length.
  */
 export function toCriteria(scope: Scope, filter: LogFilter | null | undefined, now: Date): Criteria {
   const given = filter ?? {};
@@ -80,34 +80,34 @@ const sorted = (instants: readonly (string | null | undefined)[]): string[] =>
   instants.flatMap((at) => (at && parseInstant(at)) || []).sort();
 
 /** The same without the conditions on some fields, for facets. */
-export const leavingOut = (criteria: Criteria, fields: readonly FilterField[]): Criteria => ({
+export const withoutConditionsOn = (criteria: Criteria, fields: readonly FilterField[]): Criteria => ({
   ...criteria,
   conditions: criteria.conditions.filter(({ field }) => !fields.includes(field)),
 });
 
-/** Whether reel_log_counts alone can tell how many entries match. */
+/** Whether reel_log_counts suffices to count the matching entries. */
 export const isCountable = (criteria: Criteria): boolean =>
   criteria.conditions.every(({ field }) => COUNTED.has(field));
 
 type ConditionName = Exclude<keyof LogFilter, 'startDate' | 'endDate' | 'query'>;
 
-interface Reading {
+interface ConditionReader {
   field: FilterField;
   negated?: true;
-  /** What an item of the condition's value stands for. Errors: BAD_USER_INPUT for `name`. */
+  /** Reads one item of the filter's field. Errors: BAD_USER_INPUT for `name`. */
   match(item: string, name: ConditionName): Match;
 }
 
 const identical = (value: string): Match => ({ is: value });
 const text = (value: string, name: ConditionName): Match => ({ is: checkText(name, value, MAX_TEXT) });
 
-/** A UUID is kept, and found, in lower case. */
+/** UUIDs are stored in lower case. */
 const id = (value: string, name: ConditionName): Match => ({
   is: parseUuid(value) ?? checkText(name, value, MAX_TEXT),
 });
 
 /** How LogFilter's conditions are read, in the order in which they are checked. */
-const READINGS: Readonly<Record<ConditionName, Reading>> = {
+const CONDITION_READERS: Readonly<Record<ConditionName, ConditionReader>> = {
   modules: { field: 'module', match: text },
   notModules: { field: 'module', negated: true, match: text },
   actions: { field: 'action', match: actions },
@@ -132,24 +132,24 @@ const READINGS: Readonly<Record<ConditionName, Reading>> = {
 };
 
 function conditionsOf(filter: LogFilter): Condition[] {
-  return (Object.keys(READINGS) as ConditionName[]).flatMap((name) => {
+  return (Object.keys(CONDITION_READERS) as ConditionName[]).flatMap((name) => {
     const given = filter[name];
     const items = Array.isArray(given) ? given : given ? [given] : [];
     if (items.length === 0) return [];
     if (items.length > MAX_LIST) throw badInput(name, `at most ${MAX_LIST} items`, `${items.length} items`);
-    const { field, negated = false, match } = READINGS[name];
+    const { field, negated = false, match } = CONDITION_READERS[name];
     return [{ field, negated, anyOf: items.map((item) => match(item, name)) }];
   });
 }
 
-function checkText(name: ConditionName, value: string, most: number): string {
+function checkText(name: ConditionName, value: string, max: number): string {
   const length = [...value].length;
-  if (length > most) throw badInput(name, `at most ${most} characters`, `${length} characters`);
+  if (length > max) throw badInput(name, `at most ${max} characters`, `${length} characters`);
   if (!isStorable(value)) throw badInput(name, 'text without NUL and lone surrogates', value);
   return value;
 }
 
-/** `users.*` is everything below; a `*` elsewhere is itself. */
+/** `users.*` means every action below `users.`; elsewhere `*` is literal. */
 function actions(pattern: string, name: ConditionName): Match {
   checkText(name, pattern, MAX_TEXT);
   return pattern.endsWith('.*') ? { prefix: pattern.slice(0, -1) } : { is: pattern };

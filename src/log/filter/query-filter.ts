@@ -4,8 +4,8 @@ import { QueryLineError } from '../../query-line/terms.js';
 import type { LogFilter } from './log-filter.js';
 
 /**
- * A query line as filters that must all hold: one for its fields, and one for each of its texts. `now` is what relative
- * times count from. Errors: BAD_USER_INPUT with position and length.
+ * A query line as filters that must all hold: one for its fields, and one for each of its texts. Relative times are
+ * relative to `now`. Errors: BAD_USER_INPUT with position and length.
  */
 export function parseQuery(line: string, now: Date): LogFilter[] {
   try {

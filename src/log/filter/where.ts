@@ -12,11 +12,11 @@ interface Column {
   readonly name: string;
   readonly type: 'text' | 'uuid' | 'smallint' | 'inet';
   readonly nullable: boolean;
-  /** What the column is of, by number. */
+  /** The names whose indices the column stores. */
   readonly enumeration?: readonly string[];
 }
 
-/** Of reel_log_entries; the fields that isCountable knows are columns of reel_log_counts, too. */
+/** Of reel_log_entries; those that isCountable accepts are columns of reel_log_counts, too. */
 const COLUMNS: Readonly<Record<FilterField, Column>> = {
   module: { name: 'module', type: 'text', nullable: false },
   action: { name: 'action', type: 'text', nullable: false },
@@ -32,13 +32,13 @@ const COLUMNS: Readonly<Record<FilterField, Column>> = {
   search: { name: 'search_text', type: 'text', nullable: true },
 };
 
-/** The tenant, and of it the clients whose entries may be seen: the one place where the tenant is added. */
+/** The tenant, and those of its clients whose entries may be seen; nothing else adds the tenant. */
 export function whereInScope({ tenantId, clients }: Scope): RawBuilder<boolean> {
   const ofTenant = sql<boolean>`tenant_id = ${tenantId}::uuid`;
   return clients === null ? ofTenant : every([ofTenant, sql`(${isAnyOf(COLUMNS.clientId, clients)})`]);
 }
 
-/** The scope and every condition but the time. */
+/** The scope and all conditions, without the time. */
 export const whereMatches = ({ scope, conditions }: Criteria): RawBuilder<boolean> =>
   every([whereInScope(scope), ...conditions.map(whereHolds)]);
 
@@ -61,7 +61,7 @@ export function every(conditions: readonly RawBuilder<unknown>[]): RawBuilder<bo
 const FIRST_MS = 0;
 const LAST_MS = 2 ** 48 - 1;
 
-/** The first UUIDv7 of an instant's millisecond, or of one `later`. */
+/** The lowest UUID of an instant's millisecond, or of `later` milliseconds after it. */
 export function idFloor(instant: string, later = 0): string {
   const ms = Math.min(Math.max(Date.parse(instant) + later, FIRST_MS), LAST_MS);
   const hex = ms.toString(16).padStart(12, '0');
@@ -106,7 +106,7 @@ const encode = ({ enumeration }: Column, value: string): string | number =>
 const LAST_POINT = 0x10ffff;
 const BEFORE_SURROGATES = 0xd7ff;
 
-/** The first text that is greater than all that begin with `prefix`, in the order of code points, which COLLATE "C" has; null where there is none. */
+/** The smallest text greater than all that begin with `prefix`, by code point as with COLLATE "C"; null if there is none. */
 export function textBeyond(prefix: string): string | null {
   const points = Array.from(prefix, (character) => character.codePointAt(0)!);
   while (points.at(-1) === LAST_POINT) points.pop();

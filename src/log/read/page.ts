@@ -22,12 +22,12 @@ export interface PageRequest {
   page?: number | null;
 }
 
-/** Items of a list that hangs on one entry or one count. */
+/** Items of a list that belongs to one entry or one count. */
 export const MAX_ITEMS = 100;
 
 /**
- * A page's request as the reader takes it: sizes and number within bounds, cursors in stored form, nothing that
- * contradicts. Errors: BAD_USER_INPUT.
+ * Checks a page request for the reader: sizes and number within bounds, cursors in stored form, no contradictions.
+ * Errors: BAD_USER_INPUT.
  */
 export function checkPage(request: PageRequest, limits: { readonly maxPageSize: number }): PageRequest {
   const { orderBy, first, after, last, before, page } = request;
@@ -50,10 +50,10 @@ export function checkPage(request: PageRequest, limits: { readonly maxPageSize: 
   };
 }
 
-/** Errors: BAD_USER_INPUT unless it is an integer from 1 to `most`. */
-export function checkSize(field: string, size: number, most = MAX_ITEMS): number {
-  if (!Number.isInteger(size) || size < 1 || size > most)
-    throw badInput(field, `an integer from 1 to ${most}`, size);
+/** Errors: BAD_USER_INPUT unless it is an integer from 1 to `max`. */
+export function checkSize(field: string, size: number, max = MAX_ITEMS): number {
+  if (!Number.isInteger(size) || size < 1 || size > max)
+    throw badInput(field, `an integer from 1 to ${max}`, size);
   return size;
 }
 

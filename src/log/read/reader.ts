@@ -17,25 +17,24 @@ export interface LogPage {
   hasPreviousPage: boolean;
 }
 
-/** Columns of an entry that are read back; salts and digests are read where a proof needs them. */
 const COLUMNS = sql.raw(selectList());
 
-/** The entries' place in the sealed order, added to rows that a sub-select has already cut to the page. */
-const placed = (rows: RawBuilder<unknown>, order: RawBuilder<unknown>) => sql<Row>`
+/** Adds the sequence to rows that a sub-select has already limited to the page. */
+const withSequence = (rows: RawBuilder<unknown>, order: RawBuilder<unknown>) => sql<Row>`
   select e.*, s.seq as sequence from (${rows}) e
   left join reel_log_sequence s on s.tenant_id = e.tenant_id and s.entry_id = e.id order by ${order}`;
 
 const NEWEST = sql`id desc`;
 const OLDEST = sql`id asc`;
 
-/** Reads one tenant's entries back, as far as the scope goes, by walks along the key. */
+/** Reads one tenant's entries within a scope, by walks along the primary key. */
 export class LogReader {
   constructor(
     private readonly database: ReadDatabase,
     private readonly defaultPageSize = 50,
   ) {}
 
-  /** The request has been checked (checkPage): its bounds hold and its parts go together. */
+  /** `request` has passed checkPage. */
   async list(criteria: Criteria, request: PageRequest): Promise<LogPage> {
     const order = request.orderBy ?? LogOrder.NEWEST_FIRST;
     return this.database.read(criteria.scope.tenantId, (run) =>
@@ -62,7 +61,7 @@ export class LogReader {
     const entries = rows.slice(0, size);
     const more = rows.length > size;
     if (backwards) entries.reverse();
-    // What lies behind the cursor is looked up only there: the entry that the cursor names may be gone or not match.
+    // The entry that the cursor names may be removed or not match, so it alone does not tell whether there is a page behind.
     const behind =
       cursor !== null &&
       (await exists(
@@ -105,25 +104,25 @@ export class LogReader {
     return new Map(rows.map((entry) => [entry.id, entry]));
   }
 
-  /** For each request id its entries, oldest first, at most `most` each: one statement, one index walk a request. */
+  /** The entries of each request id, oldest first, at most `limit` each: one statement, one index walk per request. */
   async byRequests(
     scope: Scope,
     requestIds: readonly string[],
-    most: number,
+    limit: number,
   ): Promise<Map<string, LogEntry[]>> {
     const found = sql`
       select e.* from unnest(${requestIds}::text[]) wanted
       cross join lateral (
         select ${COLUMNS} from reel_log_entries
-        where ${whereInScope(scope)} and request_id = wanted order by id limit ${most}
+        where ${whereInScope(scope)} and request_id = wanted order by id limit ${limit}
       ) e`;
-    const rows = await this.database.read(scope.tenantId, (run) => run(placed(found, OLDEST)));
+    const rows = await this.database.read(scope.tenantId, (run) => run(withSequence(found, OLDEST)));
     const groups = new Map<string, LogEntry[]>(requestIds.map((id) => [id, []]));
     for (const entry of rows.map(toEntry)) if (entry.requestId) groups.get(entry.requestId)?.push(entry);
     return groups;
   }
 
-  /** How many sequenced entries up to the place `upTo` match. */
+  /** How many entries up to the sequence `upTo` match. */
   async countSequenced(criteria: Criteria, upTo: number): Promise<number> {
     const [row] = await this.database.read(criteria.scope.tenantId, (run) =>
       run<{ count: string }>(sql`
@@ -134,7 +133,7 @@ export class LogReader {
     return Number(row?.count ?? 0);
   }
 
-  /** Matching entries after the place `after` up to `upTo`, in sealed order, a stretch of the sequence at a time: memory is that of one batch. */
+  /** Matching entries after the sequence `after` up to `upTo`, in sealed order, read batch by batch. */
   async *streamSequenced(
     criteria: Criteria,
     upTo: number,
@@ -145,10 +144,10 @@ export class LogReader {
     for (let last = after; last < upTo; ) {
       const until = Math.min(last + batchSize, upTo);
       const entries = await this.database.read(tenantId, async (run) => {
-        const places = await run<{ seq: string; entry_id: string }>(sql`
+        const positions = await run<{ seq: string; entry_id: string }>(sql`
           select seq, entry_id from reel_log_sequence
           where tenant_id = ${tenantId}::uuid and seq > ${last} and seq <= ${until} order by seq`);
-        return placedEntries(run, criteria, places);
+        return entriesAt(run, criteria, positions);
       });
       if (entries.length > 0) yield entries;
       last = until;
@@ -156,13 +155,13 @@ export class LogReader {
   }
 }
 
-/** The matching entries of some places, in their order. The ids' own range lets the planner leave out all other months. */
-async function placedEntries(
+/** The matching entries at some positions, in order. The range of ids lets the planner skip all other months. */
+async function entriesAt(
   run: Run,
   criteria: Criteria,
-  places: readonly { seq: string; entry_id: string }[],
+  positions: readonly { seq: string; entry_id: string }[],
 ): Promise<LogEntry[]> {
-  const ids = places.map((place) => place.entry_id);
+  const ids = positions.map((position) => position.entry_id);
   if (ids.length === 0) return [];
   const sorted = ids.toSorted();
   const [first, last] = [sorted[0], sorted.at(-1)];
@@ -170,7 +169,7 @@ async function placedEntries(
     select ${COLUMNS} from reel_log_entries where ${whereAll(criteria)}
       and id >= ${first}::uuid and id <= ${last}::uuid and id = any (${ids}::uuid[])`);
   const found = new Map(rows.map((row) => [row.id as string, row]));
-  return places.flatMap(({ seq, entry_id }) => {
+  return positions.flatMap(({ seq, entry_id }) => {
     const row = found.get(entry_id);
     return row ? [toEntry(Object.assign(row, { sequence: seq }))] : [];
   });
@@ -185,7 +184,7 @@ async function walk(
 ): Promise<LogEntry[]> {
   const order = descending ? NEWEST : OLDEST;
   const rows = sql`select ${COLUMNS} from reel_log_entries where ${where} order by ${order} limit ${limit} offset ${skip}`;
-  return (await run(placed(rows, order))).map(toEntry);
+  return (await run(withSequence(rows, order))).map(toEntry);
 }
 
 async function exists(run: Run, where: RawBuilder<boolean>): Promise<boolean> {

@@ -5,43 +5,45 @@ import type { LogEntry } from '../entry/log-entry.entity.js';
 import type { Criteria } from '../filter/criteria.js';
 import type { LogReader } from './reader.js';
 
-/** Entries read at once; a slow follower holds no more than this. */
+/** Entries per read; a slow follower holds no more than this. */
 const BATCH = 200;
-/** How often a followed tenant's last place is asked for, for entries that another server sequenced. */
+/** How often a followed tenant's last sequence is read, for entries that another server sequenced. */
 const POLL_MS = 500;
-/** Followers are woken at most this often, so that many of them share few reads of a busy trail. */
-const TURN_MS = 100;
-/** On a quiet trail, how often it is asked whether a follower may still follow. */
+/** Minimum interval between wake-ups, so that many followers of a busy trail share few reads. */
+const WAKE_INTERVAL_MS = 100;
+/** On a quiet trail, how often to check whether a follower may still follow. */
 const CHECK_MS = 5_000;
-/** Reads under way at a time; connections are left for those who ask for a page. */
-const READS = 4;
-/** Entries kept for followers who want what another one has just been given. */
-const KEPT_ENTRIES = 2_000;
-const KEPT_MS = 2_000;
+/** Concurrent reads; the other connections are left for requests. */
+const MAX_READS = 4;
+/** Entries cached for followers who need what another has just read. */
+const CACHED_ENTRIES = 2_000;
+const CACHE_MS = 2_000;
 
-/** What followers of one tenant share: its last place, and being woken when that grows. */
-interface Feed {
-  /** As far as followers have been told. */
+/** What the followers of one tenant share. */
+interface FollowedTenant {
+  /** The last sequence that followers may read. */
   last: number;
+  /** The last sequence known to be sealed; followers are woken for it once `cooldown` is over. */
   sealed: number;
-  turn: NodeJS.Timeout | null;
+  cooldown: NodeJS.Timeout | null;
   followers: number;
+  /** Wake followers that wait for more. */
   waiting: Set<() => void>;
   poll: NodeJS.Timeout;
 }
 
 /**
- * Follows tenants' trails in sealed order. What wakes a follower carries nothing: every entry is read from the database
- * by its place, so none is lost or comes twice however slow the follower or broken the connection. Followers with the same
- * criteria who stand at the same place are given the same entries by one read.
+ * Follows tenants' trails in sealed order. A wake-up carries no entries: followers read them from the database by sequence,
+ * so none is lost or repeated, however slow the follower or unreliable the connection. Followers with the same criteria at
+ * the same sequence share one read.
  */
 export class Tail {
-  private readonly feeds = new Map<string, Feed>();
+  private readonly tenants = new Map<string, FollowedTenant>();
   private readonly reading = new Map<string, Promise<LogEntry[]>>();
-  private readonly kept = new LRUCache<string, LogEntry[]>({
-    maxSize: KEPT_ENTRIES,
+  private readonly cache = new LRUCache<string, LogEntry[]>({
+    maxSize: CACHED_ENTRIES,
     sizeCalculation: (entries) => 1 + entries.length,
-    ttl: KEPT_MS,
+    ttl: CACHE_MS,
     ttlAutopurge: true,
   });
   private readonly queue: (() => void)[] = [];
@@ -52,18 +54,18 @@ export class Tail {
     private readonly reader: LogReader,
   ) {}
 
-  /** Says that a tenant's entries up to a place have been sequenced. */
+  /** To be called when a tenant's entries up to a sequence are sealed. */
   advance(tenantId: string, last: number): void {
-    const feed = this.feeds.get(tenantId);
-    if (!feed || last <= feed.sealed) return;
-    feed.sealed = last;
-    if (feed.turn === null) tell(feed);
+    const tenant = this.tenants.get(tenantId);
+    if (!tenant || last <= tenant.sealed) return;
+    tenant.sealed = last;
+    if (tenant.cooldown === null) wakeFollowers(tenant);
   }
 
   /**
-   * Matching entries after a place, or from now on where it is null, without end: in order, each once, some at a time.
-   * Entries are shared with other followers and must not be changed. Ends when the signal aborts. `check` is asked before
-   * every batch, about which places were sealed before, and at least every 5 s; what it throws ends the tail.
+   * Yields batches of matching entries after a sequence, or from now on if it is null, without end: in order, each once.
+   * Entries are shared with other followers and must not be changed. Ends when the signal aborts. `check` is called before
+   * every batch, after the batch's end was chosen, and at least every 5 s; an error of it ends the tail.
    */
   async *follow(
     criteria: Criteria,
@@ -72,41 +74,41 @@ export class Tail {
     check: () => Promise<void> = async () => {},
   ): AsyncGenerator<readonly LogEntry[]> {
     const { tenantId } = criteria.scope;
-    const feed = await this.join(tenantId);
+    const tenant = await this.join(tenantId);
     const key = JSON.stringify(criteria);
     try {
-      let last = after ?? (await this.lastPlace(tenantId));
+      let last = after ?? (await this.lastSequence(tenantId));
       while (!signal.aborted) {
-        // Before the check: what is sealed after somebody's grant was taken away is not theirs to see.
-        const until = Math.min(last + BATCH, feed.last);
+        // Before the check: a follower must not see what is sealed after a grant was revoked.
+        const until = Math.min(last + BATCH, tenant.last);
         await check();
         if (until <= last) {
-          if (feed.last <= last) await this.nextPlace(feed, signal);
+          if (tenant.last <= last) await this.waitForMore(tenant, signal);
           continue;
         }
-        const entries = await this.stretch(key, last, until, () => this.read(criteria, last, until));
+        const entries = await this.readShared(key, last, until, () => this.read(criteria, last, until));
         if (signal.aborted) return;
         if (entries.length > 0) yield entries;
         last = until;
       }
     } finally {
-      this.leave(tenantId, feed);
+      this.leave(tenantId, tenant);
     }
   }
 
-  /** What one follower reads, the others with the same criteria are given. */
-  private stretch(
+  /** Reads a batch once for all followers with the same criteria. */
+  private readShared(
     key: string,
     after: number,
     until: number,
     read: () => Promise<LogEntry[]>,
   ): LogEntry[] | Promise<LogEntry[]> {
     const name = `${after} ${until} ${key}`;
-    const present = this.kept.get(name) ?? this.reading.get(name);
+    const present = this.cache.get(name) ?? this.reading.get(name);
     if (present) return present;
     const reading = read()
       .then((entries) => {
-        this.kept.set(name, entries);
+        this.cache.set(name, entries);
         return entries;
       })
       .finally(() => this.reading.delete(name));
@@ -115,7 +117,7 @@ export class Tail {
   }
 
   private async read(criteria: Criteria, after: number, until: number): Promise<LogEntry[]> {
-    if (this.reads >= READS) await new Promise<void>((turn) => this.queue.push(turn));
+    if (this.reads >= MAX_READS) await new Promise<void>((turn) => this.queue.push(turn));
     else this.reads += 1;
     try {
       const entries: LogEntry[] = [];
@@ -129,49 +131,49 @@ export class Tail {
     }
   }
 
-  private async join(tenantId: string): Promise<Feed> {
-    const last = await this.lastPlace(tenantId);
-    let feed = this.feeds.get(tenantId);
-    if (!feed) {
+  private async join(tenantId: string): Promise<FollowedTenant> {
+    const last = await this.lastSequence(tenantId);
+    let tenant = this.tenants.get(tenantId);
+    if (!tenant) {
       const poll = setInterval(() => {
-        void this.lastPlace(tenantId).then(
-          (place) => this.advance(tenantId, place),
-          () => {}, // The database is away: followers wait, and the next poll asks again.
+        void this.lastSequence(tenantId).then(
+          (sequence) => this.advance(tenantId, sequence),
+          () => {}, // The database is unavailable: followers wait for a later poll.
         );
       }, POLL_MS);
-      feed = { last, sealed: last, turn: null, followers: 0, waiting: new Set(), poll };
-      this.feeds.set(tenantId, feed);
+      tenant = { last, sealed: last, cooldown: null, followers: 0, waiting: new Set(), poll };
+      this.tenants.set(tenantId, tenant);
     }
-    feed.followers += 1;
+    tenant.followers += 1;
     this.advance(tenantId, last);
-    return feed;
+    return tenant;
   }
 
-  private leave(tenantId: string, feed: Feed): void {
-    feed.followers -= 1;
-    if (feed.followers > 0) return;
-    clearInterval(feed.poll);
-    clearTimeout(feed.turn ?? undefined);
-    this.feeds.delete(tenantId);
+  private leave(tenantId: string, tenant: FollowedTenant): void {
+    tenant.followers -= 1;
+    if (tenant.followers > 0) return;
+    clearInterval(tenant.poll);
+    clearTimeout(tenant.cooldown ?? undefined);
+    this.tenants.delete(tenantId);
   }
 
-  /** Resolves when the feed grew, the signal aborted, or a while has passed, so that checks are made on a quiet trail too. */
-  private nextPlace(feed: Feed, signal: AbortSignal): Promise<void> {
+  /** Resolves when there may be more to read, the signal aborts, or CHECK_MS have passed. */
+  private waitForMore(tenant: FollowedTenant, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
-        feed.waiting.delete(wake);
+        tenant.waiting.delete(wake);
         clearTimeout(timer);
         signal.removeEventListener('abort', wake);
         resolve();
       };
       const timer = setTimeout(wake, CHECK_MS);
-      feed.waiting.add(wake);
+      tenant.waiting.add(wake);
       signal.addEventListener('abort', wake, { once: true });
       if (signal.aborted) wake();
     });
   }
 
-  private async lastPlace(tenantId: string): Promise<number> {
+  private async lastSequence(tenantId: string): Promise<number> {
     const [row] = await this.database.read(tenantId, (run) =>
       run<{ last: string | null }>(
         sql`select max(seq) as last from reel_log_sequence where tenant_id = ${tenantId}::uuid`,
@@ -181,12 +183,12 @@ export class Tail {
   }
 }
 
-/** Wakes the feed's followers, and again after a turn where it has grown meanwhile. */
-function tell(feed: Feed): void {
-  feed.last = feed.sealed;
-  feed.turn = setTimeout(() => {
-    feed.turn = null;
-    if (feed.sealed > feed.last) tell(feed);
-  }, TURN_MS);
-  for (const wake of [...feed.waiting]) wake();
+/** Wakes the tenant's followers, and again after the interval if more was sealed meanwhile. */
+function wakeFollowers(tenant: FollowedTenant): void {
+  tenant.last = tenant.sealed;
+  tenant.cooldown = setTimeout(() => {
+    tenant.cooldown = null;
+    if (tenant.sealed > tenant.last) wakeFollowers(tenant);
+  }, WAKE_INTERVAL_MS);
+  for (const wake of [...tenant.waiting]) wake();
 }

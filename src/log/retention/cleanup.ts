@@ -4,39 +4,39 @@ import { OWN_MODULE } from '../entry/module-name.js';
 import { idFloor } from '../filter/where.js';
 import { isHeld, lockRetention } from './hold.js';
 import { OWN_ACTIONS } from './own-actions.js';
-import type { Account, OwnerDatabase } from './own-entry.js';
-import { accountForRemoval, type Gone, type RemovalReason, settle } from './removal.js';
+import type { OwnEntries, OwnerDatabase } from './own-entries.js';
+import { applyRemoval, type RemovalReason, recordRemoval, type TenantRemoval } from './removal.js';
 
 export interface RemovalRange {
-  /** Entries created before this instant go. */
+  /** Entries created before this instant are removed. */
   before: Date;
   /** null: every tenant's. */
   tenantId: string | null;
 }
 
 export interface Retention extends RemovalRange, RemovalReason {
-  /** Who accounts for it in the tenants' trails. */
-  account: Account;
-  /** Entries of one transaction. */
+  /** Records it in the tenants' trails. */
+  ownEntries: OwnEntries;
+  /** Entries per transaction. */
   batch?: number;
-  /** Told after each transaction how many are gone so far. */
-  onRemoved?: (sofar: number) => void;
+  /** Called after each transaction with the number of entries removed so far. */
+  onRemoved?: (total: number) => void;
 }
 
-/** How many entries of each tenant, by tenant id; none that has nothing. */
-export type Removed = Map<string, number>;
+/** Numbers of entries by tenant id, without tenants that have none. */
+export type EntriesByTenant = Map<string, number>;
 
 const BATCH = 5_000;
 
-/** Entries in the inbox, whose place and count are still to come. */
+/** Entries in the inbox, not yet sequenced and counted. */
 const isWaiting = (entry: RawBuilder<unknown>) => sql<boolean>`
   exists (select from reel_log_inbox i where i.tenant_id = ${entry}.tenant_id and i.entry_id = ${entry}.id)`;
 
 /**
- * Reel's own account of something that is still there: a hold, released or not, or entries that were erased. Without it
- * verification could not tell whether that was changed since.
+ * Reel's own record of a hold, released or not, or of erased entries, that still exist. Without it verification could not
+ * tell whether they were changed since.
  */
-const isAccountOfKept = (entry: RawBuilder<unknown>) => sql<boolean>`
+const isNeededRecord = (entry: RawBuilder<unknown>) => sql<boolean>`
   (${entry}.module = ${OWN_MODULE} and (
     ${entry}.action = any (${[OWN_ACTIONS.hold, OWN_ACTIONS.release]}::text[]) and exists (
       select from reel_log_holds h where h.tenant_id = ${entry}.tenant_id and h.id::text = ${entry}.resource_id)
@@ -44,12 +44,12 @@ const isAccountOfKept = (entry: RawBuilder<unknown>) => sql<boolean>`
       select from reel_log_entries erased
       where erased.tenant_id = ${entry}.tenant_id and erased.erased_at is not null and erased.erased_at = ${entry}.created_at)))`;
 
-/** What keeps an entry, however old. The one place for it. */
-const KEEPERS = [isWaiting, isHeld, isAccountOfKept];
+/** Entries that stay, however old. */
+const EXEMPTIONS = [isWaiting, isHeld, isNeededRecord];
 
-const mayGo = (entry: RawBuilder<unknown>) =>
+const isRemovable = (entry: RawBuilder<unknown>) =>
   sql<boolean>`${sql.join(
-    KEEPERS.map((keeps) => sql`not ${keeps(entry)}`),
+    EXEMPTIONS.map((isExempt) => sql`not ${isExempt(entry)}`),
     sql` and `,
   )}`;
 
@@ -57,50 +57,51 @@ const mayGo = (entry: RawBuilder<unknown>) =>
 export async function countRemovable(
   database: OwnerDatabase,
   { before, tenantId }: RemovalRange,
-): Promise<Removed> {
+): Promise<EntriesByTenant> {
   const rows = await database.transact((run) =>
     run<{ tenant_id: string; n: string }>(sql`
       select tenant_id, count(*) as n from reel_log_entries e
       where id < ${idFloor(before.toISOString())}::uuid and (${tenantId}::uuid is null or tenant_id = ${tenantId}::uuid)
-        and ${mayGo(sql`e`)}
+        and ${isRemovable(sql`e`)}
       group by tenant_id order by tenant_id`),
   );
   return new Map(rows.map((row) => [row.tenant_id, Number(row.n)]));
 }
 
 /**
- * Removes entries, their idempotency keys and their counts: months that are past as a whole at once, everything else in
- * batches, each in a transaction of its own together with an entry that accounts for it, so that one that is broken off
- * leaves nothing half done and the next run goes on. Places in the order and leaf hashes stay: proofs still hold.
+ * Removes entries, their idempotency keys and their counts: whole past months at once, everything else in batches, each in
+ * a transaction of its own together with the entry that records it, so that an interrupted run leaves nothing half done
+ * and the next one continues. Sequence numbers and leaf hashes stay: proofs still hold.
  */
-export async function removeEntries(database: OwnerDatabase, retention: Retention): Promise<Removed> {
-  const removed: Removed = new Map();
-  let sofar = 0;
-  await retention.account.open(database);
-  const settled = async (run: Run, entries: RawBuilder<unknown>) => {
-    const gone = await settle(run, entries);
-    await accountForRemoval(run, retention.account, gone, removed, retention);
-    return gone;
+export async function removeEntries(database: OwnerDatabase, retention: Retention): Promise<EntriesByTenant> {
+  const removed: EntriesByTenant = new Map();
+  let total = 0;
+  await retention.ownEntries.ensureMonth(database);
+  const apply = async (run: Run, entries: RawBuilder<unknown>) => {
+    const removals = await applyRemoval(run, entries);
+    await recordRemoval(run, retention.ownEntries, removals, removed, retention);
+    return removals;
   };
-  const note = (rows: readonly Gone[]) => {
-    for (const { tenantId, entries } of rows) removed.set(tenantId, (removed.get(tenantId) ?? 0) + entries);
-    sofar += rows.reduce((sum, { entries }) => sum + entries, 0);
-    retention.onRemoved?.(sofar);
+  const add = (removals: readonly TenantRemoval[]) => {
+    for (const { tenantId, entries } of removals)
+      removed.set(tenantId, (removed.get(tenantId) ?? 0) + entries);
+    total += removals.reduce((sum, { entries }) => sum + entries, 0);
+    retention.onRemoved?.(total);
   };
   if (retention.tenantId === null)
     for (const month of await pastMonths(database, retention.before)) {
-      const gone = await tryOrLeave(database, (run) => emptyMonth(run, month, settled));
-      if (gone === null) continue;
-      note(gone);
-      await tryOrLeave(database, (run) => dropEmptyMonth(run, month));
+      const removals = await unlessInUse(database, (run) => emptyMonth(run, month, apply));
+      if (removals === null) continue;
+      add(removals);
+      await unlessInUse(database, (run) => dropEmptyMonth(run, month));
     }
   for (const tenantId of await tenantsBefore(database, retention)) {
     let after: string | null = idFloor(new Date(0).toISOString());
     while (after !== null) {
       const batch: Batch = await database.transact((run) =>
-        removeBatch(run, tenantId, after!, retention, settled),
+        removeBatch(run, tenantId, after!, retention, apply),
       );
-      note(batch.gone);
+      add(batch.removals);
       after = batch.last;
     }
   }
@@ -109,7 +110,7 @@ export async function removeEntries(database: OwnerDatabase, retention: Retentio
 
 async function tenantsBefore(database: OwnerDatabase, { before, tenantId }: Retention): Promise<string[]> {
   if (tenantId !== null) return [tenantId];
-  // Whatever may be removed has been counted.
+  // Every removable entry has been counted.
   const rows = await database.transact((run) =>
     run<{ tenant_id: string }>(sql`
       select distinct tenant_id from reel_log_counts
@@ -119,38 +120,38 @@ async function tenantsBefore(database: OwnerDatabase, { before, tenantId }: Rete
 }
 
 interface Batch {
-  gone: Gone[];
-  /** The last entry looked at; null where there is none beyond. */
+  removals: TenantRemoval[];
+  /** Id of the last entry removed; null if none is left after it. */
   last: string | null;
 }
 
-/** Does everything else that entries' going means, `entries` yielding them. */
-type Settle = (run: Run, entries: RawBuilder<unknown>) => Promise<Gone[]>;
+/** Does all that comes with removing the entries that `entries` selects. */
+type ApplyRemoval = (run: Run, entries: RawBuilder<unknown>) => Promise<TenantRemoval[]>;
 
 async function removeBatch(
   run: Run,
   tenantId: string,
   after: string,
-  { before, batch: most = BATCH }: Retention,
-  settled: Settle,
+  { before, batch: limit = BATCH }: Retention,
+  apply: ApplyRemoval,
 ): Promise<Batch> {
   await lockRetention(run);
   const old = await run<{ id: string }>(sql`
     select id from reel_log_entries e
     where tenant_id = ${tenantId}::uuid and id > ${after}::uuid and id < ${idFloor(before.toISOString())}::uuid
-      and ${mayGo(sql`e`)}
-    order by id limit ${most}`);
+      and ${isRemovable(sql`e`)}
+    order by id limit ${limit}`);
   const ids = old.map((row) => row.id);
-  if (ids.length === 0) return { gone: [], last: null };
-  const gone = await settled(
+  if (ids.length === 0) return { removals: [], last: null };
+  const removals = await apply(
     run,
     sql`delete from reel_log_entries where tenant_id = ${tenantId}::uuid and id = any (${ids}::uuid[])
       returning tenant_id, id, created_at, client_id, module, severity`,
   );
-  return { gone, last: ids.length < most ? null : ids.at(-1)! };
+  return { removals, last: ids.length < limit ? null : ids.at(-1)! };
 }
 
-/** A month's partition by name; reel_ensure_month made it. */
+/** Name of a month's partition, which reel_ensure_month created. */
 type Month = `reel_log_entries_${string}`;
 
 async function pastMonths(database: OwnerDatabase, before: Date): Promise<Month[]> {
@@ -164,25 +165,25 @@ async function pastMonths(database: OwnerDatabase, before: Date): Promise<Month[
   return rows.map((row) => row.name);
 }
 
-/** null, and nothing done, where something in it stays. */
-async function emptyMonth(run: Run, month: Month, settled: Settle): Promise<Gone[] | null> {
+/** null, and nothing done, if an entry of the month stays. */
+async function emptyMonth(run: Run, month: Month, apply: ApplyRemoval): Promise<TenantRemoval[] | null> {
   const table = sql.table(month);
   await run(sql`set local lock_timeout = '2s'`);
   await lockRetention(run);
   await run(sql`lock table ${table} in share row exclusive mode`);
-  for (const keeps of KEEPERS) {
-    const [kept] = await run(sql`select from ${table} e where ${keeps(sql`e`)} limit 1`);
-    if (kept) return null;
+  for (const isExempt of EXEMPTIONS) {
+    const [exempt] = await run(sql`select from ${table} e where ${isExempt(sql`e`)} limit 1`);
+    if (exempt) return null;
   }
-  const gone = await settled(
+  const removals = await apply(
     run,
     sql`select tenant_id, id, created_at, client_id, module, severity from ${table}`,
   );
   await run(sql`truncate ${table}`);
-  return gone;
+  return removals;
 }
 
-/** An empty partition costs every query that names no dates a little. The parent is locked first, as whoever writes does. */
+/** An empty partition slows every query without dates a little. The parent is locked first, as writers do. */
 async function dropEmptyMonth(run: Run, month: Month): Promise<void> {
   const table = sql.table(month);
   await run(sql`set local lock_timeout = '200ms'`);
@@ -191,11 +192,11 @@ async function dropEmptyMonth(run: Run, month: Month): Promise<void> {
   if (!row) await run(sql`drop table ${table}`);
 }
 
-/** SQLSTATE of a lock that others hold: lock_not_available, deadlock_detected; and of a month dropped meanwhile, undefined_table. */
+/** SQLSTATE lock_not_available and deadlock_detected, since others use the table, and undefined_table, since it was dropped meanwhile. */
 const IN_USE = new Set(['55P03', '40P01', '42P01']);
 
-/** null where others use the month; batches do what is left. */
-async function tryOrLeave<T>(database: OwnerDatabase, work: (run: Run) => Promise<T>): Promise<T | null> {
+/** null if others use the month; batches then remove what is left. */
+async function unlessInUse<T>(database: OwnerDatabase, work: (run: Run) => Promise<T>): Promise<T | null> {
   try {
     return await database.transact(work);
   } catch (error) {

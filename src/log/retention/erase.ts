@@ -5,31 +5,31 @@ import { OWN_MODULE } from '../entry/module-name.js';
 import { KEY_DIGEST } from '../write/key-digest.js';
 import { isHeld, lockRetention } from './hold.js';
 import { OWN_ACTIONS } from './own-actions.js';
-import type { Account, OwnerDatabase } from './own-entry.js';
+import type { OwnEntries, OwnerDatabase } from './own-entries.js';
 
-/** Whose personal data goes: everything that a person did, or one entry. */
-export type ErasureOf = { actorId: string } | { entryId: string };
+/** What to erase: all entries of which a person is the actor, or one entry. */
+export type ErasureTarget = { actorId: string } | { entryId: string };
 
 export interface Erasure {
   tenantId: string;
-  of: ErasureOf;
+  target: ErasureTarget;
   reason: string;
-  account: Account;
-  /** Entries of one transaction. */
+  ownEntries: OwnEntries;
+  /** Entries per transaction. */
   batch?: number;
-  /** Told after each transaction how many are erased so far. */
-  onErased?: (sofar: number) => void;
+  /** Called after each transaction with the number of entries erased so far. */
+  onErased?: (total: number) => void;
 }
 
 export interface Erased {
   /** Entries erased now. */
   erased: number;
   erasedBefore: number;
-  /** Left, since a hold covers them. */
+  /** Not erased, since a hold covers them. */
   onHold: number;
-  /** Left, since they are Reel's own account of holds, removals and erasures. */
+  /** Not erased, since in them Reel records holds, removals and erasures. */
   ownAccount: number;
-  /** Entries that were made on behalf of the person by somebody else, whose identity they carry; left. */
+  /** Entries that somebody else made on behalf of the person, and whose identity fields are the other's; not erased. */
   onBehalf: number;
 }
 
@@ -41,31 +41,33 @@ const BLANKED = sql.raw(
 );
 const NIL = '00000000-0000-0000-0000-000000000000';
 
-/** What verification goes by, and what shows that an erasure was by rights. */
-const isOwnAccount = (entry: RawBuilder<unknown>) => sql<boolean>`
+/** Verification relies on them, and they are the evidence of who erased what. */
+const isOwnRecord = (entry: RawBuilder<unknown>) => sql<boolean>`
   (${entry}.module = ${OWN_MODULE} and ${entry}.action = any (${Object.values(OWN_ACTIONS)}::text[]))`;
 
-const matches = (entry: RawBuilder<unknown>, tenantId: string, of: ErasureOf) => {
+const matches = (entry: RawBuilder<unknown>, tenantId: string, target: ErasureTarget) => {
   const which =
-    'actorId' in of ? sql`${entry}.actor_id = ${of.actorId}` : sql`${entry}.id = ${of.entryId}::uuid`;
+    'actorId' in target
+      ? sql`${entry}.actor_id = ${target.actorId}`
+      : sql`${entry}.id = ${target.entryId}::uuid`;
   return sql<boolean>`${entry}.tenant_id = ${tenantId}::uuid and ${which}`;
 };
 
 /**
  * Blanks identity fields, data and salts of entries and leaves their digests, so that every proof still holds; in
- * batches, each in a transaction of its own together with an entry that says who, why and how many. What is on hold
- * stays. Done again it goes on where it was broken off, and does nothing where nothing is left.
+ * batches, each in a transaction of its own together with an entry that records who, why and how many. Entries on hold are
+ * left. Run again, it continues where it was interrupted, and does nothing if nothing is left.
  */
 export async function eraseEntries(database: OwnerDatabase, erasure: Erasure): Promise<Erased> {
-  await erasure.account.open(database);
+  await erasure.ownEntries.ensureMonth(database);
   const { batch = BATCH } = erasure;
   let erased = 0;
-  // The second time for what was committed meanwhile behind the first walk; not longer, since the person may go on acting.
-  for (let walk = 0; walk < 2; walk += 1) {
+  // The second pass is for entries committed behind the first one; no third, since the person may go on acting.
+  for (let pass = 0; pass < 2; pass += 1) {
     let ids: string[] = [];
     do {
       const after = ids.at(-1) ?? NIL;
-      ids = await database.transact((run) => eraseBatch(run, erasure, { after, most: batch, sofar: erased }));
+      ids = await database.transact((run) => eraseBatch(run, erasure, { after, limit: batch, erased }));
       erased += ids.length;
       if (ids.length > 0) erasure.onErased?.(erased);
     } while (ids.length === batch);
@@ -74,26 +76,26 @@ export async function eraseEntries(database: OwnerDatabase, erasure: Erasure): P
   return { erased, ...left, erasedBefore: left.erasedBefore - erased };
 }
 
-/** Answers the ids of what it erased, in order. */
+/** Returns the ids of the entries that it erased, in order. `erased`: how many the run erased before. */
 async function eraseBatch(
   run: Run,
-  { tenantId, of, reason, account }: Erasure,
-  { after, most, sofar }: { after: string; most: number; sofar: number },
+  { tenantId, target, reason, ownEntries }: Erasure,
+  { after, limit, erased }: { after: string; limit: number; erased: number },
 ): Promise<string[]> {
   await lockRetention(run);
   const e = sql`e`;
   const rows = await run<{ id: string }>(sql`
     select e.id from reel_log_entries e
-    where ${matches(e, tenantId, of)} and e.id > ${after}::uuid and e.erased_at is null and not ${isHeld(e)} and not ${isOwnAccount(e)}
-    order by e.id limit ${most}`);
+    where ${matches(e, tenantId, target)} and e.id > ${after}::uuid and e.erased_at is null and not ${isHeld(e)} and not ${isOwnRecord(e)}
+    order by e.id limit ${limit}`);
   if (rows.length === 0) return [];
   const ids = rows.map((row) => row.id);
-  const { at } = await account.write(run, {
+  const { at } = await ownEntries.write(run, {
     action: OWN_ACTIONS.erase,
     tenantId,
-    resourceType: 'actorId' in of ? 'actor' : 'log',
-    resourceId: 'actorId' in of ? of.actorId : of.entryId,
-    data: (erasedAt) => ({ reason, erasedAt, entries: ids.length, entriesOfRun: sofar + ids.length }),
+    resourceType: 'actorId' in target ? 'actor' : 'log',
+    resourceId: 'actorId' in target ? target.actorId : target.entryId,
+    data: (erasedAt) => ({ reason, erasedAt, entries: ids.length, entriesOfRun: erased + ids.length }),
   });
   // The hash is of what was said, without a salt: who guesses that could tell. An empty one is like no content, so that
   // the same request sent again is refused and not stored anew.
@@ -106,12 +108,12 @@ async function eraseBatch(
   return ids;
 }
 
-async function countLeft(run: Run, { tenantId, of }: Erasure): Promise<Omit<Erased, 'erased'>> {
+async function countLeft(run: Run, { tenantId, target }: Erasure): Promise<Omit<Erased, 'erased'>> {
   const e = sql`e`;
   const onBehalf =
-    'actorId' in of
+    'actorId' in target
       ? sql`(select count(*) from reel_log_entries e where e.tenant_id = ${tenantId}::uuid
-          and e.on_behalf_of_id = ${of.actorId} and e.actor_id is distinct from ${of.actorId}::text and e.erased_at is null)`
+          and e.on_behalf_of_id = ${target.actorId} and e.actor_id is distinct from ${target.actorId}::text and e.erased_at is null)`
       : sql`0`;
   const [row] = await run<{
     erased_before: string;
@@ -120,10 +122,10 @@ async function countLeft(run: Run, { tenantId, of }: Erasure): Promise<Omit<Eras
     on_behalf: string;
   }>(sql`
     select count(*) filter (where e.erased_at is not null) as erased_before,
-      count(*) filter (where e.erased_at is null and ${isOwnAccount(e)}) as own_account,
-      count(*) filter (where e.erased_at is null and not ${isOwnAccount(e)} and ${isHeld(e)}) as on_hold,
+      count(*) filter (where e.erased_at is null and ${isOwnRecord(e)}) as own_account,
+      count(*) filter (where e.erased_at is null and not ${isOwnRecord(e)} and ${isHeld(e)}) as on_hold,
       ${onBehalf} as on_behalf
-    from reel_log_entries e where ${matches(e, tenantId, of)}`);
+    from reel_log_entries e where ${matches(e, tenantId, target)}`);
   return {
     erasedBefore: Number(row?.erased_before ?? 0),
     onHold: Number(row?.on_hold ?? 0),

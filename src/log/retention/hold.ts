@@ -3,7 +3,7 @@ import { v7 } from 'uuid';
 import type { Row, Run } from '../../database/run.js';
 import { instant } from '../entry/instant.js';
 import { OWN_ACTIONS } from './own-actions.js';
-import type { Account, OwnerDatabase } from './own-entry.js';
+import type { OwnEntries, OwnerDatabase } from './own-entries.js';
 
 /** What a legal hold covers: a tenant's entries, those created within the times and of the actor where these are named. */
 export interface HoldTerms {
@@ -19,16 +19,16 @@ export interface HoldTerms {
 export interface Hold extends HoldTerms {
   id: string;
   createdAt: string;
-  /** null: it holds. */
+  /** null: in force. */
   releasedAt: string | null;
 }
 
-/** Any constant will do: with it one removal, erasure or new hold follows another. */
+/** An arbitrary key of the advisory lock that serializes removals, erasures and new holds. */
 const RETENTION_LOCK = 7_237_535;
 
 /**
- * To be called first in every transaction that removes or erases, and in one that adds a hold: so either the hold was
- * there before what it covers was looked for, or it finds what was left. Waits for one such transaction at the most.
+ * To be called first in every transaction that removes, erases or adds a hold, so that a removal or erasure sees every hold
+ * that was there when it began. Waits for other such transactions.
  */
 export async function lockRetention(run: Run): Promise<void> {
   await run(sql`select pg_advisory_xact_lock(${RETENTION_LOCK})`);
@@ -40,13 +40,17 @@ export const isHeld = (entry: RawBuilder<unknown>): RawBuilder<boolean> => sql<b
     and (h.from_at is null or ${entry}.created_at >= h.from_at) and (h.to_at is null or ${entry}.created_at <= h.to_at)
     and (h.actor_id is null or h.actor_id = ${entry}.actor_id or h.actor_id = ${entry}.on_behalf_of_id))`;
 
-export async function addHold(database: OwnerDatabase, account: Account, terms: HoldTerms): Promise<Hold> {
-  await account.open(database);
+export async function addHold(
+  database: OwnerDatabase,
+  ownEntries: OwnEntries,
+  terms: HoldTerms,
+): Promise<Hold> {
+  await ownEntries.ensureMonth(database);
   return database.transact(async (run) => {
     await lockRetention(run);
     const id = v7();
     const { tenantId, reason, from, to, actorId } = terms;
-    const { at } = await account.write(run, {
+    const { at } = await ownEntries.write(run, {
       action: OWN_ACTIONS.hold,
       tenantId,
       resourceType: 'hold',
@@ -60,7 +64,7 @@ export async function addHold(database: OwnerDatabase, account: Account, terms: 
   });
 }
 
-/** Oldest first; of every tenant where none is named. */
+/** Oldest first; of every tenant if none is named. */
 export async function listHolds(
   database: OwnerDatabase,
   { tenantId = null, released = false }: { tenantId?: string | null; released?: boolean } = {},
@@ -74,20 +78,20 @@ export async function listHolds(
   return rows.map(toHold);
 }
 
-/** A tenant's, released ones too, oldest first. */
+/** A tenant's holds, released ones included, oldest first. */
 export async function readHolds(run: Run, tenantId: string): Promise<Hold[]> {
   const rows = await run<HoldRow>(sql`
     select ${COLUMNS} from reel_log_holds where tenant_id = ${tenantId}::uuid order by created_at, id`);
   return rows.map(toHold);
 }
 
-/** What it covered may go again. null where there is no such hold; `isNew` false where it was released before. */
+/** null if there is no such hold; `isNew` is false if it had already been released. */
 export async function releaseHold(
   database: OwnerDatabase,
-  account: Account,
+  ownEntries: OwnEntries,
   id: string,
 ): Promise<{ hold: Hold; isNew: boolean } | null> {
-  await account.open(database);
+  await ownEntries.ensureMonth(database);
   return database.transact(async (run) => {
     const [row] = await run<HoldRow>(
       sql`select ${COLUMNS} from reel_log_holds where id = ${id}::uuid for update`,
@@ -96,7 +100,7 @@ export async function releaseHold(
     const hold = toHold(row);
     if (hold.releasedAt !== null) return { hold, isNew: false };
     const { tenantId, reason, from, to, actorId } = hold;
-    const { at } = await account.write(run, {
+    const { at } = await ownEntries.write(run, {
       action: OWN_ACTIONS.release,
       tenantId,
       resourceType: 'hold',

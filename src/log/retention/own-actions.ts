@@ -1,6 +1,6 @@
 /**
- * What Reel writes into a tenant's trail about what it did to it, as module `reel`. Verification takes these entries,
- * which are sealed as any others, as the only excuse for an entry that is gone or blank.
+ * Actions of the entries, of module `reel`, in which Reel records what it did to a tenant's trail. They are sealed like any
+ * others, and verification accepts a missing or blank entry only if one of them records it.
  */
 export const OWN_ACTIONS = {
   /** Entries were removed. `data.before`: an instant; every entry whose id is from before it may be missing. */

@@ -5,9 +5,9 @@ import { SPAN_MINUTES } from './time-spans.js';
 const SPANS = Object.values(SPAN_MINUTES);
 
 /**
- * Adds entries that have just been given their place to the counts: to the row of each span that
- * they fall into. To be called once an entry, in the transaction that takes it out of the inbox (Database.seal).
- * The rows are touched in one order, so that two that count at once wait for each other and never in a circle.
+ * Adds newly sequenced entries to the counts: to the row of each span that they fall into. To be called once per entry, in
+ * the transaction that takes it out of the inbox (Database.seal). The rows are updated in one order, so that concurrent
+ * calls cannot deadlock.
  */
 export async function addCounts(run: Run, tenantId: string, entryIds: readonly string[]): Promise<void> {
   if (entryIds.length === 0) return;

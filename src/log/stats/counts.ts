@@ -10,22 +10,22 @@ import {
   fromMicros,
   LATEST,
   type Micros,
-  type Piece,
   QUARTER,
   SPAN_MINUTES,
   type Span,
   splitTime,
+  type TimeRange,
   toMicros,
   toTimestamp,
 } from './time-spans.js';
 
 export { CountPrecision, type LogCount };
 
-/** How finely facts tell the time. */
+/** How precisely counted rows are placed in time. */
 export interface Resolution {
-  /** The longest stretch that one fact may stand for. */
+  /** The longest span that one row may cover. */
   largest: Span;
-  /** Instants that no fact lies across. */
+  /** Instants that no row may cross. */
   cuts?: readonly Micros[];
 }
 
@@ -33,29 +33,32 @@ export interface Resolution {
 export const COUNT_CAP = 10_000;
 
 /**
- * Which entries match, as rows (at timestamptz, client_id uuid, module text, severity smallint, n bigint): n entries from
- * `at` on, for at most the largest span. Each matching entry is in exactly one row of one snapshot. Read
- * from the counts, from the entries that wait in the inbox, and from the entries of broken quarters; where the filter
- * asks for more than the counts know, from the entries alone.
+ * SQL for the counts of matching entries, as rows (at timestamptz, client_id uuid, module text, severity smallint, n bigint):
+ * n entries within at most the largest span from `at` on. Each matching entry is counted in exactly one row of a snapshot.
+ * Reads the stored counts, the entries in the inbox, and the entries of partial quarters; if the filter has conditions on
+ * fields that are not counted, only entries.
  */
-export function facts(criteria: Criteria, { largest, cuts = [] }: Resolution): RawBuilder<unknown> {
+export function matchCounts(criteria: Criteria, { largest, cuts = [] }: Resolution): RawBuilder<unknown> {
   if (!isCountable(criteria))
     return sql`(select created_at as at, client_id, module, severity, 1::bigint as n
       from reel_log_entries where ${whereAll(criteria)})`;
   const { from, until } = rangeOf(criteria);
-  const counted = splitTime(from, until, cuts, largest).filter((piece) => piece.span !== 'entry');
-  const rest = uncounted(criteria, { largest, cuts });
+  const counted = splitTime(from, until, cuts, largest).filter((range) => range.span !== 'entry');
+  const rest = uncountedMatches(criteria, { largest, cuts });
   return counted.length > 0
     ? sql`(${fromCounts(criteria, counted)} union all select * from ${rest} rest)`
     : rest;
 }
 
-/** Of the facts those that no count holds: the entries that wait in the inbox and those of broken quarters. */
-export function uncounted(criteria: Criteria, { largest, cuts = [] }: Resolution): RawBuilder<unknown> {
+/** The rows of matchCounts that are not from stored counts: entries in the inbox and in partial quarters. */
+export function uncountedMatches(
+  criteria: Criteria,
+  { largest, cuts = [] }: Resolution,
+): RawBuilder<unknown> {
   const { from, until } = rangeOf(criteria);
-  const pieces = splitTime(from, until, cuts, largest);
-  const counted = pieces.filter((piece) => piece.span !== 'entry');
-  const single = pieces.filter((piece) => piece.span === 'entry');
+  const ranges = splitTime(from, until, cuts, largest);
+  const counted = ranges.filter((range) => range.span !== 'entry');
+  const single = ranges.filter((range) => range.span === 'entry');
   const parts = [
     ...(counted.length > 0 ? [fromInbox(criteria, counted)] : []),
     ...(single.length > 0 || counted.length === 0 ? [fromEntries(criteria, single)] : []),
@@ -71,45 +74,45 @@ export function rangeOf(criteria: Criteria): { from: Micros; until: Micros } {
   };
 }
 
-// In all three the OFFSET 0 keeps the planner at walking one index for each piece or entry, whatever it guesses of their number.
+// In all three OFFSET 0 makes the planner walk one index per range or entry, whatever it estimates their number to be.
 
-const fromCounts = (criteria: Criteria, pieces: readonly Piece[]) => sql`
+const fromCounts = (criteria: Criteria, ranges: readonly TimeRange[]) => sql`
   select c.bucket as at, c.client_id, c.module, c.severity, c.count as n
-  from unnest(${pieces.map(({ span }) => SPAN_MINUTES[span as Span])}::smallint[], ${lows(pieces)}::timestamptz[],
-    ${highs(pieces)}::timestamptz[]) piece(minutes, low, high)
+  from unnest(${ranges.map(({ span }) => SPAN_MINUTES[span as Span])}::smallint[], ${lows(ranges)}::timestamptz[],
+    ${highs(ranges)}::timestamptz[]) r(minutes, low, high)
   cross join lateral (
     select bucket, client_id, module, severity, count from reel_log_counts
-    where ${whereMatches(criteria)} and span = piece.minutes and bucket >= piece.low and bucket < piece.high offset 0
+    where ${whereMatches(criteria)} and span = r.minutes and bucket >= r.low and bucket < r.high offset 0
   ) c`;
 
-/** Entries that no count holds yet. The pieces' ends in one list: an instant within a piece comes after an odd number of them. */
-const fromInbox = (criteria: Criteria, pieces: readonly Piece[]) => sql`
+/** Entries that are not counted yet. An instant is within a range if it is after an odd number of the ranges' ends. */
+const fromInbox = (criteria: Criteria, ranges: readonly TimeRange[]) => sql`
   select e.created_at as at, e.client_id, e.module, e.severity, 1::bigint as n
   from (
     select entry_id from reel_log_inbox
     where ${whereInScope({ ...criteria.scope, clients: null })}
-      and entry_id >= ${firstId(pieces[0]!)}::uuid and entry_id < ${idBeyond(pieces.at(-1)!)}::uuid offset 0
+      and entry_id >= ${firstId(ranges[0]!)}::uuid and entry_id < ${idBeyond(ranges.at(-1)!)}::uuid offset 0
   ) waiting
   cross join lateral (
     select created_at, client_id, module, severity from reel_log_entries
     where ${whereMatches(criteria)} and id = waiting.entry_id offset 0
   ) e
-  where width_bucket(e.created_at, ${pieces.flatMap(({ from, until }) => [toTimestamp(from), toTimestamp(until)])}::timestamptz[]) % 2 = 1`;
+  where width_bucket(e.created_at, ${ranges.flatMap(({ from, until }) => [toTimestamp(from), toTimestamp(until)])}::timestamptz[]) % 2 = 1`;
 
-const fromEntries = (criteria: Criteria, pieces: readonly Piece[]) => sql`
+const fromEntries = (criteria: Criteria, ranges: readonly TimeRange[]) => sql`
   select e.created_at as at, e.client_id, e.module, e.severity, 1::bigint as n
-  from unnest(${pieces.map(firstId)}::uuid[], ${pieces.map(idBeyond)}::uuid[], ${lows(pieces)}::timestamptz[],
-    ${highs(pieces)}::timestamptz[]) piece(first, beyond, low, high)
+  from unnest(${ranges.map(firstId)}::uuid[], ${ranges.map(idBeyond)}::uuid[], ${lows(ranges)}::timestamptz[],
+    ${highs(ranges)}::timestamptz[]) r(first, beyond, low, high)
   cross join lateral (
     select created_at, client_id, module, severity from reel_log_entries
-    where ${whereMatches(criteria)} and id >= piece.first and id < piece.beyond
-      and created_at >= piece.low and created_at < piece.high offset 0
+    where ${whereMatches(criteria)} and id >= r.first and id < r.beyond
+      and created_at >= r.low and created_at < r.high offset 0
   ) e`;
 
-const lows = (pieces: readonly Piece[]) => pieces.map((piece) => toTimestamp(piece.from));
-const highs = (pieces: readonly Piece[]) => pieces.map((piece) => toTimestamp(piece.until));
-const firstId = (piece: Piece) => idFloor(fromMicros(piece.from));
-const idBeyond = (piece: Piece) => idFloor(fromMicros(piece.until), 1);
+const lows = (ranges: readonly TimeRange[]) => ranges.map((range) => toTimestamp(range.from));
+const highs = (ranges: readonly TimeRange[]) => ranges.map((range) => toTimestamp(range.until));
+const firstId = (range: TimeRange) => idFloor(fromMicros(range.from));
+const idBeyond = (range: TimeRange) => idFloor(fromMicros(range.until), 1);
 
 /** How many entries match; unless `exact`, counting one by one stops at COUNT_CAP. */
 export async function countEntries(run: Run, criteria: Criteria, exact: boolean): Promise<LogCount> {
@@ -119,7 +122,7 @@ export async function countEntries(run: Run, criteria: Criteria, exact: boolean)
     : sql`where ${whereAll(criteria)} limit ${COUNT_CAP + 1}`;
   const [row] = await run<{ count: string | null }>(
     countable
-      ? sql`select sum(n) as count from ${facts(criteria, { largest: 'block' })} fact`
+      ? sql`select sum(n) as count from ${matchCounts(criteria, { largest: 'block' })} counts`
       : sql`select count(*) as count from (select from reel_log_entries ${matching}) found`,
   );
   const count = Number(row?.count ?? 0);
@@ -128,31 +131,31 @@ export async function countEntries(run: Run, criteria: Criteria, exact: boolean)
     : { value: COUNT_CAP, precision: CountPrecision.AT_LEAST };
 }
 
-/** Where a page's walk begins: within these bounds, both inclusive, after so many entries. */
+/** Where to start reading a page: within these bounds, both inclusive, after `skip` entries. */
 export interface PageStart {
   from?: string;
   until?: string;
   skip: number;
 }
 
-/** Up to here walking past the entries costs less than asking the counts. */
-const WALKED = 1_000;
+/** Up to this offset skipping entries costs less than reading counts. */
+const MAX_SKIP = 1_000;
 
-/** Finds the quarter of an hour that holds the entry at `offset` (from 0) of the list, newest or oldest first, so that a deep page walks no more than that. */
+/** Finds the quarter of an hour that holds the entry at `offset` (from 0) of the list, newest or oldest first, so that no more than that is skipped for a deep page. */
 export async function locatePage(
   run: Run,
   criteria: Criteria,
   offset: number,
   newest: boolean,
 ): Promise<PageStart> {
-  if (offset <= WALKED || !isCountable(criteria)) return { skip: offset };
-  const block = await stretchAt(run, criteria, offset, newest, 'block');
+  if (offset <= MAX_SKIP || !isCountable(criteria)) return { skip: offset };
+  const block = await spanAt(run, criteria, offset, newest, 'block');
   if (!block)
     return newest ? { until: fromMicros(EARLIEST), skip: 0 } : { from: fromMicros(LATEST - 1n), skip: 0 };
   const inBlock = { ...criteria, ...narrowed(criteria, block.from, block.from + BLOCK) };
-  const day = found(await stretchAt(run, inBlock, block.skip, newest, 'day'), block.from);
+  const day = found(await spanAt(run, inBlock, block.skip, newest, 'day'), block.from);
   const inDay = { ...criteria, ...narrowed(criteria, day.from, day.from + DAY) };
-  const quarter = found(await stretchAt(run, inDay, day.skip, newest, 'quarter'), day.from);
+  const quarter = found(await spanAt(run, inDay, day.skip, newest, 'quarter'), day.from);
   return newest
     ? { until: fromMicros(quarter.from + QUARTER - 1n), skip: quarter.skip }
     : { from: fromMicros(quarter.from), skip: quarter.skip };
@@ -163,7 +166,7 @@ function found<T>(finer: T | undefined, from: Micros): T {
   throw new Error(`expected finer counts to make up coarser ones, got fewer from ${fromMicros(from)} on`);
 }
 
-/** The criteria's range, cut to a stretch of time. */
+/** The criteria's range of time, limited to another. */
 export function narrowed(criteria: Criteria, from: Micros, until: Micros): Pick<Criteria, 'start' | 'end'> {
   const range = rangeOf(criteria);
   return {
@@ -172,14 +175,14 @@ export function narrowed(criteria: Criteria, from: Micros, until: Micros): Pick<
   };
 }
 
-async function stretchAt(run: Run, criteria: Criteria, offset: number, newest: boolean, unit: Span) {
+async function spanAt(run: Run, criteria: Criteria, offset: number, newest: boolean, unit: Span) {
   const direction = newest ? sql`desc` : sql`asc`;
   const [row] = await run<{ at: string; before: string }>(sql`
-    select extract(epoch from stretch)::bigint as at, upto - n as before from (
-      select stretch, n, sum(n) over (order by stretch ${direction}) as upto from (
-        select date_bin(make_interval(mins => ${SPAN_MINUTES[unit]}::integer), at, timestamptz 'epoch') as stretch, sum(n) as n
-        from ${facts(criteria, { largest: unit })} fact group by 1
-      ) stretches
-    ) summed where upto > ${offset} order by stretch ${direction} limit 1`);
+    select extract(epoch from start)::bigint as at, upto - n as before from (
+      select start, n, sum(n) over (order by start ${direction}) as upto from (
+        select date_bin(make_interval(mins => ${SPAN_MINUTES[unit]}::integer), at, timestamptz 'epoch') as start, sum(n) as n
+        from ${matchCounts(criteria, { largest: unit })} counts group by 1
+      ) spans
+    ) summed where upto > ${offset} order by start ${direction} limit 1`);
   return row && { from: BigInt(row.at) * 1_000_000n, skip: offset - Number(row.before) };
 }

@@ -44,7 +44,7 @@ export class TimeBucket {
   bySeverity!: FacetCount[];
 }
 
-/** What is counted as soon as statistics are asked for. */
+/** What is always counted. */
 export interface LogTotals {
   totalEntries: number;
   entriesBySeverity: FacetCount[];

@@ -3,10 +3,10 @@ import type { Database } from '../../database/database.js';
 import type { Run } from '../../database/run.js';
 import { badInput } from '../../errors.js';
 import { SEVERITIES } from '../entry/severity.js';
-import { type Criteria, type FilterField, isCountable, leavingOut } from '../filter/criteria.js';
+import { type Criteria, type FilterField, isCountable, withoutConditionsOn } from '../filter/criteria.js';
 import { whereAll } from '../filter/where.js';
 import { countBuckets } from './bucket-counts.js';
-import { facts, narrowed } from './counts.js';
+import { matchCounts, narrowed } from './counts.js';
 import {
   type FacetCount,
   LogFacet,
@@ -21,7 +21,7 @@ import { DAY, fromMicros, type Micros, QUARTER, toMicros, toTimestamp } from './
 /** Values of one facet. */
 export const MAX_FACET = 100;
 
-/** Each facet's column, and the fields whose conditions it leaves out; the counts know those that facts have. */
+/** Each facet's column, the fields whose conditions it ignores, and whether the stored counts have the column. */
 const FACETS: Record<LogFacet, { fields: readonly FilterField[]; column: string; counted: boolean }> = {
   MODULE: { fields: ['module'], column: 'module', counted: true },
   ACTION: { fields: ['action'], column: 'action', counted: false },
@@ -31,13 +31,13 @@ const FACETS: Record<LogFacet, { fields: readonly FilterField[]; column: string;
   CLIENT: { fields: ['clientId'], column: 'client_id', counted: true },
 };
 
-/** Counts what matches; all numbers are exact, and those of one part are of one moment. */
+/** Counts matching entries, exactly; the numbers of each part are of one snapshot. */
 export class StatsService {
   constructor(private readonly database: Database) {}
 
   /**
-   * The totals at once, timeline and facets when asked for. `now` says which day is today. Errors: BAD_USER_INPUT for a
-   * time zone that is none.
+   * Counts the totals at once, timeline and facets on demand. `now` decides which day is today. Errors: BAD_USER_INPUT for an
+   * invalid time zone.
    */
   async stats(criteria: Criteria, timeZone: string, now: Date): Promise<LogStats> {
     const zone = readTimeZone(timeZone);
@@ -65,7 +65,7 @@ async function totals(
     sql`coalesce(sum(n) filter (where at >= ${toTimestamp(start)}::timestamptz), 0)`;
   const rows = await run<{ module: string; severity: number; n: string; day: string; week: string }>(sql`
     select module, severity, sum(n) as n, ${since(starts.day)} as day, ${since(starts.week)} as week
-    from ${facts(criteria, { largest: 'block', cuts: [starts.week, starts.day] })} fact
+    from ${matchCounts(criteria, { largest: 'block', cuts: [starts.week, starts.day] })} counts
     group by module, severity order by module`);
   const sum = (name: 'n' | 'day' | 'week') => rows.reduce((total, row) => total + Number(row[name]), 0);
   const modules = new Map<string, number>();
@@ -73,7 +73,7 @@ async function totals(
   return {
     totalEntries: sum('n'),
     entriesBySeverity: bySeverity(rows),
-    // Equal counts stay in the order of their names, in which they came.
+    // The sort is stable: equal counts stay ordered by name.
     entriesByModule: [...modules].map(([key, count]) => ({ key, count })).sort((a, b) => b.count - a.count),
     entriesToday: sum('day'),
     entriesThisWeek: sum('week'),
@@ -84,19 +84,19 @@ async function totals(
 function bySeverity(rows: readonly { severity: number; n: string | number }[]): FacetCount[] {
   const counts = SEVERITIES.map(() => 0);
   for (const row of rows) counts[row.severity] = (counts[row.severity] ?? 0) + Number(row.n);
-  return SEVERITIES.map((key, place) => ({ key, count: counts[place]! })).filter(({ count }) => count > 0);
+  return SEVERITIES.map((key, index) => ({ key, count: counts[index]! })).filter(({ count }) => count > 0);
 }
 
-async function facet(run: Run, whole: Criteria, name: LogFacet, first: number): Promise<FacetCount[]> {
+async function facet(run: Run, all: Criteria, name: LogFacet, first: number): Promise<FacetCount[]> {
   const { fields, column, counted } = FACETS[name];
-  const criteria = leavingOut(whole, fields);
+  const criteria = withoutConditionsOn(all, fields);
   const source = counted
-    ? facts(criteria, { largest: 'block' })
+    ? matchCounts(criteria, { largest: 'block' })
     : sql`(select ${sql.ref(column)}, 1::bigint as n from reel_log_entries where ${whereAll(criteria)})`;
   const key = name === LogFacet.SEVERITY ? nameOfSeverity : sql`${sql.ref(column)}::text`;
   const rows = await run<{ key: string | null; count: string }>(sql`
     select ${key} collate "C" as key, count from (
-      select ${sql.ref(column)}, sum(n) as count from ${source} fact group by ${sql.ref(column)}
+      select ${sql.ref(column)}, sum(n) as count from ${source} counts group by ${sql.ref(column)}
     ) grouped order by count desc, key nulls last limit ${first}`);
   return rows.map((row) => ({ key: row.key, count: Number(row.count) }));
 }
@@ -132,7 +132,7 @@ async function endmost(run: Run, criteria: Criteria, which: 'first' | 'last'): P
     ] as const) {
       const [row] = await run<{ at: string | null }>(sql`
         select extract(epoch from date_bin(${`${unit / 1_000_000n} seconds`}::interval, ${extreme}(at), timestamptz 'epoch'))::bigint as at
-        from ${facts(range, { largest })} fact`);
+        from ${matchCounts(range, { largest })} counts`);
       if (!row || row.at === null) return null;
       const from = BigInt(row.at) * 1_000_000n;
       range = { ...criteria, ...narrowed(criteria, from, from + unit) };

@@ -1,17 +1,17 @@
 /** Microseconds since 1970-01-01T00:00Z; bigint, since years past 2255 do not fit in a double. */
 export type Micros = bigint;
 
-/** What entries are counted by, each a multiple of the one before, all from 1970 on. */
+/** Lengths of time that entries are counted by, each a multiple of the one before, aligned to 1970. */
 export type Span = 'quarter' | 'day' | 'block';
 
-/** A quarter of an hour, a UTC day, and sixteen of them: the longest that a tenant of years needs few rows of. */
+/** A quarter of an hour, a UTC day, and sixteen days, so that years of entries take few rows. */
 export const SPAN_MINUTES = { quarter: 15, day: 1440, block: 16 * 1440 } as const satisfies Record<
   Span,
   number
 >;
 
-/** A stretch of time, from inclusive to exclusive, and what its entries are counted by, or that they are counted one by one. */
-export interface Piece {
+/** A range of time, from inclusive to exclusive, and the span that its entries are counted by, or `entry` where they are counted singly. */
+export interface TimeRange {
   span: Span | 'entry';
   from: Micros;
   until: Micros;
@@ -21,11 +21,11 @@ const lengthOf = (span: Span): Micros => BigInt(SPAN_MINUTES[span]) * 60n * 1_00
 export const QUARTER = lengthOf('quarter');
 export const DAY = lengthOf('day');
 export const BLOCK = lengthOf('block');
-/** Years 0001 to 9999, which is what an instant of the wire can say; both are whole days. */
+/** Years 0001 to 9999, the range of the API's instants; both are starts of UTC days. */
 export const EARLIEST: Micros = BigInt(Date.parse('0001-01-01T00:00:00Z')) * 1000n;
 export const LATEST: Micros = BigInt(Date.parse('+010000-01-01T00:00:00Z')) * 1000n;
 
-/** `2026-01-05T10:00:00.123456Z`, as parseInstant answers it. */
+/** `2026-01-05T10:00:00.123456Z`, as parseInstant returns it. */
 export const toMicros = (instant: string): Micros =>
   BigInt(Date.parse(`${instant.slice(0, 19)}Z`)) * 1000n + BigInt(instant.slice(20, -1).padEnd(6, '0'));
 
@@ -44,29 +44,29 @@ export function toTimestamp(at: Micros): string {
 const FINEST_FIRST: readonly Span[] = ['quarter', 'day', 'block'];
 
 /**
- * Splits a stretch of time so that every entry of it lies in one piece, and every row that a piece is read from lies
- * wholly between two cuts. The pieces are as coarse as `largest` lets them be, in order, neighbours of one kind joined.
+ * Splits a range of time so that no row that is read for a part crosses a cut. The parts are as coarse as `largest` allows,
+ * in order, adjacent ones of the same span joined.
  */
-export function splitTime(from: Micros, until: Micros, cuts: readonly Micros[], largest: Span): Piece[] {
-  const pieces: Piece[] = [];
-  const add = (span: Piece['span'], start: Micros, end: Micros) => {
+export function splitTime(from: Micros, until: Micros, cuts: readonly Micros[], largest: Span): TimeRange[] {
+  const ranges: TimeRange[] = [];
+  const add = (span: TimeRange['span'], start: Micros, end: Micros) => {
     if (start >= end) return;
-    const last = pieces.at(-1);
+    const last = ranges.at(-1);
     if (last?.span === span && last.until === start) last.until = end;
-    else pieces.push({ span, from: start, until: end });
+    else ranges.push({ span, from: start, until: end });
   };
   const inside = cuts.filter((cut) => cut > from && cut < until).sort((a, b) => (a < b ? -1 : 1));
   let start = from;
   for (const end of [...inside, until]) {
     const spans = FINEST_FIRST.slice(0, FINEST_FIRST.indexOf(largest) + 1);
     const addFrom = (
-      span: Piece['span'],
+      span: TimeRange['span'],
       from: Micros,
       until: Micros,
       [coarser, ...rest]: readonly Span[],
     ) => {
       if (!coarser) return add(span, from, until);
-      const inner = whole(from, until, lengthOf(coarser));
+      const inner = wholeUnits(from, until, lengthOf(coarser));
       add(span, from, inner.from);
       addFrom(coarser, inner.from, inner.until, rest);
       add(span, inner.until, until);
@@ -74,11 +74,11 @@ export function splitTime(from: Micros, until: Micros, cuts: readonly Micros[], 
     addFrom('entry', start, end, spans);
     start = end;
   }
-  return pieces;
+  return ranges;
 }
 
-/** The whole units within a stretch; where there are none, an empty stretch at its end. */
-function whole(from: Micros, until: Micros, unit: Micros): { from: Micros; until: Micros } {
+/** The whole units within a range; if there are none, an empty range at its end. */
+function wholeUnits(from: Micros, until: Micros, unit: Micros): { from: Micros; until: Micros } {
   const [first, last] = [from + modulo(-from, unit), until - modulo(until, unit)];
   return first < last ? { from: first, until: last } : { from: until, until };
 }

@@ -11,8 +11,8 @@ export interface StoredKey {
 }
 
 /**
- * SHA-256 over the row of a key, which the entry keeps: neither can be changed, taken away or given to another tenant
- * without the other telling. No secret is in it: it finds accidents and meddling by hand, unlike the seal.
+ * SHA-256 over the row of a key, stored with the entry: neither can be changed, deleted or moved to another tenant without
+ * a mismatch. It contains no secret: unlike the seal it only detects accidents and manual tampering.
  */
 export const digestKey = ({ tenantId, writer, idempotencyKey, entryId, contentHash }: StoredKey): Buffer =>
   hash(

@@ -13,18 +13,18 @@ export const insertColumns = (fields: readonly Field[] = FIELDS): string[] => [
   ...DERIVED_COLUMNS.map(({ column }) => column),
 ];
 
-/** An entry with everything that will be stored of it, made before it is queued so that a batch only has to send it. */
+/** An entry with everything that is stored for it, computed before it is queued so that a batch only has to send it. */
 export interface PreparedEntry {
-  /** As it will be answered; its sequence comes later. */
+  /** As it is returned to the writer, without a sequence yet. */
   entry: LogEntry;
   values: unknown[];
   leafHash: Buffer;
-  /** Rough size in memory, for the bound of the queue. */
+  /** Approximate size in memory, for the queue's bound. */
   bytes: number;
   key: { writer: string; idempotencyKey: string; contentHash: Buffer } | null;
 }
 
-/** How an entry is laid out: its fields and the leaf it is sealed under. */
+/** The fields of an entry and the leaf version that it is sealed under. */
 export interface Layout {
   fields: readonly Field[];
   leaf: LeafVersion;
@@ -36,9 +36,9 @@ export function prepareEntry(
   salts?: Salts,
   { fields, leaf }: Layout = { fields: FIELDS, leaf: LEAF },
 ): PreparedEntry {
-  const { dataText, idempotencyKey, writer, contentHash, ...said } = checked;
+  const { dataText, idempotencyKey, writer, contentHash, ...content } = checked;
   const entry: LogEntry = {
-    ...said,
+    ...content,
     id: identity.id,
     createdAt: identity.createdAt,
     occurredAt: checked.occurredAt ?? identity.createdAt,
@@ -60,7 +60,7 @@ export function prepareEntry(
     key_digest: key && digestKey({ tenantId: entry.tenantId, entryId: entry.id, ...key }),
   };
   const values: unknown[] = [];
-  // The text is there already.
+  // data is already serialized.
   for (const field of fields)
     if (field.written) values.push(field.name === 'data' ? dataText : field.store(entry));
   for (const { column } of DERIVED_COLUMNS) values.push(derived[column]);

@@ -5,12 +5,12 @@ import { insertColumns, type PreparedEntry } from './prepare.js';
 
 const ENTRY_COLUMNS = insertColumns();
 
-/** What became of one prepared entry: stored now, stored before under its key, or refused since its key names other content. */
+/** Of one prepared entry: stored now, stored before under its key, or refused since its key was used for other content. */
 export type Outcome = { stored: true } | { storedBefore: string } | { refused: ReelError };
 
 /**
- * Writes entries, their keys and their rows in the inbox in the caller's transaction; it decides with them. An entry
- * whose idempotency key is taken is left out. One outcome an entry, in order.
+ * Writes entries, their keys and their rows in the inbox in the caller's transaction. An entry whose idempotency key
+ * is taken is left out. One outcome per entry, in order.
  */
 export async function storeEntries(
   run: Run,
@@ -47,7 +47,7 @@ interface KeyRow {
   content_hash: Buffer;
 }
 
-/** Takes the keys that are free; answers the outcome of each entry whose key was not, another entry of this call's included. */
+/** Claims the keys that are free; returns the outcome of each entry whose key was taken, even by another entry of this call. */
 async function claimKeys(run: Run, entries: readonly PreparedEntry[]): Promise<Map<PreparedEntry, Outcome>> {
   const holders = new Map<string, { entryId: string; contentHash: Buffer }>();
   const claims: { name: string; row: unknown[] }[] = [];
@@ -59,7 +59,7 @@ async function claimKeys(run: Run, entries: readonly PreparedEntry[]): Promise<M
     claims.push({ name, row: [entry.tenantId, key.writer, key.idempotencyKey, entry.id, key.contentHash] });
   }
   if (claims.length === 0) return new Map();
-  // Always taken in one order, so that two batches with the same keys wait for each other and never in a circle.
+  // Always in one order, so that two batches with the same keys cannot deadlock.
   claims.sort((a, b) => (a.name < b.name ? -1 : 1));
   const columns = ['tenant_id', 'writer', 'idempotency_key', 'entry_id', 'content_hash'];
   const statement = insertion(
@@ -106,12 +106,12 @@ async function claimKeys(run: Run, entries: readonly PreparedEntry[]): Promise<M
   return outcomes;
 }
 
-/** Unambiguous, since neither a UUID nor a writer nor a key holds a NUL. */
+/** Unambiguous, since neither a UUID nor a writer nor a key contains NUL. */
 const nameOf = (tenantId: string, writer: string, key: string) => `${tenantId}\0${writer}\0${key}`;
 
 const texts = new Map<string, string>();
 
-/** INSERT … VALUES of so many rows; not unnest or COPY, which row-level security or Citus would refuse (docs/decisions.md). */
+/** A multi-row INSERT … VALUES; not unnest or COPY, which row-level security or Citus would refuse (docs/decisions.md). */
 function insertion(table: string, columns: readonly string[], rows: readonly unknown[][]): CompiledQuery {
   const name = `${table} ${columns.length} ${rows.length}`;
   let text = texts.get(name);

@@ -4,19 +4,19 @@ import type { LogEntry } from '../entry/log-entry.entity.js';
 import type { PreparedEntry } from './prepare.js';
 import { type Outcome, storeEntries } from './store.js';
 
-/** Where batches go, and where entries stored before are found again. */
+/** Stores batches, and finds entries that were stored before. */
 export interface WriterDatabase extends WriteDatabase {
   find(tenantId: string, id: string): Promise<LogEntry | null>;
-  /** Sees to it that the month of an instant has its partition. */
+  /** Creates the partition for the month of an instant. */
   ensureMonth(createdAt: string): Promise<void>;
 }
 
 export interface WriterBounds {
-  /** Entries of one transaction, but for one call's own, which stay together. */
+  /** Entries per transaction; a single call's are never split. */
   batchEntries: number;
-  /** Batches under way at once: the next one fills while they are. */
+  /** Concurrent batches; meanwhile the next one fills. */
   batches: number;
-  /** What may wait or be under way; past either: OVERLOADED. */
+  /** Entries and bytes that may be queued or in flight; past either: OVERLOADED. */
   queueEntries: number;
   queueBytes: number;
 }
@@ -29,24 +29,23 @@ export const WRITER_BOUNDS: WriterBounds = {
 };
 
 /** The entries of one call: stored all or none. */
-interface Unit {
+interface Call {
   entries: readonly PreparedEntry[];
   resolve(entries: LogEntry[]): void;
   reject(error: unknown): void;
 }
 
-/** SQLSTATE of a transaction that another try may carry through: serialization_failure, deadlock_detected. */
-const AGAIN = new Set(['40001', '40P01']);
+/** SQLSTATE of a transaction that may succeed when retried: serialization_failure, deadlock_detected. */
+const RETRYABLE = new Set(['40001', '40P01']);
 
 /**
- * Group commit: calls that come while batches are under way go together in the next one, each answered after its
- * commit; a lone call waits for nothing. A batch that the database refuses is written again unit by unit, so that one
- * call's fault is never its neighbours'.
+ * Group commit: calls that arrive while batches are in flight are committed together in the next one; a lone call does not
+ * wait. A batch that the database refuses is retried call by call, so that one call never fails another.
  */
 export class Writer {
-  private readonly queue: Unit[] = [];
+  private readonly queue: Call[] = [];
   private readonly months = new Set<string>();
-  private underWay = 0;
+  private inFlight = 0;
   private entries = 0;
   private bytes = 0;
   private closing = false;
@@ -58,12 +57,12 @@ export class Writer {
     private readonly bounds: WriterBounds = WRITER_BOUNDS,
   ) {}
 
-  /** Entries that wait or are under way. */
+  /** Entries queued or in flight. */
   get length(): number {
     return this.entries;
   }
 
-  /** Stores all or none; answers the entries, or those stored before under the same keys. Errors: OVERLOADED at once, CONFLICT, UNAVAILABLE. */
+  /** Stores all or none; returns the entries, or those stored before under the same keys. Errors: OVERLOADED at once, CONFLICT, UNAVAILABLE. */
   write(entries: readonly PreparedEntry[]): Promise<LogEntry[]> {
     const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
     if (this.closing) return Promise.reject(unavailable('Reel is shutting down'));
@@ -81,93 +80,93 @@ export class Writer {
     });
   }
 
-  /** Refuses new calls and resolves when everything taken on has been answered. */
+  /** Refuses new calls and resolves when all accepted ones are done. */
   close(): Promise<void> {
     this.closing = true;
-    if (this.underWay === 0 && this.queue.length === 0) return Promise.resolve();
+    if (this.inFlight === 0 && this.queue.length === 0) return Promise.resolve();
     return new Promise((done) => {
       this.idle = done;
     });
   }
 
   private pump(): void {
-    while (this.underWay < this.bounds.batches && this.queue.length > 0) {
-      this.underWay += 1;
+    while (this.inFlight < this.bounds.batches && this.queue.length > 0) {
+      this.inFlight += 1;
       void this.writeBatch(this.nextBatch()).finally(() => {
-        this.underWay -= 1;
+        this.inFlight -= 1;
         this.pump();
-        if (this.underWay === 0 && this.queue.length === 0) this.idle?.();
+        if (this.inFlight === 0 && this.queue.length === 0) this.idle?.();
       });
     }
   }
 
-  /** Units in the order they came. One of several entries with keys goes alone: a conflict in it undoes its transaction. */
-  private nextBatch(): Unit[] {
-    const alone = (unit: Unit) => unit.entries.length > 1 && unit.entries.some((entry) => entry.key);
+  /** Calls in order of arrival. One with several entries and a key goes alone: a conflict in it rolls its transaction back. */
+  private nextBatch(): Call[] {
+    const alone = (call: Call) => call.entries.length > 1 && call.entries.some((entry) => entry.key);
     let size = 0;
     let count = 0;
-    for (const unit of this.queue) {
-      if (count > 0 && (alone(unit) || size + unit.entries.length > this.bounds.batchEntries)) break;
-      size += unit.entries.length;
+    for (const call of this.queue) {
+      if (count > 0 && (alone(call) || size + call.entries.length > this.bounds.batchEntries)) break;
+      size += call.entries.length;
       count += 1;
-      if (alone(unit)) break;
+      if (alone(call)) break;
     }
     return this.queue.splice(0, count);
   }
 
-  private async writeBatch(units: readonly Unit[]): Promise<void> {
+  private async writeBatch(calls: readonly Call[]): Promise<void> {
     try {
-      await this.ensureMonths(units);
-      await this.commit(units);
+      await this.ensureMonths(calls);
+      await this.commit(calls);
     } catch (error) {
-      const separable = units.length > 1 && !(error instanceof ReelError);
-      if (!separable) for (const unit of units) unit.reject(error);
-      else for (const unit of units) await this.writeBatch([unit]);
+      const separable = calls.length > 1 && !(error instanceof ReelError);
+      if (!separable) for (const call of calls) call.reject(error);
+      else for (const call of calls) await this.writeBatch([call]);
     }
   }
 
-  private async commit(units: readonly Unit[], attempt = 1): Promise<void> {
-    const entries = units.flatMap((unit) => unit.entries);
+  private async commit(calls: readonly Call[], attempt = 1): Promise<void> {
+    const entries = calls.flatMap((call) => call.entries);
     const tenants = [...new Set(entries.map(({ entry }) => entry.tenantId))];
     let outcomes: Outcome[];
     try {
       outcomes = await this.database.write(tenants, async (run) => {
         const stored = await storeEntries(run, entries);
-        const [only] = units;
-        if (units.length === 1 && only && only.entries.length > 1) refuseWhole(stored);
+        const [only] = calls;
+        if (calls.length === 1 && only && only.entries.length > 1) throwIfRefused(stored);
         return stored;
       });
     } catch (error) {
-      if (attempt < 4 && AGAIN.has((error as { code?: string }).code ?? ''))
-        return this.commit(units, attempt + 1);
+      if (attempt < 4 && RETRYABLE.has((error as { code?: string }).code ?? ''))
+        return this.commit(calls, attempt + 1);
       throw error;
     }
     this.onWritten(tenants, outcomes.filter((outcome) => 'stored' in outcome).length);
-    let place = 0;
-    for (const unit of units) {
-      const own = outcomes.slice(place, place + unit.entries.length);
-      place += unit.entries.length;
-      void this.answer(unit, own).then(unit.resolve, unit.reject);
+    let offset = 0;
+    for (const call of calls) {
+      const own = outcomes.slice(offset, offset + call.entries.length);
+      offset += call.entries.length;
+      void this.storedEntries(call, own).then(call.resolve, call.reject);
     }
   }
 
-  private async answer(unit: Unit, outcomes: readonly Outcome[]): Promise<LogEntry[]> {
-    refuseWhole(outcomes);
-    const answers = unit.entries.map(({ entry }) => entry);
-    const own = new Map(answers.map((entry) => [entry.id, entry]));
+  private async storedEntries(call: Call, outcomes: readonly Outcome[]): Promise<LogEntry[]> {
+    throwIfRefused(outcomes);
+    const stored = call.entries.map(({ entry }) => entry);
+    const own = new Map(stored.map((entry) => [entry.id, entry]));
     for (const [index, outcome] of outcomes.entries()) {
       if (!('storedBefore' in outcome)) continue;
       const id = outcome.storedBefore;
-      const entry = own.get(id) ?? (await this.database.find(answers[index]!.tenantId, id));
+      const entry = own.get(id) ?? (await this.database.find(stored[index]!.tenantId, id));
       if (!entry)
         throw unavailable('The entry stored under this idempotencyKey is being removed; try again shortly');
-      answers[index] = entry;
+      stored[index] = entry;
     }
-    return answers;
+    return stored;
   }
 
-  private async ensureMonths(units: readonly Unit[]): Promise<void> {
-    for (const { entries } of units)
+  private async ensureMonths(calls: readonly Call[]): Promise<void> {
+    for (const { entries } of calls)
       for (const { entry } of entries) {
         const month = entry.createdAt.slice(0, 7);
         if (this.months.has(month)) continue;
@@ -177,7 +176,7 @@ export class Writer {
   }
 }
 
-/** Throws where an entry was refused, so that a unit's transaction is undone. */
-function refuseWhole(outcomes: readonly Outcome[]): void {
+/** Throws if an entry was refused, so that its call's transaction is rolled back. */
+function throwIfRefused(outcomes: readonly Outcome[]): void {
   for (const outcome of outcomes) if ('refused' in outcome) throw outcome.refused;
 }

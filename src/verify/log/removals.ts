@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Run } from '../../database/run.js';
-import { PLACES_DIGEST } from '../../log/retention/removal.js';
+import { POSITIONS_DIGEST } from '../../log/retention/removal.js';
 import type { Report } from '../fault.js';
 
 /** Checks the entry ids of removed sequences against the digest that their removal stored: the leaves are gone. */
@@ -13,7 +13,7 @@ export async function verifyRemovals(
   const rows = await run<{ first_seq: string; last_seq: string }>(sql`
     select r.first_seq, r.last_seq from reel_log_removals r
     where r.tenant_id = ${tenantId}::uuid and r.places_digest is distinct from (
-      select ${PLACES_DIGEST} from reel_log_sequence s
+      select ${POSITIONS_DIGEST} from reel_log_sequence s
       where s.tenant_id = ${tenantId}::uuid and s.seq >= r.first_seq and s.seq <= r.last_seq)
     order by r.first_seq`);
   for (const { first_seq: first, last_seq: last } of rows)

@@ -8,7 +8,14 @@ import { causeOf } from '../../../src/graphql/format-error.js';
 import { buildReelSchema } from '../../../src/graphql/schema.js';
 import { toCriteria } from '../../../src/log/filter/criteria.js';
 import { CountPrecision } from '../../../src/log/stats/log-count.js';
-import { type Ask, bootGraphql, entry, fakeServices, NOBODY, TENANT } from '../../support/graphql-server.js';
+import {
+  bootGraphql,
+  entry,
+  fakeServices,
+  NOBODY,
+  type QueryOptions,
+  TENANT,
+} from '../../support/graphql-server.js';
 
 const RESPONSE = 'application/graphql-response+json';
 const JSON_TYPE = 'application/json';
@@ -55,7 +62,7 @@ describe('an answer', () => {
 });
 
 describe('what is wrong with the document or its variables', () => {
-  it.each<[string, string, Ask['variables']?, string?]>([
+  it.each<[string, string, QueryOptions['variables']?, string?]>([
     ['a document that cannot be parsed', '{'],
     ['a field that is not there', '{ nothing }'],
     ['a literal that does not fit', '{ log(id: "x") { id } }'],
@@ -107,7 +114,7 @@ describe('what is wrong with the document or its variables', () => {
     ).toBe('Query');
   });
 
-  it.each<[string, string, Ask['variables']?]>([
+  it.each<[string, string, QueryOptions['variables']?]>([
     ['a field name', `{ ${'x'.repeat(5_000)} }`],
     ['an argument', `{ logs(${'x'.repeat(5_000)}: 1) { nodes { id } } }`],
     ['text in the document', `{ log(id: "${'x'.repeat(5_000)}") { id } }`],
@@ -288,7 +295,7 @@ describe('what is wrong with the HTTP request', () => {
 describe('a refusal', () => {
   const LOGS = '{ logs { nodes { id } } }';
 
-  it.each<[string, Ask['as'], number, string]>([
+  it.each<[string, QueryOptions['as'], number, string]>([
     ['no credential', null, 401, 'UNAUTHENTICATED'],
     ['a bad token', 'bad', 401, 'UNAUTHENTICATED'],
     ['a bad tenant header', 'lost', 422, 'BAD_USER_INPUT'],
@@ -347,7 +354,7 @@ describe('a refusal', () => {
   it('of anything unforeseen is an id, under which the log has it', async () => {
     vi.spyOn(services.reader, 'list').mockRejectedValue(new Error('password=hunter2'));
     const field = await server.ask(LOGS);
-    const call = await server.ask(LOGS, { as: 'broken' as Ask['as'] });
+    const call = await server.ask(LOGS, { as: 'broken' as QueryOptions['as'] });
     expect(field.status).toBe(200);
     expect(call.status).toBe(500);
     for (const { body } of [field, call]) {

@@ -10,8 +10,8 @@ import { forbidden } from '../../../src/errors.js';
 import { subscribableTail } from '../../../src/graphql/tail.js';
 import { toCriteria } from '../../../src/log/filter/criteria.js';
 import { Tail } from '../../../src/log/read/tail.js';
-import { json, pretend } from '../../support/mentor-server.js';
 import { grant, moduleToken, person, startReel, type TestReel } from '../../support/reel.js';
+import { json, startStubServer } from '../../support/stub-server.js';
 import { openTrail, type Trail } from '../../support/trail.js';
 
 const QUERY = 'subscription ($after: Count) { logAdded(after: $after) { sequence } }';
@@ -59,10 +59,10 @@ async function course(url: string, kind: string, headers: Record<string, string>
 describe('as long as it runs, end to end', () => {
   let reel: TestReel;
   let asked: TestReel;
-  let mentor: Awaited<ReturnType<typeof pretend>>;
+  let mentor: Awaited<ReturnType<typeof startStubServer>>;
   beforeAll(async () => {
     reel = await startReel();
-    mentor = await pretend();
+    mentor = await startStubServer();
     asked = await startReel({ REEL_MENTOR: 'http', REEL_MENTOR_URL: `${mentor.url}/grants` });
   });
   afterAll(async () => {
@@ -99,7 +99,7 @@ describe('as long as it runs, end to end', () => {
     };
     const people = new Map<string, keyof typeof ends>();
     let taken = false;
-    mentor.answer((request, response) => {
+    mentor.respondWith((request, response) => {
       const end = ends[people.get(request.headers.authorization ?? '')!];
       (taken ? end.answer : json({ grants: [view] }))(request, response);
     });

@@ -2,15 +2,15 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   ana,
-  expectAnswered,
+  expectHandled,
   expectWhole,
-  LONGEST_ANSWER,
+  MAX_RESPONSE_LENGTH,
   reel,
   send,
-  startMisused,
+  startMisuseServer,
   stored,
   TENANT,
-} from '../../support/misused.js';
+} from '../../support/misuse.js';
 import {
   CREATE_FIELDS,
   camel,
@@ -22,7 +22,7 @@ import {
   runs,
 } from '../../support/odd-values.js';
 
-beforeAll(startMisused);
+beforeAll(startMisuseServer);
 afterAll(() => reel.close());
 
 describe('GraphQL given garbage', () => {
@@ -49,7 +49,7 @@ describe('GraphQL given garbage', () => {
         ),
         async (body) => {
           const text = JSON.stringify(body);
-          expectAnswered(await send('/graphql', { body: text }, ana), body);
+          expectHandled(await send('/graphql', { body: text }, ana), body);
         },
       ),
       runs(80),
@@ -64,7 +64,7 @@ describe('GraphQL given garbage', () => {
     const before = await stored();
     await fc.assert(
       fc.asyncProperty(fc.oneof(soup, spoilt), async (query) => {
-        expectAnswered(await send('/graphql', { body: JSON.stringify({ query }) }, ana), query);
+        expectHandled(await send('/graphql', { body: JSON.stringify({ query }) }, ana), query);
       }),
       runs(120),
     );
@@ -103,7 +103,7 @@ describe('GraphQL given garbage', () => {
         ),
         async (given) => {
           const variables = { zone: 'UTC', id: TENANT, ...given };
-          expectAnswered(
+          expectHandled(
             await send('/graphql', { body: JSON.stringify({ query: LISTS, variables }) }, ana),
             given,
           );
@@ -158,7 +158,7 @@ describe('GraphQL given garbage', () => {
       'query ($f: LogFilter) { logs(filter: $f) { nodes { id } totalCount { value } } logStats(filter: $f) { totalEntries } }';
     await fc.assert(
       fc.asyncProperty(filter, async (f) => {
-        expectAnswered(await send('/graphql', { body: JSON.stringify({ query, variables: { f } }) }, ana), f);
+        expectHandled(await send('/graphql', { body: JSON.stringify({ query, variables: { f } }) }, ana), f);
       }),
       runs(120),
     );
@@ -173,7 +173,7 @@ describe('GraphQL given garbage', () => {
         const input = { module: 'fuzz', action: 'a', tenantId: TENANT, ...fields };
         const text = JSON.stringify({ query, variables: { input } });
         const answer = await send('/graphql', { body: text });
-        expectAnswered(answer, input);
+        expectHandled(answer, input);
         if (!answer.text.includes('"errors"')) expected += 1;
       }),
       runs(120),
@@ -246,7 +246,7 @@ describe('GraphQL given garbage', () => {
         ? `{"query":"query ($f: LogFilter) { logs(filter: $f) { nodes { id } } }","variables":{"f":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`
         : JSON.stringify(body);
     const began = performance.now();
-    expectAnswered(await send('/graphql', { body: text }, ana), body);
+    expectHandled(await send('/graphql', { body: text }, ana), body);
     expect(performance.now() - began).toBeLessThan(5_000);
   });
 
@@ -254,7 +254,7 @@ describe('GraphQL given garbage', () => {
     await fc.assert(
       fc.asyncProperty(oddText, oddText, async (query, variables) => {
         const path = `/graphql?query=${escaped(query)}&variables=${escaped(variables)}`;
-        expectAnswered(await send(path, { method: 'GET' }, ana), query + variables);
+        expectHandled(await send(path, { method: 'GET' }, ana), query + variables);
       }),
       runs(60),
     );
@@ -334,7 +334,7 @@ describe('a websocket given garbage', () => {
   ])('such as %s is told so or closed, and harms nobody', async (_, messages) => {
     const { code, said } = await talk(messages(ana));
     expect(said).not.toMatch(/INTERNAL_SERVER_ERROR|node_modules|\bat \w+ \(/);
-    expect(said.length).toBeLessThan(LONGEST_ANSWER);
+    expect(said.length).toBeLessThan(MAX_RESPONSE_LENGTH);
     // Closed for the fault, or an error message of the protocol; 4500 and 1011 are the server's own failures.
     expect(code === null ? said : code).not.toBe('');
     expect([1011, 4500]).not.toContain(code);

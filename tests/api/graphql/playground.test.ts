@@ -42,7 +42,7 @@ const tokenUntil = (exp: number) =>
     .join('.');
 const TOKEN = tokenUntil(4_102_444_800);
 
-interface House {
+interface TestServer {
   app: FastifyInstance;
   origin: string;
   /** The calls of /graphql but introspection. */
@@ -50,9 +50,9 @@ interface House {
 }
 
 /** The pages as the server has them, over a /graphql that answers one entry. */
-async function openHouse({ introspection = true, prefix = '' } = {}): Promise<House> {
+async function startServer({ introspection = true, prefix = '' } = {}): Promise<TestServer> {
   const app = Fastify();
-  const calls: House['calls'] = [];
+  const calls: TestServer['calls'] = [];
   await app.register(pages, { playground: true, prefix });
   app.post<{ Body: { query: string; variables?: Record<string, unknown>; operationName?: string } }>(
     `${prefix}/graphql`,
@@ -82,7 +82,7 @@ async function openHouse({ introspection = true, prefix = '' } = {}): Promise<Ho
 }
 
 let browser: Browser;
-let house: House;
+let server: TestServer;
 let page: Page;
 let watched: Watched;
 
@@ -96,11 +96,11 @@ beforeAll(async () => {
 afterAll(() => browser?.close());
 
 async function open(path: string, options: { introspection?: boolean; prefix?: string } = {}): Promise<void> {
-  house = await openHouse(options);
+  server = await startServer(options);
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
   page = await context.newPage();
-  watched = watchPage(page, house.origin);
-  await page.goto(house.origin + path);
+  watched = watchPage(page, server.origin);
+  await page.goto(server.origin + path);
   await page.locator('.graphiql-query-editor .view-line').first().waitFor();
 }
 
@@ -118,15 +118,15 @@ describe('the playground in a browser', () => {
   afterEach(async () => {
     expect(watched).toEqual({ foreign: [], violations: [], errors: [] });
     await page.context().close();
-    await house.app.close();
+    await server.app.close();
   });
 
   it('takes the token off the address bar, keeps it in this tab and calls with it', async () => {
     await open(`/playground#token=${TOKEN}&tenant=${TENANT}`);
-    expect(page.url()).toBe(`${house.origin}/playground`);
+    expect(page.url()).toBe(`${server.origin}/playground`);
     await expect.poll(() => session().textContent()).toContain('Signed in as Ana Souza');
     await runWithKeys();
-    expect(house.calls).toEqual([
+    expect(server.calls).toEqual([
       { authorization: `Bearer ${TOKEN}`, tenant: TENANT, query: expect.stringContaining('NewestErrors') },
     ]);
     expect((await answer().textContent())?.replaceAll('\u00a0', ' ')).toContain(
@@ -146,10 +146,10 @@ describe('the playground in a browser', () => {
     await open('/playground');
     expect(await session().textContent()).toContain('Not signed in');
     await runWithKeys();
-    expect(house.calls[0]?.authorization).toBeUndefined();
-    await page.goto(`${house.origin}/playground#token=${TOKEN}`);
+    expect(server.calls[0]?.authorization).toBeUndefined();
+    await page.goto(`${server.origin}/playground#token=${TOKEN}`);
     await expect.poll(() => session().textContent()).toContain('Ana Souza');
-    expect(page.url()).toBe(`${house.origin}/playground`);
+    expect(page.url()).toBe(`${server.origin}/playground`);
   });
 
   it('opens with five starter queries', async () => {
@@ -180,7 +180,7 @@ describe('the playground in a browser', () => {
     await page.keyboard.press('Control+A');
     await page.keyboard.insertText('subscription { logAdded { action } }');
     await runWithKeys();
-    expect(house.calls).toEqual([
+    expect(server.calls).toEqual([
       { authorization: `Bearer ${TOKEN}`, tenant: undefined, query: expect.stringContaining('logAdded') },
     ]);
   });
@@ -208,7 +208,7 @@ describe('the playground in a browser', () => {
   it('works below the prefix of a host', async () => {
     await open(`/audit/playground#token=${TOKEN}`, { prefix: '/audit' });
     await runWithKeys();
-    expect(house.calls[0]?.authorization).toBe(`Bearer ${TOKEN}`);
+    expect(server.calls[0]?.authorization).toBe(`Bearer ${TOKEN}`);
   });
 });
 
@@ -221,14 +221,14 @@ describe('the starter queries', () => {
 
 describe('the pages over HTTP', () => {
   beforeEach(async () => {
-    house = await openHouse();
+    server = await startServer();
   });
-  afterEach(() => house.app.close());
+  afterEach(() => server.app.close());
 
   it.each(['/', '/playground'])(
     '%s carries a strict policy, no framing, nosniff and no referrer',
     async (path) => {
-      const { headers, statusCode } = await house.app.inject(path);
+      const { headers, statusCode } = await server.app.inject(path);
       expect(statusCode).toBe(200);
       expect(headers['content-type']).toBe('text/html; charset=utf-8');
       const policy = String(headers['content-security-policy']);
@@ -248,8 +248,8 @@ describe('the pages over HTTP', () => {
 
   it('gives each answer a nonce of its own and leaves no inline script or style', async () => {
     const [first, second] = await Promise.all([
-      house.app.inject('/playground'),
-      house.app.inject('/playground'),
+      server.app.inject('/playground'),
+      server.app.inject('/playground'),
     ]);
     const nonce = /'nonce-([^']+)'/.exec(String(first.headers['content-security-policy']))?.[1];
     expect(nonce).toMatch(/^[\w-]{22}$/);
@@ -259,11 +259,11 @@ describe('the pages over HTTP', () => {
   });
 
   it('sends hashed files compressed, to be kept for ever', async () => {
-    const { body } = await house.app.inject('/playground');
+    const { body } = await server.app.inject('/playground');
     const path = `/${/src="\.\/(playground\/[^"]+\.js)"/.exec(body)?.[1]}`;
-    const plain = await house.app.inject(path);
-    const br = await house.app.inject({ url: path, headers: { 'accept-encoding': 'gzip, br' } });
-    const gzip = await house.app.inject({ url: path, headers: { 'accept-encoding': 'gzip' } });
+    const plain = await server.app.inject(path);
+    const br = await server.app.inject({ url: path, headers: { 'accept-encoding': 'gzip, br' } });
+    const gzip = await server.app.inject({ url: path, headers: { 'accept-encoding': 'gzip' } });
     expect(plain.headers['content-encoding']).toBeUndefined();
     expect([br.headers['content-encoding'], gzip.headers['content-encoding']]).toEqual(['br', 'gzip']);
     expect(br.rawPayload.length).toBeLessThan(plain.rawPayload.length / 2);
@@ -285,7 +285,7 @@ describe('the pages over HTTP', () => {
     '/assets/..%2f..%2fpackage.json',
     '/assets/%2fetc%2fpasswd',
   ])('%s answers nothing of the file system', async (path) => {
-    const { statusCode, body } = await house.app.inject(path);
+    const { statusCode, body } = await server.app.inject(path);
     expect([308, 403, 404]).toContain(statusCode);
     expect(body).not.toMatch(/<html|"name": "reel"|root:/);
   });

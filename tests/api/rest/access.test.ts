@@ -7,24 +7,24 @@ import {
   module,
   OTHER_CLIENT,
   OTHER_TENANT,
-  openRestHouse,
   person,
-  type RestHouse,
+  type RestServer,
+  startRestServer,
   TENANT,
   viewer,
 } from '../../support/rest-server.js';
 
 const P = '/api/v1/reel';
 const ID = '01980000-0000-7000-8000-000000000001';
-let house: RestHouse;
+let server: RestServer;
 beforeAll(async () => {
-  house = await openRestHouse();
+  server = await startRestServer();
 });
-afterAll(() => house.app.close());
+afterAll(() => server.app.close());
 
 type Call = { method?: string; url: string; headers?: Record<string, string>; payload?: string };
 const send = async ({ method = 'GET', url, headers = {}, payload }: Call) => {
-  const answer = await house.app.inject({ method: method as 'GET', url: P + url, headers, payload });
+  const answer = await server.app.inject({ method: method as 'GET', url: P + url, headers, payload });
   return {
     status: answer.statusCode,
     headers: answer.headers,
@@ -238,26 +238,26 @@ describe('the client of an export', () => {
 
 test('what is deliberate crosses the wire with Retry-After; all else is an id', async () => {
   const headers = { authorization: await viewer(), 'x-tenant-id': TENANT };
-  house.reel.fails = unavailable('The database is away');
+  server.reel.fails = unavailable('The database is away');
   const away = await send({ url: '/logs', headers });
   expect([away.status, away.headers['retry-after'], away.body]).toEqual([
     503,
     '2',
     { detail: 'The database is away' },
   ]);
-  house.reel.fails = new Error('column "secret" does not exist');
+  server.reel.fails = new Error('column "secret" does not exist');
   const broken = await send({ url: '/logs', headers });
   expect(broken.status).toBe(500);
   expect(broken.body).toEqual({
     detail: 'Internal server error',
     error_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
   });
-  expect(JSON.stringify(house.errors)).toContain(broken.body.error_id);
-  house.reel.fails = null;
+  expect(JSON.stringify(server.errors)).toContain(broken.body.error_id);
+  server.reel.fails = null;
 });
 
 test('a person past the limit: 429 with Retry-After, before the body is looked at', async () => {
-  const slow = await openRestHouse({ entriesPerMinute: 1 });
+  const slow = await startRestServer({ entriesPerMinute: 1 });
   const call = {
     method: 'POST' as const,
     url: `${P}/logs`,

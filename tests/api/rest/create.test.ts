@@ -4,27 +4,27 @@ import {
   CLIENT,
   module,
   OTHER_TENANT,
-  openRestHouse,
-  type RestHouse,
+  type RestServer,
+  startRestServer,
   TENANT,
   viewer,
 } from '../../support/rest-server.js';
 
 const P = '/api/v1/reel';
-let house: RestHouse;
+let server: RestServer;
 let authorization: string;
 beforeAll(async () => {
-  house = await openRestHouse();
+  server = await startRestServer();
   authorization = await viewer();
 });
 beforeEach(() => {
-  house.reel.entries.length = 0;
+  server.reel.entries.length = 0;
 });
-afterAll(() => house.app.close());
+afterAll(() => server.app.close());
 
 const post = async (body: unknown, as: string, headers: Record<string, string> = {}) => {
   const payload = typeof body === 'string' ? body : JSON.stringify(body);
-  const answer = await house.app.inject({
+  const answer = await server.app.inject({
     method: 'POST',
     url: `${P}/logs`,
     headers: { authorization: as, 'content-type': 'application/json', ...headers },
@@ -112,7 +112,7 @@ describe('creating', () => {
 
   test('bytes that are no UTF-8', async () => {
     const headers = { authorization: await module() };
-    const answer = await house.app.inject({
+    const answer = await server.app.inject({
       method: 'POST',
       url: `${P}/logs`,
       headers,

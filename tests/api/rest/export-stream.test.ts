@@ -9,32 +9,32 @@ import {
   CLIENT,
   exporter,
   OTHER_CLIENT,
-  openRestHouse,
   READER,
-  type RestHouse,
+  type RestServer,
+  startRestServer,
   TENANT,
 } from '../../support/rest-server.js';
 
 const P = '/api/v1/reel';
 const SCOPE = { tenantId: TENANT, clients: [CLIENT] };
 const CRITERIA = toCriteria(SCOPE, null, new Date());
-let house: RestHouse;
+let server: RestServer;
 beforeEach(async () => {
-  house = await openRestHouse();
+  server = await startRestServer();
 });
-afterEach(() => house.app.close());
+afterEach(() => server.app.close());
 
 const fill = (count: number) => {
   for (let n = 0; n < count; n++) {
-    const sequence = house.reel.entries.length + 1;
-    house.reel.entries.push(
+    const sequence = server.reel.entries.length + 1;
+    server.reel.entries.push(
       anEntry({ id: `01980000-0000-7000-8000-${String(sequence).padStart(12, '0')}`, sequence }),
     );
   }
 };
 const prepare = async (payload: unknown, headers = {}) => {
   const authorization = await exporter(CLIENT);
-  const answer = await house.app.inject({
+  const answer = await server.app.inject({
     method: 'POST',
     url: `${P}/logs/export`,
     headers: { authorization, ...headers },
@@ -42,7 +42,7 @@ const prepare = async (payload: unknown, headers = {}) => {
   });
   return { status: answer.statusCode, body: answer.json() };
 };
-const fetchLink = (url: string, method: 'GET' | 'HEAD' = 'GET') => house.app.inject({ method, url });
+const fetchLink = (url: string, method: 'GET' | 'HEAD' = 'GET') => server.app.inject({ method, url });
 
 describe('preparing', () => {
   test('byte for byte', async () => {
@@ -101,7 +101,7 @@ describe('preparing', () => {
   });
 
   test('more entries than are allowed: the count and the limit are named', async () => {
-    const small = await openRestHouse({ maxRecords: 2 });
+    const small = await startRestServer({ maxRecords: 2 });
     small.reel.entries.push(...[1, 2, 3].map((sequence) => anEntry({ sequence })));
     await expect(small.exports.prepare(CRITERIA, {}, READER)).rejects.toMatchObject({
       code: 'BAD_USER_INPUT',
@@ -113,10 +113,10 @@ describe('preparing', () => {
   });
 
   test('proofs: in NDJSON only', async () => {
-    await house.exports.prepare(CRITERIA, { format: LogExportFormat.NDJSON, includeProofs: true }, READER);
+    await server.exports.prepare(CRITERIA, { format: LogExportFormat.NDJSON, includeProofs: true }, READER);
     for (const format of [LogExportFormat.CSV, LogExportFormat.JSON])
       await expect(
-        house.exports.prepare(CRITERIA, { format, includeProofs: true }, READER),
+        server.exports.prepare(CRITERIA, { format, includeProofs: true }, READER),
       ).rejects.toMatchObject({
         code: 'BAD_USER_INPUT',
       });
@@ -124,16 +124,16 @@ describe('preparing', () => {
 
   test('times relative to now are settled when the link is made', async () => {
     fill(1);
-    const asked = vi.spyOn(house.sealed, 'streamSequenced');
+    const asked = vi.spyOn(server.sealed, 'streamSequenced');
     const filter = { query: 'since:-24h until:2026-01-05T09:00:00Z "free text"' };
-    const criteria = toCriteria(SCOPE, filter, new Date(house.now.ms));
+    const criteria = toCriteria(SCOPE, filter, new Date(server.now.ms));
     expect([criteria.start, criteria.end]).toEqual([
       '2026-01-04T10:00:00.000000Z',
       '2026-01-05T09:00:00.000000Z',
     ]);
-    const made = await house.exports.prepare(criteria, { filter }, READER);
-    house.now.ms += 1_800_000;
-    await house.exports
+    const made = await server.exports.prepare(criteria, { filter }, READER);
+    server.now.ms += 1_800_000;
+    await server.exports
       .open(made.filename, new URL(made.downloadUrl, 'http://x').searchParams.get('token') as string, READER)
       .then(async ({ stream }) => {
         for await (const piece of stream) expect(piece).toContain('created_at');
@@ -145,7 +145,7 @@ describe('preparing', () => {
 describe('streaming', () => {
   test('what was counted, in sealed order, whatever is written meanwhile', async () => {
     fill(2_500);
-    house.reel.entries[7] = anEntry({ sequence: 8, clientId: OTHER_CLIENT });
+    server.reel.entries[7] = anEntry({ sequence: 8, clientId: OTHER_CLIENT });
     const { body } = await prepare({});
     expect(body.record_count).toBe(2_499);
     fill(100);
@@ -171,7 +171,7 @@ describe('streaming', () => {
     ['ndjson', 'application/x-ndjson', null],
   ])('%s, with data', async (format, type, key) => {
     fill(1);
-    Object.assign(house.reel.entries[0] as object, { data: { a: [1] } });
+    Object.assign(server.reel.entries[0] as object, { data: { a: [1] } });
     const { body } = await prepare({ format, include_data: true });
     const answer = await fetchLink(body.download_url);
     expect(answer.headers['content-type']).toBe(type);
@@ -193,7 +193,7 @@ describe('streaming', () => {
   test('HEAD reads no entry', async () => {
     fill(1);
     const answer = await fetchLink((await prepare({})).body.download_url, 'HEAD');
-    expect([answer.statusCode, answer.body, house.sealed.batches]).toEqual([405, '', 0]);
+    expect([answer.statusCode, answer.body, server.sealed.batches]).toEqual([405, '', 0]);
     expect(answer.headers.allow).toBe('GET');
   });
 
@@ -210,14 +210,14 @@ describe('streaming', () => {
       const answer = await fetchLink(bad);
       expect([answer.statusCode, Object.keys(answer.json())]).toEqual([403, ['detail']]);
     }
-    house.now.ms += 3_600_000;
+    server.now.ms += 3_600_000;
     expect((await fetchLink(url)).statusCode).toBe(403);
   });
 
   test('a database that fails before the first row: 500 and no attachment', async () => {
     fill(1);
     const { body } = await prepare({});
-    house.sealed.failsAfter = 0;
+    server.sealed.failsAfter = 0;
     const answer = await fetchLink(body.download_url);
     expect(answer.statusCode).toBe(500);
     expect(answer.headers['content-disposition']).toBeUndefined();
@@ -227,8 +227,8 @@ describe('streaming', () => {
 
 describe('over a socket', () => {
   const listen = async () => {
-    await house.app.listen({ port: 0, host: '127.0.0.1' });
-    return (house.app.server.address() as AddressInfo).port;
+    await server.app.listen({ port: 0, host: '127.0.0.1' });
+    return (server.app.server.address() as AddressInfo).port;
   };
   const open = async (port: number, path: string) => {
     const call = request({ port, path, host: '127.0.0.1' }).end();
@@ -237,8 +237,8 @@ describe('over a socket', () => {
   };
 
   test.each([
-    ['entries were cleaned up', () => house.reel.entries.splice(0, 1)],
-    ['the database fails midway', () => Object.assign(house.sealed, { failsAfter: 1 })],
+    ['entries were cleaned up', () => server.reel.entries.splice(0, 1)],
+    ['the database fails midway', () => Object.assign(server.sealed, { failsAfter: 1 })],
   ])('%s: the file is visibly cut off, never merely short', async (_why, harm) => {
     fill(1_500);
     const { body } = await prepare({});
@@ -256,26 +256,26 @@ describe('over a socket', () => {
     const { body } = await prepare({});
     const { call, answer } = await open(await listen(), body.download_url);
     answer.pause();
-    await vi.waitFor(() => expect(house.sealed.batches).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(server.sealed.batches).toBeGreaterThan(0));
     let before = -1;
     await vi.waitFor(
       () => {
-        const now = house.sealed.batches;
+        const now = server.sealed.batches;
         const settled = now === before;
         before = now;
         expect(settled).toBe(true);
       },
       { interval: 300, timeout: 15_000 },
     );
-    expect(house.sealed.batches).toBeLessThan(300);
-    expect(house.sealed.ended).toBe(false);
+    expect(server.sealed.batches).toBeLessThan(300);
+    expect(server.sealed.ended).toBe(false);
     call.destroy();
-    await vi.waitFor(() => expect(house.sealed.ended).toBe(true), { timeout: 10_000 });
-    expect(house.sealed.batches).toBeLessThan(300);
+    await vi.waitFor(() => expect(server.sealed.ended).toBe(true), { timeout: 10_000 });
+    expect(server.sealed.batches).toBeLessThan(300);
   });
 
   test('a socket is not closed for the silence of the database, but for that of the reader', async () => {
-    const quiet = await openRestHouse({ quietMs: 150 });
+    const quiet = await startRestServer({ quietMs: 150 });
     for (let sequence = 1; sequence <= 60_000; sequence++) quiet.reel.entries.push(anEntry({ sequence }));
     const made = await quiet.exports.prepare(CRITERIA, {}, READER);
     await quiet.app.listen({ port: 0, host: '127.0.0.1' });

@@ -8,28 +8,28 @@ import {
   CLIENT,
   grant,
   OTHER_TENANT,
-  openRestHouse,
   person,
-  type RestHouse,
+  type RestServer,
+  startRestServer,
   TENANT,
   viewer,
 } from '../../support/rest-server.js';
 
 const P = '/api/v1/reel';
 const criteriaOf = (filter: LogFilter) => toCriteria({ tenantId: TENANT, clients: null }, filter, new Date());
-let house: RestHouse;
+let server: RestServer;
 let authorization: string;
 beforeAll(async () => {
-  house = await openRestHouse();
+  server = await startRestServer();
   authorization = await viewer();
 });
 beforeEach(() => {
-  house.reel.entries.length = 0;
+  server.reel.entries.length = 0;
 });
-afterAll(() => house.app.close());
+afterAll(() => server.app.close());
 
 const get = async (url: string) => {
-  const answer = await house.app.inject({ url: P + url, headers: { authorization } });
+  const answer = await server.app.inject({ url: P + url, headers: { authorization } });
   return { status: answer.statusCode, body: answer.json(), raw: answer.body };
 };
 const id = (n: number) => `01980000-0000-7000-8000-${String(n).padStart(12, '0')}`;
@@ -38,7 +38,7 @@ const faultsOf = (body: { detail: { loc: string[]; type: string }[] }) =>
 
 describe('an entry', () => {
   test('byte for byte', async () => {
-    house.reel.entries.push(
+    server.reel.entries.push(
       anEntry({ data: { ['__proto__']: 1, a: [1.5, null] } as never, resourceId: null }),
     );
     const { status, raw } = await get(`/logs/${id(1).toUpperCase()}`);
@@ -56,7 +56,7 @@ describe('an entry', () => {
   });
 
   test('erased: its fields are null and every key is there', async () => {
-    house.reel.entries.push(
+    server.reel.entries.push(
       anEntry({
         actorEmail: null,
         actorName: null,
@@ -78,7 +78,7 @@ describe('an entry', () => {
   });
 
   test("another tenant's and one that is not there are answered alike", async () => {
-    house.reel.entries.push(anEntry({ tenantId: OTHER_TENANT }));
+    server.reel.entries.push(anEntry({ tenantId: OTHER_TENANT }));
     const [theirs, nobodys] = [await get(`/logs/${id(1)}`), await get(`/logs/${id(2)}`)];
     expect(theirs).toEqual({
       status: 404,
@@ -97,7 +97,7 @@ describe('an entry', () => {
 
 describe('the list', () => {
   test('pages, newest first; past the end no items and the true total', async () => {
-    for (let n = 1; n <= 5; n++) house.reel.entries.push(anEntry({ id: id(n), sequence: n }));
+    for (let n = 1; n <= 5; n++) server.reel.entries.push(anEntry({ id: id(n), sequence: n }));
     const { body } = await get('/logs?page=2&page_size=2');
     expect(body).toMatchObject({ total: 5, page: 2, page_size: 2, pages: 3 });
     expect(body.items.map((entry: { id: string }) => entry.id)).toEqual([id(3), id(2)]);
@@ -147,17 +147,17 @@ describe('the list', () => {
       resourceId: 'Ünï',
       requestId: ANA,
     };
-    expect(house.reel.asked.criteria).toEqual(criteriaOf(filter));
+    expect(server.reel.asked.criteria).toEqual(criteriaOf(filter));
     // The same instant, were it of relative times.
-    expect(house.reel.asked.counted).toBe(house.reel.asked.criteria);
-    expect(house.reel.asked.page).toEqual({ first: 50, page: 1 });
+    expect(server.reel.asked.counted).toBe(server.reel.asked.criteria);
+    expect(server.reel.asked.page).toEqual({ first: 50, page: 1 });
   });
 
   test('a time without an offset is UTC; empty values are not given; of a name that comes twice the last counts', async () => {
     await get(
       '/logs?start_date=2026-01-05T10:00:00.5&module=&severity=&page=&page_size=&actor_id=&search=&end_date=&action=a&action=b',
     );
-    expect(house.reel.asked.criteria).toEqual(
+    expect(server.reel.asked.criteria).toEqual(
       criteriaOf({ startDate: '2026-01-05T10:00:00.500000Z', actions: ['b'] }),
     );
   });
@@ -213,21 +213,21 @@ describe('the list', () => {
   });
 
   test('only what the scope shows', async () => {
-    house.reel.entries.push(anEntry({ clientId: null }), anEntry({ id: id(2) }));
+    server.reel.entries.push(anEntry({ clientId: null }), anEntry({ id: id(2) }));
     const own = await person(grant('reel.logs.view', 'CLIENT', CLIENT));
-    const answer = await house.app.inject({ url: `${P}/logs`, headers: { authorization: own } });
+    const answer = await server.app.inject({ url: `${P}/logs`, headers: { authorization: own } });
     expect(answer.json()).toMatchObject({ total: 1, items: [{ id: id(2) }] });
   });
 
   test('HEAD answers the headers alone', async () => {
-    const answer = await house.app.inject({ method: 'HEAD', url: `${P}/logs`, headers: { authorization } });
+    const answer = await server.app.inject({ method: 'HEAD', url: `${P}/logs`, headers: { authorization } });
     expect([answer.statusCode, answer.body]).toEqual([200, '']);
     expect(answer.headers['content-type']).toContain('application/json');
   });
 });
 
 test('stats: only keys that occur, a module named __proto__ among them', async () => {
-  house.reel.entries.push(anEntry());
+  server.reel.entries.push(anEntry());
   const { raw } = await get('/logs/stats');
   expect(raw).toBe(
     '{"total_entries":1,"entries_by_severity":{"INFO":2},"entries_by_module":{"__proto__":2},"entries_today":1,"entries_this_week":2}',

@@ -14,16 +14,16 @@ import {
   TENANT,
   unsigned,
 } from '../../support/access.js';
-import { json, pretend } from '../../support/mentor-server.js';
 import { grant, moduleToken, person, startReel, type TestReel, viewer } from '../../support/reel.js';
+import { json, startStubServer } from '../../support/stub-server.js';
 
 describe('Mentor over HTTP', () => {
-  let mentor: Awaited<ReturnType<typeof pretend>>;
+  let mentor: Awaited<ReturnType<typeof startStubServer>>;
   let asking: TestReel;
   const VIEWS = { action: 'reel.logs.view', scope: 'ACCOUNT', tenant_id: TENANT, client_id: null };
   const here = { 'x-tenant-id': TENANT };
   beforeAll(async () => {
-    mentor = await pretend();
+    mentor = await startStubServer();
     asking = await startReel({ REEL_MENTOR: 'http', REEL_MENTOR_URL: `${mentor.url}/grants?of=reel` });
     await report(asking, {});
   });
@@ -35,7 +35,7 @@ describe('Mentor over HTTP', () => {
   });
 
   it("is asked with the person's own credential, once for each token and tenant", async () => {
-    mentor.answer(json({ grants: [VIEWS] }));
+    mentor.respondWith(json({ grants: [VIEWS] }));
     // What the token claims does not count here.
     const token = await person({
       grants: [grant(ELSEWHERE, 'reel.logs.view:ACCOUNT')],
@@ -45,13 +45,15 @@ describe('Mentor over HTTP', () => {
     expect(mentor.seen).toEqual([
       { url: `/grants?of=reel&tenant_id=${TENANT}`, authorization: `Bearer ${token}` },
     ]);
-    mentor.answer(json({ grants: [] }));
+    mentor.respondWith(json({ grants: [] }));
     expect(await status(asking, token, 'view', { 'x-tenant-id': ELSEWHERE })).toBe(403);
     expect(await status(asking, await person(), 'view', here)).toBe(403);
   });
 
   it('is asked once by calls that come together', async () => {
-    mentor.answer((request, response) => setTimeout(() => json({ grants: [VIEWS] })(request, response), 100));
+    mentor.respondWith((request, response) =>
+      setTimeout(() => json({ grants: [VIEWS] })(request, response), 100),
+    );
     const token = await person();
     const answers = await Promise.all(
       Array.from({ length: 10 }, () => asking.rest(token, 'GET', '/logs', undefined, here)),
@@ -61,7 +63,7 @@ describe('Mentor over HTTP', () => {
   });
 
   it('always needs the tenant to be named', async () => {
-    mentor.answer(json({ grants: [VIEWS], member: true }));
+    mentor.respondWith(json({ grants: [VIEWS], member: true }));
     const token = await person({ tenants: [TENANT] });
     expect(await status(asking, token, 'view')).toBe(422);
     expect(await status(asking, token, 'create')).toBe(422);
@@ -69,16 +71,16 @@ describe('Mentor over HTTP', () => {
   });
 
   it('says who is a member', async () => {
-    mentor.answer(json({ grants: [], member: true }));
+    mentor.respondWith(json({ grants: [], member: true }));
     const member = await person();
     expect(await status(asking, member, 'create', here)).toBe(201);
     expect(await status(asking, member, 'view', here)).toBe(403);
-    mentor.answer(json({ grants: [], member: false }));
+    mentor.respondWith(json({ grants: [], member: false }));
     expect(await status(asking, await person(), 'create', here)).toBe(403);
   });
 
   it("does not let another tenant's grants count", async () => {
-    mentor.answer(json({ grants: [{ ...VIEWS, tenant_id: ELSEWHERE }] }));
+    mentor.respondWith(json({ grants: [{ ...VIEWS, tenant_id: ELSEWHERE }] }));
     expect(await status(asking, await person(), 'view', here)).toBe(403);
   });
 
@@ -122,13 +124,13 @@ describe('Mentor over HTTP', () => {
       503,
     ],
   ])('answering %s', async (_, as, expected) => {
-    mentor.answer(as);
+    mentor.respondWith(as);
     const token = await person({ grants: [grant(TENANT, 'reel.logs.view:ACCOUNT')] });
     expect(await status(asking, token, 'view', here)).toBe(expected);
     expect(await status(asking, token, 'create', here)).toBe(expected);
     if (expected !== 503) return;
     // A failure is not kept.
-    mentor.answer(json({ grants: [VIEWS] }));
+    mentor.respondWith(json({ grants: [VIEWS] }));
     expect(await status(asking, token, 'view', here)).toBe(200);
   });
 
@@ -157,7 +159,7 @@ describe('Mentor over HTTP', () => {
     );
     await fc.assert(
       fc.asyncProperty(answers, async (answer) => {
-        mentor.answer(json(JSON.stringify(answer)));
+        mentor.respondWith(json(JSON.stringify(answer)));
         const got = await asking.rest(await person(), 'GET', '/logs', undefined, here);
         const { grants, member = false } = (answer ?? {}) as { grants?: unknown; member?: unknown };
         const opens =
@@ -180,7 +182,7 @@ describe('Mentor over HTTP', () => {
 
   it('being late, from the start or in the middle, is 503 after two seconds', async () => {
     const late = async (as: (request: IncomingMessage, response: ServerResponse) => void) => {
-      mentor.answer(as);
+      mentor.respondWith(as);
       const began = performance.now();
       const answer = await asking.rest(await person(), 'GET', '/logs', undefined, here);
       expect(answer.status).toBe(503);
@@ -204,7 +206,7 @@ describe('Mentor over HTTP', () => {
 });
 
 describe('a key set', () => {
-  let keys: Awaited<ReturnType<typeof pretend>>;
+  let keys: Awaited<ReturnType<typeof startStubServer>>;
   let behind: TestReel;
   const pairs = {
     RS256: generateKeyPair('RS256'),
@@ -214,7 +216,7 @@ describe('a key set', () => {
   const signed = async (alg: string, key: CryptoKey, kid: string = alg, claims: JWTPayload = CLAIMS) =>
     new SignJWT(claims).setProtectedHeader({ alg, kid }).sign(key);
   beforeAll(async () => {
-    keys = await pretend();
+    keys = await startStubServer();
     const set = await Promise.all(
       Object.entries(pairs).map(async ([alg, pair]) => ({
         ...(await exportJWK((await pair).publicKey)),
@@ -223,7 +225,7 @@ describe('a key set', () => {
         use: 'sig',
       })),
     );
-    keys.answer(json({ keys: set }));
+    keys.respondWith(json({ keys: set }));
     behind = await startReel({ REEL_JWT_SECRET: '', REEL_JWKS_URL: `${keys.url}/jwks` });
   });
   afterAll(async () => {
@@ -267,8 +269,8 @@ describe('a key set', () => {
     ['too large', json({ keys: [], more: 'x'.repeat(1024 * 1024) })],
     ['a redirect', (_, response) => void response.writeHead(302, { location: '/elsewhere' }).end()],
   ])('that is %s is 503, never open', async (_, as) => {
-    const other = await pretend();
-    other.answer(as);
+    const other = await startStubServer();
+    other.respondWith(as);
     const blind = await startReel({ REEL_JWT_SECRET: '', REEL_JWKS_URL: `${other.url}/jwks` });
     try {
       const token = await signed('RS256', (await pairs.RS256).privateKey);

@@ -3,21 +3,21 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   ana,
-  expectAnswered,
+  expectHandled,
   expectWhole,
   module,
   REST,
   reel,
   send,
   sendRaw,
-  startMisused,
+  startMisuseServer,
   stored,
   TENANT,
-} from '../../support/misused.js';
+} from '../../support/misuse.js';
 import { escaped, fieldsOf, odd, oddText, runs, signed } from '../../support/odd-values.js';
 import { JWT_SECRET, SERVICE_SECRET } from '../../support/reel.js';
 
-beforeAll(startMisused);
+beforeAll(startMisuseServer);
 afterAll(() => reel.close());
 
 it('any other path is a 404 that does not repeat it', async () => {
@@ -25,7 +25,7 @@ it('any other path is a 404 that does not repeat it', async () => {
     fc.asyncProperty(oddText, fc.constantFrom('GET', 'POST'), async (text, method) => {
       const path = `/x${escaped(text)}?token=${escaped(text)}`;
       const answer = await send(path, { method, ...(method === 'POST' ? { body: '{}' } : {}) });
-      expectAnswered(answer, text);
+      expectHandled(answer, text);
       expect(answer.status).toBe(404);
     }),
     runs(40),
@@ -100,7 +100,7 @@ it('a token with odd claims, well signed, is let in or refused, never a 500', as
           await send(`${REST}/logs`, { body: '{}' }, token),
           await send('/graphql', { body: '{"query":"{ logs { nodes { id } } }"}' }, token),
         ])
-          expectAnswered(answer, odds);
+          expectHandled(answer, odds);
       },
     ),
     runs(60),
@@ -193,7 +193,7 @@ describe('a request', () => {
           const headers = { ...given };
           const body =
             path === '/graphql' ? '{"query":"{ logs { nodes { id } } }"}' : '{"module":"fuzz","action":"a"}';
-          expectAnswered(await send(path, { headers, body }, ana), Object.values(headers).join(''));
+          expectHandled(await send(path, { headers, body }, ana), Object.values(headers).join(''));
         },
       ),
       runs(80),

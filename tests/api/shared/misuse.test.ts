@@ -3,20 +3,20 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   ana,
-  expectAnswered,
+  expectHandled,
   expectWhole,
   module,
   REST,
   readJson,
   reel,
   send,
-  startMisused,
+  startMisuseServer,
   stored,
   TENANT,
-} from '../../support/misused.js';
+} from '../../support/misuse.js';
 import { CREATE_FIELDS, escaped, fieldsOf, oddText, runs } from '../../support/odd-values.js';
 
-beforeAll(startMisused);
+beforeAll(startMisuseServer);
 afterAll(() => reel.close());
 
 describe('REST given garbage', () => {
@@ -31,7 +31,7 @@ describe('REST given garbage', () => {
         fc.constantFrom('/logs', '/logs/export'),
         async (bytes, path) => {
           const answer = await send(REST + path, { body: Buffer.from(bytes) });
-          expectAnswered(answer, Buffer.from(bytes).toString('latin1'));
+          expectHandled(answer, Buffer.from(bytes).toString('latin1'));
           expect(answer.status).not.toBe(201);
         },
       ),
@@ -57,7 +57,7 @@ describe('REST given garbage', () => {
     async function store(fields: object, isPerson: boolean): Promise<void> {
       const entry = { module: 'fuzz', action: 'a', ...(isPerson ? {} : { tenant_id: TENANT }), ...fields };
       const answer = await send(`${REST}/logs`, { body: JSON.stringify(entry) }, isPerson ? ana : module);
-      expectAnswered(answer, entry);
+      expectHandled(answer, entry);
       if (answer.status === 201) expected += 1;
       if (answer.status === 422)
         for (const fault of JSON.parse(answer.text).detail)
@@ -90,7 +90,7 @@ describe('REST given garbage', () => {
             .map(([name, value]) => `${encodeURIComponent(name)}=${escaped(value)}`)
             .join('&');
           const answer = await send(`${REST}/logs?${query}`, { method: 'GET' }, ana);
-          expectAnswered(answer, pairs.map(([, value]) => value).join(''));
+          expectHandled(answer, pairs.map(([, value]) => value).join(''));
         },
       ),
       runs(120),
@@ -110,8 +110,8 @@ describe('REST given garbage', () => {
     '?',
     'search=%ed%a0%80',
   ])('answers the query %s', async (query) => {
-    expectAnswered(await send(`${REST}/logs?${query}`, { method: 'GET' }, ana), query);
-    expectAnswered(await send(`${REST}/exports/logs.csv?token=${query}`, { method: 'GET' }, null), query);
+    expectHandled(await send(`${REST}/logs?${query}`, { method: 'GET' }, ana), query);
+    expectHandled(await send(`${REST}/exports/logs.csv?token=${query}`, { method: 'GET' }, null), query);
   });
 
   it('answers any path', async () => {
@@ -124,7 +124,7 @@ describe('REST given garbage', () => {
         async (parts, method) => {
           const path = `${REST}/${parts.map(escaped).join('/')}`;
           const answer = await send(path, { method, ...(method === 'POST' ? { body: '{}' } : {}) }, ana);
-          expectAnswered(answer, parts.join(''));
+          expectHandled(answer, parts.join(''));
         },
       ),
       runs(80),
@@ -138,7 +138,7 @@ describe('REST given garbage', () => {
       '/logs//',
       '/%',
     ])
-      expectAnswered(await send(REST + path, { method: 'GET' }, ana), path);
+      expectHandled(await send(REST + path, { method: 'GET' }, ana), path);
   });
 
   it('answers any export link', async () => {
@@ -149,7 +149,7 @@ describe('REST given garbage', () => {
           { method: 'GET' },
           null,
         );
-        expectAnswered(answer, token);
+        expectHandled(answer, token);
         expect(answer.status).toBeGreaterThanOrEqual(300);
       }),
       runs(60),
@@ -189,7 +189,7 @@ describe('one faulty value', () => {
   ])('%s', async (_, body, expected) => {
     const before = await stored();
     const answer = await send(`${REST}/logs`, { body });
-    expectAnswered(answer, body.length > 50_000 ? body : readJson(body));
+    expectHandled(answer, body.length > 50_000 ? body : readJson(body));
     expect(answer.status).toBe(expected);
     await expectWhole(before + (expected === 201 ? 1 : 0));
     if (expected !== 201) return;

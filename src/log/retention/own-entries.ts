@@ -16,48 +16,49 @@ export interface OwnerDatabase {
 
 export type OwnAction = (typeof OWN_ACTIONS)[keyof typeof OWN_ACTIONS];
 
-export interface Act {
+/** One of Reel's own entries about a tenant's trail. */
+export interface OwnEntry {
   action: OwnAction;
   tenantId: string;
   resourceType: string;
   resourceId: string | null;
-  /** `at`: the entry's created_at. Kept with who and by which command. */
+  /** `at`: the entry's created_at. Stored together with the operator and the command. */
   data: (at: string) => Record<string, unknown>;
 }
 
-const MOST_NAME = 255;
+const MAX_NAME = 255;
 
 /**
- * What one run of a command writes into tenants' trails about what it does: each entry in the transaction that does it,
- * so that neither stands without the other. All of a run share a request id.
+ * Writes Reel's own entries for one run of a command, each in the transaction that does what it records, so that neither
+ * exists without the other. All entries of a run share a request id.
  */
-export class Account {
+export class OwnEntries {
   private readonly identifier = new Identifier();
   private readonly requestId = v7();
 
-  /** `who` acts by `command`. */
+  /** `operator` runs `command`. */
   constructor(
-    private readonly who: string,
+    private readonly operator: string,
     private readonly command: string,
   ) {}
 
-  /** Sees to it that what will be written has its month; to be called before anything is locked. */
-  open(database: OwnerDatabase): Promise<void> {
+  /** Creates the month that the entries will be written to; to be called before anything is locked. */
+  ensureMonth(database: OwnerDatabase): Promise<void> {
     return database.transact(async (run) => void (await run(sql`select reel_ensure_month(now())`)));
   }
 
-  async write(run: Run, act: Act): Promise<{ id: string; at: string }> {
+  async write(run: Run, entry: OwnEntry): Promise<{ id: string; at: string }> {
     const identity = this.identifier.next();
-    const { action, tenantId, resourceType, resourceId } = act;
+    const { action, tenantId, resourceType, resourceId } = entry;
     const input: CreateLogInput = {
       module: OWN_MODULE,
       action,
       tenantId,
-      actorName: [...this.who].slice(0, MOST_NAME).join(''),
+      actorName: [...this.operator].slice(0, MAX_NAME).join(''),
       resourceType,
       resourceId,
       requestId: this.requestId,
-      data: { by: this.who, command: this.command, ...act.data(identity.createdAt) },
+      data: { by: this.operator, command: this.command, ...entry.data(identity.createdAt) },
     };
     const checked = checkInput(
       input,

@@ -2,48 +2,48 @@ import { CommanderError } from 'commander';
 import type { Config } from '../config/config.js';
 import { oneLineFault, ReelError, StartError } from '../errors.js';
 
-/** What every command works with. Data goes to stdout, words for people to stderr. */
-export interface Frame {
+/** What every command is given. Its data goes to stdout, notes for people go to stderr. */
+export interface CommandContext {
   /** The checked settings. Errors: ConfigError. */
   config(): Config;
   /** REEL_URL and REEL_TOKEN. */
   remote(): { url: string | null; token: string | null };
   /** The command's data: `text`, or with `--json` the value as one line of JSON. */
-  answer(options: { json?: boolean }, value: unknown, text: string): void;
-  say(line: string): void;
-  /** A line that replaces the one before it, where stderr is a terminal; an empty one takes it away. */
+  print(options: { json?: boolean }, value: unknown, text: string): void;
+  note(line: string): void;
+  /** Replaces the previous progress line where stderr is a terminal; an empty line removes it. */
   progress(line: string): void;
 }
 
-/** Done, and something is wrong: exit code 1. */
-export class Finding extends Error {
-  override readonly name = 'Finding';
+/** The command did its work and found a problem: exit code 1. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
 }
 
-/** Says in a command's help, and from there in docs/commands.md, when it throws a Finding. */
+/** For a command's help, and so for docs/commands.md: when it throws a Problem. */
 export const exit1 = (when: string): string => `\nExit code 1: ${when}.`;
 
-export function newFrame(settings: Pick<Frame, 'config' | 'remote'>): Frame {
-  endQuietlyWithItsReader(process.stdout);
+export function createContext(settings: Pick<CommandContext, 'config' | 'remote'>): CommandContext {
+  exitOnClosedPipe(process.stdout);
   return {
     ...settings,
-    answer: ({ json = false }, value, text) => {
+    print: ({ json = false }, value, text) => {
       const shown = json ? JSON.stringify(value) : text;
       if (shown !== '') process.stdout.write(`${shown}\n`);
     },
-    say: (line) => void process.stderr.write(`${line}\n`),
+    note: (line) => void process.stderr.write(`${line}\n`),
     progress: (line) => {
       if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${line}`);
     },
   };
 }
 
-/** The exit code of what a command threw, said on stderr in one line where commander has not said it. */
-export function failed(error: unknown): number {
+/** The exit code for an error of a command; prints the error to stderr in one line unless commander has. */
+export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  const [line] = error instanceof Finding ? [error.message] : [faultLine(error)];
+  const [line] = error instanceof Problem ? [error.message] : [faultLine(error)];
   process.stderr.write(`reel: ${line}\n`);
-  return error instanceof Finding ? 1 : 2;
+  return error instanceof Problem ? 1 : 2;
 }
 
 const faultLine = (error: unknown): string =>
@@ -51,15 +51,15 @@ const faultLine = (error: unknown): string =>
     ? `${error.code}: ${error.message}`
     : oneLineFault(error);
 
-/** Whoever reads may have enough, as `head` does. */
-function endQuietlyWithItsReader(stream: NodeJS.WriteStream): void {
+/** The reader may close the pipe early, as `head` does. */
+function exitOnClosedPipe(stream: NodeJS.WriteStream): void {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
 }
 
-/** For the commands that make things up. Errors: StartError in production. */
+/** For commands that make up data. Errors: StartError in production. */
 export function refuseProduction(config: Config, command: string): void {
   if (config.env === 'production')
     throw new StartError(`REEL_ENV: expected development for reel ${command}, got "production"`);

@@ -6,14 +6,14 @@ import { grant, moduleToken, person, startReel, type TestReel } from './reel.js'
 export const TENANT = randomUUID();
 export const CLIENT = randomUUID();
 export const REST = '/api/v1/reel';
-/** Far above what any answer to faulty input needs: what comes is not sent back. */
-export const LONGEST_ANSWER = 64 * 1024;
+/** Far more than any response to invalid input needs: input is not echoed. */
+export const MAX_RESPONSE_LENGTH = 64 * 1024;
 
 export let reel: TestReel;
 export let module: string;
 export let ana: string;
-export async function startMisused(): Promise<void> {
-  // What Reel writes about readers would be counted with the rest.
+export async function startMisuseServer(): Promise<void> {
+  // Reel's own entries about reads would be counted, too.
   reel = await startReel({ REEL_AUDIT_READS: 'off' });
   module = await moduleToken();
   ana = await person({
@@ -21,22 +21,26 @@ export async function startMisused(): Promise<void> {
   });
 }
 
-export interface Sent {
+export interface RawResponse {
   status: number;
   text: string;
 }
 
-export async function send(path: string, init: RequestInit, token: string | null = module): Promise<Sent> {
+export async function send(
+  path: string,
+  init: RequestInit,
+  token: string | null = module,
+): Promise<RawResponse> {
   const headers = {
     'content-type': 'application/json',
     ...(token === null ? {} : { authorization: `Bearer ${token}` }),
     ...(init.headers as Record<string, string> | undefined),
   };
-  const answer = await fetch(reel.url + path, { method: 'POST', redirect: 'manual', ...init, headers });
-  return { status: answer.status, text: await answer.text() };
+  const response = await fetch(reel.url + path, { method: 'POST', redirect: 'manual', ...init, headers });
+  return { status: response.status, text: await response.text() };
 }
 
-/** Bytes as they go over the wire, and what comes back before the connection ends. */
+/** Sends raw bytes; resolves with what is received until the connection ends. */
 export function sendRaw(bytes: string | Buffer, milliseconds = 3_000): Promise<string> {
   const { hostname, port } = new URL(reel.url);
   return new Promise((resolve) => {
@@ -50,19 +54,19 @@ export function sendRaw(bytes: string | Buffer, milliseconds = 3_000): Promise<s
   });
 }
 
-/** Deliberately answered, in few words, without repeating what came or showing anything of the inside. */
-export function expectAnswered({ status, text }: Sent, came: unknown = ''): void {
-  expect({ status, text: text.slice(0, 500), came }).toSatisfy(
-    (answer: Sent) => answer.status >= 200 && answer.status < 500,
+/** Expects a deliberate, short response that neither echoes the input nor reveals internals. */
+export function expectHandled({ status, text }: RawResponse, input: unknown = ''): void {
+  expect({ status, text: text.slice(0, 500), input }).toSatisfy(
+    (response: RawResponse) => response.status >= 200 && response.status < 500,
   );
   expect(text).not.toMatch(
     /INTERNAL_SERVER_ERROR|Internal server error|node_modules|\bat \w+ \(|SELECT|insert into/,
   );
   if (status === 201 || (status === 200 && !text.includes('"errors"'))) return;
-  expect(text.length).toBeLessThan(LONGEST_ANSWER);
-  const said = textsIn(readJson(text));
-  for (const stretch of textsIn(came).flatMap(stretches))
-    for (const each of said) expect(each).not.toContain(stretch);
+  expect(text.length).toBeLessThan(MAX_RESPONSE_LENGTH);
+  const received = textsIn(readJson(text));
+  for (const excerpt of textsIn(input).flatMap(excerpts))
+    for (const each of received) expect(each).not.toContain(excerpt);
 }
 
 export function readJson(text: string): unknown {
@@ -80,25 +84,25 @@ function textsIn(value: unknown): string[] {
   return Object.entries(value).flatMap(([key, each]) => [key, ...textsIn(each)]);
 }
 
-/** Pieces of 201 characters out of what came, which may stand in no answer. */
-function stretches(came: string): string[] {
+/** Excerpts of 201 characters of the input, which no response may contain. */
+function excerpts(input: string): string[] {
   const found: string[] = [];
-  for (let at = 0; at + 201 <= came.length && found.length < 50; at += 97)
-    found.push(came.slice(at, at + 201));
+  for (let at = 0; at + 201 <= input.length && found.length < 50; at += 97)
+    found.push(input.slice(at, at + 201));
   return found;
 }
 
 export const stored = async () =>
   Number((await reel.own.query('select count(*) as n from reel_log_entries'))[0]?.n ?? 0);
 
-/** Every entry has its leaf, in the inbox or in the order, and every leaf its entry. */
+/** Every entry has its leaf, in the inbox or in the sequence, and every leaf its entry. */
 export async function expectWhole(expected: number): Promise<void> {
   const [row] = await reel.own.query(`
     select (select count(*) from reel_log_entries)::int as entries,
       (select count(*) from reel_log_entries e join
         (select tenant_id, entry_id from reel_log_inbox union all select tenant_id, entry_id from reel_log_sequence) p
-        on p.tenant_id = e.tenant_id and p.entry_id = e.id)::int as placed,
+        on p.tenant_id = e.tenant_id and p.entry_id = e.id)::int as leaves,
       (select count(*) from reel_log_keys k where not exists
         (select from reel_log_entries e where e.tenant_id = k.tenant_id and e.id = k.entry_id))::int as orphans`);
-  expect(row).toEqual({ entries: expected, placed: expected, orphans: 0 });
+  expect(row).toEqual({ entries: expected, leaves: expected, orphans: 0 });
 }

@@ -8,7 +8,7 @@ const root = resolve(import.meta.dirname, '..');
 const cache = join(root, '.cache', 'bench');
 const dataDir = join(cache, 'data');
 const seeded = join(cache, 'seeded.json');
-/** A million in the tenant that is looked at, half as many in a neighbour, over a year. */
+/** A million entries in the measured tenant, half as many in another, over a year. */
 const SEED = ['--entries', '1500000', '--tenants', '2', '--days', '365', '--seed', 'bench', '--json'];
 
 export interface SeededTenant {
@@ -17,8 +17,8 @@ export interface SeededTenant {
   entries: number;
 }
 
-/** A server over the seeded trail, in a process of its own, and a way to its database for plain SQL. */
-export interface House {
+/** A server with the seeded trail, in a process of its own, and connections to its database for plain SQL. */
+export interface BenchServer {
   url: string;
   pid: number;
   tenant: SeededTenant;
@@ -26,7 +26,7 @@ export interface House {
   clientId: string;
   viewer: Record<string, string>;
   exporter: Record<string, string>;
-  /** Headers of somebody who views the whole of another tenant. */
+  /** Headers of a person who may view another tenant. */
   viewerOf(tenantId: string): Promise<Record<string, string>>;
   module: Record<string, string>;
   runtimeUrl: string;
@@ -36,12 +36,12 @@ export interface House {
   close(): Promise<void>;
 }
 
-export async function openHouse(): Promise<House> {
+export async function startServer(): Promise<BenchServer> {
   await seed();
-  // Another server may be at work over the same folder: only one can keep its database, but both can use it.
+  // Another server may be running in the same directory: only one can start its database, but both can use it.
   const running = await embeddedUrls(dataDir);
   const joined = running && { REEL_DATABASE_URL: running.runtimeUrl, REEL_MIGRATE_URL: running.ownerUrl };
-  const server = spawn(process.execPath, [join(root, 'dist', 'main.js')], {
+  const child = spawn(process.execPath, [join(root, 'dist', 'main.js')], {
     cwd: root,
     env: {
       PATH: process.env.PATH,
@@ -52,7 +52,7 @@ export async function openHouse(): Promise<House> {
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const url = await addressOf(server);
+  const url = await addressOf(child);
   const [tenant] = JSON.parse(readFileSync(seeded, 'utf8')) as [SeededTenant];
   const { runtimeUrl, ownerUrl } = (await embeddedUrls(dataDir))!;
   const session = `-c timezone=UTC -c jit=off -c reel.tenant_id=${tenant.tenantId}`;
@@ -75,7 +75,7 @@ export async function openHouse(): Promise<House> {
     });
   return {
     url,
-    pid: server.pid!,
+    pid: child.pid!,
     tenant,
     clientId,
     viewer: headers(await person('reel.logs.view', 'ACCOUNT')),
@@ -87,14 +87,14 @@ export async function openHouse(): Promise<House> {
     owner,
     close: async () => {
       await Promise.all([sql.end(), owner.end()]);
-      const ended = new Promise((done) => server.once('exit', done));
-      server.kill('SIGTERM');
+      const ended = new Promise((done) => child.once('exit', done));
+      child.kill('SIGTERM');
       await ended;
     },
   };
 }
 
-/** Made once and kept, since it takes some minutes. */
+/** Done once, since it takes some minutes. */
 async function seed(): Promise<void> {
   if (existsSync(seeded)) return;
   mkdirSync(cache, { recursive: true });
@@ -104,21 +104,21 @@ async function seed(): Promise<void> {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, REEL_DATA_DIR: dataDir },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  let said = '';
+  let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
+    output += text;
   });
   const code = await new Promise((done) => child.once('close', done));
   if (code !== 0) throw new Error(`expected the seed to end with 0, got ${code}`);
-  writeFileSync(seeded, said);
+  writeFileSync(seeded, output);
 }
 
 function addressOf(server: ChildProcess): Promise<string> {
   return new Promise((done, fail) => {
-    let said = '';
+    let output = '';
     server.stdout!.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-      const [, url] = /Reel listens on (\S+)/.exec(said) ?? [];
+      output += text;
+      const [, url] = /Reel listens on (\S+)/.exec(output) ?? [];
       if (url) done(url);
     });
     server.once('exit', (code) => fail(new Error(`expected a server, it ended with ${code}`)));
