@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { createSourceEventStream, type ExecutionResult, parse } from 'graphql';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { badInput, overloaded, tooManyRequests } from '../src/errors.js';
-import { answerType } from '../src/graphql/answer.js';
 import { createContext, type Services } from '../src/graphql/context.js';
 import { causeOf } from '../src/graphql/format-error.js';
+import { negotiateType } from '../src/graphql/response.js';
 import { buildReelSchema } from '../src/graphql/schema.js';
 import { type Ask, bootGraphql, entry, fakeServices, NOBODY, TENANT } from './graphql-server.js';
 
@@ -48,7 +48,7 @@ describe('an answer', () => {
     ['text/html', null],
     ['application/json;q=0', null],
   ])('to Accept: %s is %s', (accept, type) => {
-    expect(answerType(accept)?.split(';')[0] ?? null).toBe(type);
+    expect(negotiateType(accept)?.split(';')[0] ?? null).toBe(type);
   });
 });
 

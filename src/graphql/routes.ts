@@ -11,12 +11,13 @@ import { ReelError } from '../errors.js';
 import type { Tail } from '../log/tail.js';
 import type { Caller, IncomingCall } from '../request.js';
 import { UNSEALED } from '../seal/seal.service.js';
-import { answerType, refuseCall } from './answer.js';
+
 import { createApollo } from './apollo.js';
 import { createContext, type PageSizes, type Services } from './context.js';
 import { errorFormatter } from './format-error.js';
 import { serveWebsockets } from './live.js';
 import { eventStreams, wantsEventStream } from './live-events.js';
+import { contextError, negotiateType } from './response.js';
 import { buildReelSchema } from './schema.js';
 import { Subscriptions } from './subscriptions.js';
 import { subscribableTail } from './tail.js';
@@ -94,7 +95,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
       try {
         return createContext(await readCaller(request.raw), services, config);
       } catch (error) {
-        throw refuseCall(error);
+        throw contextError(error);
       }
     },
   }).bind(app);
@@ -114,7 +115,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
       if (wantsEventStream(request)) return undefined;
       // Before anything is done: Apollo looks at this only once it has its answer.
       const { accept } = request.headers;
-      if (answerType(accept) === null)
+      if (negotiateType(accept) === null)
         return refuse(reply, 406, fault('Expected an Accept header that takes application/json', 'another'));
       return undefined;
     },
