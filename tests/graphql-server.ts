@@ -7,8 +7,8 @@ import { pino } from 'pino';
 import type { Caller } from '../src/auth/caller.js';
 import type { Author, Scope } from '../src/auth/scope.js';
 import { ReelError, unauthenticated } from '../src/errors.js';
-import type { Services } from '../src/graphql/context.js';
 import { type GraphqlOptions, graphqlRoutes } from '../src/graphql/routes.js';
+import type { Services } from '../src/graphql/services.js';
 import { parseJson } from '../src/log/json.js';
 import { CountPrecision } from '../src/log/log-count.js';
 import type { LogEntry } from '../src/log/log-entry.entity.js';
@@ -122,7 +122,7 @@ export function fakeServices(over: Partial<Services> = {}): Services {
       consistencyProof: async (_scope, first, second) => ({ first, second, path: [] }),
       proofs: async () => new Map(),
     },
-    tail: null,
+    tail: { follow: async function* () {} },
     ...over,
   };
 }

@@ -1,48 +1,17 @@
-import type { Authorizer } from '../auth/authorize.js';
-import type { Scope } from '../auth/scope.js';
 import type { Config } from '../config.js';
-import type { ExportService } from '../log/export.js';
-import type { LogFilter } from '../log/inputs.js';
-import type { LogEntry } from '../log/log-entry.entity.js';
-import type { ReadAudit } from '../log/read-audit.js';
-import type { ReelService } from '../log/reel.service.js';
-import type { StatsService } from '../log/stats.js';
 import type { Caller } from '../request.js';
-import type { SealService } from '../seal/seal.service.js';
 import { Loaders } from './loaders.js';
-
-/** Follows the sealed order of a tenant. */
-export interface Tail {
-  /** Entries as they are sealed, from the one after `after` on (null: from now on), in order and without gaps, some at a time. */
-  follow(
-    caller: Caller,
-    scope: Scope,
-    filter: LogFilter | null,
-    after: number | null,
-  ): AsyncIterable<readonly LogEntry[]> | Promise<AsyncIterable<readonly LogEntry[]>>;
-}
-
-/** What the GraphQL room needs of the house. */
-export interface Services {
-  readonly reel: Pick<ReelService, 'create' | 'createMany' | 'list' | 'count' | 'get' | 'byRequest'>;
-  readonly stats: Pick<StatsService, 'stats'>;
-  readonly exports: Pick<ExportService, 'prepare'>;
-  readonly seal: SealService;
-  readonly audit: Pick<ReadAudit, 'viewed'>;
-  readonly authorizer: Pick<Authorizer, 'require' | 'viewScope' | 'exportScope' | 'author' | 'internal'>;
-  /** null where nobody may subscribe yet. */
-  readonly tail: Tail | null;
-}
+import type { Services } from './services.js';
 
 export type PageSizes = Pick<Config, 'defaultPageSize' | 'maxPageSize'>;
 
-/** What a resolver is given: who calls, and what may be asked for them. Made anew for each operation. */
-export interface ReelContext {
+/** GraphQL's contextValue, made anew for each operation. */
+export type ReelContext = {
   readonly caller: Caller;
   readonly services: Services;
   readonly loaders: Loaders;
   readonly pageSizes: PageSizes;
-}
+};
 
 export const createContext = (caller: Caller, services: Services, pageSizes: PageSizes): ReelContext => ({
   caller,

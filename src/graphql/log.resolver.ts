@@ -1,7 +1,9 @@
 import {
   Arg,
   Args,
+  ArgsType,
   Ctx,
+  Field,
   FieldResolver,
   Int,
   Mutation,
@@ -13,9 +15,8 @@ import {
 import { EXPORT, VIEW } from '../auth/actions.js';
 import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
-import { unavailable } from '../errors.js';
 import { changesOf, LogChange } from '../log/changes.js';
-import { CreateLogInput, ExportLogsInput, LogFilter } from '../log/inputs.js';
+import { CreateLogInput, ExportLogsInput, LogFilter, LogOrder, type PageRequest } from '../log/inputs.js';
 import { LogConnection } from '../log/log-connection.js';
 import { LogCount } from '../log/log-count.js';
 import { LogEntry } from '../log/log-entry.entity.js';
@@ -25,8 +26,32 @@ import { checkPage } from '../log/page.js';
 import { Count, UUID } from '../log/scalars.js';
 import { InclusionProof } from '../seal/proof.types.js';
 import type { ReelContext } from './context.js';
-import { Authenticated, GrantedAuthor, GrantedScope, Internal, Mentor, scopeOf } from './directives.js';
-import { LogsArgs } from './logs-args.js';
+import { Authenticated, GrantedAuthor, GrantedScope, grantedScope, Internal, Mentor } from './directives.js';
+import { followLog } from './log-added.js';
+
+@ArgsType()
+export class LogsArgs implements PageRequest {
+  @Field(() => LogFilter, { nullable: true })
+  filter?: LogFilter | null;
+
+  @Field(() => LogOrder, { defaultValue: LogOrder.NEWEST_FIRST })
+  orderBy!: LogOrder;
+
+  @Field(() => Int, { nullable: true })
+  first?: number | null;
+
+  @Field(() => String, { nullable: true })
+  after?: string | null;
+
+  @Field(() => Int, { nullable: true })
+  last?: number | null;
+
+  @Field(() => String, { nullable: true })
+  before?: string | null;
+
+  @Field(() => Int, { nullable: true })
+  page?: number | null;
+}
 
 @Resolver(() => LogEntry)
 export class LogResolver {
@@ -99,18 +124,15 @@ export class LogResolver {
     @Arg('input', () => ExportLogsInput) input: ExportLogsInput,
     @Ctx() { services, caller }: ReelContext,
   ): Promise<LogExport> {
-    // What @mentor grants may be several clients; an export is one's.
+    // @mentor may have granted several clients; an export is of one.
     return services.exports.prepare(await services.authorizer.exportScope(caller), input, readerOf(caller));
   }
 
   @Subscription(() => LogEntry, {
     description:
       'Entries as they are sealed, in order and without gaps. after: the last sequence already seen.',
-    subscribe: ({ args, context, info }) => {
-      const { services, caller } = context as ReelContext;
-      if (services.tail === null) throw unavailable('Nobody can subscribe here yet');
-      return services.tail.follow(caller, scopeOf(info), args.filter ?? null, args.after ?? null);
-    },
+    subscribe: ({ args: { filter, after }, context, info }) =>
+      followLog(context, grantedScope(info), filter ?? null, after ?? null),
   })
   @Mentor(VIEW, ['ACCOUNT', 'CLIENT'])
   logAdded(
@@ -138,7 +160,7 @@ export class LogResolver {
     @Arg('first', () => Int, { defaultValue: 20 }) first: number,
     @Ctx() { loaders }: ReelContext,
   ): Promise<LogEntry[]> {
-    return loaders.related(entry, first);
+    return loaders.relatedTo(entry, first);
   }
 
   @FieldResolver(() => InclusionProof, {
@@ -147,7 +169,7 @@ export class LogResolver {
       'Proof that this entry is in the sealed log; null until sealed, and for a caller who may not view it.',
   })
   proof(@Root() entry: LogEntry, @Ctx() { loaders }: ReelContext): Promise<InclusionProof | null> {
-    return loaders.proof(entry);
+    return loaders.proofOf(entry);
   }
 }
 
