@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type ExecutionResult, parse, subscribe } from 'graphql';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { badInput, overloaded, tooManyRequests } from '../src/errors.js';
+import { badInput, forbidden, overloaded, tooManyRequests } from '../src/errors.js';
 import { createContext } from '../src/graphql/context.js';
+import { errorFormatter } from '../src/graphql/format-error.js';
 import { negotiateType } from '../src/graphql/response.js';
 import { buildReelSchema } from '../src/graphql/schema.js';
 import type { Services } from '../src/graphql/services.js';
+import { Subscriptions } from '../src/graphql/subscriptions.js';
 import { type Ask, bootGraphql, entry, fakeServices, NOBODY, TENANT } from './graphql-server.js';
 
 const PAGE_SIZES = { defaultPageSize: 50, maxPageSize: 100 };
@@ -432,6 +434,55 @@ describe('a subscription, executed by graphql-js alone', () => {
     const refused = (await open(FOLLOW, 'module', { tail: { follow } })) as ExecutionResult;
     expect(refused.errors?.[0]?.message).toBe('Missing action reel.logs.view');
     expect(follow).not.toHaveBeenCalled();
+  });
+});
+
+describe('results of subscriptions', () => {
+  const viewer = { ...NOBODY, authorization: 'viewer' };
+  const follow = (selection: string, tail: Services['tail']) => {
+    const subscriptions = new Subscriptions({
+      schema: buildReelSchema(),
+      services: { ...services, tail },
+      pageSizes: PAGE_SIZES,
+      introspection: false,
+      format: errorFormatter({ log: { error: () => {} }, hints: false }),
+    });
+    return async (after: number) => {
+      const query = `subscription ($after: Count) { logAdded(after: $after) { ${selection} } }`;
+      const results = await subscriptions.subscribe({ query, variables: { after } }, viewer);
+      const seen: unknown[] = [];
+      for await (const result of results as AsyncIterable<unknown>) seen.push(result);
+      return seen;
+    };
+  };
+
+  it.each([
+    ['sequence changes { path }', true],
+    ['sequence related { id }', false],
+    ['sequence @include(if: true)', false],
+  ])('{ %s } are shared by all who are given the same entries: %s', async (selection, isShared) => {
+    const entries = [entry({ sequence: 1 }), entry({ sequence: 2 })];
+    const open = follow(selection, {
+      follow: async function* () {
+        yield entries;
+      },
+    });
+    const [one, other] = [await open(0), await open(1)];
+    expect(one).toEqual(other);
+    expect(one.map((result, index) => result === other[index])).toEqual([isShared, isShared]);
+  });
+
+  it('end with one that says why, where the source fails', async () => {
+    const open = follow('sequence', {
+      follow: async function* () {
+        yield [entry({ sequence: 1 })];
+        throw forbidden('No longer');
+      },
+    });
+    expect(JSON.parse(JSON.stringify(await open(0)))).toEqual([
+      { data: { logAdded: { sequence: 1 } } },
+      { errors: [{ message: 'No longer', extensions: { code: 'FORBIDDEN' } }] },
+    ]);
   });
 });
 
