@@ -193,7 +193,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
         config,
         log,
         parseJson,
-        trail,
+        tail: trail,
         readCaller: (call) => readCaller(call, door),
       });
       await app.register(restRoutes, {

@@ -7,16 +7,16 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
 import type { FastifyBaseLogger } from 'fastify';
-import { GraphQLError, type GraphQLSchema } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import type { Config } from '../config/config.js';
-import { answerPlugin } from './answer.js';
 import type { ReelContext } from './context.js';
 import { checkCost } from './cost.js';
 import { errorFormatter } from './format-error.js';
-import { LIMITS, limitsRule } from './limits.js';
+import { badRequest, LIMITS, limitsRule } from './limits.js';
+import { responsePlugin } from './response.js';
 
-/** A bearer token is never sent along by a browser unasked, so a call with one is no forgery. */
-const NOT_FORGED = ['authorization', 'apollo-require-preflight', 'x-apollo-operation-name'];
+/** Browsers send these to another origin only after a preflight, so a request that has one is not forged. */
+const CSRF_HEADERS = ['authorization', 'apollo-require-preflight', 'x-apollo-operation-name'];
 
 export function createApollo(
   schema: GraphQLSchema,
@@ -37,16 +37,15 @@ export function createApollo(
       warn: (message) => log.warn(message),
       error: (message) => log.error(message),
     },
-    csrfPrevention: { requestHeaders: NOT_FORGED },
+    csrfPrevention: { requestHeaders: CSRF_HEADERS },
     parseOptions: { maxTokens: LIMITS.tokens },
     validationRules: [limitsRule],
-    // So many faults of a document are told; the rest of it is not looked at.
-    validationOptions: { maxErrors: 20 },
+    validationOptions: { maxErrors: LIMITS.errors },
     persistedQueries: false,
     stopOnTerminationSignals: false,
     stringifyResult: JSON.stringify,
     plugins: [
-      answerPlugin,
+      responsePlugin,
       operationPlugin,
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginLandingPageDisabled(),
@@ -57,16 +56,17 @@ export function createApollo(
   });
 }
 
-/** Looks at an operation before anything of it is done. */
+/** Refuses an operation before any of it is executed. */
 const operationPlugin: ApolloServerPlugin<ReelContext> = {
   requestDidStart: async () => ({
     async didResolveOperation({ schema, document, operation, request: { variables }, contextValue }) {
-      // An operation that is not there is told by Apollo, next.
+      // Apollo itself refuses a request without an operation, next.
       if (!operation) return;
       if (operation.operation === 'subscription')
-        throw new GraphQLError('Expected a subscription over a websocket or as server-sent events', {
-          extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } },
-        });
+        throw badRequest(
+          'a query or a mutation',
+          'a subscription, which needs a websocket or Accept: text/event-stream',
+        );
       checkCost({ schema, document, operation, variables, pageSizes: contextValue.pageSizes });
     },
   }),

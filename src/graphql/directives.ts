@@ -57,37 +57,38 @@ const AUTHENTICATED = new GraphQLDirective({
 
 export const DIRECTIVES = [MENTOR, INTERNAL, AUTHENTICATED];
 
-/** The field asks for a Mentor action; its resolver is given the scope by `@GrantedScope()`. */
+/** Requires a Mentor action; `@GrantedScope()` passes the granted scope to the resolver. */
 export const Mentor = (action: string, scopes: readonly MentorScope[]) =>
   Directive(`@mentor(action: "${action}", scopes: [${scopes.join(', ')}])`);
-/** The field asks for a module's credential; its resolver is given who writes by `@GrantedAuthor()`. */
+/** Requires a module's credential; `@GrantedAuthor()` passes the author of new entries to the resolver. */
 export const Internal = () => Directive('@internal');
-/** The field asks for any credential; its resolver is given who writes by `@GrantedAuthor()`. */
+/** Requires any credential; `@GrantedAuthor()` passes the author of new entries to the resolver. */
 export const Authenticated = () => Directive('@authenticated');
 
-/** By the call's own info, of which graphql-js makes one for each field it resolves. */
+/** By `info`, which graphql-js makes anew for each field that it resolves. */
 const scopes = new WeakMap<GraphQLResolveInfo, Scope>();
 const authors = new WeakMap<GraphQLResolveInfo, Author>();
 
-/** What a field with @mentor was granted. */
-export const scopeOf = (info: GraphQLResolveInfo): Scope => granted(scopes, info);
-export const GrantedScope = () => createParameterDecorator(({ info }) => scopeOf(info));
-export const GrantedAuthor = () => createParameterDecorator(({ info }) => granted(authors, info));
+/** The scope in which the caller holds the action of the field's @mentor. */
+export const grantedScope = (info: GraphQLResolveInfo): Scope => resultOf(scopes, info);
+export const GrantedScope = () => createParameterDecorator(({ info }) => grantedScope(info));
+export const GrantedAuthor = () => createParameterDecorator(({ info }) => resultOf(authors, info));
 
-function granted<T>(grants: WeakMap<GraphQLResolveInfo, T>, info: GraphQLResolveInfo): T {
-  const grant = grants.get(info);
-  if (grant === undefined) throw new Error(`${info.parentType.name}.${info.fieldName} was not granted that`);
-  return grant;
+function resultOf<T>(results: WeakMap<GraphQLResolveInfo, T>, info: GraphQLResolveInfo): T {
+  const result = results.get(info);
+  if (result === undefined)
+    throw new Error(`${info.parentType.name}.${info.fieldName}: expected a directive that checks for this`);
+  return result;
 }
 
-/** Records a look, before its answer. */
-type RecordLook = (args: Record<string, unknown>) => Promise<void>;
-type Grant = (context: ReelContext, info: GraphQLResolveInfo) => Promise<RecordLook | undefined>;
+/** Refuses a caller, or resolves to what records that they view the log. */
+type Check = (context: ReelContext, info: GraphQLResolveInfo) => Promise<RecordView | undefined>;
+type RecordView = (args: Record<string, unknown>) => Promise<void>;
 type Field = GraphQLFieldConfig<unknown, ReelContext, GraphQLArgs>;
 
 /**
- * Puts the check of its directive before each field that bears one: before `subscribe` of a subscription, before
- * `resolve` of any other. Throws for a field of a root type that bears none, and for one that bears several.
+ * Puts the check of a field's directive before its resolver: before `subscribe` of a subscription, before `resolve` of any
+ * other field. Throws for a field of a root type without a directive, and for a field with several.
  */
 export function enforceDirectives(schema: GraphQLSchema): GraphQLSchema {
   const [subscription, ...roots] = [
@@ -97,19 +98,19 @@ export function enforceDirectives(schema: GraphQLSchema): GraphQLSchema {
   ];
   return mapSchema(schema, {
     [MapperKind.OBJECT_FIELD]: (field: Field, name, typeName) => {
-      const grants = grantsOf(field);
+      const checks = checksOf(field);
       const isSubscription = typeName === subscription?.name;
       const isRoot = isSubscription || roots.some((root) => root?.name === typeName);
-      if (grants.length > 1 || (isRoot && grants.length === 0))
+      if (checks.length > 1 || (isRoot && checks.length === 0))
         throw new Error(
-          `${typeName}.${name}: expected one of ${DIRECTIVES.map(String).join(', ')}, got ${grants.length}`,
+          `${typeName}.${name}: expected one of ${DIRECTIVES.map(String).join(', ')}, got ${checks.length}`,
         );
-      const [grant] = grants;
-      if (grant === undefined) return field;
+      const [check] = checks;
+      if (check === undefined) return field;
       if (!isSubscription)
-        return { ...field, resolve: guarded(grant, field.resolve ?? defaultFieldResolver) };
+        return { ...field, resolve: guarded(check, field.resolve ?? defaultFieldResolver) };
       if (!field.subscribe) throw new Error(`${typeName}.${name}: expected a subscribe function, got none`);
-      return { ...field, subscribe: guarded(grant, field.subscribe) };
+      return { ...field, subscribe: guarded(check, field.subscribe) };
     },
   });
 }
@@ -117,37 +118,37 @@ export function enforceDirectives(schema: GraphQLSchema): GraphQLSchema {
 type Resolve = GraphQLFieldResolver<unknown, ReelContext>;
 
 const guarded =
-  (grant: Grant, resolve: Resolve): Resolve =>
+  (check: Check, resolve: Resolve): Resolve =>
   async (source, args, context, info) => {
-    const recordLook = await grant(context, info);
-    const answer = await resolve(source, args, context, info);
-    // After looking, so that what is seen is not the record of seeing it; before answering, so that none goes unrecorded.
-    await recordLook?.(args);
-    return answer;
+    const recordView = await check(context, info);
+    const value = await resolve(source, args, context, info);
+    // After reading, so that a view never shows its own record; before answering, so that none goes unrecorded.
+    await recordView?.(args);
+    return value;
   };
 
-function grantsOf({ astNode }: Field): Grant[] {
+function checksOf({ astNode }: Field): Check[] {
   if (!astNode) return [];
   const mentor = getDirectiveValues(MENTOR, astNode) as
     | { action: string; scopes: readonly MentorScope[] }
     | undefined;
-  const grants: Grant[] = [];
+  const checks: Check[] = [];
   if (mentor)
-    grants.push(async ({ services, caller, loaders }, info) => {
+    checks.push(async ({ services, caller, loaders }, info) => {
       const scope = await services.authorizer.require(caller, mentor.action, mentor.scopes);
       scopes.set(info, scope);
       if (mentor.action !== VIEW) return undefined;
-      return (args) => loaders.recordLook(scope, { field: info.fieldName, arguments: args });
+      return (args) => loaders.recordView(scope, { field: info.fieldName, arguments: args });
     });
   if (getDirectiveValues(INTERNAL, astNode))
-    grants.push(async ({ services, caller }, info) => {
+    checks.push(async ({ services, caller }, info) => {
       authors.set(info, services.authorizer.internal(caller));
       return undefined;
     });
   if (getDirectiveValues(AUTHENTICATED, astNode))
-    grants.push(async ({ services, caller }, info) => {
+    checks.push(async ({ services, caller }, info) => {
       authors.set(info, await services.authorizer.author(caller));
       return undefined;
     });
-  return grants;
+  return checks;
 }

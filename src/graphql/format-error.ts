@@ -5,11 +5,11 @@ import { LIMITS } from './limits.js';
 
 export interface ErrorOptions {
   log: { error(details: object, message: string): void };
-  /** Whether messages may say what else there is in the schema. */
+  /** Whether messages may suggest names from the schema. */
   hints: boolean;
 }
 
-/** What was thrown at first, from under graphql-js's and Apollo's wrappers. */
+/** The error that was thrown first, without graphql-js's and Apollo's wrappers. */
 export function causeOf(error: unknown): unknown {
   let cause = error;
   while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
@@ -17,19 +17,19 @@ export function causeOf(error: unknown): unknown {
 }
 
 /**
- * Makes Apollo's `formatError`: deliberate errors as themselves, faults of the request as BAD_USER_INPUT in words that
- * repeat little of it, and of all others only an id under which the log has them.
+ * Makes Apollo's `formatError`. A ReelError keeps its code and message; an error of the request is BAD_USER_INPUT, and its
+ * message repeats little of the request; any other is logged, and answered with its id in the log alone.
  */
 export const errorFormatter =
   ({ log, hints }: ErrorOptions) =>
   (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
     const cause = causeOf(error);
-    if (cause instanceof ReelError) return { ...formatted, ...refusal(cause) };
-    if (isRequestFault(formatted, error, cause)) {
+    if (cause instanceof ReelError) return { ...formatted, ...formatReelError(cause) };
+    if (isRequestError(formatted, error, cause)) {
       const code = PASSED_ON.has(String(formatted.extensions?.code))
         ? formatted.extensions?.code
         : 'BAD_USER_INPUT';
-      const message = faultMessage(error, hints);
+      const message = requestErrorMessage(error, hints);
       return { ...formatted, message, extensions: { code } };
     }
     const errorId = randomUUID();
@@ -38,20 +38,20 @@ export const errorFormatter =
   };
 
 const INTERNAL = 'INTERNAL_SERVER_ERROR';
-/** Clients of Apollo's protocol for stored queries go by this word. */
+/** Apollo's clients go by this code for persisted queries. */
 const PASSED_ON: ReadonlySet<string> = new Set(['PERSISTED_QUERY_NOT_SUPPORTED']);
 
-/** A deliberate error as GraphQL answers it; faults without what came, which their messages say in short. */
-export function refusal(error: ReelError): { message: string; extensions: Record<string, unknown> } {
+/** Faults are without their input, which their messages quote in short. */
+function formatReelError(error: ReelError): { message: string; extensions: Record<string, unknown> } {
   const faults = error.faults.map(({ type, loc, msg }) => ({ type, loc, msg }));
   const extensions = { ...error.extensions, code: error.code };
   return { message: error.message, extensions: faults.length > 0 ? { ...extensions, faults } : extensions };
 }
 
-/** Whether the document, its variables or the HTTP request are at fault, as graphql-js and Apollo found. */
-function isRequestFault(formatted: GraphQLFormattedError, error: unknown, cause: unknown): boolean {
+/** Whether graphql-js or Apollo found the document, its variables or the HTTP request invalid. */
+function isRequestError(formatted: GraphQLFormattedError, error: unknown, cause: unknown): boolean {
   if (!(error instanceof GraphQLError)) return false;
-  // Of what a field answers only an argument's value is the caller's: one given by a variable is looked at only then.
+  // Of field errors only those of arguments are the caller's: a variable's value is checked against an argument that late.
   if (error.path)
     return (
       cause instanceof GraphQLError &&
@@ -61,35 +61,37 @@ function isRequestFault(formatted: GraphQLFormattedError, error: unknown, cause:
   return isNamed || error.nodes !== undefined || cause instanceof GraphQLError;
 }
 
-/** A message of graphql-js, and what stands at the end of one of Reel's own, are cut here: they may repeat what came. */
+/** Where messages of graphql-js are cut, and the input at the end of Reel's own: either may repeat the request. */
 const MAX_MESSAGE = 200;
-const MAX_CAME = 120;
+const MAX_INPUT = 120;
 
-function faultMessage(error: unknown, hints: boolean): string {
+function requestErrorMessage(error: unknown, hints: boolean): string {
   const { message, extensions } = error as GraphQLError;
   if (/contains more tha\w \d+ tokens/.test(message))
     return `Expected a document of at most ${LIMITS.tokens} tokens, got more`;
-  if (/^GraphQL introspection is not allowed/.test(message)) return 'Introspection is off here';
-  // These are fixed words about the HTTP request.
+  if (/^GraphQL introspection is not allowed/.test(message)) return 'Introspection is off on this server';
+  // Apollo's fixed messages about the HTTP request.
   if (extensions.code === 'BAD_REQUEST') return message;
-  const said = withoutValue(
+  const shortened = withoutValue(
     hints ? message : message.replace(/ ?Did you mean .*\?$/s, ''),
     error as GraphQLError,
   );
   const cause = causeOf(error);
   const isOwn = cause instanceof GraphQLError && cause.extensions.code === 'BAD_USER_INPUT';
-  return isOwn ? said.replace(/(?<=, got ).*$/s, (came) => cut(came, MAX_CAME)) : cut(said, MAX_MESSAGE);
+  return isOwn
+    ? shortened.replace(/(?<=, got ).*$/s, (input) => cut(input, MAX_INPUT))
+    : cut(shortened, MAX_MESSAGE);
 }
 
-/** `Variable "$input" at "input.module": …` instead of the whole value that did not fit, of which the reason says enough. */
-function withoutValue(said: string, { originalError }: GraphQLError): string {
+/** `Variable "$input.module": …` instead of the whole invalid value, of which the reason says enough. */
+function withoutValue(message: string, { originalError }: GraphQLError): string {
   const reason = originalError?.message.slice(0, 60);
-  const name = /^Variable "\$(\w+)" got invalid value /.exec(said)?.[1];
-  const end = reason ? said.lastIndexOf(`; ${reason}`) : -1;
-  if (name === undefined || end < 0) return said;
-  const place = / at "([\w.[\]]+)"$/.exec(said.slice(0, end))?.[1];
-  return `Variable "$${cut(place ?? name, MAX_CAME / 2)}": ${said.slice(end + 2)}`;
+  const name = /^Variable "\$(\w+)" got invalid value /.exec(message)?.[1];
+  const end = reason ? message.lastIndexOf(`; ${reason}`) : -1;
+  if (name === undefined || end < 0) return message;
+  const path = / at "([\w.[\]]+)"$/.exec(message.slice(0, end))?.[1];
+  return `Variable "$${cut(path ?? name, MAX_INPUT / 2)}": ${message.slice(end + 2)}`;
 }
 
-const cut = (text: string, most: number): string =>
-  text.length > most ? `${text.slice(0, most - 1).toWellFormed()}…` : text;
+const cut = (text: string, max: number): string =>
+  text.length > max ? `${text.slice(0, max - 1).toWellFormed()}…` : text;

@@ -8,77 +8,77 @@ import {
   type ValidationContext,
 } from 'graphql';
 
-/** Bounds of a document. What an operation may cost is counted in cost.ts; a filter's own bounds are held by log/filter/criteria.ts. */
-export const LIMITS = { levels: 16, aliases: 30, tokens: 3_000, operations: 1 } as const;
+/** Of a document; validation stops after as many errors. What an operation may cost is in cost.ts. */
+export const LIMITS = { depth: 16, aliases: 30, tokens: 3_000, operations: 1, errors: 20 } as const;
 
-/** A bound that the request does not keep, in the words of a refusal. */
-export const overLimit = (expected: string, came: number | string): GraphQLError =>
-  new GraphQLError(`Expected ${expected}, got ${came}`, {
+/** For a request that cannot be executed. */
+export const badRequest = (expected: string, got: number | string): GraphQLError =>
+  new GraphQLError(`Expected ${expected}, got ${got}`, {
     extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } },
   });
 
-/** A validation rule. Aliases count as often as the fragment they stand in is spread. */
+/** A validation rule. */
 export function limitsRule(context: ValidationContext): ASTVisitor {
-  for (const fault of limitFaults(context.getDocument())) context.reportError(fault);
+  for (const error of limitErrors(context.getDocument())) context.reportError(error);
   return {};
 }
 
-export function limitFaults(document: DocumentNode): GraphQLError[] {
-  const faults: GraphQLError[] = [];
+/** Aliases in a fragment count as often as it is spread. */
+export function limitErrors(document: DocumentNode): GraphQLError[] {
+  const errors: GraphQLError[] = [];
   const operations = document.definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
   if (operations.length > LIMITS.operations)
-    faults.push(overLimit('one operation in a request', `${operations.length} operations`));
-  const { levels, aliases } = measure(document);
-  if (levels > LIMITS.levels)
-    faults.push(overLimit(`a depth of at most ${LIMITS.levels} levels`, `${levels} levels`));
+    errors.push(badRequest('one operation in a request', `${operations.length} operations`));
+  const { depth, aliases } = measure(document);
+  if (depth > LIMITS.depth)
+    errors.push(badRequest(`a depth of at most ${LIMITS.depth} levels`, `${depth} levels`));
   if (aliases > LIMITS.aliases)
-    faults.push(overLimit(`at most ${LIMITS.aliases} aliases`, `${aliases} aliases`));
-  return faults;
+    errors.push(badRequest(`at most ${LIMITS.aliases} aliases`, `${aliases} aliases`));
+  return errors;
 }
 
-interface Measure {
-  levels: number;
+interface Size {
+  depth: number;
   aliases: number;
 }
 
-/** Each fragment is measured once, so that spreads which double at each step cost nothing. */
-function measure(document: DocumentNode): Measure {
+/** Measures each fragment once, so that spreads which double at each step cost nothing. */
+function measure(document: DocumentNode): Size {
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const node of document.definitions)
     if (node.kind === Kind.FRAGMENT_DEFINITION) fragments.set(node.name.value, node);
-  const measured = new Map<string, Measure>();
+  const measured = new Map<string, Size>();
 
-  const measureFragment = (name: string): Measure => {
+  const measureFragment = (name: string): Size => {
     const known = measured.get(name);
     if (known) return known;
-    // Holds while the fragment itself is measured, too: a circle is refused by graphql-js's own rule.
-    measured.set(name, { levels: 0, aliases: 0 });
-    const fragment = fragments.get(name);
-    const found = measureSelections(fragment?.selectionSet);
-    measured.set(name, found);
-    return found;
+    // Stands while the fragment is being measured; graphql-js's own rule refuses cycles.
+    measured.set(name, { depth: 0, aliases: 0 });
+    const size = measureSelections(fragments.get(name)?.selectionSet);
+    measured.set(name, size);
+    return size;
   };
 
-  const measureSelections = (selectionSet: SelectionSetNode | undefined): Measure => {
-    const sum: Measure = { levels: 0, aliases: 0 };
+  const measureSelections = (selectionSet: SelectionSetNode | undefined): Size => {
+    const sum: Size = { depth: 0, aliases: 0 };
     for (const node of selectionSet?.selections ?? []) {
       const inner =
         node.kind === Kind.FRAGMENT_SPREAD
           ? measureFragment(node.name.value)
           : measureSelections(node.selectionSet);
       const isField = node.kind === Kind.FIELD;
-      sum.levels = Math.max(sum.levels, inner.levels + (isField ? 1 : 0));
+      sum.depth = Math.max(sum.depth, inner.depth + (isField ? 1 : 0));
       sum.aliases += inner.aliases + (isField && node.alias ? 1 : 0);
     }
     return sum;
   };
 
-  const whole: Measure = { levels: 0, aliases: 0 };
+  const total: Size = { depth: 0, aliases: 0 };
   for (const node of document.definitions) {
     if (node.kind !== Kind.OPERATION_DEFINITION) continue;
-    const found = measureSelections(node.selectionSet);
-    whole.levels = Math.max(whole.levels, found.levels);
-    whole.aliases += found.aliases;
+    const size = measureSelections(node.selectionSet);
+    total.depth = Math.max(total.depth, size.depth);
+    total.aliases += size.aliases;
   }
-  return whole;
+  return total;
 }

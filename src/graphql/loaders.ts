@@ -5,13 +5,14 @@ import type { Caller } from '../http/request.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import { checkSize } from '../log/read/page.js';
 import type { InclusionProof } from '../seal/proof.js';
-import type { Services } from './context.js';
+import type { Services } from './services.js';
 
-/** Looks up what hangs on single entries, in one query for all entries of a level. Lives as long as one operation. */
+/** Loads what fields of single entries need, in one query for all entries of a level. Of one operation. */
 export class Loaders {
   private scope: Promise<Scope | null> | null = null;
-  private look: Promise<void> | null = null;
-  private readonly requests = new Map<number, DataLoader<string, LogEntry[]>>();
+  private view: Promise<void> | null = null;
+  private batch: readonly LogEntry[] = [];
+  private readonly related = new Map<number, DataLoader<string, LogEntry[]>>();
   private proofs: DataLoader<string, InclusionProof | null> | null = null;
 
   constructor(
@@ -19,39 +20,39 @@ export class Loaders {
     private readonly services: Pick<Services, 'authorizer' | 'reader' | 'seal' | 'audit'>,
   ) {}
 
-  /** Loaders of the same operation that have seen nothing yet, for one without end, which would keep all it ever saw. */
-  renewed(): Loaders {
-    const next = new Loaders(this.caller, this.services);
-    next.look = this.look;
-    return next;
+  /**
+   * For a subscription, which has no end: forgets what was loaded before, and loads for all of these entries together,
+   * though they are resolved one after another.
+   */
+  startBatch(entries: readonly LogEntry[]): void {
+    this.batch = entries;
+    this.scope = null;
+    this.related.clear();
+    this.proofs = null;
   }
 
-  /** Records that the caller looks, once an operation; to be awaited before anything seen is answered. */
-  recordLook(scope: Scope, look: Record<string, unknown>): Promise<void> {
-    this.look ??= this.services.audit.viewed(readerOf(this.caller), scope, { door: 'graphql', ...look });
-    return this.look;
+  /** Records that the caller views the log, once an operation; await it before answering with anything read. */
+  recordView(scope: Scope, details: Record<string, unknown>): Promise<void> {
+    this.view ??= this.services.audit.viewed(readerOf(this.caller), scope, { door: 'graphql', ...details });
+    return this.view;
   }
 
   /** Other entries of the same request that the caller may view, oldest first. Errors: BAD_USER_INPUT for `first`. */
-  async related(entry: LogEntry, first: number): Promise<LogEntry[]> {
+  async relatedTo(entry: LogEntry, first: number): Promise<LogEntry[]> {
     checkSize('first', first);
     const scope = entry.requestId === null ? null : await this.viewScope();
     if (entry.requestId === null || scope === null) return [];
-    await this.recordLook(scope, { field: 'related', requestId: entry.requestId });
-    const found = await this.requestLoader(scope, first).load(entry.requestId);
+    await this.recordView(scope, { field: 'related', requestId: entry.requestId });
+    const found = await this.relatedLoader(scope, first).load(entry.requestId);
     return found.filter((other) => other.id !== entry.id).slice(0, first);
   }
 
   /** null until the entry is sealed, and where the caller may not view it. */
-  async proof(entry: LogEntry): Promise<InclusionProof | null> {
+  async proofOf(entry: LogEntry): Promise<InclusionProof | null> {
     const scope = await this.viewScope();
-    if (scope === null || !reaches(scope, entry)) return null;
-    await this.recordLook(scope, { field: 'proof', entryId: entry.id });
-    this.proofs ??= new DataLoader(async (ids) => {
-      const found = await this.services.seal.inclusionProofs(scope, ids);
-      return ids.map((id) => found.get(id) ?? null);
-    });
-    return this.proofs.load(entry.id);
+    if (scope === null || !covers(scope, entry)) return null;
+    await this.recordView(scope, { field: 'proof', entryId: entry.id });
+    return this.proofLoader(scope).load(entry.id);
   }
 
   private viewScope(): Promise<Scope | null> {
@@ -59,19 +60,30 @@ export class Loaders {
     return this.scope;
   }
 
-  private requestLoader(scope: Scope, first: number): DataLoader<string, LogEntry[]> {
-    const present = this.requests.get(first);
+  private relatedLoader(scope: Scope, first: number): DataLoader<string, LogEntry[]> {
+    const present = this.related.get(first);
     if (present) return present;
-    const loader = new DataLoader<string, LogEntry[]>(async (ids) => {
-      // One more, since the asking entry may be among them.
-      const found = await this.services.reader.byRequests(scope, ids, first + 1);
-      return ids.map((id) => found.get(id) ?? []);
+    const loader = new DataLoader<string, LogEntry[]>(async (requestIds) => {
+      // One more, since the entry itself may be among them.
+      const found = await this.services.reader.byRequests(scope, requestIds, first + 1);
+      return requestIds.map((id) => found.get(id) ?? []);
     });
-    this.requests.set(first, loader);
+    void loader.loadMany(this.batch.flatMap(({ requestId }) => requestId ?? []));
+    this.related.set(first, loader);
     return loader;
+  }
+
+  private proofLoader(scope: Scope): DataLoader<string, InclusionProof | null> {
+    if (this.proofs) return this.proofs;
+    this.proofs = new DataLoader(async (ids) => {
+      const found = await this.services.seal.inclusionProofs(scope, ids);
+      return ids.map((id) => found.get(id) ?? null);
+    });
+    void this.proofs.loadMany(this.batch.map(({ id }) => id));
+    return this.proofs;
   }
 }
 
-const reaches = (scope: Scope, entry: LogEntry): boolean =>
+const covers = (scope: Scope, entry: LogEntry): boolean =>
   scope.tenantId === entry.tenantId &&
   (scope.clients === null || (entry.clientId !== null && scope.clients.includes(entry.clientId)));

@@ -1,7 +1,9 @@
 import {
   Arg,
   Args,
+  ArgsType,
   Ctx,
+  Field,
   FieldResolver,
   Int,
   Mutation,
@@ -13,7 +15,6 @@ import {
 import { EXPORT, VIEW } from '../auth/actions.js';
 import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
-import { unavailable } from '../errors.js';
 import { changesOf, LogChange } from '../log/entry/changes.js';
 import { CreateLogInput } from '../log/entry/create-log-input.js';
 import { LogEntry } from '../log/entry/log-entry.entity.js';
@@ -23,13 +24,37 @@ import { LogExport } from '../log/export/log-export.js';
 import { toCriteria } from '../log/filter/criteria.js';
 import { LogFilter } from '../log/filter/log-filter.js';
 import { LogConnection } from '../log/read/log-connection.js';
-import { checkPage } from '../log/read/page.js';
+import { checkPage, LogOrder, type PageRequest } from '../log/read/page.js';
 import { LogCount } from '../log/stats/log-count.js';
 import { LogStats } from '../log/stats/log-stats.js';
 import { InclusionProof } from '../seal/proof.js';
 import type { ReelContext } from './context.js';
-import { Authenticated, GrantedAuthor, GrantedScope, Internal, Mentor, scopeOf } from './directives.js';
-import { LogsArgs } from './logs-args.js';
+import { Authenticated, GrantedAuthor, GrantedScope, grantedScope, Internal, Mentor } from './directives.js';
+import { followLog } from './log-added.js';
+
+@ArgsType()
+export class LogsArgs implements PageRequest {
+  @Field(() => LogFilter, { nullable: true })
+  filter?: LogFilter | null;
+
+  @Field(() => LogOrder, { defaultValue: LogOrder.NEWEST_FIRST })
+  orderBy!: LogOrder;
+
+  @Field(() => Int, { nullable: true })
+  first?: number | null;
+
+  @Field(() => String, { nullable: true })
+  after?: string | null;
+
+  @Field(() => Int, { nullable: true })
+  last?: number | null;
+
+  @Field(() => String, { nullable: true })
+  before?: string | null;
+
+  @Field(() => Int, { nullable: true })
+  page?: number | null;
+}
 
 @Resolver(() => LogEntry)
 export class LogResolver {
@@ -102,7 +127,7 @@ export class LogResolver {
     @Arg('input', () => ExportLogsInput) input: ExportLogsInput,
     @Ctx() { services, caller, now }: ReelContext,
   ): Promise<LogExport> {
-    // What @mentor grants may be several clients; an export is one's.
+    // @mentor may have granted several clients; an export is of one.
     const scope = await services.authorizer.exportScope(caller);
     return services.exports.prepare(toCriteria(scope, input.filter, now), input, readerOf(caller));
   }
@@ -110,11 +135,8 @@ export class LogResolver {
   @Subscription(() => LogEntry, {
     description:
       'Entries as they are sealed, in order and without gaps. after: the last sequence already seen.',
-    subscribe: ({ args, context, info }) => {
-      const { services, caller, now } = context as ReelContext;
-      if (services.tail === null) throw unavailable('Nobody can subscribe here yet');
-      return services.tail.follow(caller, toCriteria(scopeOf(info), args.filter, now), args.after ?? null);
-    },
+    subscribe: ({ args: { filter, after }, context, info }) =>
+      followLog(context, toCriteria(grantedScope(info), filter, context.now), after ?? null),
   })
   @Mentor(VIEW, ['ACCOUNT', 'CLIENT'])
   logAdded(
@@ -142,7 +164,7 @@ export class LogResolver {
     @Arg('first', () => Int, { defaultValue: 20 }) first: number,
     @Ctx() { loaders }: ReelContext,
   ): Promise<LogEntry[]> {
-    return loaders.related(entry, first);
+    return loaders.relatedTo(entry, first);
   }
 
   @FieldResolver(() => InclusionProof, {
@@ -151,7 +173,7 @@ export class LogResolver {
       'Proof that this entry is in the sealed log; null until sealed, and for a caller who may not view it.',
   })
   proof(@Root() entry: LogEntry, @Ctx() { loaders }: ReelContext): Promise<InclusionProof | null> {
-    return loaders.proof(entry);
+    return loaders.proofOf(entry);
   }
 }
 

@@ -11,28 +11,21 @@ import { badInput, ReelError } from '../errors.js';
 import { UnsupportedCoding, unpackBody } from '../http/content-encoding.js';
 import { checkJson } from '../http/json.js';
 import type { Caller, IncomingCall } from '../http/request.js';
-import type { Tail } from '../log/read/tail.js';
 import { UnheldNumber } from '../query-line/number.js';
-import { UNSEALED } from '../seal/prover.js';
-import { answerType, refuseCall } from './answer.js';
 import { createApollo } from './apollo.js';
-import { createContext, type PageSizes, type Services } from './context.js';
+import { createContext, type PageSizes } from './context.js';
+import { acceptsEventStream, eventStreams } from './event-streams.js';
 import { errorFormatter } from './format-error.js';
-import { serveWebsockets } from './live.js';
-import { eventStreams, wantsEventStream } from './live-events.js';
+import { contextError, negotiateType } from './response.js';
 import { buildReelSchema } from './schema.js';
+import type { Services } from './services.js';
 import { Subscriptions } from './subscriptions.js';
-import { subscribableTail } from './tail.js';
+import { serveWebsockets } from './websockets.js';
 
-/** What the GraphQL room needs of the house. */
-export interface GraphqlOptions extends Omit<Services, 'seal' | 'tail'> {
-  /** Where none is given, nothing is sealed. */
-  seal?: Services['seal'];
-  /** What logAdded follows; where none is given, nobody may subscribe. */
-  trail?: Tail;
+export interface GraphqlOptions extends Services {
   config: Pick<Config, 'env' | 'allowedOrigins'> & PageSizes;
   log: FastifyBaseLogger;
-  /** Answers the value or a promise of it. Errors: SyntaxError, BAD_USER_INPUT. */
+  /** Returns the value or a promise of it. Errors: SyntaxError, BAD_USER_INPUT. */
   parseJson: (text: string) => unknown;
   /** Errors: UNAUTHENTICATED for a bad token, BAD_USER_INPUT for a bad tenant or client header. */
   readCaller: (call: IncomingCall) => Caller | Promise<Caller>;
@@ -42,25 +35,9 @@ export const GRAPHQL_PATH = '/graphql';
 export const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const METHODS = ['GET', 'POST'];
 
-/** /graphql for queries and mutations, a Fastify plug-in. */
+/** /graphql as a Fastify plug-in: queries and mutations over HTTP, subscriptions over websockets and as event streams. */
 export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): Promise<void> {
-  const {
-    seal = UNSEALED,
-    trail,
-    config,
-    log,
-    parseJson,
-    readCaller,
-    reel,
-    reader,
-    stats,
-    exports,
-    authorizer,
-    audit,
-  } = options;
-  const closing = new AbortController();
-  const tail = trail ? subscribableTail(trail, authorizer, closing.signal) : null;
-  const services: Services = { reel, reader, stats, exports, authorizer, audit, seal, tail };
+  const { config, log, parseJson, readCaller, ...services } = options;
   const schema = buildReelSchema();
   const apollo = createApollo(schema, config, log);
   await apollo.start();
@@ -74,11 +51,9 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     introspection: isDevelopment,
     format: errorFormatter({ log, hints: isDevelopment }),
   });
+  const streamEvents = eventStreams(app, { subscriptions, readCaller });
   const { allowedOrigins } = config;
   serveWebsockets(app, { path: app.prefix + GRAPHQL_PATH, subscriptions, readCaller, allowedOrigins });
-  // After the websockets, which say themselves that the server goes away; a tail that ends first would say it is complete.
-  app.addHook('preClose', async () => closing.abort());
-  const streamEvents = eventStreams({ subscriptions, readCaller, closing: closing.signal });
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
@@ -90,16 +65,16 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
   app.addHook('preParsing', unpackBody);
   const format = errorFormatter({ log, hints: false });
   app.setErrorHandler((error, _request, reply) => {
-    const [status, thrown] = httpFault(error);
-    return refuse(reply, status, format({ message: '' }, thrown));
+    const [status, thrown] = httpError(error);
+    return sendError(reply, status, format({ message: '' }, thrown));
   });
 
-  const answer = fastifyApolloHandler(apollo, {
+  const respond = fastifyApolloHandler(apollo, {
     context: async (request: FastifyRequest) => {
       try {
         return createContext(await readCaller(request.raw), services, config);
       } catch (error) {
-        throw refuseCall(error);
+        throw contextError(error);
       }
     },
   }).bind(app);
@@ -111,22 +86,21 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     onRequest: async (request, reply) => {
       reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
       if (!METHODS.includes(request.method))
-        return refuse(
+        return sendError(
           reply.header('allow', METHODS.join(', ')),
           405,
-          fault('Expected GET or POST', request.method),
+          invalid('GET or POST', request.method),
         );
       const { variables = [], extensions = [] } = request.query as Record<string, string | string[]>;
       for (const text of [variables, extensions].flat()) checkJson(text);
-      if (wantsEventStream(request)) return undefined;
-      // Before anything is done: Apollo looks at this only once it has its answer.
+      // Here, since Apollo checks this only when it has executed the operation.
       const { accept } = request.headers;
-      if (answerType(accept) === null)
-        return refuse(reply, 406, fault('Expected an Accept header that takes application/json', 'another'));
+      if (!acceptsEventStream(request) && negotiateType(accept) === null)
+        return sendError(reply, 406, invalid('an Accept header that takes application/json', 'another'));
       return undefined;
     },
     handler: (request, reply) =>
-      wantsEventStream(request) ? streamEvents(request, reply) : answer(request, reply),
+      acceptsEventStream(request) ? streamEvents(request, reply) : respond(request, reply),
   });
 }
 
@@ -138,36 +112,36 @@ function checkBody(body: unknown): unknown {
   return body;
 }
 
-const fault = (expected: string, came: string) => ({
-  message: `${expected}, got ${came}`,
+const invalid = (expected: string, got: string) => ({
+  message: `Expected ${expected}, got ${got}`,
   extensions: { code: 'BAD_USER_INPUT' },
 });
 
-const refuse = (reply: FastifyReply, status: number, error: object) =>
+const sendError = (reply: FastifyReply, status: number, error: object) =>
   reply
     .code(status)
     .type('application/json; charset=utf-8')
     .send(JSON.stringify({ errors: [error] }));
 
-/** What Fastify itself refuses, in Reel's words. */
-function httpFault(error: unknown): [status: number, thrown: unknown] {
+/** The status for an error of Fastify's or of the JSON parser's, and what to report. */
+function httpError(error: unknown): [status: number, thrown: unknown] {
   if (error instanceof ReelError) return [400, error];
-  if (error instanceof SyntaxError || isUndecodable(error))
-    return [400, badRequest('a body of JSON text in UTF-8')];
-  if (error instanceof errorCodes.FST_ERR_CTP_BODY_TOO_LARGE)
-    return [413, badRequest(`a body of at most ${MAX_BODY_BYTES} bytes`)];
   if (error instanceof UnsupportedCoding) return [415, new ReelError('BAD_USER_INPUT', error.message)];
+  if (error instanceof SyntaxError || isUndecodable(error))
+    return [400, expected('a body of JSON text in UTF-8')];
+  if (error instanceof errorCodes.FST_ERR_CTP_BODY_TOO_LARGE)
+    return [413, expected(`a body of at most ${MAX_BODY_BYTES} bytes`)];
   if (error instanceof errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE)
-    return [415, badRequest('a Content-Type of application/json')];
+    return [415, expected('a Content-Type of application/json')];
   const { statusCode, code } = (error ?? {}) as { statusCode?: unknown; code?: unknown };
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500)
-    return [statusCode, badRequest('a well-formed HTTP request')];
-  // The Host header makes no address together with the path.
-  if (code === 'ERR_INVALID_URL') return [400, badRequest('a well-formed Host header')];
+    return [statusCode, expected('a well-formed HTTP request')];
+  // The Host header and the path make no URL.
+  if (code === 'ERR_INVALID_URL') return [400, expected('a well-formed Host header')];
   return [500, error];
 }
 
 const isUndecodable = (error: unknown): boolean =>
   (error as { code?: unknown } | null)?.code === 'ERR_ENCODING_INVALID_ENCODED_DATA';
 
-const badRequest = (expected: string): ReelError => new ReelError('BAD_USER_INPUT', `Expected ${expected}`);
+const expected = (what: string): ReelError => new ReelError('BAD_USER_INPUT', `Expected ${what}`);

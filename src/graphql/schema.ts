@@ -6,13 +6,13 @@ import { DIRECTIVES, enforceDirectives } from './directives.js';
 import { LogConnectionResolver, LogResolver } from './log.resolver.js';
 import { SealResolver } from './seal.resolver.js';
 
-/** The schema with its resolvers, which take all they need from a ReelContext; one serves any number of servers. */
+/** The executable schema. Resolvers take all that they need from a ReelContext, so that one schema serves any number of servers. */
 export function buildReelSchema(): GraphQLSchema {
   return enforceDirectives(
     buildSchemaSync({
       resolvers: [LogResolver, LogConnectionResolver, SealResolver],
       directives: [...specifiedDirectives, ...DIRECTIVES],
-      pubSub: NO_TOPICS,
+      pubSub: NO_PUB_SUB,
       validate: false,
     }),
   );
@@ -21,10 +21,10 @@ export function buildReelSchema(): GraphQLSchema {
 /** The text of schema.graphql. */
 export const printReelSchema = (): string => `${printSchemaWithDirectives(buildReelSchema())}\n`;
 
-/** type-graphql asks for one, though subscriptions here have their own source. */
-const NO_TOPICS: PubSub = {
+/** type-graphql requires one, though every subscription here has a `subscribe` of its own. */
+const NO_PUB_SUB: PubSub = {
   publish: () => {},
   subscribe: (topic) => {
-    throw new Error(`expected a subscription with its own source, got the topic ${topic}`);
+    throw new Error(`expected a subscription with a subscribe function, got the topic ${topic}`);
   },
 };

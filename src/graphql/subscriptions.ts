@@ -1,35 +1,43 @@
+import { mapAsyncIterator } from '@whatwg-node/promise-helpers';
 import {
   createSourceEventStream,
-  type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   execute,
   GraphQLError,
-  type GraphQLFormattedError,
   type GraphQLSchema,
+  getNamedType,
   getOperationAST,
+  isLeafType,
+  isObjectType,
   NoSchemaIntrospectionCustomRule,
   parse,
+  print,
   specifiedRules,
   validate,
+  visit,
 } from 'graphql';
-import { ReelError } from '../errors.js';
-import type { Caller } from '../http/request.js';
-import type { LogEntry } from '../log/entry/log-entry.entity.js';
-import { createContext, type PageSizes, type ReelContext, type Services } from './context.js';
+import type { Caller, IncomingCall } from '../http/request.js';
+import { createContext, type PageSizes } from './context.js';
 import { checkCost } from './cost.js';
-import { causeOf, type errorFormatter } from './format-error.js';
-import { LIMITS, limitsRule } from './limits.js';
-import { sharedWords } from './subscriptions-shared.js';
+import type { errorFormatter } from './format-error.js';
+import { badRequest, LIMITS, limitsRule } from './limits.js';
+import type { Services } from './services.js';
 
-/** What a client asks for over a websocket or as an event stream. */
 export interface SubscriptionRequest {
   query: string;
   variables?: Record<string, unknown> | null | undefined;
   operationName?: string | null | undefined;
 }
 
-export interface SubscriptionParts {
+/** What a transport of subscriptions needs. */
+export interface TransportOptions {
+  subscriptions: Subscriptions;
+  /** Errors: UNAUTHENTICATED, BAD_USER_INPUT, UNAVAILABLE. */
+  readCaller: (call: IncomingCall) => Caller | Promise<Caller>;
+}
+
+export interface SubscriptionOptions {
   schema: GraphQLSchema;
   services: Services;
   pageSizes: PageSizes;
@@ -37,131 +45,138 @@ export interface SubscriptionParts {
   format: ReturnType<typeof errorFormatter>;
 }
 
-/** Where results go. */
-export interface Receiver {
-  /** Ends the tail. */
-  signal: AbortSignal;
-  /** Resolves once more may come, which is what keeps a slow receiver from being sent ahead to. */
-  send(results: readonly string[]): Promise<void>;
+type MaybePromise<T> = T | Promise<T>;
+
+/** A result that any number of subscriptions may share. */
+export class SubscriptionResult implements ExecutionResult {
+  #json: string | undefined;
+
+  constructor(
+    readonly errors: readonly GraphQLError[] | undefined,
+    readonly data?: ExecutionResult['data'],
+  ) {}
+
+  /** As JSON text, made once. */
+  get json(): string {
+    this.#json ??= JSON.stringify(this);
+    return this.#json;
+  }
 }
 
-/** Subscriptions under the same bounds as queries, whatever carries them. */
+/** Executes subscriptions, within the same bounds as queries, for any transport. All errors are formatted. */
 export class Subscriptions {
   private readonly rules;
-  private readonly made = new WeakMap<LogEntry, Map<string, Promise<string>>>();
+  /** By entry, then by selection. */
+  private readonly shared = new WeakMap<object, Map<string, MaybePromise<SubscriptionResult>>>();
 
-  constructor(private readonly parts: SubscriptionParts) {
+  constructor(private readonly options: SubscriptionOptions) {
     this.rules = [
       ...specifiedRules,
       limitsRule,
-      ...(parts.introspection ? [] : [NoSchemaIntrospectionCustomRule]),
+      ...(options.introspection ? [] : [NoSchemaIntrospectionCustomRule]),
     ];
   }
 
-  /** What is to be executed, or what is wrong with the request. */
-  prepare(request: SubscriptionRequest, caller: Caller): ExecutionArgs | readonly GraphQLError[] {
-    const { schema, services, pageSizes } = this.parts;
-    let document: DocumentNode;
-    try {
-      document = parse(request.query, { maxTokens: LIMITS.tokens });
-    } catch (error) {
-      return [error as GraphQLError];
-    }
-    const faults = validate(schema, document, this.rules, { maxErrors: 20 });
-    if (faults.length > 0) return faults;
-    const operation = getOperationAST(document, request.operationName);
-    if (operation?.operation !== 'subscription')
-      return [refused('Expected a subscription', operation?.operation ?? 'none')];
+  /**
+   * The results of a subscription, or what is wrong with the request. Does what graphql-js's `subscribe` does, with two
+   * differences. A result that depends on nothing but the entry is made once for all subscriptions with the same selection.
+   * And where the source stream cannot be opened, or fails, a last result says why: it has errors and no data.
+   */
+  async subscribe(
+    request: SubscriptionRequest,
+    caller: Caller,
+  ): Promise<AsyncIterableIterator<SubscriptionResult> | readonly GraphQLError[]> {
+    const args = this.prepare(request, caller);
+    if (!('document' in args)) return args.map(this.formatError);
+    const source = await createSourceEventStream(args);
+    if (!(Symbol.asyncIterator in source)) return only(this.result(source));
+    return mapAsyncIterator(
+      source,
+      this.executor(args),
+      (error: unknown) => new SubscriptionResult([this.formatError(error)]),
+    );
+  }
+
+  private prepare(request: SubscriptionRequest, caller: Caller): ExecutionArgs | readonly GraphQLError[] {
+    const { schema, services, pageSizes } = this.options;
+    const { query, operationName } = request;
     const variables = request.variables ?? {};
     try {
+      const document = parse(query, { maxTokens: LIMITS.tokens });
+      const errors = validate(schema, document, this.rules, { maxErrors: LIMITS.errors });
+      if (errors.length > 0) return errors;
+      const operation = getOperationAST(document, operationName);
+      if (operation?.operation !== 'subscription')
+        return [badRequest('a subscription', operation?.operation ?? 'none')];
       checkCost({ schema, document, operation, variables, pageSizes });
+      const contextValue = createContext(caller, services, pageSizes);
+      return { schema, document, operationName, variableValues: variables, contextValue };
     } catch (error) {
-      return [error as GraphQLError];
+      if (error instanceof GraphQLError) return [error];
+      throw error;
     }
-    return {
-      schema,
-      document,
-      operationName: request.operationName,
-      variableValues: variables,
-      contextValue: createContext(caller, services, pageSizes),
+  }
+
+  private executor(args: ExecutionArgs): (entry: unknown) => MaybePromise<SubscriptionResult> {
+    const run = async (entry: unknown) => this.result(await execute({ ...args, rootValue: entry }));
+    const selection = sharedSelection(args);
+    if (selection === null) return run;
+    return (entry) => {
+      if (!(entry instanceof Object)) return run(entry);
+      const results = this.shared.get(entry) ?? new Map<string, MaybePromise<SubscriptionResult>>();
+      const present = results.get(selection);
+      if (present) return present;
+      const running = run(entry).then((result) => {
+        results.set(selection, result);
+        return result;
+      });
+      this.shared.set(entry, results.set(selection, running));
+      return running;
     };
   }
 
-  /**
-   * Sends the results of what was prepared, each as JSON text, until the tail ends. One that ends with an error ends with
-   * a last result that says so, and the error is answered; null for one that was stopped.
-   */
-  async deliver(args: ExecutionArgs, receiver: Receiver): Promise<unknown> {
-    const { signal } = receiver;
-    const source = await createSourceEventStream(args);
-    if (!(Symbol.asyncIterator in source)) {
-      await receiver.send([this.text(source)]);
-      return source.errors?.[0] ?? null;
-    }
-    const batches = (source as AsyncIterable<readonly LogEntry[]>)[Symbol.asyncIterator]();
-    const stop = () => void batches.return?.().catch(() => {});
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    const execute = this.executor(args);
-    try {
-      for (;;) {
-        const { done, value } = await batches.next();
-        if (done || signal.aborted) return null;
-        await receiver.send(await execute(value));
+  private result({ errors, data }: ExecutionResult): SubscriptionResult {
+    return new SubscriptionResult(errors?.map(this.formatError), data);
+  }
+
+  /** Logs what is not meant for the caller. */
+  readonly formatError = (thrown: unknown): GraphQLError => {
+    const error =
+      thrown instanceof GraphQLError ? thrown : new GraphQLError('', { originalError: thrown as Error });
+    const { message, extensions } = this.options.format(error.toJSON(), error);
+    const { nodes, source, positions, path } = error;
+    return new GraphQLError(message, { nodes, source, positions, path, extensions });
+  };
+}
+
+async function* only<T>(value: T): AsyncGenerator<T, void> {
+  yield value;
+}
+
+/**
+ * A text that is the same for all subscriptions whose results for an entry are the same; null where they depend on more
+ * than the entry: on the caller, as `related` and `proof` do, or on a variable. The arguments of the root field do not
+ * matter, since they only choose entries.
+ */
+function sharedSelection({ schema, document, operationName }: ExecutionArgs): string | null {
+  const [entry, change] = ['LogEntry', 'LogChange'].map((name) => schema.getType(name));
+  const plain = new Set(['__typename', ...Object.keys(schema.getSubscriptionType()?.getFields() ?? {})]);
+  for (const type of [entry, change])
+    if (isObjectType(type))
+      for (const field of Object.values(type.getFields())) {
+        const named = getNamedType(field.type);
+        if (field.args.length === 0 && (isLeafType(named) || named === change)) plain.add(field.name);
       }
-    } catch (error) {
-      const wrapped =
-        error instanceof GraphQLError ? error : new GraphQLError('', { originalError: error as Error });
-      await receiver.send([this.text({ errors: [wrapped] })]);
-      return wrapped;
-    } finally {
-      signal.removeEventListener('abort', stop);
-      stop();
-    }
-  }
-
-  /** Makes results of entries. Those that hang on nothing but the entry are made once for all who ask in the same words. */
-  private executor(args: ExecutionArgs): (entries: readonly LogEntry[]) => Promise<string[]> {
-    const make = async (entry: LogEntry, contextValue: unknown) =>
-      this.text(await execute({ ...args, rootValue: entry, contextValue }));
-    const words = sharedWords(args);
-    if (words === null)
-      return (entries) => {
-        const context = args.contextValue as ReelContext;
-        const renewed = { ...context, loaders: context.loaders.renewed() };
-        return Promise.all(entries.map((entry) => make(entry, renewed)));
-      };
-    return (entries) =>
-      Promise.all(
-        entries.map((entry) => {
-          const made = this.made.get(entry) ?? new Map<string, Promise<string>>();
-          this.made.set(entry, made);
-          const text = made.get(words) ?? make(entry, args.contextValue);
-          made.set(words, text);
-          return text;
-        }),
-      );
-  }
-
-  errors(errors: readonly GraphQLError[]): GraphQLFormattedError[] {
-    return errors.map((error) => this.parts.format(error.toJSON(), error));
-  }
-
-  private text({ errors, ...result }: ExecutionResult): string {
-    return JSON.stringify(errors ? { ...result, errors: this.errors(errors) } : result);
-  }
+  let isShared = true;
+  visit(document, {
+    VariableDefinition: () => false,
+    Argument: () => false,
+    Directive: () => {
+      isShared = false;
+    },
+    Field: ({ name }) => {
+      isShared &&= plain.has(name.value);
+    },
+  });
+  return isShared ? `${operationName ?? ''} ${print(document)}` : null;
 }
-
-/** Close codes of a websocket as graphql-transport-ws has them: 4401 for a credential that does not or no longer hold, 4403 for a grant, 4503 otherwise. */
-export function closeCode(error: unknown): { code: number; reason: string } {
-  const cause = causeOf(error);
-  if (cause instanceof ReelError && cause.code === 'UNAUTHENTICATED')
-    return { code: 4401, reason: 'Unauthorized' };
-  if (cause instanceof ReelError && cause.code === 'FORBIDDEN') return { code: 4403, reason: 'Forbidden' };
-  if (cause instanceof ReelError && cause.code === 'BAD_USER_INPUT')
-    return { code: 4400, reason: cause.message.slice(0, 100) };
-  return { code: 4503, reason: 'Unavailable' };
-}
-
-const refused = (expected: string, came: string) =>
-  new GraphQLError(`${expected}, got ${came}`, { extensions: { code: 'BAD_USER_INPUT' } });

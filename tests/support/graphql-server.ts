@@ -8,8 +8,8 @@ import { pino } from 'pino';
 import type { Caller } from '../../src/auth/caller.js';
 import type { Author, Scope } from '../../src/auth/scope.js';
 import { ReelError, unauthenticated } from '../../src/errors.js';
-import type { Services } from '../../src/graphql/context.js';
 import { type GraphqlOptions, graphqlRoutes } from '../../src/graphql/routes.js';
+import type { Services } from '../../src/graphql/services.js';
 import { parseJson } from '../../src/http/json.js';
 import type { LogEntry } from '../../src/log/entry/log-entry.entity.js';
 import { CountPrecision } from '../../src/log/stats/log-count.js';
@@ -130,7 +130,7 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
       consistencyProof: async (_scope, first, second) => ({ first, second, path: [] }),
       inclusionProofs: async () => new Map(),
     },
-    tail: null,
+    tail: { follow: async function* () {} },
     ...overrides,
   };
 }

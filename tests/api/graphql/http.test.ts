@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { createSourceEventStream, type ExecutionResult, parse } from 'graphql';
+import { once } from 'node:events';
+import { type ExecutionResult, parse, subscribe } from 'graphql';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { badInput, overloaded, tooManyRequests } from '../../../src/errors.js';
-import { answerType } from '../../../src/graphql/answer.js';
-import { createContext, type Services } from '../../../src/graphql/context.js';
-import { causeOf } from '../../../src/graphql/format-error.js';
+import { badInput, forbidden, overloaded, tooManyRequests } from '../../../src/errors.js';
+import { createContext } from '../../../src/graphql/context.js';
+import { errorFormatter } from '../../../src/graphql/format-error.js';
+import { negotiateType } from '../../../src/graphql/response.js';
 import { buildReelSchema } from '../../../src/graphql/schema.js';
+import type { Services } from '../../../src/graphql/services.js';
+import { Subscriptions } from '../../../src/graphql/subscriptions.js';
 import { toCriteria } from '../../../src/log/filter/criteria.js';
 import { CountPrecision } from '../../../src/log/stats/log-count.js';
 import {
@@ -17,6 +20,7 @@ import {
   TENANT,
 } from '../../support/graphql-server.js';
 
+const PAGE_SIZES = { defaultPageSize: 50, maxPageSize: 100 };
 const RESPONSE = 'application/graphql-response+json';
 const JSON_TYPE = 'application/json';
 const services = fakeServices() as { -readonly [K in keyof Services]: Services[K] };
@@ -57,7 +61,7 @@ describe('an answer', () => {
     ['text/html', null],
     ['application/json;q=0', null],
   ])('to Accept: %s is %s', (accept, type) => {
-    expect(answerType(accept)?.split(';')[0] ?? null).toBe(type);
+    expect(negotiateType(accept)?.split(';')[0] ?? null).toBe(type);
   });
 });
 
@@ -395,44 +399,116 @@ describe('directives', () => {
   });
 });
 
-describe('a subscription', () => {
+describe('a subscription, executed by graphql-js alone', () => {
   const schema = buildReelSchema();
-  const document = parse(
-    'subscription ($after: Count) { logAdded(after: $after, filter: { modules: ["m"] }) { id } }',
-  );
-  const open = (authorization: string, tail: Services['tail']) => {
-    const caller = { ...NOBODY, authorization };
-    const contextValue = createContext(
-      caller,
-      { ...services, tail },
-      { defaultPageSize: 50, maxPageSize: 100 },
-    );
-    return createSourceEventStream({ schema, document, contextValue, variableValues: { after: 3 } });
-  };
-
-  it('is asked for its directive, and given the scope that it granted', async () => {
-    const entries = [entry(), entry()];
-    const follow = vi.fn(async function* () {
-      yield entries;
+  const open = (query: string, authorization: string, over: Partial<Services>) =>
+    subscribe({
+      schema,
+      document: parse(query),
+      contextValue: createContext({ ...NOBODY, authorization }, { ...services, ...over }, PAGE_SIZES),
+      variableValues: { after: 3 },
     });
-    const stream = await open('viewer', { follow });
+  const FOLLOW = `subscription ($after: Count) {
+    logAdded(after: $after, filter: { modules: ["m"] }) { id sequence changes { path } related { id } }
+  }`;
+
+  it('yields a result an entry, for the scope that its directive granted', async () => {
+    const requestId = randomUUID();
+    const batches = [
+      [entry({ sequence: 4, requestId }), entry({ sequence: 5, data: { before: { a: 1 }, after: {} } })],
+      [entry({ sequence: 6, requestId })],
+    ];
+    const follow = vi.fn(async function* () {
+      yield* batches;
+    });
+    const byRequests = vi.fn(async () => new Map([[requestId, batches.flat()]]));
+    const results = await open(FOLLOW, 'viewer', {
+      tail: { follow },
+      reader: { ...services.reader, byRequests },
+    });
     const seen: unknown[] = [];
-    for await (const batch of stream as AsyncIterable<unknown>) seen.push(batch);
-    expect(seen).toEqual([entries]);
-    expect(follow).toHaveBeenCalledWith(
-      expect.anything(),
+    for await (const result of results as AsyncIterable<ExecutionResult>) seen.push(result);
+    const [four, five, six] = batches.flat().map(({ id }) => ({ id }));
+    expect(seen).toEqual([
+      { data: { logAdded: { ...four, sequence: 4, changes: [], related: [five, six] } } },
+      { data: { logAdded: { ...five, sequence: 5, changes: [{ path: '/a' }], related: [] } } },
+      { data: { logAdded: { ...six, sequence: 6, changes: [], related: [four, five] } } },
+    ]);
+    expect(follow).toHaveBeenCalledExactlyOnceWith(
       toCriteria({ tenantId: TENANT, clients: null }, { modules: ['m'] }, new Date()),
       3,
+      expect.any(AbortSignal),
+      expect.any(Function),
     );
+    // Once a batch: what was related to an earlier one may have grown since.
+    expect(byRequests).toHaveBeenCalledTimes(2);
   });
 
-  it('is refused to who may not view, and where there is none', async () => {
+  it('ends at once when it is returned, though no entry comes', async () => {
+    const follow: Services['tail']['follow'] = async function* (_criteria, _after, stopped) {
+      await once(stopped, 'abort');
+      yield* [];
+    };
+    const results = (await open(FOLLOW, 'viewer', { tail: { follow } })) as AsyncGenerator<ExecutionResult>;
+    const next = results.next();
+    await results.return(undefined);
+    expect(await next).toEqual({ done: true, value: undefined });
+  });
+
+  it('is refused to a caller who may not view', async () => {
     const follow = vi.fn();
-    const refused = (await open('module', { follow })) as ExecutionResult;
+    const refused = (await open(FOLLOW, 'module', { tail: { follow } })) as ExecutionResult;
     expect(refused.errors?.[0]?.message).toBe('Missing action reel.logs.view');
     expect(follow).not.toHaveBeenCalled();
-    const absent = (await open('viewer', null)) as ExecutionResult;
-    expect(causeOf(absent.errors?.[0])).toMatchObject({ code: 'UNAVAILABLE' });
+  });
+});
+
+describe('results of subscriptions', () => {
+  const viewer = { ...NOBODY, authorization: 'viewer' };
+  const follow = (selection: string, tail: Services['tail']) => {
+    const subscriptions = new Subscriptions({
+      schema: buildReelSchema(),
+      services: { ...services, tail },
+      pageSizes: PAGE_SIZES,
+      introspection: false,
+      format: errorFormatter({ log: { error: () => {} }, hints: false }),
+    });
+    return async (after: number) => {
+      const query = `subscription ($after: Count) { logAdded(after: $after) { ${selection} } }`;
+      const results = await subscriptions.subscribe({ query, variables: { after } }, viewer);
+      const seen: unknown[] = [];
+      for await (const result of results as AsyncIterable<unknown>) seen.push(result);
+      return seen;
+    };
+  };
+
+  it.each([
+    ['sequence changes { path }', true],
+    ['sequence related { id }', false],
+    ['sequence @include(if: true)', false],
+  ])('{ %s } are shared by all who are given the same entries: %s', async (selection, isShared) => {
+    const entries = [entry({ sequence: 1 }), entry({ sequence: 2 })];
+    const open = follow(selection, {
+      follow: async function* () {
+        yield entries;
+      },
+    });
+    const [one, other] = [await open(0), await open(1)];
+    expect(one).toEqual(other);
+    expect(one.map((result, index) => result === other[index])).toEqual([isShared, isShared]);
+  });
+
+  it('end with one that says why, where the source fails', async () => {
+    const open = follow('sequence', {
+      follow: async function* () {
+        yield [entry({ sequence: 1 })];
+        throw forbidden('No longer');
+      },
+    });
+    expect(JSON.parse(JSON.stringify(await open(0)))).toEqual([
+      { data: { logAdded: { sequence: 1 } } },
+      { errors: [{ message: 'No longer', extensions: { code: 'FORBIDDEN' } }] },
+    ]);
   });
 });
 

@@ -2,13 +2,13 @@ import 'reflect-metadata';
 import { type OperationDefinitionNode, parse, validate } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkCost, MAX_COST } from '../../../src/graphql/cost.js';
-import { limitFaults } from '../../../src/graphql/limits.js';
+import { limitErrors } from '../../../src/graphql/limits.js';
 import { buildReelSchema } from '../../../src/graphql/schema.js';
 import { bootGraphql } from '../../support/graphql-server.js';
 
 const schema = buildReelSchema();
 const pageSizes = { defaultPageSize: 50, maxPageSize: 100 };
-const faults = (query: string) => limitFaults(parse(query)).map(({ message }) => message);
+const faults = (query: string) => limitErrors(parse(query)).map(({ message }) => message);
 const times = (count: number, make: (index: number) => string) =>
   Array.from({ length: count }, (_, i) => make(i)).join(' ');
 

@@ -1,0 +1,95 @@
+import { type ApolloServerPlugin, HeaderMap } from '@apollo/server';
+import { GraphQLError } from 'graphql';
+import { type ErrorCode, ReelError } from '../errors.js';
+import type { ReelContext } from './context.js';
+import { causeOf } from './format-error.js';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+const RESPONSE_TYPE = 'application/graphql-response+json; charset=utf-8';
+
+/**
+ * The media type of GraphQL over HTTP that an Accept header prefers (RFC 9110, section 12.5.1), application/json where it
+ * has no preference; null where it accepts neither.
+ */
+export function negotiateType(accept: string | undefined): typeof JSON_TYPE | typeof RESPONSE_TYPE | null {
+  if (accept === undefined || accept.trim() === '') return JSON_TYPE;
+  const ranges = accept.split(',').map(parseRange);
+  /** The most specific range that matches a type, the first of several. */
+  const match = (type: string) =>
+    ranges
+      .map(({ name, quality }, index) => ({ index, quality, specificity: specificityOf(name, type) }))
+      .filter(({ specificity }) => specificity > 0)
+      .sort((a, b) => b.specificity - a.specificity || a.index - b.index)[0];
+  const [json, response] = [match('application/json'), match('application/graphql-response+json')];
+  const [jsonQuality, responseQuality] = [json?.quality ?? 0, response?.quality ?? 0];
+  if (jsonQuality === 0 && responseQuality === 0) return null;
+  if (jsonQuality !== responseQuality) return responseQuality > jsonQuality ? RESPONSE_TYPE : JSON_TYPE;
+  if (json?.specificity !== response?.specificity)
+    return (response?.specificity ?? 0) > (json?.specificity ?? 0) ? RESPONSE_TYPE : JSON_TYPE;
+  return (response?.index ?? 0) < (json?.index ?? 0) ? RESPONSE_TYPE : JSON_TYPE;
+}
+
+function parseRange(range: string): { name: string; quality: number } {
+  const [name = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+  const weight = parameters.find((parameter) => parameter.startsWith('q='));
+  const quality = weight === undefined ? 1 : Number(weight.slice(2));
+  return { name, quality: quality >= 0 && quality <= 1 ? quality : 0 };
+}
+
+/** 3 for the type itself, 2 for its subtype wildcard, 1 for any type, 0 for no match. */
+function specificityOf(name: string, type: string): number {
+  if (name === type) return 3;
+  if (name === 'application/*') return 2;
+  return name === '*/*' ? 1 : 0;
+}
+
+/** Errors that set the HTTP status, whatever the media type; the first that occurs does. */
+const STATUS: readonly (readonly [ErrorCode, number])[] = [
+  ['UNAUTHENTICATED', 401],
+  ['BAD_USER_INPUT', 422],
+  ['OVERLOADED', 503],
+  ['UNAVAILABLE', 503],
+  ['TOO_MANY_REQUESTS', 429],
+];
+
+/** Status and headers for these errors; undefined where they are field errors, which are answered with 200. */
+function headOf(errors: readonly ReelError[]): { status: number; headers: HeaderMap } | undefined {
+  const ofRequest = errors.filter(
+    ({ code, faults }) => code !== 'BAD_USER_INPUT' || faults.some(({ loc }) => loc[0] === 'header'),
+  );
+  const found = STATUS.find(([code]) => ofRequest.some((error) => error.code === code));
+  if (!found) return undefined;
+  const headers = new HeaderMap();
+  const wait = Math.max(...ofRequest.map(({ retryAfter }) => retryAfter ?? 0));
+  if (found[1] === 401) headers.set('www-authenticate', 'Bearer');
+  else if (wait > 0) headers.set('retry-after', String(Math.ceil(wait)));
+  return { status: found[1], headers };
+}
+
+/** Wraps what the context function throws, so that Apollo answers with its status. */
+export function contextError(error: unknown): GraphQLError {
+  const originalError = error instanceof Error ? error : new Error(String(error));
+  const http =
+    error instanceof ReelError
+      ? (headOf([error]) ?? { status: error.status, headers: new HeaderMap() })
+      : undefined;
+  return new GraphQLError(originalError.message, { originalError, extensions: http ? { http } : {} });
+}
+
+/** Sets the status and the media type of a response as GraphQL over HTTP has them. */
+export const responsePlugin: ApolloServerPlugin<ReelContext> = {
+  requestDidStart: async () => ({
+    async willSendResponse({ errors = [], request, response: { http } }) {
+      const type = negotiateType(request.http?.headers.get('accept')) ?? JSON_TYPE;
+      http.headers.set('content-type', type);
+      const head = headOf(errors.map(causeOf).filter((cause) => cause instanceof ReelError));
+      if (head) {
+        http.status = head.status;
+        for (const [name, value] of head.headers) http.headers.set(name, value);
+      } else if (http.status === 400 && errors.every(({ extensions }) => extensions.code !== 'BAD_REQUEST')) {
+        // A well-formed request whose document or variables are invalid.
+        http.status = type === RESPONSE_TYPE ? 400 : 200;
+      }
+    },
+  }),
+};

@@ -1,0 +1,20 @@
+import type { Authorizer } from '../auth/authorize.js';
+import type { ExportService } from '../log/export/export.js';
+import type { LogReader } from '../log/read/reader.js';
+import type { Tail } from '../log/read/tail.js';
+import type { ReadAudit } from '../log/read-audit.js';
+import type { ReelService } from '../log/service.js';
+import type { StatsService } from '../log/stats/stats.js';
+import type { Prover } from '../seal/prover.js';
+
+/** What resolvers call. */
+export interface Services {
+  readonly reel: Pick<ReelService, 'create' | 'createMany'>;
+  readonly reader: Pick<LogReader, 'list' | 'count' | 'get' | 'byRequests'>;
+  readonly stats: Pick<StatsService, 'stats'>;
+  readonly exports: Pick<ExportService, 'prepare'>;
+  readonly seal: Prover;
+  readonly tail: Pick<Tail, 'follow'>;
+  readonly audit: Pick<ReadAudit, 'viewed'>;
+  readonly authorizer: Pick<Authorizer, 'require' | 'viewScope' | 'exportScope' | 'author' | 'internal'>;
+}
