@@ -93,8 +93,10 @@ export async function insertRows(
   );
   const sql = `insert into reel_log_entries (${columns.join(',')}) values ${rows.join(',')}`;
   const parameters = prepared.flatMap(({ values }) => values);
-  await database.write([tenantId], (run) =>
-    run({ sql, parameters, query: { kind: 'RawNode' }, queryId: {} } as unknown as Parameters<typeof run>[0]),
+  await database.write([tenantId], (execute) =>
+    execute({ sql, parameters, query: { kind: 'RawNode' }, queryId: {} } as unknown as Parameters<
+      typeof execute
+    >[0]),
   );
 }
 

@@ -4,7 +4,7 @@ import { EXPORT, VIEW } from './actions.js';
 import type { Caller } from './caller.js';
 import { type ModuleCredential, namedBy, type PersonCredential } from './credential.js';
 import type { Grant, MentorScope } from './grant.js';
-import type { Asker, MentorPort } from './mentor.js';
+import type { MentorPort, Requester } from './mentor.js';
 import type { Author, Scope } from './scope.js';
 
 export interface AuthorizerSettings {
@@ -113,7 +113,7 @@ export class Authorizer {
   /** A tenant that does not exist and one that the person does not belong to get the same error, `notMember`. */
   async #access(caller: Caller, person: PersonCredential, notMember: () => ReelError): Promise<PersonAccess> {
     const tenantId = caller.tenantId ?? this.#onlyTenant(person, notMember);
-    const requester: Asker = { person, authorization: caller.authorization ?? `Bearer ${person.token}` };
+    const requester: Requester = { person, authorization: caller.authorization ?? `Bearer ${person.token}` };
     const { grants, member } = await this.#mentor.standing(requester, tenantId);
     if (!member && grants.length === 0) throw notMember();
     return { person, tenantId, grants, member };

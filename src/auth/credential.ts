@@ -2,7 +2,7 @@ import type { JWTPayload } from 'jose';
 import { z } from 'zod';
 import { unauthenticated } from '../errors.js';
 import { isEmailAddress, parseUuid } from '../query-line/values.js';
-import { type Grant, grantShape, uuid } from './grant.js';
+import { type Grant, grantSchema, uuid } from './grant.js';
 
 /** A module's credential; `module` is its name, or `*` for a gateway that writes for several. */
 export interface ModuleCredential {
@@ -73,7 +73,7 @@ export const personClaims = z.object({
   sub: subject,
   email: claimText(320),
   name: claimText(255),
-  grants: wellFormed(grantShape),
+  grants: wellFormed(grantSchema),
   tenants: wellFormed(uuid),
   exp: z.number(),
 });

@@ -16,7 +16,7 @@ export interface Grant {
 export const uuid = z.string().toLowerCase().pipe(z.guid());
 
 /** A grant as in Mentor's responses and Guardian's tokens: `{action, scope, tenant_id, client_id}`. */
-export const grantShape = z
+export const grantSchema = z
   .object({
     action: z.string().min(1),
     scope: z.enum(MENTOR_SCOPES),
@@ -32,8 +32,8 @@ export const grantShape = z
     }),
   );
 
-/** The inverse of grantShape. */
-export const grantOnWire = ({ action, scope, tenantId, clientId }: Grant) => ({
+/** The inverse of grantSchema. */
+export const grantToWire = ({ action, scope, tenantId, clientId }: Grant) => ({
   action,
   scope,
   tenant_id: tenantId,
@@ -41,4 +41,4 @@ export const grantOnWire = ({ action, scope, tenantId, clientId }: Grant) => ({
 });
 
 /** Whether a grant has any effect, if only that its holder belongs to the tenant. */
-export const opens = (grant: Grant): boolean => grant.scope === 'ACCOUNT' || grant.clientId !== null;
+export const isEffective = (grant: Grant): boolean => grant.scope === 'ACCOUNT' || grant.clientId !== null;

@@ -1,6 +1,6 @@
 import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
-import { readAnswer } from './answer.js';
+import { readBody } from './answer.js';
 
 const TIMEOUT_MS = 2_000;
 const MAX_BYTES = 1024 * 1024;
@@ -18,7 +18,7 @@ export function keySet(url: string): JWTVerifyGetKey {
       try {
         const response = await fetch(address, { ...init, redirect: 'error' });
         if (response.status !== 200) throw new Error(`expected status 200, got ${response.status}`);
-        return Response.json(keySetShape.parse(JSON.parse(await readAnswer(response, MAX_BYTES))));
+        return Response.json(keySetShape.parse(JSON.parse(await readBody(response, MAX_BYTES))));
       } catch (cause) {
         throw new KeySetUnreachable('no key set', { cause });
       }

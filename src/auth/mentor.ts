@@ -2,18 +2,18 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { ReelError, unauthenticated, unavailable } from '../errors.js';
-import { readAnswer } from './answer.js';
+import { readBody } from './answer.js';
 import type { PersonCredential } from './credential.js';
-import { type Grant, grantShape, opens } from './grant.js';
+import { type Grant, grantSchema, isEffective } from './grant.js';
 
 /** A person's grants in one tenant, and whether the person is a plain member of it. */
-export interface Standing {
+export interface TenantAccess {
   readonly grants: readonly Grant[];
   readonly member: boolean;
 }
 
 /** The person whose grants are asked for, with the Authorization header of the request. */
-export interface Asker {
+export interface Requester {
   readonly person: PersonCredential;
   readonly authorization: string;
 }
@@ -23,16 +23,16 @@ export interface MentorPort {
   /** The tenants that a person belongs to; null where they cannot be listed and each call must name its tenant. */
   tenants(person: PersonCredential): readonly string[] | null;
   /** Only the grants of `tenantId` that have an effect. Errors: UNAUTHENTICATED, UNAVAILABLE; it never fails open. */
-  standing(requester: Asker, tenantId: string): Promise<Standing>;
+  standing(requester: Requester, tenantId: string): Promise<TenantAccess>;
 }
 
 const inTenant = (grants: readonly Grant[], tenantId: string): Grant[] =>
-  grants.filter((grant) => grant.tenantId === tenantId && opens(grant));
+  grants.filter((grant) => grant.tenantId === tenantId && isEffective(grant));
 
 /** Takes grants and memberships from the claims of the person's token. */
 export const claimsMentor: MentorPort = {
   tenants: (person) => [
-    ...new Set([...person.grants.filter(opens).map((grant) => grant.tenantId), ...person.tenants]),
+    ...new Set([...person.grants.filter(isEffective).map((grant) => grant.tenantId), ...person.tenants]),
   ],
   standing: async ({ person }, tenantId) => ({
     grants: inTenant(person.grants, tenantId),
@@ -45,9 +45,9 @@ const CACHE_MS = 30_000;
 const MAX_BYTES = 1024 * 1024;
 const CACHED_LOOKUPS = 10_000;
 const CACHED_GRANTS = 200_000;
-const NO_ACCESS: Standing = { grants: [], member: false };
+const NO_ACCESS: TenantAccess = { grants: [], member: false };
 
-const responseShape = z.object({ grants: z.array(grantShape), member: z.boolean().optional() });
+const responseShape = z.object({ grants: z.array(grantSchema), member: z.boolean().optional() });
 
 export interface HttpMentorOptions {
   /** Milliseconds for one request, its response's body included. */
@@ -62,8 +62,8 @@ export interface HttpMentorOptions {
  */
 export function httpMentor(url: string, options: HttpMentorOptions = {}): MentorPort {
   const { timeoutMs = TIMEOUT_MS, now = () => performance.now() } = options;
-  const pending = new Map<string, Promise<Standing>>();
-  const cache = new LRUCache<string, Standing>({
+  const pending = new Map<string, Promise<TenantAccess>>();
+  const cache = new LRUCache<string, TenantAccess>({
     max: CACHED_LOOKUPS,
     maxSize: CACHED_GRANTS,
     sizeCalculation: ({ grants }) => 1 + grants.length,
@@ -98,7 +98,7 @@ async function fetchAccess(
   authorization: string,
   tenantId: string,
   timeoutMs: number,
-): Promise<Standing> {
+): Promise<TenantAccess> {
   const address = new URL(url);
   address.searchParams.set('tenant_id', tenantId);
   try {
@@ -107,7 +107,7 @@ async function fetchAccess(
       redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),
     });
-    if (response.status === 200) return parseAccess(await readAnswer(response, MAX_BYTES), tenantId);
+    if (response.status === 200) return parseAccess(await readBody(response, MAX_BYTES), tenantId);
     await response.body?.cancel();
     if (response.status === 401) throw unauthenticated();
     if (response.status === 403 || response.status === 404) return NO_ACCESS;
@@ -118,7 +118,7 @@ async function fetchAccess(
   }
 }
 
-function parseAccess(body: string, tenantId: string): Standing {
+function parseAccess(body: string, tenantId: string): TenantAccess {
   const { grants, member = false } = responseShape.parse(JSON.parse(body));
   return { grants: inTenant(grants, tenantId), member };
 }

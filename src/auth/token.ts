@@ -3,7 +3,7 @@ import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify, SignJWT } fro
 import { LRUCache } from 'lru-cache';
 import { unauthenticated, unavailable } from '../errors.js';
 import { type Credential, moduleOf, personOf } from './credential.js';
-import { type Grant, grantOnWire } from './grant.js';
+import { type Grant, grantToWire } from './grant.js';
 import { KeySetUnreachable, keySet } from './key-set.js';
 
 /** Sources of verification keys; Config is one. `jwksUrl` takes precedence over `jwtSecret`; without `serviceSecret` no module's credential is valid. */
@@ -124,7 +124,7 @@ export interface PersonToken {
 /** A person's token as Guardian would issue it; for development and tests. */
 export function issuePersonToken(jwtSecret: string, who: PersonToken): Promise<string> {
   const { id, grants, minutes, ...claims } = who;
-  return sign(jwtSecret, { ...claims, sub: id, grants: grants?.map(grantOnWire) }, minutes);
+  return sign(jwtSecret, { ...claims, sub: id, grants: grants?.map(grantToWire) }, minutes);
 }
 
 /** A module's service credential; for development and tests. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { connectSession } from '../database/session.js';
+import { connectPool } from '../database/session.js';
 import { StoredProver } from '../seal/stored-prover.js';
 import { type CommandContext, exit1, Problem } from './context.js';
 import { withRuntimeRole } from './database.js';
@@ -15,7 +15,7 @@ export function checkpointCommand(program: Command, context: CommandContext): vo
     .action(async (options: { tenant?: string; json?: boolean }) => {
       const tenantId = required(options.tenant, '--tenant <id>');
       const checkpoint = await withRuntimeRole(context.config(), async (url) => {
-        const database = await connectSession(url, 2);
+        const database = await connectPool(url, 2);
         try {
           return await new StoredProver(database).checkpoint({ tenantId, clients: null });
         } finally {

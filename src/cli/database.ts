@@ -3,7 +3,7 @@ import pg from 'pg';
 import type { Config } from '../config/config.js';
 import { type EmbeddedUrls, embeddedUrls, startEmbedded } from '../database/embedded/embedded.js';
 import { lockDataDir } from '../database/embedded/lock.js';
-import { compile, type Row, type Run } from '../database/run.js';
+import { compile, type Execute, type Row } from '../database/run.js';
 import { StartError } from '../errors.js';
 import type { OwnerDatabase } from '../log/retention/own-entries.js';
 
@@ -79,7 +79,7 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
   });
   // If the connection breaks while idle, the next statement fails.
   client.on('error', () => {});
-  const run: Run = async <R extends Row>(statement: Parameters<Run>[0]) => {
+  const execute: Execute = async <R extends Row>(statement: Parameters<Execute>[0]) => {
     const { sql: text, parameters } = compile(statement);
     return (await client.query(text, [...parameters])).rows as R[];
   };
@@ -94,7 +94,7 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
   }
   try {
     // Created by the newest migration that these commands need.
-    const [row] = await run<{ newest: string | null; role: string; is_owner: boolean | null }>(sql`
+    const [row] = await execute<{ newest: string | null; role: string; is_owner: boolean | null }>(sql`
       select to_regclass('reel_log_entries_erased') as newest, current_user as role,
         (select pg_has_role(current_user, c.relowner, 'USAGE') from pg_class c where c.oid = to_regclass('reel_log_entries')) as is_owner`);
     if (row?.newest == null)
@@ -108,7 +108,7 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
       transact: async (inside) => {
         await client.query('begin');
         try {
-          const result = await inside(run);
+          const result = await inside(execute);
           await client.query('commit');
           return result;
         } catch (error) {

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { Command } from 'commander';
 import type { Config } from '../config/config.js';
-import { connectSession } from '../database/session.js';
+import { connectPool } from '../database/session.js';
 import { StartError } from '../errors.js';
 import { signerOf, vkeyOf } from '../seal/note.js';
 import { readKeys } from '../seal/signing-keys.js';
@@ -41,7 +41,7 @@ async function publicKeys(config: Config): Promise<string[]> {
     return [own];
   }
   const published = await withRuntimeRole(config, async (url) => {
-    const database = await connectSession(url, 2);
+    const database = await connectPool(url, 2);
     try {
       return (await readKeys(database)).map(vkeyOf);
     } finally {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { sql } from 'kysely';
 import type { Database } from '../database/database.js';
-import { connectSession } from '../database/session.js';
+import { connectPool } from '../database/session.js';
 import { checkInput } from '../log/entry/check-entry.js';
 import { type PreparedEntry, prepareEntry } from '../log/write/prepare.js';
 import { storeEntries } from '../log/write/store.js';
@@ -81,7 +81,7 @@ async function seedDatabase(
   plan: SamplePlan,
   progress: (line: string) => void,
 ): Promise<SampleTenant[]> {
-  const database = await connectSession(url, CONNECTIONS + 1);
+  const database = await connectPool(url, CONNECTIONS + 1);
   try {
     const tenants = sampleTenants(plan);
     for (const tenant of tenants) await refuseSeeded(database, tenant, plan.seed);
@@ -113,8 +113,8 @@ async function seedDatabase(
 
 /** Sequence numbers outlive a cleanup, and an entry can have only one. */
 async function refuseSeeded(database: Database, { id }: SampleTenant, seed: string): Promise<void> {
-  const found = await database.read(id, (run) =>
-    run(sql`
+  const found = await database.read(id, (execute) =>
+    execute(sql`
       (select from reel_log_entries where tenant_id = ${id}::uuid limit 1) union all
       (select from reel_log_sequence where tenant_id = ${id}::uuid limit 1)`),
   );
@@ -131,7 +131,7 @@ async function* store(database: Database, plan: SamplePlan, tenant: SampleTenant
   const inFlight: Promise<number>[] = [];
   const commit = async (batch: readonly PreparedEntry[]) => {
     try {
-      await database.write([tenant.id], (run) => storeEntries(run, batch));
+      await database.write([tenant.id], (execute) => storeEntries(execute, batch));
     } catch (error) {
       // Another seed at the same time.
       throw (error as { code?: string }).code === UNIQUE_VIOLATION

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { connectSession } from '../database/session.js';
+import { connectPool } from '../database/session.js';
 import { exportSnapshot, joinSnapshot } from '../database/snapshot.js';
 import { StartError } from '../errors.js';
 import { openCheckpoint, readCheckpoint } from '../seal/checkpoint.js';
@@ -23,16 +23,16 @@ export async function verifyStoredLog(
   const config = context.config();
   const note = noteFile === undefined ? null : await readNoteFile(noteFile);
   return withRuntimeRole(config, async (url) => {
-    const database = await connectSession(url, 2);
+    const database = await connectPool(url, 2);
     try {
       const keys = await readKeys(database);
       const trusted = note === null ? null : openTrusted(note, tenantId, keys, report);
       const onProgress = (done: number, size: number) => context.progress(`${done} of ${size} entries`);
-      const verified = await database.read(tenantId, async (run) => {
-        const snapshot = await exportSnapshot(run, url, tenantId);
+      const verified = await database.read(tenantId, async (execute) => {
+        const snapshot = await exportSnapshot(execute, url, tenantId);
         await using joined = await joinSnapshot(snapshot);
-        const parallel = joined.run;
-        return await verifyLog(run, tenantId, { keys, trusted, report, onProgress, parallel });
+        const parallel = joined.execute;
+        return await verifyLog(execute, tenantId, { keys, trusted, report, onProgress, parallel });
       });
       return { tenantId, ...verified };
     } catch (error) {

@@ -19,18 +19,18 @@ const UNREACHABLE = new Set([
 const REJECTED = /^(28|3D|55000$)/;
 
 /** Turns an error that a retry may overcome into UNAVAILABLE, with the original as its cause, for Reel's log. */
-export async function guard<T>(work: () => Promise<T>): Promise<T> {
+export async function translateUnavailable<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw isAway(error) || REJECTED.test((error as { code?: string }).code ?? '')
+    throw isUnavailable(error) || REJECTED.test((error as { code?: string }).code ?? '')
       ? Object.assign(unavailable('The database is unavailable; try again shortly'), { cause: error })
       : error;
   }
 }
 
 /** Whether the database was unreachable, starting, stopping or out of resources. */
-export function isAway(error: unknown): boolean {
+export function isUnavailable(error: unknown): boolean {
   if (error instanceof ReelError) return false;
   const { code, message } = error as { code?: string; message?: string };
   if (code === '57014') return false; // query_canceled: a statement ran into its time limit

@@ -1,14 +1,14 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import type { Pool } from 'pg';
-import { Database, unanswered } from './database.js';
+import { Database, unreachable } from './database.js';
 import { databaseOptions } from './options.js';
 
-/** Connects as the runtime role, with at most `connections` each for reading and for writing. Errors: those of Database.over. */
+/** Connects as the runtime role, with at most `connections` each for reading and for writing. Errors: those of Database.fromPools. */
 export async function connect(url: string, connections = 10): Promise<Database> {
   const { orm, ...pools } = await open(url, connections).catch((error) => {
-    throw unanswered(url, error);
+    throw unreachable(url, error);
   });
-  return Database.over(pools, url, () => orm.close(true));
+  return Database.fromPools(pools, url, () => orm.close(true));
 }
 
 async function open(url: string, connections: number) {

@@ -1,27 +1,27 @@
 import type { Pool } from 'pg';
 import { StartError } from '../errors.js';
-import { guard } from './away.js';
+import { translateUnavailable } from './away.js';
 import { MIGRATION_NAMES } from './migration-names.js';
-import { excessOfRole } from './roles.js';
+import { excessPrivileges } from './roles.js';
 import {
   compile,
+  type Execute,
+  executorOn,
   type Row,
-  type Run,
-  readingAs,
-  runOn,
+  readTenantSql,
   type Snapshot,
   type Statement,
-  writingAs,
+  writeTenantsSql,
 } from './run.js';
 
 /** Runs transactions that read one tenant, over Reel's own connections or a host's EntityManager. */
 export interface ReadDatabase {
-  read<T>(tenantId: string, work: (run: Run) => Promise<T>): Promise<T>;
+  read<T>(tenantId: string, work: (execute: Execute) => Promise<T>): Promise<T>;
 }
 
 /** Runs transactions that write rows of the given tenants. */
 export interface WriteDatabase {
-  write<T>(tenantIds: readonly string[], work: (run: Run) => Promise<T>): Promise<T>;
+  write<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T>;
 }
 
 /**
@@ -39,7 +39,7 @@ export class Database implements ReadDatabase, WriteDatabase {
    * Takes pools that connect as the runtime role to `url`; `close` ends them, and is called on an error here too.
    * Errors: StartError where the database cannot be reached or is not migrated, or the role has too many rights.
    */
-  static async over(
+  static async fromPools(
     pools: { reading: Pool; writing: Pool },
     url: string,
     close: () => Promise<void>,
@@ -59,12 +59,12 @@ export class Database implements ReadDatabase, WriteDatabase {
     try {
       await this.reading.query('select 1');
     } catch (error) {
-      throw unanswered(url, error);
+      throw unreachable(url, error);
     }
   }
 
   private async checkRole(url: string): Promise<void> {
-    const excess = await excessOfRole(async (sql) => (await this.writing.query(sql)).rows);
+    const excess = await excessPrivileges(async (sql) => (await this.writing.query(sql)).rows);
     if (excess)
       throw new StartError(
         `REEL_DATABASE_URL: expected a role under row-level security that can only append, got ${excess}`,
@@ -88,38 +88,42 @@ export class Database implements ReadDatabase, WriteDatabase {
   }
 
   /** A read-only transaction over one tenant's rows; all its statements see one snapshot. */
-  read<T>(tenantId: string, work: (run: Snapshot) => Promise<T>): Promise<T> {
+  read<T>(tenantId: string, work: (execute: Snapshot) => Promise<T>): Promise<T> {
     return this.transact(
       this.reading,
-      `begin isolation level repeatable read read only; ${readingAs(tenantId)}`,
+      `begin isolation level repeatable read read only; ${readTenantSql(tenantId)}`,
       work,
     );
   }
 
   /** A transaction that writes rows of these tenants. */
-  write<T>(tenantIds: readonly string[], work: (run: Run) => Promise<T>): Promise<T> {
-    return this.transact(this.writing, `begin; ${writingAs(tenantIds)}`, work);
+  write<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {
+    return this.transact(this.writing, `begin; ${writeTenantsSql(tenantIds)}`, work);
   }
 
   /** A transaction that reads and writes one tenant, for the sequencer. */
-  seal<T>(tenantId: string, work: (run: Run) => Promise<T>): Promise<T> {
-    return this.transact(this.writing, `begin; ${readingAs(tenantId)}; ${writingAs([tenantId])}`, work);
+  seal<T>(tenantId: string, work: (execute: Execute) => Promise<T>): Promise<T> {
+    return this.transact(
+      this.writing,
+      `begin; ${readTenantSql(tenantId)}; ${writeTenantsSql([tenantId])}`,
+      work,
+    );
   }
 
   /** A statement that concerns no tenant: row-level security hides every tenant's rows from it. */
   async system<R extends Row = Row>(statement: Statement): Promise<R[]> {
     const { sql, parameters } = compile(statement);
-    return (await guard(() => this.writing.query(sql, [...parameters]))).rows as R[];
+    return (await translateUnavailable(() => this.writing.query(sql, [...parameters]))).rows as R[];
   }
 
-  private transact<T>(pool: Pool, opening: string, work: (run: Snapshot) => Promise<T>): Promise<T> {
-    return guard(async () => {
+  private transact<T>(pool: Pool, opening: string, work: (execute: Snapshot) => Promise<T>): Promise<T> {
+    return translateUnavailable(async () => {
       const client = await pool.connect();
       let connectionError: Error | undefined;
       try {
         await client.query(opening);
-        const { run, end } = runOn(client);
-        const result = await work(run).finally(end);
+        const { execute, end } = executorOn(client);
+        const result = await work(execute).finally(end);
         await client.query('commit');
         return result;
       } catch (error) {
@@ -135,7 +139,7 @@ export class Database implements ReadDatabase, WriteDatabase {
 }
 
 /** The database at `url` cannot be reached. */
-export const unanswered = (url: string, error: unknown) =>
+export const unreachable = (url: string, error: unknown) =>
   new StartError(`REEL_DATABASE_URL: expected a PostgreSQL reachable at ${hostOf(url)}: ${oneLine(error)}`, {
     cause: error,
   });

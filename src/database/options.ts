@@ -7,7 +7,7 @@ import { Migration20261124000002_retention } from './migrations/Migration2026112
 import { Migration20261124000003_kept } from './migrations/Migration20261124000003_kept.js';
 import { Migration20261129000000_records } from './migrations/Migration20261129000000_records.js';
 import { ReelSchemaGenerator } from './schema-generator.js';
-import { sessionOf, splitUrl } from './session.js';
+import { sessionOptions, splitUrl } from './session.js';
 
 const CLASSES: Record<MigrationName, Constructor<Migration>> = {
   Migration20261124000000_trail,
@@ -32,7 +32,7 @@ export function databaseOptions(
   entities: EntityClass<object>[] = [],
 ): Options {
   const { clientUrl, schema } = splitUrl(url);
-  const { connectionString: _, ...session } = sessionOf(url);
+  const { connectionString: _, ...session } = sessionOptions(url);
   return defineConfig({
     clientUrl,
     ...(schema ? { schema } : {}),

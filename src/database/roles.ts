@@ -69,7 +69,7 @@ export async function ensureRuntimeRole(
  * Why the connected role must not run a server, or null: it is a superuser, bypasses row-level security, owns the tables
  * or is a member of their owner, or may update or delete rows of append-only tables.
  */
-export async function excessOfRole(execute: ExecuteSql): Promise<string | null> {
+export async function excessPrivileges(execute: ExecuteSql): Promise<string | null> {
   const [row] = await execute(`
     select current_user as role, r.rolsuper as superuser, r.rolbypassrls as bypass,
       exists (select from pg_class c where c.relname in ('reel_log_entries', 'reel_log_sequence')

@@ -16,10 +16,10 @@ export type Row = Record<string, unknown>;
 export type Statement = RawBuilder<unknown> | CompiledQuery;
 
 /** Executes one statement in the transaction that it was handed out for. */
-export type Run = <R extends Row = Row>(statement: Statement) => Promise<R[]>;
+export type Execute = <R extends Row = Row>(statement: Statement) => Promise<R[]>;
 
 /** Executes statements that all see one snapshot of the database. */
-export interface Snapshot extends Run {
+export interface Snapshot extends Execute {
   /**
    * Passes the rows of a query with so many `columns` to `read` in COPY's binary format, which for many rows is several
    * times as fast as parsed ones. The query must have no parameters, only literals.
@@ -41,14 +41,14 @@ export const compile = (statement: Statement): CompiledQuery =>
   'compile' in statement ? statement.compile(compiler) : statement;
 
 /** SQL that lets a transaction read one tenant. `tenantId` is a validated UUID, since SET takes no parameters. */
-export const readingAs = (tenantId: string) => `set local reel.tenant_id = '${tenantId}'`;
+export const readTenantSql = (tenantId: string) => `set local reel.tenant_id = '${tenantId}'`;
 
 /** SQL that lets a transaction write these tenants. The ids are validated UUIDs, since SET takes no parameters. */
-export const writingAs = (tenantIds: readonly string[]) =>
+export const writeTenantsSql = (tenantIds: readonly string[]) =>
   `set local reel.tenant_ids = '${tenantIds.join(',')}'`;
 
 /** Executes statements on one connection, one after another; `end` waits for the pending ones and refuses further ones. */
-export function runOn(client: ClientBase): { run: Snapshot; end: () => Promise<void> } {
+export function executorOn(client: ClientBase): { execute: Snapshot; end: () => Promise<void> } {
   let last: Promise<unknown> = Promise.resolve();
   let isOver = false;
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -70,5 +70,5 @@ export function runOn(client: ClientBase): { run: Snapshot; end: () => Promise<v
     isOver = true;
     await last.catch(() => {});
   };
-  return { run: Object.assign(execute, { copy }), end };
+  return { execute: Object.assign(execute, { copy }), end };
 }

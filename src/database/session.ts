@@ -2,7 +2,7 @@ import pg from 'pg';
 import { Database } from './database.js';
 
 /** The driver's options for a session at `url`, in UTC, so that timestamps are read as stored. */
-export const sessionOf = (url: string) => ({
+export const sessionOptions = (url: string) => ({
   connectionString: splitUrl(url).clientUrl,
   connectionTimeoutMillis: 10_000,
   application_name: 'reel',
@@ -19,11 +19,11 @@ export function splitUrl(url: string): { clientUrl: string; schema: string | nul
 
 /**
  * Connects as the runtime role through the driver's pool, with at most `connections`: for commands, where loading the ORM
- * would take longer than most of what they do. Errors: those of Database.over.
+ * would take longer than most of what they do. Errors: those of Database.fromPools.
  */
-export function connectSession(url: string, connections: number): Promise<Database> {
-  const pool = new pg.Pool({ ...sessionOf(url), max: connections });
+export function connectPool(url: string, connections: number): Promise<Database> {
+  const pool = new pg.Pool({ ...sessionOptions(url), max: connections });
   // A connection that breaks while idle is reported by the next statement.
   pool.on('error', () => {});
-  return Database.over({ reading: pool, writing: pool }, url, () => pool.end());
+  return Database.fromPools({ reading: pool, writing: pool }, url, () => pool.end());
 }

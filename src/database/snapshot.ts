@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import pg from 'pg';
-import { readingAs, runOn, type Snapshot } from './run.js';
-import { sessionOf } from './session.js';
+import { executorOn, readTenantSql, type Snapshot } from './run.js';
+import { sessionOptions } from './session.js';
 
 /** A transaction's snapshot, for other connections to read from (SET TRANSACTION SNAPSHOT). */
 export interface ExportedSnapshot {
@@ -11,13 +11,13 @@ export interface ExportedSnapshot {
   searchPath: string;
 }
 
-/** Exports the snapshot of `run`; it can be joined until that transaction ends. */
+/** Exports the snapshot of `execute`; it can be joined until that transaction ends. */
 export async function exportSnapshot(
-  run: Snapshot,
+  execute: Snapshot,
   url: string,
   tenantId: string,
 ): Promise<ExportedSnapshot> {
-  const [row] = await run<{ id: string; search_path: string }>(
+  const [row] = await execute<{ id: string; search_path: string }>(
     sql`select pg_export_snapshot() as id, current_setting('search_path') as search_path`,
   );
   return { url, tenantId, id: row!.id, searchPath: row!.search_path };
@@ -29,15 +29,15 @@ export async function joinSnapshot({
   tenantId,
   id,
   searchPath,
-}: ExportedSnapshot): Promise<{ run: Snapshot } & AsyncDisposable> {
-  const { connectionString, ...session } = sessionOf(url);
+}: ExportedSnapshot): Promise<{ execute: Snapshot } & AsyncDisposable> {
+  const { connectionString, ...session } = sessionOptions(url);
   const client = new pg.Client({ connectionString, ...session });
   // A connection that breaks while idle is reported by the next statement.
   client.on('error', () => {});
   await client.connect();
   await client.query(
-    `begin isolation level repeatable read read only; set transaction snapshot '${id}'; ${readingAs(tenantId)}`,
+    `begin isolation level repeatable read read only; set transaction snapshot '${id}'; ${readTenantSql(tenantId)}`,
   );
   await client.query(`select set_config('search_path', $1, true)`, [searchPath]);
-  return { run: runOn(client).run, [Symbol.asyncDispose]: () => client.end() };
+  return { execute: executorOn(client).execute, [Symbol.asyncDispose]: () => client.end() };
 }

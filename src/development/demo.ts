@@ -7,7 +7,7 @@ import { refuseProduction } from '../cli/context.js';
 import { withOwner } from '../cli/database.js';
 import { operator } from '../cli/operator.js';
 import { type Config, readConfig } from '../config/config.js';
-import { connectSession } from '../database/session.js';
+import { connectPool } from '../database/session.js';
 import { oneLineFault, StartError } from '../errors.js';
 import { eraseEntries } from '../log/retention/erase.js';
 import { OwnEntries } from '../log/retention/own-entries.js';
@@ -28,7 +28,7 @@ const endRequested = new Promise<null>((end) => {
 /** Fills both trails up to now; the first, when new, also gets a story. */
 async function prepareTrails(config: Config, tenants: readonly SampleTenant[]): Promise<void> {
   const now = Date.now();
-  const database = await connectSession(config.databaseUrl!, 3);
+  const database = await connectPool(config.databaseUrl!, 3);
   try {
     for (const [index, tenant] of tenants.entries()) {
       const { added, isNew } = await fillPast(database, tenant, now);

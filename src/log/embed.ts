@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { HostDatabase } from '../database/host.js';
-import type { Run } from '../database/run.js';
+import type { Execute } from '../database/run.js';
 import { LogReader } from './read/reader.js';
 import { ReelService } from './service.js';
 import type { PreparedEntry } from './write/prepare.js';
@@ -39,13 +39,15 @@ function databaseOf(em: EntityManager): WriterDatabase {
   const database = new HostDatabase(em);
   const reader = new LogReader(database);
   return {
-    write: (tenantIds: readonly string[], work: (run: Run) => Promise<never>) =>
+    write: (tenantIds: readonly string[], work: (execute: Execute) => Promise<never>) =>
       database.write(tenantIds, work),
     find: (tenantId: string, id: string) => reader.get({ tenantId, clients: null }, id),
     // In the host's transaction a new partition would stay locked until its end; `reel migrate` and the server create months ahead.
     ensureMonth: async (createdAt: string) => {
       if (!em.isInTransaction())
-        await database.write([], (run) => run(sql`select reel_ensure_month(${createdAt}::timestamptz)`));
+        await database.write([], (execute) =>
+          execute(sql`select reel_ensure_month(${createdAt}::timestamptz)`),
+        );
     },
   } as WriterDatabase;
 }

@@ -47,13 +47,13 @@ export async function storePast(database: Database, entries: readonly PreparedEn
   for (const month of months) await database.system(sql`select reel_ensure_month(${month}::timestamptz)`);
   for (let at = 0; at < entries.length; at += BATCH) {
     const batch = entries.slice(at, at + BATCH);
-    await database.write([batch[0]!.entry.tenantId], (run) => storeEntries(run, batch));
+    await database.write([batch[0]!.entry.tenantId], (execute) => storeEntries(execute, batch));
   }
 }
 
 async function newestOf(database: Database, tenantId: string): Promise<number | null> {
-  const [row] = await database.read(tenantId, (run) =>
-    run<{ at: string }>(sql`
+  const [row] = await database.read(tenantId, (execute) =>
+    execute<{ at: string }>(sql`
       select (extract(epoch from created_at) * 1000)::bigint::text as at from reel_log_entries
       where tenant_id = ${tenantId}::uuid and module <> 'reel' order by id desc limit 1`),
   );

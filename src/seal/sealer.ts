@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Run } from '../database/run.js';
+import type { Execute } from '../database/run.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { CompactRange } from './compact-range.js';
 import type { Signer } from './note.js';
@@ -48,51 +48,60 @@ export class Sealer {
    * Integrates one or more leaf hashes after `end`, in the transaction that sequences them. Errors: BrokenLog if what is
    * stored does not lead to the newest checkpoint, since nothing more may be signed on top of that.
    */
-  async seal(run: Run, tenantId: string, end: LogEnd, leafHashes: readonly Buffer[]): Promise<SealedBatch> {
-    const { compactRange, previousSize } = await this.rangeAt(run, tenantId, end);
-    await insertTiles(run, tenantId, compactRange.append(leafHashes));
+  async seal(
+    execute: Execute,
+    tenantId: string,
+    end: LogEnd,
+    leafHashes: readonly Buffer[],
+  ): Promise<SealedBatch> {
+    const { compactRange, previousSize } = await this.rangeAt(execute, tenantId, end);
+    await insertTiles(execute, tenantId, compactRange.append(leafHashes));
     const body = {
       treeSize: compactRange.size,
       rootHash: compactRange.root(),
       sealedAt: this.clock().toISOString().replace('Z', '000Z'),
     };
     const checkpoint = { ...body, previousSize, note: writeCheckpoint(this.signer, tenantId, body) };
-    await insertCheckpoint(run, tenantId, checkpoint);
+    await insertCheckpoint(execute, tenantId, checkpoint);
     const lastLeaf = leafHashes.at(-1)!;
     return { checkpoint, afterCommit: () => void this.cache.set(tenantId, { compactRange, lastLeaf }) };
   }
 
   /** The compact range of the log so far, and the size of its newest checkpoint. */
   private async rangeAt(
-    run: Run,
+    execute: Execute,
     tenantId: string,
     { size, lastLeaf }: LogEnd,
   ): Promise<{ compactRange: CompactRange; previousSize: number }> {
     const cached = this.cache.get(tenantId);
     if (cached?.compactRange.size === size && lastLeaf?.equals(cached.lastLeaf))
       return { compactRange: cached.compactRange.copy(), previousSize: size };
-    const newest = await newestCheckpoint(run, tenantId);
+    const newest = await newestCheckpoint(execute, tenantId);
     if (newest === null) {
       // Nothing was sequenced yet, or only before logs were sealed.
-      const compactRange = await rebuildCompactRange(run, tenantId, size, (tiles) =>
-        insertTiles(run, tenantId, tiles),
+      const compactRange = await rebuildCompactRange(execute, tenantId, size, (tiles) =>
+        insertTiles(execute, tenantId, tiles),
       );
       return { compactRange, previousSize: 0 };
     }
     if (newest.treeSize !== size) throw brokenLog(tenantId, newest, `${size} entries`);
-    return { compactRange: await this.readRange(run, tenantId, newest), previousSize: size };
+    return { compactRange: await this.readRange(execute, tenantId, newest), previousSize: size };
   }
 
-  private async readRange(run: Run, tenantId: string, newest: StoredCheckpoint): Promise<CompactRange> {
+  private async readRange(
+    execute: Execute,
+    tenantId: string,
+    newest: StoredCheckpoint,
+  ): Promise<CompactRange> {
     const size = newest.treeSize;
     const matches = (compactRange: CompactRange) => compactRange.root().equals(newest.rootHash);
-    const partial = await readPartialTiles(run, tenantId, size);
+    const partial = await readPartialTiles(execute, tenantId, size);
     if (partial.reduce((sum, row, level) => sum + row.length * 256 ** level, 0) === size) {
       const compactRange = CompactRange.of(size, partial);
       if (matches(compactRange)) return compactRange;
     }
     // A changed tile does not stop the log while its leaves are right; verify reports the tile.
-    const compactRange = await rebuildCompactRange(run, tenantId, size);
+    const compactRange = await rebuildCompactRange(execute, tenantId, size);
     if (matches(compactRange)) return compactRange;
     throw brokenLog(tenantId, newest, `leaves with the root ${compactRange.root().toString('base64')}`);
   }

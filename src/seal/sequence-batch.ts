@@ -1,5 +1,5 @@
 import { CompiledQuery, sql } from 'kysely';
-import type { Run } from '../database/run.js';
+import type { Execute } from '../database/run.js';
 import { addCounts } from '../log/stats/count-entries.js';
 import type { LogEnd, SealedBatch, Sealer } from './sealer.js';
 
@@ -36,43 +36,43 @@ export interface BatchOptions {
  * Returns null if another sequencer holds the tenant's lock. Errors: BrokenLog.
  */
 export async function sequenceBatch(
-  run: Run,
+  execute: Execute,
   tenantId: string,
   sealer: Sealer,
   { wait, onLag }: BatchOptions,
 ): Promise<SequencedBatch | null> {
-  if (!(await lock(run, tenantId, wait))) return null;
-  const rows = await run<InboxRow>(
+  if (!(await lock(execute, tenantId, wait))) return null;
+  const rows = await execute<InboxRow>(
     sql`select entry_id, leaf_hash from reel_log_inbox where tenant_id = ${tenantId}::uuid order by entry_id limit ${BATCH_SIZE}`,
   );
   if (rows.length === 0) return { entries: 0, sealed: null };
   const ids = rows.map((row) => row.entry_id);
   onLag(Math.max(0, (Date.now() - millisecondsOf(ids[0]!)) / 1000));
-  const end = await readLogEnd(run, tenantId);
-  await run(insertSequence(tenantId, end.size, rows));
+  const end = await readLogEnd(execute, tenantId);
+  await execute(insertSequence(tenantId, end.size, rows));
   const leafHashes = rows.map((row) => row.leaf_hash);
-  const sealed = await sealer.seal(run, tenantId, end, leafHashes);
-  await addCounts(run, tenantId, ids);
-  await run(
+  const sealed = await sealer.seal(execute, tenantId, end, leafHashes);
+  await addCounts(execute, tenantId, ids);
+  await execute(
     sql`delete from reel_log_inbox where tenant_id = ${tenantId}::uuid and entry_id = any (${ids}::uuid[])`,
   );
   return { entries: ids.length, sealed };
 }
 
-export async function readLogEnd(run: Run, tenantId: string): Promise<LogEnd> {
-  const [row] = await run<{ seq: string; leaf_hash: Buffer }>(
+export async function readLogEnd(execute: Execute, tenantId: string): Promise<LogEnd> {
+  const [row] = await execute<{ seq: string; leaf_hash: Buffer }>(
     sql`select seq, leaf_hash from reel_log_sequence where tenant_id = ${tenantId}::uuid order by seq desc limit 1`,
   );
   return row ? { size: Number(row.seq), lastLeaf: row.leaf_hash } : { size: 0, lastLeaf: null };
 }
 
-async function lock(run: Run, tenantId: string, wait: boolean): Promise<boolean> {
+async function lock(execute: Execute, tenantId: string, wait: boolean): Promise<boolean> {
   const key = sql`${LOCK_CLASS}::integer, hashtext(${tenantId})`;
   if (wait) {
-    await run(sql`select pg_advisory_xact_lock(${key})`);
+    await execute(sql`select pg_advisory_xact_lock(${key})`);
     return true;
   }
-  const [row] = await run<{ locked: boolean }>(sql`select pg_try_advisory_xact_lock(${key}) as locked`);
+  const [row] = await execute<{ locked: boolean }>(sql`select pg_try_advisory_xact_lock(${key}) as locked`);
   return row?.locked ?? false;
 }
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { isAway } from '../database/away.js';
+import { isUnavailable } from '../database/away.js';
 import type { Database } from '../database/database.js';
 import { ReelError } from '../errors.js';
 import { Poller } from './poller.js';
@@ -80,7 +80,7 @@ export class Sequencer {
       const entries = await this.sequence(tenantId, true);
       if (entries !== null && entries < BATCH_SIZE) break;
     }
-    return (await this.database.read(tenantId, (run) => readLogEnd(run, tenantId))).size;
+    return (await this.database.read(tenantId, (execute) => readLogEnd(execute, tenantId))).size;
   }
 
   /** Every tenant with entries in the inbox, a batch each in turn, until none has a full batch left. */
@@ -110,7 +110,7 @@ export class Sequencer {
     try {
       return await this.sequence(tenantId, false);
     } catch (error) {
-      if (error instanceof ReelError || isAway(error)) throw error;
+      if (error instanceof ReelError || isUnavailable(error)) throw error;
       if (error instanceof BrokenLog) this.retryBrokenAt.set(tenantId, performance.now() + RETRY_BROKEN_MS);
       this.onFault(error);
       return null;
@@ -122,8 +122,8 @@ export class Sequencer {
     const onLag = (seconds: number) => {
       this.lag = seconds;
     };
-    const batch = await this.database.seal(tenantId, (run) =>
-      sequenceBatch(run, tenantId, this.sealer, { wait, onLag }),
+    const batch = await this.database.seal(tenantId, (execute) =>
+      sequenceBatch(execute, tenantId, this.sealer, { wait, onLag }),
     );
     if (batch?.sealed) this.committed(tenantId, batch.entries, batch.sealed);
     return batch?.entries ?? null;

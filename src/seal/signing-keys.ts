@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Row, Run, Statement } from '../database/run.js';
+import type { Execute, Row, Statement } from '../database/run.js';
 import { readNote, readVkey, type Signer, signedBy, signNote, type Verifier, vkeyOf } from './note.js';
 
 /** Runs a statement outside any tenant: keys belong to the installation. */
@@ -33,8 +33,8 @@ export async function readKeys(database: KeyDatabase): Promise<Verifier[]> {
 }
 
 /** Vkeys of the rows that do not match the note that the key signed. */
-export async function readAlteredKeys(run: Run): Promise<string[]> {
-  return (await run<KeyRow>(SELECT_KEYS)).filter((row) => readKey(row) === null).map(({ vkey }) => vkey);
+export async function readAlteredKeys(execute: Execute): Promise<string[]> {
+  return (await execute<KeyRow>(SELECT_KEYS)).filter((row) => readKey(row) === null).map(({ vkey }) => vkey);
 }
 
 function readKey({ vkey, added_at, note }: KeyRow): Verifier | null {

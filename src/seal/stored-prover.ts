@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Scope } from '../auth/scope.js';
 import type { ReadDatabase } from '../database/database.js';
-import type { Row, Run } from '../database/run.js';
+import type { Execute, Row } from '../database/run.js';
 import { badInput } from '../errors.js';
 import { whereInScope } from '../log/filter/where.js';
 import { consistencyRanges, hashRanges, inclusionRanges } from './merkle.js';
@@ -14,28 +14,28 @@ export class StoredProver implements Prover {
   constructor(private readonly database: ReadDatabase) {}
 
   async checkpoint({ tenantId }: Scope): Promise<Checkpoint | null> {
-    const newest = await this.database.read(tenantId, (run) => newestCheckpoint(run, tenantId));
+    const newest = await this.database.read(tenantId, (execute) => newestCheckpoint(execute, tenantId));
     return newest && toCheckpoint(tenantId, newest);
   }
 
   /** RFC 6962 has no proof from an empty log, which every log extends: the path is empty, as for equal sizes. */
   async consistencyProof({ tenantId }: Scope, first: number, second: number): Promise<ConsistencyProof> {
-    return this.database.read(tenantId, async (run) => {
-      const size = (await newestCheckpoint(run, tenantId))?.treeSize ?? 0;
+    return this.database.read(tenantId, async (execute) => {
+      const size = (await newestCheckpoint(execute, tenantId))?.treeSize ?? 0;
       if (!Number.isSafeInteger(second) || second < 0 || second > size)
         throw badInput('second', `a size from 0 to ${size}, the newest checkpoint's`, second);
       if (!Number.isSafeInteger(first) || first < 0 || first > second)
         throw badInput('first', `a size from 0 to ${second}, which is second`, first);
       const ranges = first === 0 ? [] : consistencyRanges(first, second);
-      const path = await hashRanges(ranges, storedNodes(run, tenantId, size));
+      const path = await hashRanges(ranges, storedNodes(execute, tenantId, size));
       return { first, second, path: path.map(base64) };
     });
   }
 
   inclusionProofs(scope: Scope, entryIds: readonly string[]): Promise<ReadonlyMap<string, InclusionProof>> {
-    return this.database.read(scope.tenantId, async (run) => {
-      const newest = await newestCheckpoint(run, scope.tenantId);
-      return newest ? proveEntries(run, scope, entryIds, newest) : new Map<string, InclusionProof>();
+    return this.database.read(scope.tenantId, async (execute) => {
+      const newest = await newestCheckpoint(execute, scope.tenantId);
+      return newest ? proveEntries(execute, scope, entryIds, newest) : new Map<string, InclusionProof>();
     });
   }
 
@@ -45,16 +45,18 @@ export class StoredProver implements Prover {
     entryIds: readonly string[],
     sequence: number,
   ): Promise<ReadonlyMap<string, InclusionProof>> {
-    return this.database.read(scope.tenantId, async (run) => {
-      const checkpoint = await checkpointCovering(run, scope.tenantId, sequence);
-      return checkpoint ? proveEntries(run, scope, entryIds, checkpoint) : new Map<string, InclusionProof>();
+    return this.database.read(scope.tenantId, async (execute) => {
+      const checkpoint = await checkpointCovering(execute, scope.tenantId, sequence);
+      return checkpoint
+        ? proveEntries(execute, scope, entryIds, checkpoint)
+        : new Map<string, InclusionProof>();
     });
   }
 
   /** The note of the checkpoint that inclusionProofsAt proves against; null if there is none. */
   async noteAt({ tenantId }: Scope, sequence: number): Promise<string | null> {
-    const checkpoint = await this.database.read(tenantId, (run) =>
-      checkpointCovering(run, tenantId, sequence),
+    const checkpoint = await this.database.read(tenantId, (execute) =>
+      checkpointCovering(execute, tenantId, sequence),
     );
     return checkpoint?.note ?? null;
   }
@@ -72,21 +74,21 @@ interface LeafRow extends Row {
 }
 
 async function proveEntries(
-  run: Run,
+  execute: Execute,
   scope: Scope,
   entryIds: readonly string[],
   checkpoint: StoredCheckpoint,
 ): Promise<ReadonlyMap<string, InclusionProof>> {
   const { tenantId } = scope;
   const { treeSize } = checkpoint;
-  const rows = await run<LeafRow>(sql`
+  const rows = await execute<LeafRow>(sql`
     select e.*, s.seq, s.leaf_hash from (
       select tenant_id, id, leaf_version, identity_salt, data_salt, identity_digest, data_digest from reel_log_entries
       where ${whereInScope(scope)} and id = any (${entryIds}::uuid[])
     ) e join reel_log_sequence s on s.tenant_id = e.tenant_id and s.entry_id = e.id
     where s.seq <= ${treeSize}`);
   const paths = rows.map(({ seq }) => inclusionRanges(Number(seq) - 1, treeSize));
-  const hashes = await hashRanges(paths.flat(), storedNodes(run, tenantId, treeSize));
+  const hashes = await hashRanges(paths.flat(), storedNodes(execute, tenantId, treeSize));
   const against = toCheckpoint(tenantId, checkpoint);
   let at = 0;
   return new Map(

@@ -1,5 +1,5 @@
 import { CompiledQuery, type RawBuilder, sql } from 'kysely';
-import type { Row, Run } from '../database/run.js';
+import type { Execute, Row } from '../database/run.js';
 import { instant } from '../log/entry/instant.js';
 import { CompactRange, hashesAt, splitHashes, TILE_WIDTH, type Tile } from './compact-range.js';
 import { foldHashes, type Node, type ReadNodes } from './merkle.js';
@@ -36,8 +36,8 @@ export const toCheckpoint = (row: Row): StoredCheckpoint => {
   };
 };
 
-export async function newestCheckpoint(run: Run, tenantId: string): Promise<StoredCheckpoint | null> {
-  const [row] = await run(sql`
+export async function newestCheckpoint(execute: Execute, tenantId: string): Promise<StoredCheckpoint | null> {
+  const [row] = await execute(sql`
     select ${CHECKPOINT_COLUMNS} from reel_log_checkpoints
     where tenant_id = ${tenantId}::uuid order by tree_size desc limit 1`);
   return row ? toCheckpoint(row) : null;
@@ -45,32 +45,32 @@ export async function newestCheckpoint(run: Run, tenantId: string): Promise<Stor
 
 /** The smallest checkpoint of a size of at least `sequence`. */
 export async function checkpointCovering(
-  run: Run,
+  execute: Execute,
   tenantId: string,
   sequence: number,
 ): Promise<StoredCheckpoint | null> {
-  const [row] = await run(sql`
+  const [row] = await execute(sql`
     select ${CHECKPOINT_COLUMNS} from reel_log_checkpoints
     where tenant_id = ${tenantId}::uuid and tree_size >= ${sequence} order by tree_size limit 1`);
   return row ? toCheckpoint(row) : null;
 }
 
 export async function insertCheckpoint(
-  run: Run,
+  execute: Execute,
   tenantId: string,
   checkpoint: StoredCheckpoint,
 ): Promise<void> {
   const { treeSize, previousSize, rootHash, sealedAt, note } = checkpoint;
-  await run(sql`
+  await execute(sql`
     insert into reel_log_checkpoints (tenant_id, tree_size, previous_size, root_hash, sealed_at, note)
     values (${tenantId}::uuid, ${treeSize}, ${previousSize}, ${rootHash}, ${sealedAt}::timestamptz, ${note})`);
 }
 
 /** In one statement. */
-export async function insertTiles(run: Run, tenantId: string, tiles: readonly Tile[]): Promise<void> {
+export async function insertTiles(execute: Execute, tenantId: string, tiles: readonly Tile[]): Promise<void> {
   if (tiles.length === 0) return;
   const rows = tiles.map((_, at) => `($1,${[2, 3, 4, 5].map((column) => `$${4 * at + column}`).join(',')})`);
-  await run(
+  await execute(
     CompiledQuery.raw(
       `insert into reel_log_tiles (tenant_id, level, tile_index, hashes, root) values ${rows.join(',')}`,
       [tenantId, ...tiles.flatMap(({ level, index, hashes, root }) => [level, index, hashes, root])],
@@ -84,7 +84,11 @@ interface HashRow extends Row {
 }
 
 /** The partial tiles of a log of `size`, by level: leaf hashes from the sequence, above them the roots of full tiles. */
-export async function readPartialTiles(run: Run, tenantId: string, size: number): Promise<Buffer[][]> {
+export async function readPartialTiles(
+  execute: Execute,
+  tenantId: string,
+  size: number,
+): Promise<Buffer[][]> {
   const parts: RawBuilder<unknown>[] = [
     sql`select 0 as level, seq as position, leaf_hash as hash from reel_log_sequence
       where tenant_id = ${tenantId}::uuid and seq > ${size - (size % TILE_WIDTH)} and seq <= ${size}`,
@@ -95,7 +99,7 @@ export async function readPartialTiles(run: Run, tenantId: string, size: number)
       where tenant_id = ${tenantId}::uuid and level = ${level - 1}
         and tile_index >= ${end - (end % TILE_WIDTH)} and tile_index < ${end}`);
   }
-  const rows = await run<HashRow>(sql`
+  const rows = await execute<HashRow>(sql`
     select level::integer as level, hash from (${sql.join(parts, sql` union all `)}) p order by level, position`);
   return parts.map((_, level) => rows.filter((row) => row.level === level).map((row) => row.hash));
 }
@@ -104,7 +108,7 @@ const PAGE_SIZE = 10_240;
 
 /** Recomputes the compact range from every leaf hash; `onTiles` gets the full tiles. Errors: an Error for a gap. */
 export async function rebuildCompactRange(
-  run: Run,
+  execute: Execute,
   tenantId: string,
   size: number,
   onTiles: (tiles: readonly Tile[]) => Promise<void> = async () => {},
@@ -112,7 +116,7 @@ export async function rebuildCompactRange(
   const compactRange = new CompactRange();
   while (compactRange.size < size) {
     const until = Math.min(compactRange.size + PAGE_SIZE, size);
-    const rows = await run<{ leaf_hash: Buffer }>(sql`
+    const rows = await execute<{ leaf_hash: Buffer }>(sql`
       select leaf_hash from reel_log_sequence
       where tenant_id = ${tenantId}::uuid and seq > ${compactRange.size} and seq <= ${until} order by seq`);
     if (rows.length !== until - compactRange.size)
@@ -135,7 +139,7 @@ interface TileRow extends Row {
  * 2^r hashes of one tile of level L. Errors: an Error for a missing tile.
  */
 export const storedNodes =
-  (run: Run, tenantId: string, size: number): ReadNodes =>
+  (execute: Execute, tenantId: string, size: number): ReadNodes =>
   async (nodes) => {
     const wanted = new Map<number, Set<number>>();
     for (const { level, index } of nodes.map(tileSpanOf)) {
@@ -146,14 +150,14 @@ export const storedNodes =
     const conditions = [...wanted].map(
       ([level, indexes]) => sql`(level = ${level} and tile_index = any (${[...indexes]}::bigint[]))`,
     );
-    const rows = await run<TileRow>(sql`
+    const rows = await execute<TileRow>(sql`
       select level, tile_index, hashes from reel_log_tiles
       where tenant_id = ${tenantId}::uuid and (${sql.join(conditions, sql` or `)})`);
     const tiles = new Map(rows.map((row) => [`${row.level}/${row.tile_index}`, splitHashes(row.hashes)]));
     const isPartial = [...wanted].some(([level, indexes]) =>
       indexes.has(Math.floor(hashesAt(level, size) / TILE_WIDTH)),
     );
-    const partial = isPartial ? await readPartialTiles(run, tenantId, size) : [];
+    const partial = isPartial ? await readPartialTiles(execute, tenantId, size) : [];
     const known = new Map<string, Buffer>();
     return nodes.map((node) => {
       const { level, index, start, width } = tileSpanOf(node);

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { REEL_ACTIONS, registerReelActions } from '../../src/auth/actions.js';
 import type { PersonCredential } from '../../src/auth/credential.js';
 import type { Grant } from '../../src/auth/grant.js';
-import { type Asker, claimsMentor, httpMentor, mentorPort } from '../../src/auth/mentor.js';
+import { claimsMentor, httpMentor, mentorPort, type Requester } from '../../src/auth/mentor.js';
 
 const [T1, T2, T3] = [1, 2, 3].map((n) => `0190a1b2-0000-7000-8000-0000000000f${n}`) as [
   string,
@@ -41,7 +41,7 @@ const personWith = (changed: Partial<PersonCredential> = {}): PersonCredential =
   expiresAt: Number.POSITIVE_INFINITY,
   ...changed,
 });
-const asker = (token = 'a.b.c'): Asker => ({
+const asker = (token = 'a.b.c'): Requester => ({
   person: personWith({ token }),
   authorization: `Bearer ${token}`,
 });

@@ -78,8 +78,8 @@ const sealed = (tenantId: string) =>
 async function faults(tenantId: string): Promise<string[]> {
   const found: Fault[] = [];
   const keys = await readKeys(database);
-  await database.read(tenantId, (run) =>
-    verifyLog(run, tenantId, { parallel: run, keys, report: (fault) => found.push(fault) }),
+  await database.read(tenantId, (execute) =>
+    verifyLog(execute, tenantId, { parallel: execute, keys, report: (fault) => found.push(fault) }),
   );
   return found.map(faultLine);
 }

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { REEL_ACTIONS } from '../../src/auth/actions.js';
 import { moduleClaims, personClaims } from '../../src/auth/credential.js';
-import { grantOnWire } from '../../src/auth/grant.js';
+import { grantToWire } from '../../src/auth/grant.js';
 import type { CommandContext } from '../../src/cli/context.js';
 import { createProgram } from '../../src/cli/program.js';
 import { SETTINGS } from '../../src/config/config.js';
@@ -100,7 +100,7 @@ describe('tokens', () => {
     return [...rows].flatMap(([, names]) => names!.replaceAll('`', '').split(', ')).sort();
   };
   const grantMembers = Object.keys(
-    grantOnWire({ action: 'a', scope: 'ACCOUNT', tenantId: 't', clientId: null }),
+    grantToWire({ action: 'a', scope: 'ACCOUNT', tenantId: 't', clientId: null }),
   );
 
   test('every claim of a person, and every member of a grant, and no other', () => {

@@ -73,7 +73,7 @@ describe('countEntries', () => {
     await fc.assert(
       fc.asyncProperty(scopes(tenantId), filters, fc.boolean(), async (scope, filter, exact) => {
         const criteria = toCriteria(scope, filter, NOW);
-        const count = await database.read(tenantId, (run) => countEntries(run, criteria, exact));
+        const count = await database.read(tenantId, (execute) => countEntries(execute, criteria, exact));
         expect(count).toEqual({ value: matching(known, scope, filter).length, precision: 'EXACT' });
       }),
       { numRuns: 200 },
@@ -86,7 +86,7 @@ describe('countEntries', () => {
     const last = many.map((entry) => entry.createdAt).sort()[9_999]!;
     const filter = { notActions: ['none'] };
     const count = (given: LogFilter, exact: boolean) =>
-      database.read(scope.tenantId, (run) => countEntries(run, toCriteria(scope, given, NOW), exact));
+      database.read(scope.tenantId, (execute) => countEntries(execute, toCriteria(scope, given, NOW), exact));
     expect(await count(filter, false)).toEqual({ value: 10_000, precision: 'AT_LEAST' });
     expect(await count(filter, true)).toEqual({ value: 10_001, precision: 'EXACT' });
     expect(await count({}, false)).toEqual({ value: 10_001, precision: 'EXACT' });
@@ -96,8 +96,8 @@ describe('countEntries', () => {
   test('is exact in years 0001 and 9999', async () => {
     const scope = { tenantId, clients: null };
     const count = (startDate: string, endDate: string) =>
-      database.read(tenantId, (run) =>
-        countEntries(run, toCriteria(scope, { startDate, endDate }, NOW), false),
+      database.read(tenantId, (execute) =>
+        countEntries(execute, toCriteria(scope, { startDate, endDate }, NOW), false),
       );
     const [first, last] = ['0001-01-01T00:00:00.000000Z', '9999-12-31T23:59:59.999999Z'];
     expect((await count(first, last)).value).toBe(known.length);
@@ -118,12 +118,12 @@ describe('locatePage', () => {
         fc.boolean(),
         async (scope, filter, offset, newest) => {
           const criteria = toCriteria(scope, filter, NOW);
-          const rows = await database.read(tenantId, async (run) => {
-            const start = await locatePage(run, criteria, offset, newest);
+          const rows = await database.read(tenantId, async (execute) => {
+            const start = await locatePage(execute, criteria, offset, newest);
             if (start.from || start.until) jumps += 1;
             const where = every([whereAll(criteria), whereWithin(start.from ?? null, start.until ?? null)]);
             const walk = sql`select id from reel_log_entries where ${where} order by id ${newest ? sql`desc` : sql`asc`} limit 30 offset ${start.skip}`;
-            return run<{ id: string }>(walk);
+            return execute<{ id: string }>(walk);
           });
           const all = matching(known, scope, filter).map((entry) => entry.id);
           if (newest) all.reverse();
@@ -142,7 +142,9 @@ describe('locatePage', () => {
     const most = Math.max(...[...quarters.values()].map((entries) => entries.length));
     for (const newest of [true, false])
       for (const offset of [1_001, 2_500, 5_999]) {
-        const start = await database.read(tenantId, (run) => locatePage(run, criteria, offset, newest));
+        const start = await database.read(tenantId, (execute) =>
+          locatePage(execute, criteria, offset, newest),
+        );
         expect(start.skip).toBeLessThan(most);
       }
   });

@@ -126,10 +126,12 @@ describe('a field that is added to the table and as a column', () => {
           leaf,
         });
       const prepared = prepare('a value');
-      await trail.database.write([tenantId], (run) => storeEntries(run, [prepared], insertColumns(fields)));
+      await trail.database.write([tenantId], (execute) =>
+        storeEntries(execute, [prepared], insertColumns(fields)),
+      );
 
-      const rows = await trail.database.read(tenantId, (run) =>
-        run(
+      const rows = await trail.database.read(tenantId, (execute) =>
+        execute(
           sql`select ${sql.raw(selectList(fields))} from reel_log_entries where tenant_id = ${tenantId}::uuid`,
         ),
       );

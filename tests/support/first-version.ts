@@ -24,5 +24,5 @@ export async function storeFirstVersion(
     return { ...each, values };
   });
   const tenantIds = [...new Set(inputs.map(({ tenantId }) => tenantId))];
-  await database.write(tenantIds, (run) => storeEntries(run, prepared));
+  await database.write(tenantIds, (execute) => storeEntries(execute, prepared));
 }

@@ -50,8 +50,13 @@ export async function openLogs() {
   async function verify(tenantId: string, trusted: { size: number; root: Buffer } | null = null) {
     const faults: Fault[] = [];
     const keys = await readKeys(trail.database);
-    const verified = await trail.database.read(tenantId, (run) =>
-      verifyLog(run, tenantId, { parallel: run, keys, trusted, report: (fault) => faults.push(fault) }),
+    const verified = await trail.database.read(tenantId, (execute) =>
+      verifyLog(execute, tenantId, {
+        parallel: execute,
+        keys,
+        trusted,
+        report: (fault) => faults.push(fault),
+      }),
     );
     expect(verified.faults).toBe(faults.length);
     return {

@@ -123,7 +123,7 @@ async function store(database: Database, tenantId: string, known: readonly Known
       );
       return prepareEntry(checked, { id, createdAt });
     });
-    await database.write([tenantId], (run) => storeEntries(run, prepared));
+    await database.write([tenantId], (execute) => storeEntries(execute, prepared));
   }
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Migration20261124000003_kept } from '../../src/database/migrations/Migration20261124000003_kept.js';
-import { runOn } from '../../src/database/run.js';
+import { executorOn } from '../../src/database/run.js';
 import { ActorType } from '../../src/log/entry/actor-type.js';
 import { LogOutcome } from '../../src/log/entry/outcome.js';
 import { removeEntries } from '../../src/log/retention/cleanup.js';
@@ -78,7 +78,7 @@ beforeAll(async () => {
   const database: OwnerDatabase = {
     transact: async (work) => {
       await owner.query('begin');
-      const result = await work(runOn(owner).run);
+      const result = await work(executorOn(owner).execute);
       await owner.query('commit');
       return result;
     },
@@ -141,11 +141,11 @@ afterAll(async () => {
 async function verify(tenantId = TENANT): Promise<{ size: number; faults: Fault[] }> {
   const role = new URL(trail.own.runtimeUrl).username;
   await superuser.query(`set local role ${role}; set local reel.tenant_id = '${tenantId}'`);
-  const { run } = runOn(superuser);
-  const keys = await readKeys({ system: run });
+  const { execute } = executorOn(superuser);
+  const keys = await readKeys({ system: execute });
   const faults: Fault[] = [];
-  const { size } = await verifyLog(run, tenantId, {
-    parallel: run,
+  const { size } = await verifyLog(execute, tenantId, {
+    parallel: execute,
     keys,
     report: (fault) => faults.push(fault),
   });

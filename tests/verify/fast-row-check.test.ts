@@ -205,8 +205,8 @@ test('a stored entry of any fields passes, with the leaf hash that was sealed', 
   );
   const fastCheck = new FastRowCheck(tenantId);
   const leaves = new Map<string, string | null>();
-  await trail.database.read(tenantId, (run) =>
-    run.copy(
+  await trail.database.read(tenantId, (execute) =>
+    execute.copy(
       sql`select ${FAST_COLUMNS} from reel_log_entries e where e.tenant_id = ${sql.lit(tenantId)}::uuid`,
       FAST_COLUMN_COUNT,
       (row) => {

@@ -149,8 +149,8 @@ describe('checkpoints', () => {
       expect.stringContaining(`checkpoint 5: its note is of the log reel.local/${other}`),
     ]);
     const faults: Fault[] = [];
-    await logs.trail.database.read(other, (run) =>
-      verifyLog(run, other, { parallel: run, keys: [], report: (fault) => faults.push(fault) }),
+    await logs.trail.database.read(other, (execute) =>
+      verifyLog(execute, other, { parallel: execute, keys: [], report: (fault) => faults.push(fault) }),
     );
     expect(faults).toEqual([
       { kind: 'checkpoint', sequence: 5, detail: 'its note is not signed by a known key' },

@@ -5,9 +5,9 @@ import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { StartError } from '../../errors.js';
-import { isAway } from '../away.js';
+import { isUnavailable } from '../away.js';
 import { isRunning } from './lock.js';
-import { type Account, databaseAccount, findPrograms, runProgram } from './programs.js';
+import { findProcessUser, findPrograms, type ProcessUser, runProgram } from './programs.js';
 
 /** URLs of the embedded database: as the owner of Reel's tables, and as the server's runtime role. */
 export interface EmbeddedUrls {
@@ -41,7 +41,7 @@ const RETRY_DELAY_MS = 200;
  */
 export async function startEmbedded(dataDir: string): Promise<EmbeddedDatabase> {
   const programs = await findPrograms();
-  const user = await databaseAccount();
+  const user = await findProcessUser();
   if ((await findCluster(dataDir)) === null) await initialise(dataDir, programs.initdb, user);
   const cluster = (await findCluster(dataDir))!;
   const passwords = await readPasswords(cluster);
@@ -56,7 +56,7 @@ export async function startEmbedded(dataDir: string): Promise<EmbeddedDatabase> 
       await ensureRoles(port, passwords);
       return { ...urlsOf(port, passwords), stop };
     } catch (error) {
-      if (isAway(error) && Date.now() < deadline) continue;
+      if (isUnavailable(error) && Date.now() < deadline) continue;
       await stop().catch(() => {});
       throw error;
     }
@@ -99,7 +99,7 @@ async function readPasswords(cluster: string): Promise<Passwords> {
 }
 
 /** Creates the cluster under another name and renames it when complete, so that a partial one is never used. */
-async function initialise(dataDir: string, initdb: string, user: Account): Promise<void> {
+async function initialise(dataDir: string, initdb: string, user: ProcessUser): Promise<void> {
   const secret = () => randomBytes(24).toString('base64url');
   const passwords: Passwords = { superuser: secret(), owner: secret(), runtime: secret() };
   const draft = resolve(dataDir, 'postgres.unfinished');
@@ -127,7 +127,7 @@ async function initialise(dataDir: string, initdb: string, user: Account): Promi
  * Starts the database on a free port, which it returns. Retried, since another program may take the port first, and after
  * a kill -9 the old server's last processes may hold on to its shared memory for a moment.
  */
-async function launch(cluster: string, pgCtl: string, user: Account): Promise<number> {
+async function launch(cluster: string, pgCtl: string, user: ProcessUser): Promise<number> {
   const data = join(cluster, 'data');
   const log = join(data, 'server.log');
   for (let attempt = 1; ; attempt += 1) {

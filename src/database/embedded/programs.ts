@@ -26,13 +26,13 @@ export async function findPrograms(): Promise<Programs> {
   }
 }
 
-export interface Account {
+export interface ProcessUser {
   uid?: number;
   gid?: number;
 }
 
 /** The user that runs the database's processes: the current one, or, instead of root, `postgres` or `nobody`. */
-export async function databaseAccount(): Promise<Account> {
+export async function findProcessUser(): Promise<ProcessUser> {
   if (process.getuid?.() !== 0) return {};
   const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
   const user = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
@@ -47,7 +47,7 @@ export async function databaseAccount(): Promise<Account> {
  * Runs a program to completion, in a process group of its own, so that a terminal's Ctrl-C does not reach it. Errors: an
  * Error with the first line of its stderr.
  */
-export function runProgram(file: string, options: string[], user: Account): Promise<void> {
+export function runProgram(file: string, options: string[], user: ProcessUser): Promise<void> {
   return new Promise((done, fail) => {
     const child = spawn(file, options, {
       ...user,

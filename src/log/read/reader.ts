@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Scope } from '../../auth/scope.js';
 import type { ReadDatabase } from '../../database/database.js';
-import type { Row, Run } from '../../database/run.js';
+import type { Execute, Row } from '../../database/run.js';
 import { type LogEntry } from '../entry/log-entry.entity.js';
 import { selectList, toEntry } from '../entry/row.js';
 import type { Criteria } from '../filter/criteria.js';
@@ -37,15 +37,15 @@ export class LogReader {
   /** `request` has passed checkPage. */
   async list(criteria: Criteria, request: PageRequest): Promise<LogPage> {
     const order = request.orderBy ?? LogOrder.NEWEST_FIRST;
-    return this.database.read(criteria.scope.tenantId, (run) =>
+    return this.database.read(criteria.scope.tenantId, (execute) =>
       request.page != null
-        ? this.numbered(run, criteria, order, request.first ?? this.defaultPageSize, request.page)
-        : this.byCursor(run, criteria, order, request),
+        ? this.numbered(execute, criteria, order, request.first ?? this.defaultPageSize, request.page)
+        : this.byCursor(execute, criteria, order, request),
     );
   }
 
   private async byCursor(
-    run: Run,
+    execute: Execute,
     criteria: Criteria,
     order: LogOrder,
     request: PageRequest,
@@ -57,7 +57,7 @@ export class LogReader {
     const towardsOlder = (order === LogOrder.NEWEST_FIRST) === (request.after != null);
     const beyond =
       cursor === null ? [] : [towardsOlder ? sql`id < ${cursor}::uuid` : sql`id > ${cursor}::uuid`];
-    const rows = await walk(run, every([whereAll(criteria), ...beyond]), descending, size + 1);
+    const rows = await walk(execute, every([whereAll(criteria), ...beyond]), descending, size + 1);
     const entries = rows.slice(0, size);
     const more = rows.length > size;
     if (backwards) entries.reverse();
@@ -65,7 +65,7 @@ export class LogReader {
     const behind =
       cursor !== null &&
       (await exists(
-        run,
+        execute,
         every([whereAll(criteria), towardsOlder ? sql`id >= ${cursor}::uuid` : sql`id <= ${cursor}::uuid`]),
       ));
     return backwards
@@ -74,7 +74,7 @@ export class LogReader {
   }
 
   private async numbered(
-    run: Run,
+    execute: Execute,
     criteria: Criteria,
     order: LogOrder,
     size: number,
@@ -82,15 +82,15 @@ export class LogReader {
   ): Promise<LogPage> {
     const offset = (page - 1) * size;
     const newest = order === LogOrder.NEWEST_FIRST;
-    const start = await locatePage(run, criteria, offset, newest);
+    const start = await locatePage(execute, criteria, offset, newest);
     const where = every([whereAll(criteria), whereWithin(start.from ?? null, start.until ?? null)]);
-    const rows = await walk(run, where, newest, size + 1, start.skip);
+    const rows = await walk(execute, where, newest, size + 1, start.skip);
     return { entries: rows.slice(0, size), hasNextPage: rows.length > size, hasPreviousPage: page > 1 };
   }
 
   /** Unless `exact`, counting may stop at a cap. */
   async count(criteria: Criteria, exact: boolean): Promise<LogCount> {
-    return this.database.read(criteria.scope.tenantId, (run) => countEntries(run, criteria, exact));
+    return this.database.read(criteria.scope.tenantId, (execute) => countEntries(execute, criteria, exact));
   }
 
   async get(scope: Scope, id: string): Promise<LogEntry | null> {
@@ -98,8 +98,8 @@ export class LogReader {
   }
 
   async byIds(scope: Scope, ids: readonly string[]): Promise<Map<string, LogEntry>> {
-    const rows = await this.database.read(scope.tenantId, (run) =>
-      walk(run, every([whereInScope(scope), sql`id = any (${ids}::uuid[])`]), true, ids.length),
+    const rows = await this.database.read(scope.tenantId, (execute) =>
+      walk(execute, every([whereInScope(scope), sql`id = any (${ids}::uuid[])`]), true, ids.length),
     );
     return new Map(rows.map((entry) => [entry.id, entry]));
   }
@@ -116,7 +116,7 @@ export class LogReader {
         select ${COLUMNS} from reel_log_entries
         where ${whereInScope(scope)} and request_id = wanted order by id limit ${limit}
       ) e`;
-    const rows = await this.database.read(scope.tenantId, (run) => run(withSequence(found, OLDEST)));
+    const rows = await this.database.read(scope.tenantId, (execute) => execute(withSequence(found, OLDEST)));
     const groups = new Map<string, LogEntry[]>(requestIds.map((id) => [id, []]));
     for (const entry of rows.map(toEntry)) if (entry.requestId) groups.get(entry.requestId)?.push(entry);
     return groups;
@@ -124,8 +124,8 @@ export class LogReader {
 
   /** How many entries up to the sequence `upTo` match. */
   async countSequenced(criteria: Criteria, upTo: number): Promise<number> {
-    const [row] = await this.database.read(criteria.scope.tenantId, (run) =>
-      run<{ count: string }>(sql`
+    const [row] = await this.database.read(criteria.scope.tenantId, (execute) =>
+      execute<{ count: string }>(sql`
         select count(*) as count from reel_log_entries e
         where ${whereAll(criteria)} and exists (
           select from reel_log_sequence s where s.tenant_id = e.tenant_id and s.entry_id = e.id and s.seq <= ${upTo})`),
@@ -143,11 +143,11 @@ export class LogReader {
     const { tenantId } = criteria.scope;
     for (let last = after; last < upTo; ) {
       const until = Math.min(last + batchSize, upTo);
-      const entries = await this.database.read(tenantId, async (run) => {
-        const positions = await run<{ seq: string; entry_id: string }>(sql`
+      const entries = await this.database.read(tenantId, async (execute) => {
+        const positions = await execute<{ seq: string; entry_id: string }>(sql`
           select seq, entry_id from reel_log_sequence
           where tenant_id = ${tenantId}::uuid and seq > ${last} and seq <= ${until} order by seq`);
-        return entriesAt(run, criteria, positions);
+        return entriesAt(execute, criteria, positions);
       });
       if (entries.length > 0) yield entries;
       last = until;
@@ -157,7 +157,7 @@ export class LogReader {
 
 /** The matching entries at some positions, in order. The range of ids lets the planner skip all other months. */
 async function entriesAt(
-  run: Run,
+  execute: Execute,
   criteria: Criteria,
   positions: readonly { seq: string; entry_id: string }[],
 ): Promise<LogEntry[]> {
@@ -165,7 +165,7 @@ async function entriesAt(
   if (ids.length === 0) return [];
   const sorted = ids.toSorted();
   const [first, last] = [sorted[0], sorted.at(-1)];
-  const rows = await run(sql`
+  const rows = await execute(sql`
     select ${COLUMNS} from reel_log_entries where ${whereAll(criteria)}
       and id >= ${first}::uuid and id <= ${last}::uuid and id = any (${ids}::uuid[])`);
   const found = new Map(rows.map((row) => [row.id as string, row]));
@@ -176,7 +176,7 @@ async function entriesAt(
 }
 
 async function walk(
-  run: Run,
+  execute: Execute,
   where: RawBuilder<boolean>,
   descending: boolean,
   limit: number,
@@ -184,10 +184,10 @@ async function walk(
 ): Promise<LogEntry[]> {
   const order = descending ? NEWEST : OLDEST;
   const rows = sql`select ${COLUMNS} from reel_log_entries where ${where} order by ${order} limit ${limit} offset ${skip}`;
-  return (await run(withSequence(rows, order))).map(toEntry);
+  return (await execute(withSequence(rows, order))).map(toEntry);
 }
 
-async function exists(run: Run, where: RawBuilder<boolean>): Promise<boolean> {
-  const rows = await run(sql`select from reel_log_entries where ${where} limit 1`);
+async function exists(execute: Execute, where: RawBuilder<boolean>): Promise<boolean> {
+  const rows = await execute(sql`select from reel_log_entries where ${where} limit 1`);
   return rows.length > 0;
 }

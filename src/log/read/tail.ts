@@ -174,8 +174,8 @@ export class Tail {
   }
 
   private async lastSequence(tenantId: string): Promise<number> {
-    const [row] = await this.database.read(tenantId, (run) =>
-      run<{ last: string | null }>(
+    const [row] = await this.database.read(tenantId, (execute) =>
+      execute<{ last: string | null }>(
         sql`select max(seq) as last from reel_log_sequence where tenant_id = ${tenantId}::uuid`,
       ),
     );

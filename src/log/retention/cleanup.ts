@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Run } from '../../database/run.js';
+import type { Execute } from '../../database/run.js';
 import { OWN_MODULE } from '../entry/module-name.js';
 import { idFloor } from '../filter/where.js';
 import { isHeld, lockRetention } from './hold.js';
@@ -58,8 +58,8 @@ export async function countRemovable(
   database: OwnerDatabase,
   { before, tenantId }: RemovalRange,
 ): Promise<EntriesByTenant> {
-  const rows = await database.transact((run) =>
-    run<{ tenant_id: string; n: string }>(sql`
+  const rows = await database.transact((execute) =>
+    execute<{ tenant_id: string; n: string }>(sql`
       select tenant_id, count(*) as n from reel_log_entries e
       where id < ${idFloor(before.toISOString())}::uuid and (${tenantId}::uuid is null or tenant_id = ${tenantId}::uuid)
         and ${isRemovable(sql`e`)}
@@ -77,9 +77,9 @@ export async function removeEntries(database: OwnerDatabase, retention: Retentio
   const removed: EntriesByTenant = new Map();
   let total = 0;
   await retention.ownEntries.ensureMonth(database);
-  const apply = async (run: Run, entries: RawBuilder<unknown>) => {
-    const removals = await applyRemoval(run, entries);
-    await recordRemoval(run, retention.ownEntries, removals, removed, retention);
+  const apply = async (execute: Execute, entries: RawBuilder<unknown>) => {
+    const removals = await applyRemoval(execute, entries);
+    await recordRemoval(execute, retention.ownEntries, removals, removed, retention);
     return removals;
   };
   const add = (removals: readonly TenantRemoval[]) => {
@@ -90,16 +90,16 @@ export async function removeEntries(database: OwnerDatabase, retention: Retentio
   };
   if (retention.tenantId === null)
     for (const month of await pastMonths(database, retention.before)) {
-      const removals = await unlessInUse(database, (run) => emptyMonth(run, month, apply));
+      const removals = await unlessInUse(database, (execute) => emptyMonth(execute, month, apply));
       if (removals === null) continue;
       add(removals);
-      await unlessInUse(database, (run) => dropEmptyMonth(run, month));
+      await unlessInUse(database, (execute) => dropEmptyMonth(execute, month));
     }
   for (const tenantId of await tenantsBefore(database, retention)) {
     let after: string | null = idFloor(new Date(0).toISOString());
     while (after !== null) {
-      const batch: Batch = await database.transact((run) =>
-        removeBatch(run, tenantId, after!, retention, apply),
+      const batch: Batch = await database.transact((execute) =>
+        removeBatch(execute, tenantId, after!, retention, apply),
       );
       add(batch.removals);
       after = batch.last;
@@ -111,8 +111,8 @@ export async function removeEntries(database: OwnerDatabase, retention: Retentio
 async function tenantsBefore(database: OwnerDatabase, { before, tenantId }: Retention): Promise<string[]> {
   if (tenantId !== null) return [tenantId];
   // Every removable entry has been counted.
-  const rows = await database.transact((run) =>
-    run<{ tenant_id: string }>(sql`
+  const rows = await database.transact((execute) =>
+    execute<{ tenant_id: string }>(sql`
       select distinct tenant_id from reel_log_counts
       where span = 1440 and bucket < ${before.toISOString()}::timestamptz order by tenant_id`),
   );
@@ -126,17 +126,17 @@ interface Batch {
 }
 
 /** Does all that comes with removing the entries that `entries` selects. */
-type ApplyRemoval = (run: Run, entries: RawBuilder<unknown>) => Promise<TenantRemoval[]>;
+type ApplyRemoval = (execute: Execute, entries: RawBuilder<unknown>) => Promise<TenantRemoval[]>;
 
 async function removeBatch(
-  run: Run,
+  execute: Execute,
   tenantId: string,
   after: string,
   { before, batch: limit = BATCH }: Retention,
   apply: ApplyRemoval,
 ): Promise<Batch> {
-  await lockRetention(run);
-  const old = await run<{ id: string }>(sql`
+  await lockRetention(execute);
+  const old = await execute<{ id: string }>(sql`
     select id from reel_log_entries e
     where tenant_id = ${tenantId}::uuid and id > ${after}::uuid and id < ${idFloor(before.toISOString())}::uuid
       and ${isRemovable(sql`e`)}
@@ -144,7 +144,7 @@ async function removeBatch(
   const ids = old.map((row) => row.id);
   if (ids.length === 0) return { removals: [], last: null };
   const removals = await apply(
-    run,
+    execute,
     sql`delete from reel_log_entries where tenant_id = ${tenantId}::uuid and id = any (${ids}::uuid[])
       returning tenant_id, id, created_at, client_id, module, severity`,
   );
@@ -155,8 +155,8 @@ async function removeBatch(
 type Month = `reel_log_entries_${string}`;
 
 async function pastMonths(database: OwnerDatabase, before: Date): Promise<Month[]> {
-  const rows = await database.transact((run) =>
-    run<{ name: Month }>(sql`
+  const rows = await database.transact((execute) =>
+    execute<{ name: Month }>(sql`
       select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
       where i.inhparent = 'reel_log_entries'::regclass and c.relname ~ '^reel_log_entries_[0-9]{6}$'
         and (to_date(right(c.relname, 6), 'YYYYMM') + interval '1 month') at time zone 'UTC' <= ${before.toISOString()}::timestamptz
@@ -166,37 +166,44 @@ async function pastMonths(database: OwnerDatabase, before: Date): Promise<Month[
 }
 
 /** null, and nothing done, if an entry of the month stays. */
-async function emptyMonth(run: Run, month: Month, apply: ApplyRemoval): Promise<TenantRemoval[] | null> {
+async function emptyMonth(
+  execute: Execute,
+  month: Month,
+  apply: ApplyRemoval,
+): Promise<TenantRemoval[] | null> {
   const table = sql.table(month);
-  await run(sql`set local lock_timeout = '2s'`);
-  await lockRetention(run);
-  await run(sql`lock table ${table} in share row exclusive mode`);
+  await execute(sql`set local lock_timeout = '2s'`);
+  await lockRetention(execute);
+  await execute(sql`lock table ${table} in share row exclusive mode`);
   for (const isExempt of EXEMPTIONS) {
-    const [exempt] = await run(sql`select from ${table} e where ${isExempt(sql`e`)} limit 1`);
+    const [exempt] = await execute(sql`select from ${table} e where ${isExempt(sql`e`)} limit 1`);
     if (exempt) return null;
   }
   const removals = await apply(
-    run,
+    execute,
     sql`select tenant_id, id, created_at, client_id, module, severity from ${table}`,
   );
-  await run(sql`truncate ${table}`);
+  await execute(sql`truncate ${table}`);
   return removals;
 }
 
 /** An empty partition slows every query without dates a little. The parent is locked first, as writers do. */
-async function dropEmptyMonth(run: Run, month: Month): Promise<void> {
+async function dropEmptyMonth(execute: Execute, month: Month): Promise<void> {
   const table = sql.table(month);
-  await run(sql`set local lock_timeout = '200ms'`);
-  await run(sql`lock table only reel_log_entries in access exclusive mode`);
-  const [row] = await run(sql`select from ${table} limit 1`);
-  if (!row) await run(sql`drop table ${table}`);
+  await execute(sql`set local lock_timeout = '200ms'`);
+  await execute(sql`lock table only reel_log_entries in access exclusive mode`);
+  const [row] = await execute(sql`select from ${table} limit 1`);
+  if (!row) await execute(sql`drop table ${table}`);
 }
 
 /** SQLSTATE lock_not_available and deadlock_detected, since others use the table, and undefined_table, since it was dropped meanwhile. */
 const IN_USE = new Set(['55P03', '40P01', '42P01']);
 
 /** null if others use the month; batches then remove what is left. */
-async function unlessInUse<T>(database: OwnerDatabase, work: (run: Run) => Promise<T>): Promise<T | null> {
+async function unlessInUse<T>(
+  database: OwnerDatabase,
+  work: (execute: Execute) => Promise<T>,
+): Promise<T | null> {
   try {
     return await database.transact(work);
   } catch (error) {

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Run } from '../../database/run.js';
+import type { Execute } from '../../database/run.js';
 import { personalColumns } from '../entry/fields.js';
 import { OWN_MODULE } from '../entry/module-name.js';
 import { KEY_DIGEST } from '../write/key-digest.js';
@@ -67,30 +67,32 @@ export async function eraseEntries(database: OwnerDatabase, erasure: Erasure): P
     let ids: string[] = [];
     do {
       const after = ids.at(-1) ?? NIL;
-      ids = await database.transact((run) => eraseBatch(run, erasure, { after, limit: batch, erased }));
+      ids = await database.transact((execute) =>
+        eraseBatch(execute, erasure, { after, limit: batch, erased }),
+      );
       erased += ids.length;
       if (ids.length > 0) erasure.onErased?.(erased);
     } while (ids.length === batch);
   }
-  const left = await database.transact((run) => countLeft(run, erasure));
+  const left = await database.transact((execute) => countLeft(execute, erasure));
   return { erased, ...left, erasedBefore: left.erasedBefore - erased };
 }
 
 /** Returns the ids of the entries that it erased, in order. `erased`: how many the run erased before. */
 async function eraseBatch(
-  run: Run,
+  execute: Execute,
   { tenantId, target, reason, ownEntries }: Erasure,
   { after, limit, erased }: { after: string; limit: number; erased: number },
 ): Promise<string[]> {
-  await lockRetention(run);
+  await lockRetention(execute);
   const e = sql`e`;
-  const rows = await run<{ id: string }>(sql`
+  const rows = await execute<{ id: string }>(sql`
     select e.id from reel_log_entries e
     where ${matches(e, tenantId, target)} and e.id > ${after}::uuid and e.erased_at is null and not ${isHeld(e)} and not ${isOwnRecord(e)}
     order by e.id limit ${limit}`);
   if (rows.length === 0) return [];
   const ids = rows.map((row) => row.id);
-  const { at } = await ownEntries.write(run, {
+  const { at } = await ownEntries.write(execute, {
     action: OWN_ACTIONS.erase,
     tenantId,
     resourceType: 'actorId' in target ? 'actor' : 'log',
@@ -99,23 +101,23 @@ async function eraseBatch(
   });
   // The hash is of what was said, without a salt: who guesses that could tell. An empty one is like no content, so that
   // the same request sent again is refused and not stored anew.
-  await run(sql`
+  await execute(sql`
     update reel_log_keys set content_hash = '' where tenant_id = ${tenantId}::uuid and entry_id = any (${ids}::uuid[])`);
-  await run(sql`
+  await execute(sql`
     update reel_log_entries e set ${BLANKED}, erased_at = ${at}::timestamptz,
       key_digest = (select ${KEY_DIGEST} from reel_log_keys k where k.tenant_id = e.tenant_id and k.entry_id = e.id)
     where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids}::uuid[])`);
   return ids;
 }
 
-async function countLeft(run: Run, { tenantId, target }: Erasure): Promise<Omit<Erased, 'erased'>> {
+async function countLeft(execute: Execute, { tenantId, target }: Erasure): Promise<Omit<Erased, 'erased'>> {
   const e = sql`e`;
   const onBehalf =
     'actorId' in target
       ? sql`(select count(*) from reel_log_entries e where e.tenant_id = ${tenantId}::uuid
           and e.on_behalf_of_id = ${target.actorId} and e.actor_id is distinct from ${target.actorId}::text and e.erased_at is null)`
       : sql`0`;
-  const [row] = await run<{
+  const [row] = await execute<{
     erased_before: string;
     on_hold: string;
     own_account: string;

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import { v7 } from 'uuid';
-import type { Row, Run } from '../../database/run.js';
+import type { Execute, Row } from '../../database/run.js';
 import { instant } from '../entry/instant.js';
 import { OWN_ACTIONS } from './own-actions.js';
 import type { OwnEntries, OwnerDatabase } from './own-entries.js';
@@ -30,8 +30,8 @@ const RETENTION_LOCK = 7_237_535;
  * To be called first in every transaction that removes, erases or adds a hold, so that a removal or erasure sees every hold
  * that was there when it began. Waits for other such transactions.
  */
-export async function lockRetention(run: Run): Promise<void> {
-  await run(sql`select pg_advisory_xact_lock(${RETENTION_LOCK})`);
+export async function lockRetention(execute: Execute): Promise<void> {
+  await execute(sql`select pg_advisory_xact_lock(${RETENTION_LOCK})`);
 }
 
 /** Whether a hold covers the entry, `entry` being its row. */
@@ -46,18 +46,18 @@ export async function addHold(
   terms: HoldTerms,
 ): Promise<Hold> {
   await ownEntries.ensureMonth(database);
-  return database.transact(async (run) => {
-    await lockRetention(run);
+  return database.transact(async (execute) => {
+    await lockRetention(execute);
     const id = v7();
     const { tenantId, reason, from, to, actorId } = terms;
-    const { at } = await ownEntries.write(run, {
+    const { at } = await ownEntries.write(execute, {
       action: OWN_ACTIONS.hold,
       tenantId,
       resourceType: 'hold',
       resourceId: id,
       data: () => ({ reason, from, to, actorId }),
     });
-    await run(sql`
+    await execute(sql`
       insert into reel_log_holds (tenant_id, id, reason, from_at, to_at, actor_id, created_at)
       values (${tenantId}::uuid, ${id}::uuid, ${reason}, ${from}::timestamptz, ${to}::timestamptz, ${actorId}, ${at}::timestamptz)`);
     return { id, ...terms, createdAt: at, releasedAt: null };
@@ -69,8 +69,8 @@ export async function listHolds(
   database: OwnerDatabase,
   { tenantId = null, released = false }: { tenantId?: string | null; released?: boolean } = {},
 ): Promise<Hold[]> {
-  const rows = await database.transact((run) =>
-    run<HoldRow>(sql`
+  const rows = await database.transact((execute) =>
+    execute<HoldRow>(sql`
       select ${COLUMNS} from reel_log_holds
       where (${tenantId}::uuid is null or tenant_id = ${tenantId}::uuid) and (${released} or released_at is null)
       order by created_at, id`),
@@ -79,8 +79,8 @@ export async function listHolds(
 }
 
 /** A tenant's holds, released ones included, oldest first. */
-export async function readHolds(run: Run, tenantId: string): Promise<Hold[]> {
-  const rows = await run<HoldRow>(sql`
+export async function readHolds(execute: Execute, tenantId: string): Promise<Hold[]> {
+  const rows = await execute<HoldRow>(sql`
     select ${COLUMNS} from reel_log_holds where tenant_id = ${tenantId}::uuid order by created_at, id`);
   return rows.map(toHold);
 }
@@ -92,22 +92,22 @@ export async function releaseHold(
   id: string,
 ): Promise<{ hold: Hold; isNew: boolean } | null> {
   await ownEntries.ensureMonth(database);
-  return database.transact(async (run) => {
-    const [row] = await run<HoldRow>(
+  return database.transact(async (execute) => {
+    const [row] = await execute<HoldRow>(
       sql`select ${COLUMNS} from reel_log_holds where id = ${id}::uuid for update`,
     );
     if (!row) return null;
     const hold = toHold(row);
     if (hold.releasedAt !== null) return { hold, isNew: false };
     const { tenantId, reason, from, to, actorId } = hold;
-    const { at } = await ownEntries.write(run, {
+    const { at } = await ownEntries.write(execute, {
       action: OWN_ACTIONS.release,
       tenantId,
       resourceType: 'hold',
       resourceId: id,
       data: () => ({ reason, from, to, actorId, addedAt: hold.createdAt }),
     });
-    await run(
+    await execute(
       sql`update reel_log_holds set released_at = ${at}::timestamptz where tenant_id = ${tenantId}::uuid and id = ${id}::uuid`,
     );
     return { hold: { ...hold, releasedAt: at }, isNew: true };

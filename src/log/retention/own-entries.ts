@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { v7 } from 'uuid';
-import type { Run } from '../../database/run.js';
+import type { Execute } from '../../database/run.js';
 import { checkInput } from '../entry/check-entry.js';
 import type { CreateLogInput } from '../entry/create-log-input.js';
 import { Identifier } from '../entry/identifier.js';
@@ -11,7 +11,7 @@ import type { OWN_ACTIONS } from './own-actions.js';
 
 /** Transactions of the tables' owner, whom row-level security lets see and change every tenant's rows. */
 export interface OwnerDatabase {
-  transact<T>(work: (run: Run) => Promise<T>): Promise<T>;
+  transact<T>(work: (execute: Execute) => Promise<T>): Promise<T>;
 }
 
 export type OwnAction = (typeof OWN_ACTIONS)[keyof typeof OWN_ACTIONS];
@@ -44,10 +44,10 @@ export class OwnEntries {
 
   /** Creates the month that the entries will be written to; to be called before anything is locked. */
   ensureMonth(database: OwnerDatabase): Promise<void> {
-    return database.transact(async (run) => void (await run(sql`select reel_ensure_month(now())`)));
+    return database.transact(async (execute) => void (await execute(sql`select reel_ensure_month(now())`)));
   }
 
-  async write(run: Run, entry: OwnEntry): Promise<{ id: string; at: string }> {
+  async write(execute: Execute, entry: OwnEntry): Promise<{ id: string; at: string }> {
     const identity = this.identifier.next();
     const { action, tenantId, resourceType, resourceId } = entry;
     const input: CreateLogInput = {
@@ -65,7 +65,7 @@ export class OwnEntries {
       { kind: 'module', module: OWN_MODULE, ip: null, agent: null },
       { reelItself: true },
     );
-    await storeEntries(run, [prepareEntry(checked, identity)]);
+    await storeEntries(execute, [prepareEntry(checked, identity)]);
     return { id: identity.id, at: identity.createdAt };
   }
 }

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Row, Run } from '../../database/run.js';
+import type { Execute, Row } from '../../database/run.js';
 import { SPAN_MINUTES } from '../stats/time-spans.js';
 import { OWN_ACTIONS } from './own-actions.js';
 import type { OwnEntries } from './own-entries.js';
@@ -30,8 +30,8 @@ export const POSITIONS_DIGEST: RawBuilder<string> = sql<string>`
  * Deletes the idempotency keys of removed entries, subtracts the entries from the counts and records the positions that they
  * leave empty; `removed` selects them. The counts are updated in the sequencer's order, so that the two cannot deadlock.
  */
-export async function applyRemoval(run: Run, removed: RawBuilder<unknown>): Promise<TenantRemoval[]> {
-  const rows = await run<RemovalRow>(sql`
+export async function applyRemoval(execute: Execute, removed: RawBuilder<unknown>): Promise<TenantRemoval[]> {
+  const rows = await execute<RemovalRow>(sql`
     with removed as materialized (${removed}),
     keys as (
       delete from reel_log_keys k using removed where k.tenant_id = removed.tenant_id and k.entry_id = removed.id
@@ -58,19 +58,19 @@ export async function applyRemoval(run: Run, removed: RawBuilder<unknown>): Prom
     from removed group by tenant_id order by tenant_id`);
   const tenants = rows.map((row) => row.tenant_id);
   // A row of the counts also means that there is something to find.
-  await run(sql`
+  await execute(sql`
     delete from reel_log_counts c
     using unnest(${tenants}::uuid[], ${rows.map((row) => row.first)}::timestamptz[],
       ${rows.map((row) => row.last)}::timestamptz[]) g(tenant_id, first, last)
     where c.tenant_id = g.tenant_id and c.span = any (${SPANS}::smallint[]) and c.count = 0
       and c.bucket >= date_bin(make_interval(mins => c.span), g.first, timestamptz 'epoch') and c.bucket <= g.last`);
-  await joinRanges(run, tenants);
+  await joinRanges(execute, tenants);
   return rows.map((row) => ({ tenantId: row.tenant_id, entries: Number(row.n) }));
 }
 
 /** Joins adjacent ranges, so that years of daily cleanups are a handful of rows. */
-async function joinRanges(run: Run, tenants: readonly string[]): Promise<void> {
-  await run(sql`
+async function joinRanges(execute: Execute, tenants: readonly string[]): Promise<void> {
+  await execute(sql`
     with adjacent as (
       delete from reel_log_removals r where tenant_id = any (${tenants}::uuid[]) and (
         exists (select from reel_log_removals o where o.tenant_id = r.tenant_id and o.last_seq = r.first_seq - 1)
@@ -96,19 +96,19 @@ export interface RemovalReason {
 
 /** Records in each tenant's trail how many of its entries this transaction removed. `earlier`: by tenant, how many the run removed before. */
 export async function recordRemoval(
-  run: Run,
+  execute: Execute,
   ownEntries: OwnEntries,
   removals: readonly TenantRemoval[],
   earlier: ReadonlyMap<string, number>,
   { before, reason }: RemovalReason,
 ): Promise<void> {
   if (removals.length === 0) return;
-  const rows = await run<{ tenant_id: string; positions: string }>(sql`
+  const rows = await execute<{ tenant_id: string; positions: string }>(sql`
     select tenant_id, sum(last_seq - first_seq + 1) as positions from reel_log_removals
     where tenant_id = any (${removals.map(({ tenantId }) => tenantId)}::uuid[]) group by tenant_id`);
   const positions = new Map(rows.map((row) => [row.tenant_id, Number(row.positions)]));
   for (const { tenantId, entries } of removals)
-    await ownEntries.write(run, {
+    await ownEntries.write(execute, {
       action: OWN_ACTIONS.cleanup,
       tenantId,
       resourceType: 'log',

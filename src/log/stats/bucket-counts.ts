@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Run } from '../../database/run.js';
+import type { Execute } from '../../database/run.js';
 import { type Criteria, isCountable } from '../filter/criteria.js';
 import { whereMatches } from '../filter/where.js';
 import { bucketRanges } from './bucket-spans.js';
@@ -11,7 +11,7 @@ export type BucketCounts = Map<number, Map<number, number>>;
 
 /** Counts the matching entries of each bucket between `bounds`, and none outside. Run in one snapshot. */
 export async function countBuckets(
-  run: Run,
+  execute: Execute,
   criteria: Criteria,
   bounds: readonly Micros[],
 ): Promise<BucketCounts> {
@@ -25,7 +25,7 @@ export async function countBuckets(
   const source = isCountable(criteria)
     ? uncountedMatches(criteria, resolution)
     : matchCounts(criteria, resolution);
-  const single = await run<{ index: number; severity: number; n: string }>(sql`
+  const single = await execute<{ index: number; severity: number; n: string }>(sql`
     select width_bucket(at, ${bounds.map(toTimestamp)}::timestamptz[]) - 1 as index, severity, sum(n) as n
     from ${source} counts group by index, severity`);
   for (const { index, severity, n } of single)
@@ -35,7 +35,7 @@ export async function countBuckets(
   const { from, until } = rangeOf(criteria);
   const ranges = bucketRanges(from, until, bounds);
   // The OFFSET 0 makes the planner walk the index once per range.
-  const rows = await run<{ nr: string; severity: number; n: string }>(sql`
+  const rows = await execute<{ nr: string; severity: number; n: string }>(sql`
     select nr, severity, sum(count) as n
     from unnest(${ranges.map(({ span }) => SPAN_MINUTES[span])}::smallint[],
       ${ranges.map((range) => toTimestamp(range.from))}::timestamptz[],

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Run } from '../../database/run.js';
+import type { Execute } from '../../database/run.js';
 import { SPAN_MINUTES } from './time-spans.js';
 
 const SPANS = Object.values(SPAN_MINUTES);
@@ -9,9 +9,13 @@ const SPANS = Object.values(SPAN_MINUTES);
  * the transaction that takes it out of the inbox (Database.seal). The rows are updated in one order, so that concurrent
  * calls cannot deadlock.
  */
-export async function addCounts(run: Run, tenantId: string, entryIds: readonly string[]): Promise<void> {
+export async function addCounts(
+  execute: Execute,
+  tenantId: string,
+  entryIds: readonly string[],
+): Promise<void> {
   if (entryIds.length === 0) return;
-  await run(sql`
+  await execute(sql`
     insert into reel_log_counts as counted (tenant_id, span, bucket, client_id, module, severity, count)
     select e.tenant_id, s.span, date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch') as bucket,
       e.client_id, e.module, e.severity, count(*)

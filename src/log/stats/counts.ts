@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Run } from '../../database/run.js';
+import type { Execute } from '../../database/run.js';
 import { type Criteria, isCountable } from '../filter/criteria.js';
 import { idFloor, whereAll, whereInScope, whereMatches } from '../filter/where.js';
 import { CountPrecision, type LogCount } from './log-count.js';
@@ -115,12 +115,12 @@ const firstId = (range: TimeRange) => idFloor(fromMicros(range.from));
 const idBeyond = (range: TimeRange) => idFloor(fromMicros(range.until), 1);
 
 /** How many entries match; unless `exact`, counting one by one stops at COUNT_CAP. */
-export async function countEntries(run: Run, criteria: Criteria, exact: boolean): Promise<LogCount> {
+export async function countEntries(execute: Execute, criteria: Criteria, exact: boolean): Promise<LogCount> {
   const countable = isCountable(criteria);
   const matching = exact
     ? sql`where ${whereAll(criteria)}`
     : sql`where ${whereAll(criteria)} limit ${COUNT_CAP + 1}`;
-  const [row] = await run<{ count: string | null }>(
+  const [row] = await execute<{ count: string | null }>(
     countable
       ? sql`select sum(n) as count from ${matchCounts(criteria, { largest: 'block' })} counts`
       : sql`select count(*) as count from (select from reel_log_entries ${matching}) found`,
@@ -143,19 +143,19 @@ const MAX_SKIP = 1_000;
 
 /** Finds the quarter of an hour that holds the entry at `offset` (from 0) of the list, newest or oldest first, so that no more than that is skipped for a deep page. */
 export async function locatePage(
-  run: Run,
+  execute: Execute,
   criteria: Criteria,
   offset: number,
   newest: boolean,
 ): Promise<PageStart> {
   if (offset <= MAX_SKIP || !isCountable(criteria)) return { skip: offset };
-  const block = await spanAt(run, criteria, offset, newest, 'block');
+  const block = await spanAt(execute, criteria, offset, newest, 'block');
   if (!block)
     return newest ? { until: fromMicros(EARLIEST), skip: 0 } : { from: fromMicros(LATEST - 1n), skip: 0 };
   const inBlock = { ...criteria, ...narrowed(criteria, block.from, block.from + BLOCK) };
-  const day = found(await spanAt(run, inBlock, block.skip, newest, 'day'), block.from);
+  const day = found(await spanAt(execute, inBlock, block.skip, newest, 'day'), block.from);
   const inDay = { ...criteria, ...narrowed(criteria, day.from, day.from + DAY) };
-  const quarter = found(await spanAt(run, inDay, day.skip, newest, 'quarter'), day.from);
+  const quarter = found(await spanAt(execute, inDay, day.skip, newest, 'quarter'), day.from);
   return newest
     ? { until: fromMicros(quarter.from + QUARTER - 1n), skip: quarter.skip }
     : { from: fromMicros(quarter.from), skip: quarter.skip };
@@ -175,9 +175,9 @@ export function narrowed(criteria: Criteria, from: Micros, until: Micros): Pick<
   };
 }
 
-async function spanAt(run: Run, criteria: Criteria, offset: number, newest: boolean, unit: Span) {
+async function spanAt(execute: Execute, criteria: Criteria, offset: number, newest: boolean, unit: Span) {
   const direction = newest ? sql`desc` : sql`asc`;
-  const [row] = await run<{ at: string; before: string }>(sql`
+  const [row] = await execute<{ at: string; before: string }>(sql`
     select extract(epoch from start)::bigint as at, upto - n as before from (
       select start, n, sum(n) over (order by start ${direction}) as upto from (
         select date_bin(make_interval(mins => ${SPAN_MINUTES[unit]}::integer), at, timestamptz 'epoch') as start, sum(n) as n

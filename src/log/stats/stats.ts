@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Database } from '../../database/database.js';
-import type { Run } from '../../database/run.js';
+import type { Execute } from '../../database/run.js';
 import { badInput } from '../../errors.js';
 import { SEVERITIES } from '../entry/severity.js';
 import { type Criteria, type FilterField, isCountable, withoutConditionsOn } from '../filter/criteria.js';
@@ -41,15 +41,16 @@ export class StatsService {
    */
   async stats(criteria: Criteria, timeZone: string, now: Date): Promise<LogStats> {
     const zone = readTimeZone(timeZone);
-    const read = <T>(work: (run: Run) => Promise<T>) => this.database.read(criteria.scope.tenantId, work);
+    const read = <T>(work: (execute: Execute) => Promise<T>) =>
+      this.database.read(criteria.scope.tenantId, work);
     return new LogStats(
-      await read((run) => totals(run, criteria, startsOf(toMicros(now.toISOString()), zone))),
+      await read((execute) => totals(execute, criteria, startsOf(toMicros(now.toISOString()), zone))),
       {
-        timeline: (interval) => read((run) => timeline(run, criteria, interval, zone)),
+        timeline: (interval) => read((execute) => timeline(execute, criteria, interval, zone)),
         facet: async (field, first) => {
           if (!Number.isInteger(first) || first < 1 || first > MAX_FACET)
             throw badInput('first', `1 to ${MAX_FACET}`, first);
-          return read((run) => facet(run, criteria, field, first));
+          return read((execute) => facet(execute, criteria, field, first));
         },
       },
     );
@@ -57,13 +58,13 @@ export class StatsService {
 }
 
 async function totals(
-  run: Run,
+  execute: Execute,
   criteria: Criteria,
   starts: { day: Micros; week: Micros },
 ): Promise<LogTotals> {
   const since = (start: Micros) =>
     sql`coalesce(sum(n) filter (where at >= ${toTimestamp(start)}::timestamptz), 0)`;
-  const rows = await run<{ module: string; severity: number; n: string; day: string; week: string }>(sql`
+  const rows = await execute<{ module: string; severity: number; n: string; day: string; week: string }>(sql`
     select module, severity, sum(n) as n, ${since(starts.day)} as day, ${since(starts.week)} as week
     from ${matchCounts(criteria, { largest: 'block', cuts: [starts.week, starts.day] })} counts
     group by module, severity order by module`);
@@ -87,14 +88,14 @@ function bySeverity(rows: readonly { severity: number; n: string | number }[]): 
   return SEVERITIES.map((key, index) => ({ key, count: counts[index]! })).filter(({ count }) => count > 0);
 }
 
-async function facet(run: Run, all: Criteria, name: LogFacet, first: number): Promise<FacetCount[]> {
+async function facet(execute: Execute, all: Criteria, name: LogFacet, first: number): Promise<FacetCount[]> {
   const { fields, column, counted } = FACETS[name];
   const criteria = withoutConditionsOn(all, fields);
   const source = counted
     ? matchCounts(criteria, { largest: 'block' })
     : sql`(select ${sql.ref(column)}, 1::bigint as n from reel_log_entries where ${whereAll(criteria)})`;
   const key = name === LogFacet.SEVERITY ? nameOfSeverity : sql`${sql.ref(column)}::text`;
-  const rows = await run<{ key: string | null; count: string }>(sql`
+  const rows = await execute<{ key: string | null; count: string }>(sql`
     select ${key} collate "C" as key, count from (
       select ${sql.ref(column)}, sum(n) as count from ${source} counts group by ${sql.ref(column)}
     ) grouped order by count desc, key nulls last limit ${first}`);
@@ -104,16 +105,17 @@ async function facet(run: Run, all: Criteria, name: LogFacet, first: number): Pr
 const nameOfSeverity = sql`(${SEVERITIES}::text[])[severity + 1]`;
 
 async function timeline(
-  run: Run,
+  execute: Execute,
   criteria: Criteria,
   interval: StatsInterval,
   zone: string,
 ): Promise<TimeBucket[]> {
-  const first = criteria.start === null ? await endmost(run, criteria, 'first') : toMicros(criteria.start);
-  const last = criteria.end === null ? await endmost(run, criteria, 'last') : toMicros(criteria.end);
+  const first =
+    criteria.start === null ? await endmost(execute, criteria, 'first') : toMicros(criteria.start);
+  const last = criteria.end === null ? await endmost(execute, criteria, 'last') : toMicros(criteria.end);
   if (first === null || last === null || first > last) return [];
   const bounds = bucketBounds(first, last, interval, zone);
-  const counts = await countBuckets(run, criteria, bounds);
+  const counts = await countBuckets(execute, criteria, bounds);
   return bounds.slice(0, -1).map((start, index) => {
     const found = bySeverity([...(counts.get(index) ?? [])].map(([severity, n]) => ({ severity, n })));
     const count = found.reduce((total, each) => total + each.count, 0);
@@ -122,7 +124,11 @@ async function timeline(
 }
 
 /** When the first or last matching entry was stored; null where none matches. Narrowed by the counts before any entry is read. */
-async function endmost(run: Run, criteria: Criteria, which: 'first' | 'last'): Promise<Micros | null> {
+async function endmost(
+  execute: Execute,
+  criteria: Criteria,
+  which: 'first' | 'last',
+): Promise<Micros | null> {
   const [extreme, direction] = which === 'first' ? [sql`min`, sql`asc`] : [sql`max`, sql`desc`];
   let range = criteria;
   if (isCountable(criteria)) {
@@ -130,7 +136,7 @@ async function endmost(run: Run, criteria: Criteria, which: 'first' | 'last'): P
       ['day', DAY],
       ['quarter', QUARTER],
     ] as const) {
-      const [row] = await run<{ at: string | null }>(sql`
+      const [row] = await execute<{ at: string | null }>(sql`
         select extract(epoch from date_bin(${`${unit / 1_000_000n} seconds`}::interval, ${extreme}(at), timestamptz 'epoch'))::bigint as at
         from ${matchCounts(range, { largest })} counts`);
       if (!row || row.at === null) return null;
@@ -138,7 +144,7 @@ async function endmost(run: Run, criteria: Criteria, which: 'first' | 'last'): P
       range = { ...criteria, ...narrowed(criteria, from, from + unit) };
     }
   }
-  const [found] = await run<{ at: string }>(sql`
+  const [found] = await execute<{ at: string }>(sql`
     select (extract(epoch from created_at) * 1000000)::bigint as at
     from reel_log_entries where ${whereAll(range)} order by id ${direction} limit 1`);
   return found ? BigInt(found.at) : null;

@@ -1,5 +1,5 @@
 import { CompiledQuery, sql } from 'kysely';
-import type { Run } from '../../database/run.js';
+import type { Execute } from '../../database/run.js';
 import { conflict, type ReelError } from '../../errors.js';
 import { insertColumns, type PreparedEntry } from './prepare.js';
 
@@ -13,21 +13,21 @@ export type Outcome = { stored: true } | { storedBefore: string } | { refused: R
  * is taken is left out. One outcome per entry, in order.
  */
 export async function storeEntries(
-  run: Run,
+  execute: Execute,
   entries: readonly PreparedEntry[],
   columns: readonly string[] = ENTRY_COLUMNS,
 ): Promise<Outcome[]> {
-  const claims = await claimKeys(run, entries);
+  const claims = await claimKeys(execute, entries);
   const fresh = entries.filter((entry) => !claims.has(entry));
   if (fresh.length > 0) {
-    await run(
+    await execute(
       insertion(
         'reel_log_entries',
         columns,
         fresh.map((each) => each.values),
       ),
     );
-    await run(
+    await execute(
       insertion(
         'reel_log_inbox',
         ['tenant_id', 'entry_id', 'leaf_hash'],
@@ -48,7 +48,10 @@ interface KeyRow {
 }
 
 /** Claims the keys that are free; returns the outcome of each entry whose key was taken, even by another entry of this call. */
-async function claimKeys(run: Run, entries: readonly PreparedEntry[]): Promise<Map<PreparedEntry, Outcome>> {
+async function claimKeys(
+  execute: Execute,
+  entries: readonly PreparedEntry[],
+): Promise<Map<PreparedEntry, Outcome>> {
   const holders = new Map<string, { entryId: string; contentHash: Buffer }>();
   const claims: { name: string; row: unknown[] }[] = [];
   for (const { entry, key } of entries) {
@@ -67,7 +70,7 @@ async function claimKeys(run: Run, entries: readonly PreparedEntry[]): Promise<M
     columns,
     claims.map((claim) => claim.row),
   );
-  const taken = await run<KeyRow>(
+  const taken = await execute<KeyRow>(
     CompiledQuery.raw(
       `${statement.sql} on conflict do nothing returning tenant_id, writer, idempotency_key`,
       [...statement.parameters],
@@ -77,7 +80,7 @@ async function claimKeys(run: Run, entries: readonly PreparedEntry[]): Promise<M
   const lost = claims.filter((claim) => !won.has(claim.name)).map((claim) => claim.row);
   if (lost.length > 0) {
     const [tenants, writers, keys] = [0, 1, 2].map((column) => lost.map((row) => row[column]));
-    const rows = await run<KeyRow>(sql`
+    const rows = await execute<KeyRow>(sql`
       select k.* from unnest(${tenants}::uuid[], ${writers}::text[], ${keys}::text[]) wanted(tenant_id, writer, idempotency_key)
       join reel_log_keys k using (tenant_id, writer, idempotency_key)`);
     for (const row of rows)

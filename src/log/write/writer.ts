@@ -130,8 +130,8 @@ export class Writer {
     const tenants = [...new Set(entries.map(({ entry }) => entry.tenantId))];
     let outcomes: Outcome[];
     try {
-      outcomes = await this.database.write(tenants, async (run) => {
-        const stored = await storeEntries(run, entries);
+      outcomes = await this.database.write(tenants, async (execute) => {
+        const stored = await storeEntries(execute, entries);
         const [only] = calls;
         if (calls.length === 1 && only && only.entries.length > 1) throwIfRefused(stored);
         return stored;

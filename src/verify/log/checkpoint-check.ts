@@ -1,4 +1,4 @@
-import type { Run } from '../../database/run.js';
+import type { Execute } from '../../database/run.js';
 import { type OpenedCheckpoint, openCheckpoint, originOf } from '../../seal/checkpoint.js';
 import type { Verifier } from '../../seal/note.js';
 import { readAlteredKeys } from '../../seal/signing-keys.js';
@@ -27,11 +27,11 @@ export class CheckpointCheck {
 
   constructor(
     private readonly tenantId: string,
-    private readonly run: Run,
+    private readonly execute: Execute,
     private readonly keys: readonly Verifier[],
     private readonly report: Report,
   ) {
-    this.rows = walkCheckpoints(run, tenantId);
+    this.rows = walkCheckpoints(execute, tenantId);
   }
 
   /** The root of the next valid checkpoint, until it is taken; null after the last. */
@@ -80,7 +80,7 @@ export class CheckpointCheck {
    * note to go by, or its column, if that is not past the last sequence.
    */
   async signedSize(lastSequence: number): Promise<number | null> {
-    const sizes = (await newestCheckpoints(this.run, this.tenantId, NEWEST)).map((stored) => {
+    const sizes = (await newestCheckpoints(this.execute, this.tenantId, NEWEST)).map((stored) => {
       const opened = openCheckpoint(stored.note, this.keys);
       if (typeof opened !== 'string' && opened.origin.endsWith(`/${this.tenantId}`)) return opened.treeSize;
       return stored.treeSize <= lastSequence ? stored.treeSize : 0;
@@ -112,8 +112,8 @@ function noteProblem(
 }
 
 /** Keys belong to the installation: an altered one is reported in every tenant's log, whether or not it signed there. */
-export async function verifySigningKeys(run: Run, size: number, report: Report): Promise<void> {
-  for (const vkey of await readAlteredKeys(run))
+export async function verifySigningKeys(execute: Execute, size: number, report: Report): Promise<void> {
+  for (const vkey of await readAlteredKeys(execute))
     report({
       kind: 'checkpoint',
       sequence: size,

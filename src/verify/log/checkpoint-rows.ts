@@ -1,14 +1,14 @@
 import { sql } from 'kysely';
-import type { Row, Run } from '../../database/run.js';
+import type { Execute, Row } from '../../database/run.js';
 import { CHECKPOINT_COLUMNS, type StoredCheckpoint, toCheckpoint } from '../../seal/stored-tree.js';
 
 const PAGE_SIZE = 1_000;
 
 /** All of a tenant's checkpoints, by size. */
-export async function* walkCheckpoints(run: Run, tenantId: string): AsyncGenerator<StoredCheckpoint> {
+export async function* walkCheckpoints(execute: Execute, tenantId: string): AsyncGenerator<StoredCheckpoint> {
   let after: number | null = null;
   for (;;) {
-    const rows: Row[] = await run(sql`
+    const rows: Row[] = await execute(sql`
       select ${CHECKPOINT_COLUMNS} from reel_log_checkpoints
       where tenant_id = ${tenantId}::uuid and (${after}::bigint is null or tree_size > ${after}::bigint)
       order by tree_size limit ${PAGE_SIZE}`);
@@ -19,11 +19,11 @@ export async function* walkCheckpoints(run: Run, tenantId: string): AsyncGenerat
 }
 
 export async function newestCheckpoints(
-  run: Run,
+  execute: Execute,
   tenantId: string,
   limit: number,
 ): Promise<StoredCheckpoint[]> {
-  const rows = await run(sql`
+  const rows = await execute(sql`
     select ${CHECKPOINT_COLUMNS} from reel_log_checkpoints
     where tenant_id = ${tenantId}::uuid order by tree_size desc limit ${limit}`);
   return rows.map(toCheckpoint);

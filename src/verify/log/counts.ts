@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Row, Run } from '../../database/run.js';
+import type { Execute, Row } from '../../database/run.js';
 import { instant } from '../../log/entry/instant.js';
 import { SEVERITIES } from '../../log/entry/severity.js';
 import { idFloor } from '../../log/filter/where.js';
@@ -39,11 +39,11 @@ export interface CheckedCounts {
 
 /** Compares the counts with the entries outside the inbox, but for `extra`, which were never sequenced. */
 export async function readCounts(
-  run: Run,
+  execute: Execute,
   tenantId: string,
   extra: readonly string[] = [],
 ): Promise<CheckedCounts> {
-  const rows = await run<WrongCount>(sql`
+  const rows = await execute<WrongCount>(sql`
     with quarters as materialized (
       select date_bin('15 minutes', ${CREATED}, timestamptz 'epoch') as bucket, e.client_id, e.module, e.severity,
         count(*) as n
@@ -73,7 +73,7 @@ export async function readCounts(
 }
 
 export async function reportCounts(
-  run: Run,
+  execute: Execute,
   tenantId: string,
   rows: readonly WrongCount[],
   size: number,
@@ -83,7 +83,7 @@ export async function reportCounts(
     const bucket = instant(row.bucket);
     report({
       kind: 'count',
-      sequence: await sequenceOf(run, tenantId, row, bucket, size),
+      sequence: await sequenceOf(execute, tenantId, row, bucket, size),
       detail:
         `${row.span === 15 ? 'the quarter of an hour' : row.span === 1440 ? 'the day' : `the ${row.span} minutes`}` +
         ` from ${bucket}, module ${row.module}, severity ${SEVERITIES[row.severity] ?? row.severity}, ` +
@@ -94,7 +94,7 @@ export async function reportCounts(
 
 /** Of the first entry that is counted there or, if there is none, that is newer. */
 async function sequenceOf(
-  run: Run,
+  execute: Execute,
   tenantId: string,
   row: WrongCount,
   bucket: string,
@@ -104,10 +104,10 @@ async function sequenceOf(
   if (Number.isNaN(Date.parse(bucket))) return size;
   const from = idFloor(bucket);
   const until = idFloor(bucket, row.span * 60_000);
-  const [found] = await run<{ seq: string }>(sql`
+  const [found] = await execute<{ seq: string }>(sql`
     select s.seq from reel_log_entries e join reel_log_sequence s on s.tenant_id = e.tenant_id and s.entry_id = e.id
     where e.tenant_id = ${tenantId}::uuid and e.id >= ${from}::uuid and e.id < ${until}::uuid
       and e.module = ${row.module} and e.severity = ${row.severity} and e.client_id is not distinct from ${row.client_id}::uuid
     order by e.id limit 1`);
-  return found ? Number(found.seq) : sequenceAfter(run, tenantId, from, size);
+  return found ? Number(found.seq) : sequenceAfter(execute, tenantId, from, size);
 }

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Row, Run } from '../../database/run.js';
+import type { Execute, Row } from '../../database/run.js';
 import { instant } from '../../log/entry/instant.js';
 import { OWN_MODULE } from '../../log/entry/module-name.js';
 import { idFloor } from '../../log/filter/where.js';
@@ -29,16 +29,21 @@ interface RecordRow extends Row {
  * Compares each hold with the entries that record it, which cleanup spares as long as the hold exists. `next`: reported as
  * the sequence of entries that have none yet.
  */
-export async function verifyHolds(run: Run, tenantId: string, next: number, report: Report): Promise<void> {
-  const records = await readRecords(run, tenantId, next);
+export async function verifyHolds(
+  execute: Execute,
+  tenantId: string,
+  next: number,
+  report: Report,
+): Promise<void> {
+  const records = await readRecords(execute, tenantId, next);
   const added = new Map(records.filter((each) => !each.isRelease).map((each) => [each.holdId, each]));
   const released = new Map(records.filter((each) => each.isRelease).map((each) => [each.holdId, each]));
-  for (const hold of await readHolds(run, tenantId)) {
+  for (const hold of await readHolds(execute, tenantId)) {
     const [addition, release] = [added.get(hold.id), released.get(hold.id)];
     added.delete(hold.id);
     released.delete(hold.id);
     if (!addition && !release) {
-      const sequence = await sequenceFrom(run, tenantId, hold.createdAt, next);
+      const sequence = await sequenceFrom(execute, tenantId, hold.createdAt, next);
       report({ kind: 'extra', sequence, detail: `hold ${hold.id}: no entry records that it was added` });
       continue;
     }
@@ -49,8 +54,8 @@ export async function verifyHolds(run: Run, tenantId: string, next: number, repo
     report({ kind: 'missing', sequence, detail: `hold ${holdId}, which this entry records, is missing` });
 }
 
-async function readRecords(run: Run, tenantId: string, next: number): Promise<HoldRecord[]> {
-  const rows = await run<RecordRow>(sql`
+async function readRecords(execute: Execute, tenantId: string, next: number): Promise<HoldRecord[]> {
+  const rows = await execute<RecordRow>(sql`
     select e.action, e.resource_id, e.created_at::text as created_at, e.data::text as data,
       (select s.seq from reel_log_sequence s where s.tenant_id = e.tenant_id and s.entry_id = e.id) as seq
     from reel_log_entries e
@@ -100,6 +105,6 @@ const expected = (what: string, recorded: unknown, got: unknown): string =>
   `${what}: expected ${JSON.stringify(recorded)}, got ${JSON.stringify(got)}`;
 
 /** The lowest sequence of an entry from an instant on. */
-async function sequenceFrom(run: Run, tenantId: string, at: string, next: number): Promise<number> {
-  return Number.isNaN(Date.parse(at)) ? next : sequenceAfter(run, tenantId, idFloor(at), next);
+async function sequenceFrom(execute: Execute, tenantId: string, at: string, next: number): Promise<number> {
+  return Number.isNaN(Date.parse(at)) ? next : sequenceAfter(execute, tenantId, idFloor(at), next);
 }

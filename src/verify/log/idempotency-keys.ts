@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Run } from '../../database/run.js';
+import type { Execute } from '../../database/run.js';
 import { KEY_DIGEST } from '../../log/write/key-digest.js';
 import type { Report } from '../fault.js';
 
@@ -15,8 +15,8 @@ export interface AlteredKey {
 const MAX_REPORTED = 100_000;
 
 /** Idempotency keys that do not match the key_digest of their entry. */
-export const readAlteredIdempotencyKeys = (run: Run, tenantId: string): Promise<AlteredKey[]> =>
-  run<AlteredKey>(sql`
+export const readAlteredIdempotencyKeys = (execute: Execute, tenantId: string): Promise<AlteredKey[]> =>
+  execute<AlteredKey>(sql`
     select entry_id, idempotency_key, has_digest,
       (select s.seq from reel_log_sequence s where s.tenant_id = ${tenantId}::uuid and s.entry_id = differing.entry_id) as seq,
       exists (select from reel_log_entries e where e.tenant_id = ${tenantId}::uuid and e.id = differing.entry_id) as has_entry

@@ -24,7 +24,7 @@ const MAX_SCAN_RATIO = 3;
  * in id: scanning a range of ids takes half the time of looking them up.
  */
 export async function findRejected(
-  run: Snapshot,
+  execute: Snapshot,
   tenantId: string,
   { ids, leafHashes }: SequenceColumns,
   fastCheck: FastRowCheck,
@@ -47,7 +47,7 @@ export async function findRejected(
       rejected.set(index, (rejected.get(index) ?? 0) + row.size);
   };
   const [first, last] = rangeOf(ids);
-  await run.copy(
+  await execute.copy(
     sql`${entries} and e.id >= ${sql.lit(first)}::uuid and e.id <= ${sql.lit(last)}::uuid limit ${sql.lit(maxRows + 1)}`,
     FAST_COLUMN_COUNT,
     check,
@@ -55,7 +55,7 @@ export async function findRejected(
   if (rows > maxRows) {
     rejected.clear();
     isMet.fill(0);
-    await run.copy(
+    await execute.copy(
       sql`${entries} and e.id in (${sql.join(ids.each().map((id) => sql.lit(uuidOf(id))))})`,
       FAST_COLUMN_COUNT,
       check,
@@ -96,7 +96,7 @@ const BATCH = { rows: 200, bytes: 4 * 1024 * 1024 };
 
 /** Runs the full check over the entries that the fast one rejected; by id, without those that are missing. */
 export async function checkRejected(
-  run: Snapshot,
+  execute: Snapshot,
   tenantId: string,
   { ids }: SequenceColumns,
   rejected: ReadonlyMap<number, number>,
@@ -104,7 +104,7 @@ export async function checkRejected(
   const entries = new Map<string, CheckedRow>();
   for (const batch of batchesOf(rejected)) {
     const wanted = batch.map((index) => uuidOf(ids.at(index)));
-    const rows = await run<EntryRow>(sql`
+    const rows = await execute<EntryRow>(sql`
       select ${ROW_COLUMNS} from reel_log_entries e
       where e.tenant_id = ${tenantId}::uuid and e.id = any (${wanted}::uuid[])`);
     for (const row of rows) {

@@ -1,16 +1,16 @@
 import { sql } from 'kysely';
-import type { Run } from '../../database/run.js';
+import type { Execute } from '../../database/run.js';
 import { POSITIONS_DIGEST } from '../../log/retention/removal.js';
 import type { Report } from '../fault.js';
 
 /** Checks the entry ids of removed sequences against the digest that their removal stored: the leaves are gone. */
 export async function verifyRemovals(
-  run: Run,
+  execute: Execute,
   tenantId: string,
   size: number,
   report: Report,
 ): Promise<void> {
-  const rows = await run<{ first_seq: string; last_seq: string }>(sql`
+  const rows = await execute<{ first_seq: string; last_seq: string }>(sql`
     select r.first_seq, r.last_seq from reel_log_removals r
     where r.tenant_id = ${tenantId}::uuid and r.places_digest is distinct from (
       select ${POSITIONS_DIGEST} from reel_log_sequence s

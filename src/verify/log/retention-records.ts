@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Run } from '../../database/run.js';
+import type { Execute } from '../../database/run.js';
 import { OWN_MODULE } from '../../log/entry/module-name.js';
 import { idFloor } from '../../log/filter/where.js';
 import { OWN_ACTIONS } from '../../log/retention/own-actions.js';
@@ -16,8 +16,8 @@ export interface RetentionRecords {
   erasedAt: ReadonlyMap<string, number>;
 }
 
-export async function readRetentionRecords(run: Run, tenantId: string): Promise<RetentionRecords> {
-  const rows = await run<{
+export async function readRetentionRecords(execute: Execute, tenantId: string): Promise<RetentionRecords> {
+  const rows = await execute<{
     action: string;
     before: string | null;
     removed: string | null;
@@ -30,7 +30,7 @@ export async function readRetentionRecords(run: Run, tenantId: string): Promise<
     where tenant_id = ${tenantId}::uuid and module = ${OWN_MODULE} and action in (${OWN_ACTIONS.cleanup}, ${OWN_ACTIONS.erase})`);
   const removals = rows.filter((row) => row.action === OWN_ACTIONS.cleanup);
   const cutoffs = removals.map((row) => row.before ?? '').filter((at) => !Number.isNaN(Date.parse(at)));
-  const ranges = await run<{ first_seq: string; last_seq: string }>(sql`
+  const ranges = await execute<{ first_seq: string; last_seq: string }>(sql`
     select first_seq, last_seq from reel_log_removals where tenant_id = ${tenantId}::uuid order by first_seq`);
   const erasedAt = new Map<string, number>();
   for (const { erased_at: at, entries } of rows)

@@ -30,7 +30,7 @@ const PAGES_AHEAD = 2;
 
 /** Sequences 1 to `until` in pages of `width`, which is a multiple of TILE_WIDTH. */
 export async function* walkPages(
-  run: Snapshot,
+  execute: Snapshot,
   tenantId: string,
   until: number,
   width: number,
@@ -40,7 +40,7 @@ export async function* walkPages(
   let next = 0;
   while (next < until || requested.length > 0) {
     for (; next < until && requested.length <= PAGES_AHEAD; next += width) {
-      const page = readPage(run, tenantId, next, Math.min(next + width, until), fastCheck);
+      const page = readPage(execute, tenantId, next, Math.min(next + width, until), fastCheck);
       // A rejection is handled when the page is awaited.
       page.catch(() => {});
       requested.push(page);
@@ -50,17 +50,17 @@ export async function* walkPages(
 }
 
 async function readPage(
-  run: Snapshot,
+  execute: Snapshot,
   tenantId: string,
   after: number,
   until: number,
   fastCheck: FastRowCheck,
 ): Promise<SequencePage> {
-  const tiles = readTiles(run, tenantId, 0, after / TILE_WIDTH, Math.ceil(until / TILE_WIDTH));
+  const tiles = readTiles(execute, tenantId, 0, after / TILE_WIDTH, Math.ceil(until / TILE_WIDTH));
   tiles.catch(() => {});
-  const columns = await readColumns(run, tenantId, after, until);
-  const rejected = await findRejected(run, tenantId, columns, fastCheck);
-  const entries = await checkRejected(run, tenantId, columns, rejected);
+  const columns = await readColumns(execute, tenantId, after, until);
+  const rejected = await findRejected(execute, tenantId, columns, fastCheck);
+  const entries = await checkRejected(execute, tenantId, columns, rejected);
   const { sequences, ids, leafHashes } = columns;
   const isWhole =
     rejected.size === 0 &&
@@ -79,7 +79,7 @@ async function readPage(
 }
 
 async function readColumns(
-  run: Snapshot,
+  execute: Snapshot,
   tenantId: string,
   after: number,
   until: number,
@@ -89,7 +89,7 @@ async function readColumns(
     ids: new FixedColumn(ID_BYTES, until - after),
     leafHashes: new FixedColumn(HASH_BYTES, until - after),
   };
-  await run.copy(
+  await execute.copy(
     sql`
     select seq::bigint, entry_id::uuid, leaf_hash::bytea from reel_log_sequence
     where tenant_id = ${sql.lit(tenantId)}::uuid and seq > ${sql.lit(after)} and seq <= ${sql.lit(until)} order by seq`,

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Run } from '../../database/run.js';
+import type { Execute } from '../../database/run.js';
 import { TILE_WIDTH } from '../../seal/compact-range.js';
 import type { Report } from '../fault.js';
 
@@ -10,13 +10,13 @@ export interface StoredTile {
 
 /** Tiles of one level by index, from `from` (inclusive) to `end` (exclusive). */
 export async function readTiles(
-  run: Run,
+  execute: Execute,
   tenantId: string,
   level: number,
   from: number,
   end: number,
 ): Promise<Map<number, StoredTile>> {
-  const rows = await run<{ tile_index: string; hashes: Buffer; root: Buffer }>(sql`
+  const rows = await execute<{ tile_index: string; hashes: Buffer; root: Buffer }>(sql`
     select tile_index, hashes, root from reel_log_tiles
     where tenant_id = ${tenantId}::uuid and level = ${level} and tile_index >= ${from} and tile_index < ${end}`);
   return new Map(rows.map(({ tile_index, hashes, root }) => [Number(tile_index), { hashes, root }]));
@@ -24,12 +24,12 @@ export async function readTiles(
 
 /** Reports tiles that a log of this size does not have: past its last full tile, at an impossible level, or stored twice. */
 export async function reportExtraTiles(
-  run: Run,
+  execute: Execute,
   tenantId: string,
   size: number,
   report: Report,
 ): Promise<void> {
-  const rows = await run<{ level: number; index: string; copies: string }>(sql`
+  const rows = await execute<{ level: number; index: string; copies: string }>(sql`
     select level, tile_index as index, count(*) as copies from reel_log_tiles where tenant_id = ${tenantId}::uuid
     group by level, tile_index having count(*) > 1 or level < 0 or tile_index < 0
       or tile_index >= trunc(${size}::numeric / power(${TILE_WIDTH}::numeric, level + 1))

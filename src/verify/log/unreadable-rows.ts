@@ -137,10 +137,10 @@ async function readError(
   rows: RawBuilder<unknown>,
 ): Promise<string | null> {
   try {
-    await database.read(tenantId, async (run) => {
+    await database.read(tenantId, async (execute) => {
       // A sequential scan would meet the same unreadable row in every range.
-      await run(sql`select set_config('enable_seqscan', 'off', true)`);
-      await run(sql`select sum(length(t::text)) from ${rows}`);
+      await execute(sql`select set_config('enable_seqscan', 'off', true)`);
+      await execute(sql`select sum(length(t::text)) from ${rows}`);
     });
     return null;
   } catch (error) {

@@ -1,15 +1,19 @@
 import { sql } from 'kysely';
-import type { Run } from '../../database/run.js';
+import type { Execute } from '../../database/run.js';
 import { type CheckedRow, checkRow, type EntryRow, ROW_COLUMNS } from './row-check.js';
 
 const PAGE_SIZE = 1_000;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** Entries that are neither sequenced nor in the inbox, some `limit` of them. */
-export async function readUnsequenced(run: Run, tenantId: string, limit: number): Promise<CheckedRow[]> {
+export async function readUnsequenced(
+  execute: Execute,
+  tenantId: string,
+  limit: number,
+): Promise<CheckedRow[]> {
   const entries: CheckedRow[] = [];
   for (let after = FIRST_ID; entries.length < limit; after = entries.at(-1)!.id) {
-    const rows = await run<EntryRow>(sql`
+    const rows = await execute<EntryRow>(sql`
       select ${ROW_COLUMNS} from reel_log_entries e
       where e.tenant_id = ${tenantId}::uuid and e.id > ${after}::uuid
         and not exists (select from reel_log_sequence s where s.tenant_id = e.tenant_id and s.entry_id = e.id)
@@ -27,9 +31,9 @@ export interface InboxEntry {
   leafHash: Buffer;
 }
 
-export async function* walkInbox(run: Run, tenantId: string): AsyncGenerator<InboxEntry> {
+export async function* walkInbox(execute: Execute, tenantId: string): AsyncGenerator<InboxEntry> {
   for (let after = FIRST_ID; ; ) {
-    const rows: (EntryRow & { leaf_hash: Buffer })[] = await run(sql`
+    const rows: (EntryRow & { leaf_hash: Buffer })[] = await execute(sql`
       select ${ROW_COLUMNS}, i.leaf_hash from reel_log_inbox i
       join reel_log_entries e on e.tenant_id = i.tenant_id and e.id = i.entry_id and e.tenant_id = ${tenantId}::uuid
       where i.tenant_id = ${tenantId}::uuid and i.entry_id > ${after}::uuid order by i.entry_id limit ${PAGE_SIZE}`);
@@ -41,10 +45,10 @@ export async function* walkInbox(run: Run, tenantId: string): AsyncGenerator<Inb
 
 /** Rows of the inbox whose entry is missing, or already sequenced. */
 export async function readInvalidInbox(
-  run: Run,
+  execute: Execute,
   tenantId: string,
 ): Promise<{ entryId: string; sequence: number | null }[]> {
-  const rows = await run<{ entry_id: string; seq: string | null }>(sql`
+  const rows = await execute<{ entry_id: string; seq: string | null }>(sql`
     select i.entry_id, s.seq from reel_log_inbox i
     left join reel_log_sequence s on s.tenant_id = i.tenant_id and s.entry_id = i.entry_id
     where i.tenant_id = ${tenantId}::uuid and (s.seq is not null or not exists (

@@ -1,4 +1,4 @@
-import type { Run } from '../../database/run.js';
+import type { Execute } from '../../database/run.js';
 import type { Report } from '../fault.js';
 import type { LeafCheck } from './leaf-check.js';
 import type { CheckedRow } from './row-check.js';
@@ -10,7 +10,7 @@ import { readInvalidInbox, walkInbox } from './unsequenced-rows.js';
  * that were never sealed, as far as the tree shows.
  */
 export async function verifyUnsequenced(
-  run: Run,
+  execute: Execute,
   tenantId: string,
   size: number,
   unsequenced: readonly CheckedRow[],
@@ -22,12 +22,12 @@ export async function verifyUnsequenced(
     .filter(({ leafHash }) => leafCheck.sealedSequence(leafHash) === undefined)
     .map(({ id }) => id);
   for (const id of extra) {
-    const sequence = await sequenceAfter(run, tenantId, id, size + 1);
+    const sequence = await sequenceAfter(execute, tenantId, id, size + 1);
     report({ kind: 'extra', sequence, detail: `entry ${id}, older than the one here, has no sequence` });
   }
-  for await (const { entry, leafHash } of walkInbox(run, tenantId))
+  for await (const { entry, leafHash } of walkInbox(execute, tenantId))
     leafCheck.checkPending(size + 1, leafHash, entry);
-  for (const { entryId, sequence } of await readInvalidInbox(run, tenantId))
+  for (const { entryId, sequence } of await readInvalidInbox(execute, tenantId))
     report(
       sequence === null
         ? {

@@ -1,4 +1,4 @@
-import type { Run, Snapshot } from '../../database/run.js';
+import type { Execute, Snapshot } from '../../database/run.js';
 import { TILE_WIDTH } from '../../seal/compact-range.js';
 import { HASH_BYTES } from '../../seal/merkle.js';
 import type { Verifier } from '../../seal/note.js';
@@ -25,7 +25,7 @@ export interface VerifyOptions {
   trusted?: { size: number; root: Buffer } | null;
   report: Report;
   /** A second connection that sees the same snapshot, for queries that run meanwhile; may be the first one. */
-  parallel: Run;
+  parallel: Execute;
   /** Called after each page with how many sequences were checked, and how many there are. */
   onProgress?: (done: number, size: number) => void;
 }
@@ -49,7 +49,7 @@ const MAX_UNSEQUENCED = 100_000;
  * not with the log.
  */
 export async function verifyLog(
-  run: Snapshot,
+  execute: Snapshot,
   tenantId: string,
   options: VerifyOptions,
 ): Promise<VerifiedLog> {
@@ -62,53 +62,53 @@ export async function verifyLog(
   const idempotencyKeys = readAlteredIdempotencyKeys(options.parallel, tenantId);
   // A rejection is handled when the result is awaited.
   for (const each of [counts, idempotencyKeys]) each.catch(() => {});
-  const last = await lastSequence(run, tenantId);
-  const checkpoints = new CheckpointCheck(tenantId, run, options.keys, report);
-  const size = (await checkpoints.signedSize(last)) ?? (await countSequenced(run, tenantId));
+  const last = await lastSequence(execute, tenantId);
+  const checkpoints = new CheckpointCheck(tenantId, execute, options.keys, report);
+  const size = (await checkpoints.signedSize(last)) ?? (await countSequenced(execute, tenantId));
   let unsequenced: Promise<CheckedRow[]> | null = null;
-  const readUnsequencedOnce = () => (unsequenced ??= readUnsequenced(run, tenantId, MAX_UNSEQUENCED));
-  const leafCheck = new LeafCheck(await readRetentionRecords(run, tenantId), report, readUnsequencedOnce);
+  const readUnsequencedOnce = () => (unsequenced ??= readUnsequenced(execute, tenantId, MAX_UNSEQUENCED));
+  const leafCheck = new LeafCheck(await readRetentionRecords(execute, tenantId), report, readUnsequencedOnce);
   const tree = new TreeCheck(
     expectedRoots(checkpoints, options.trusted ?? null, size, report),
     leafCheck,
     report,
-    async (level, index) => (await readTiles(run, tenantId, level, index, index + 1)).get(index),
+    async (level, index) => (await readTiles(execute, tenantId, level, index, index + 1)).get(index),
   );
 
   /** Sequences whose entry is there. */
   let present = 0;
-  for await (const page of walkPages(run, tenantId, size, PAGE_WIDTH)) {
+  for await (const page of walkPages(execute, tenantId, size, PAGE_WIDTH)) {
     present += await addPage(page, tree, leafCheck, report);
     options.onProgress?.(page.until, size);
   }
   await tree.finish();
-  await verifyPastEnd(run, tenantId, size, last, leafCheck, report);
+  await verifyPastEnd(execute, tenantId, size, last, leafCheck, report);
   leafCheck.finish();
 
   const { wrong, entries } = await counts;
   // Comparing numbers is faster than searching for entries without a sequence.
   const isEachSequenced = faults === 0 && wrong.length === 0 && entries === present;
   const extra = await verifyUnsequenced(
-    run,
+    execute,
     tenantId,
     size,
     isEachSequenced ? [] : await readUnsequencedOnce(),
     leafCheck,
     report,
   );
-  await reportExtraTiles(run, tenantId, size, report);
-  const wrongCounts = extra.length === 0 ? wrong : (await readCounts(run, tenantId, extra)).wrong;
-  await reportCounts(run, tenantId, wrongCounts, Math.max(size, 1), report);
+  await reportExtraTiles(execute, tenantId, size, report);
+  const wrongCounts = extra.length === 0 ? wrong : (await readCounts(execute, tenantId, extra)).wrong;
+  await reportCounts(execute, tenantId, wrongCounts, Math.max(size, 1), report);
   if (faults === 0 && entries !== present)
     report({
       kind: 'count',
       sequence: Math.max(size, 1),
       detail: `expected ${present} entries, one for each sequence, got ${entries}`,
     });
-  await verifyRemovals(run, tenantId, size, report);
+  await verifyRemovals(execute, tenantId, size, report);
   reportIdempotencyKeys(await idempotencyKeys, size + 1, report);
-  await verifyHolds(run, tenantId, size + 1, report);
-  await verifySigningKeys(run, size, report);
+  await verifyHolds(execute, tenantId, size + 1, report);
+  await verifySigningKeys(execute, size, report);
   return { size, root: tree.root(), faults };
 }
 
@@ -181,7 +181,7 @@ async function* expectedRoots(
 
 /** Every sequence is assigned together with a checkpoint that covers it. */
 async function verifyPastEnd(
-  run: Run,
+  execute: Execute,
   tenantId: string,
   size: number,
   last: number,
@@ -189,7 +189,7 @@ async function verifyPastEnd(
   report: Report,
 ): Promise<void> {
   if (last <= size) return;
-  for await (const row of walkPastEnd(run, tenantId, size)) leafCheck.checkPastEnd(row, size);
+  for await (const row of walkPastEnd(execute, tenantId, size)) leafCheck.checkPastEnd(row, size);
   reportMissingCheckpoint(last, size, report);
 }
 
