@@ -108,7 +108,7 @@ function written(came: unknown): string {
     return JSON.stringify(came) ?? String(came);
   } catch {
     // Cyclic, a bigint, or nested more deeply than JSON.stringify goes.
-    return typeof came === 'object' ? 'what cannot be written as JSON' : String(came);
+    return typeof came === 'object' ? 'something that cannot be written as JSON' : String(came);
   }
 }
 

@@ -67,7 +67,7 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
     return503OnClosing: true,
     // An address that cannot even be read is answered before any route, and without repeating it.
     frameworkErrors: (_error, _request, reply: FastifyReply) =>
-      void reply.code(400).send({ detail: 'Expected a well-formed address' }),
+      void reply.code(400).send({ detail: 'Expected a well-formed URL' }),
   });
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ detail: 'Not Found' }));
   let closing = false;
@@ -116,13 +116,13 @@ export interface Reel {
 /** Everything but the HTTP server: connections, writer, sequencer, services, and the routes over them. */
 export async function composeReel(config: Config, log: FastifyBaseLogger): Promise<Reel> {
   if (config.databaseUrl === null)
-    throw new StartError('REEL_DATABASE_URL: expected the address of a PostgreSQL, got nothing');
+    throw new StartError('REEL_DATABASE_URL: expected a postgres:// URL, got nothing');
   const database = await connect(config.databaseUrl);
   const metrics = createMetrics();
   const reader = new LogReader(database, config.defaultPageSize);
   const trail = new Tail(database, reader);
   const seal = await openSeal(database, config, (error) =>
-    log.warn({ err: error }, 'the witness did not take a checkpoint; it gets a newer one in a minute'),
+    log.warn({ err: error }, 'the witness did not accept a checkpoint; a newer one is sent in a minute'),
   ).catch(async (error) => {
     await database.close();
     throw error;
@@ -135,7 +135,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       trail.advance(sealed.tenantId, sealed.last);
       seal.onSealed(sealed);
     },
-    (error) => log.error({ err: error }, 'the sequencer could not go on; it tries again'),
+    (error) => log.error({ err: error }, 'the sequencer failed; it will try again'),
   );
   const writer = new Writer(
     {
@@ -223,11 +223,9 @@ function startFault(error: unknown, config: Config): unknown {
   const { code } = error as { code?: string };
   const place = `${config.host}:${config.port}`;
   if (code === 'EADDRINUSE')
-    return new StartError(
-      `REEL_PORT: expected a free port, got ${config.port}, which another program listens on`,
-    );
+    return new StartError(`REEL_PORT: expected a free port, got ${config.port}, which is in use`);
   if (code === 'EACCES')
-    return new StartError(`REEL_PORT: expected a port that may be listened on, got ${place}`);
+    return new StartError(`REEL_PORT: expected a port that this user may listen on, got ${place}`);
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
     return new StartError(`REEL_HOST: expected an address of this machine, got ${config.host}`);
   return error;

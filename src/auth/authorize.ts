@@ -68,7 +68,7 @@ export class Authorizer {
     const clientId = caller.clientId ?? namedClient?.toLowerCase() ?? null;
     const scope = await this.require({ ...caller, clientId }, EXPORT, ['CLIENT']);
     if (scope.clients?.length !== 1)
-      throw missingHeader('X-Client-Id', 'a client, since exports are granted for several of them');
+      throw missingHeader('X-Client-Id', 'a client, since you may export several');
     return scope;
   }
 
@@ -79,7 +79,7 @@ export class Authorizer {
   async author(caller: Caller): Promise<Author> {
     const credential = this.authenticated(caller);
     if (credential.kind === 'module') return moduleAuthor(caller, credential);
-    if (!this.#settings.browserLogging) throw forbidden('People may not report entries here');
+    if (!this.#settings.browserLogging) throw forbidden('Reporting entries is closed to people');
     const notMember = () => forbidden('You do not belong to this tenant');
     const { person, tenantId, grants, member } = await this.#access(caller, credential, notMember);
     await this.#countEntry(person);
@@ -124,8 +124,7 @@ export class Authorizer {
     if (tenants === null) throw missingHeader('X-Tenant-Id', 'a tenant');
     const [only, ...others] = tenants;
     if (only === undefined) throw notMember();
-    if (others.length > 0)
-      throw missingHeader('X-Tenant-Id', 'a tenant, since you belong to several of them');
+    if (others.length > 0) throw missingHeader('X-Tenant-Id', 'a tenant, since you belong to several');
     return only;
   }
 

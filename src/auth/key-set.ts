@@ -1,6 +1,6 @@
 import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
-import { readBody } from './answer.js';
+import { readBody } from './response-body.js';
 
 const TIMEOUT_MS = 2_000;
 const MAX_BYTES = 1024 * 1024;

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { ReelError, unauthenticated, unavailable } from '../errors.js';
-import { readBody } from './answer.js';
 import type { PersonCredential } from './credential.js';
 import { type Grant, grantSchema, isEffective } from './grant.js';
+import { readBody } from './response-body.js';
 
 /** A person's grants in one tenant, and whether the person is a plain member of it. */
 export interface TenantAccess {

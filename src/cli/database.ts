@@ -3,7 +3,7 @@ import pg from 'pg';
 import type { Config } from '../config/config.js';
 import { type EmbeddedUrls, embeddedUrls, startEmbedded } from '../database/embedded/embedded.js';
 import { lockDataDir } from '../database/embedded/lock.js';
-import { compile, type Execute, type Row } from '../database/run.js';
+import { compile, type Execute, type Row } from '../database/execute.js';
 import { StartError } from '../errors.js';
 import type { OwnerDatabase } from '../log/retention/own-entries.js';
 

@@ -1,8 +1,5 @@
 import type { Pool } from 'pg';
 import { StartError } from '../errors.js';
-import { translateUnavailable } from './away.js';
-import { MIGRATION_NAMES } from './migration-names.js';
-import { excessPrivileges } from './roles.js';
 import {
   compile,
   type Execute,
@@ -12,7 +9,10 @@ import {
   type Snapshot,
   type Statement,
   writeTenantsSql,
-} from './run.js';
+} from './execute.js';
+import { MIGRATION_NAMES } from './migration-names.js';
+import { excessPrivileges } from './roles.js';
+import { translateUnavailable } from './unavailable.js';
 
 /** Runs transactions that read one tenant, over Reel's own connections or a host's EntityManager. */
 export interface ReadDatabase {

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { CompiledQuery, type Transaction } from 'kysely';
 import { type ReadDatabase, type WriteDatabase } from './database.js';
-import { compile, type Execute, type Row, readTenantSql, writeTenantsSql } from './run.js';
+import { compile, type Execute, type Row, readTenantSql, writeTenantsSql } from './execute.js';
 
 /**
  * Reel's tables through a host's EntityManager: within its current transaction, or, where there is none, in a new one on

@@ -29,7 +29,7 @@ export async function migrate(ownerUrl: string, runtimeUrl: string): Promise<{ a
   } catch (error) {
     if (error instanceof StartError) throw error;
     throw new StartError(
-      `REEL_MIGRATE_URL: expected a PostgreSQL that can be migrated: ${(error as Error).message.split('\n')[0]}`,
+      `REEL_MIGRATE_URL: expected a PostgreSQL database that can be migrated: ${(error as Error).message.split('\n')[0]}`,
       { cause: error },
     );
   } finally {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import pg from 'pg';
-import { executorOn, readTenantSql, type Snapshot } from './run.js';
+import { executorOn, readTenantSql, type Snapshot } from './execute.js';
 import { sessionOptions } from './session.js';
 
 /** A transaction's snapshot, for other connections to read from (SET TRANSACTION SNAPSHOT). */

@@ -76,7 +76,7 @@ ${link('en', first)}
 Viewer, in Portuguese, at the other tenant:
 ${link('pt-BR', second)}
 
-Entries go on arriving; Ctrl-C ends it. Started again, it goes on where it was.
+More entries keep arriving. Ctrl-C stops it; started again, it goes on where it was.
 `;
 }
 
@@ -87,7 +87,7 @@ try {
   try {
     const { jwtSecret, serviceSecret } = config;
     if (jwtSecret === null || serviceSecret === null)
-      throw new StartError('REEL_JWKS_URL: expected none, since the demo signs its links itself, got one');
+      throw new StartError('REEL_JWKS_URL: expected none, since the demo signs its own links, got one');
     const tenants = demoTenants();
     const prepared = prepareTrails(config, tenants).then(() => createReelServer(config));
     const server = await Promise.race([prepared, endRequested]);

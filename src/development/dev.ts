@@ -37,7 +37,7 @@ function start(): void {
   child.once('exit', (code) => {
     server = null;
     if (!ending && !restarting)
-      process.stderr.write(`dev: the server ended with ${code}; a change starts it again\n`);
+      process.stderr.write(`dev: the server exited with ${code}; a change starts it again\n`);
   });
 }
 

@@ -8,7 +8,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
  */
 export interface Metrics {
   registry: Registry;
-  /** Seconds from a request's arrival to the end of its answer. */
+  /** Seconds from the arrival of a request to the end of its response. */
   requestSeconds: Histogram<'method' | 'route' | 'status'>;
   /** Entries stored. */
   entriesWritten: Counter;
@@ -21,7 +21,7 @@ export interface Metrics {
 }
 
 export interface MetricSources {
-  /** Entries that wait to be written or are on their way. */
+  /** Entries waiting to be written, or being written. */
   writeQueueLength?: () => number;
   /** How long the oldest committed entry has been waiting for its place; 0 where none waits. */
   sequencerLagSeconds?: () => number | Promise<number>;
@@ -36,7 +36,7 @@ export function createMetrics(): Metrics {
   let sources: MetricSources = {};
   new Gauge({
     name: 'reel_write_queue_entries',
-    help: 'Entries that wait to be written or are on their way.',
+    help: 'Entries waiting to be written, or being written.',
     registers,
     collect() {
       this.set(sources.writeQueueLength?.() ?? 0);
@@ -44,7 +44,7 @@ export function createMetrics(): Metrics {
   });
   new Gauge({
     name: 'reel_sequencer_lag_seconds',
-    help: 'How long the oldest committed entry has been waiting for its place.',
+    help: 'How long the oldest committed entry has been waiting to be sealed.',
     registers,
     async collect() {
       this.set((await sources.sequencerLagSeconds?.()) ?? 0);
@@ -65,7 +65,7 @@ export function createMetrics(): Metrics {
   }).set(Math.round(Date.now() / 1000 - process.uptime()));
   new Counter({
     name: 'process_cpu_seconds_total',
-    help: "CPU time the process has used, its own and the system's for it.",
+    help: 'User and system CPU time used by the process.',
     registers,
     collect() {
       const { user, system } = process.cpuUsage();
@@ -77,7 +77,7 @@ export function createMetrics(): Metrics {
     registry,
     requestSeconds: new Histogram({
       name: 'reel_http_request_seconds',
-      help: "Seconds from a request's arrival to the end of its answer.",
+      help: 'Seconds from the arrival of a request to the end of its response.',
       labelNames: ['method', 'route', 'status'],
       buckets: REQUEST_SECONDS,
       registers,
@@ -85,13 +85,13 @@ export function createMetrics(): Metrics {
     entriesWritten: new Counter({ name: 'reel_entries_written_total', help: 'Entries stored.', registers }),
     batchEntries: new Histogram({
       name: 'reel_write_batch_entries',
-      help: 'Entries of each batch that was committed.',
+      help: 'Entries per committed batch.',
       buckets: BATCH_ENTRIES,
       registers,
     }),
     entriesSequenced: new Counter({
       name: 'reel_entries_sequenced_total',
-      help: "Entries given their place in a tenant's order.",
+      help: 'Entries sealed.',
       registers,
     }),
     watch: (given) => {

@@ -114,7 +114,7 @@ const NOT_BUILT = `<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Reel</title>
 <h1>Reel</h1>
-<p>The audit trail is at work: <a href="health/ready">health</a>, <a href="playground">playground</a> (where it is on).
-The viewer is not built here.</p>
+<p>The audit trail is running: <a href="health/ready">health</a>, <a href="playground">playground</a> (where it is on).
+The viewer was not built.</p>
 </html>
 `;

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import type { Execute } from '../database/execute.js';
 import { HostDatabase } from '../database/host.js';
-import type { Execute } from '../database/run.js';
 import { LogReader } from './read/reader.js';
 import { ReelService } from './service.js';
 import type { PreparedEntry } from './write/prepare.js';

@@ -71,12 +71,12 @@ export function parseQueryLine(line: string, now: Date): ParsedLine {
     if (term.negated && !NEGATABLE.includes(term.field))
       throw errorAt(
         term,
-        `expected ${shown(`${term.field}${term.op}`)} without -, since only module and action may be negated`,
+        `expected ${shown(`${term.field}${term.op}`)} without -, since only module and action can be negated`,
       );
     if (term.items.length > 1 && (!LISTS.includes(term.field) || term.op === '>='))
       throw errorAt(
         term,
-        `expected one value after ${shown(`${term.field}${term.op}`)}; one with a comma stands in quotes`,
+        `expected one value after ${shown(`${term.field}${term.op}`)}; put one with a comma in quotes`,
       );
     if (!term.negated) {
       if (named.has(term.field)) throw errorAt(term, `expected ${shown(`${term.field}:`)} only once`);

@@ -136,7 +136,7 @@ function readTerm(written: string, span: Span): Term {
     const near = `${negated ? '-' : ''}${nearest(field)}:`;
     throw errorAt(
       span,
-      `unknown field ${shown(`${head.name}:`)}, did you mean \`${near}\`? Text with a colon stands in quotes`,
+      `unknown field ${shown(`${head.name}:`)}, did you mean \`${near}\`? Put text with a colon in quotes`,
     );
   }
   if (op === '>=' && field !== 'severity')
@@ -154,17 +154,17 @@ function readText(written: string, span: Span): Term {
   if (written.startsWith('-'))
     throw errorAt(
       span,
-      `expected a field after -, since text cannot be negated; in quotes, ${shown(quote(written))}, it is text`,
+      `expected a field after -, since text cannot be negated; in quotes, ${shown(quote(written))}, it is searched for`,
     );
   const text = unquote(written, span);
-  if (text === '') throw errorAt(span, 'expected a text between the quotes');
+  if (text === '') throw errorAt(span, 'expected text between the quotes');
   checkText(text, MAX_SEARCH, span);
   return { ...span, field: null, negated: false, op: ':', items: [text] };
 }
 
 function checkText(text: string, max: number, span: Span): void {
   if (isLonger(text, max)) throw errorAt(span, `expected at most ${max} characters in ${shown(text)}`);
-  if (!isStorable(text)) throw errorAt(span, 'expected text without NUL and lone surrogates');
+  if (!isStorable(text)) throw errorAt(span, 'expected text without NUL or lone surrogates');
 }
 
 /** Items are separated by commas outside quotes. */

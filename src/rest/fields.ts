@@ -30,7 +30,7 @@ export class Fields {
     if (value.length > max && [...value].length > max)
       return this.fault(name, 'string_too_long', `String should have at most ${max} characters`);
     if (!isStorable(value))
-      return this.fault(name, 'value_error', 'Input should have no NUL and no lone surrogate');
+      return this.fault(name, 'value_error', 'Input should not contain NUL or lone surrogates');
     return value;
   }
 

@@ -16,7 +16,7 @@ export interface Prover {
 export const UNSEALED: Prover = {
   checkpoint: async () => null,
   consistencyProof: async (_scope, _first, second) => {
-    throw badInput('second', 'the size of a signed checkpoint, of which there is none yet', second);
+    throw badInput('second', 'the size of a signed checkpoint, and there is none yet', second);
   },
   inclusionProofs: async () => new Map(),
 };

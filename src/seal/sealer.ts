@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Execute } from '../database/run.js';
+import type { Execute } from '../database/execute.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { CompactRange } from './compact-range.js';
 import type { Signer } from './note.js';

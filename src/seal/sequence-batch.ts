@@ -1,5 +1,5 @@
 import { CompiledQuery, sql } from 'kysely';
-import type { Execute } from '../database/run.js';
+import type { Execute } from '../database/execute.js';
 import { addCounts } from '../log/stats/count-entries.js';
 import type { LogEnd, SealedBatch, Sealer } from './sealer.js';
 

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { isUnavailable } from '../database/away.js';
 import type { Database } from '../database/database.js';
+import { isUnavailable } from '../database/unavailable.js';
 import { ReelError } from '../errors.js';
 import { Poller } from './poller.js';
 import { BrokenLog, type SealedBatch, type Sealer } from './sealer.js';

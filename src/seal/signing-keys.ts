@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Execute, Row, Statement } from '../database/run.js';
+import type { Execute, Row, Statement } from '../database/execute.js';
 import { readNote, readVkey, type Signer, signedBy, signNote, type Verifier, vkeyOf } from './note.js';
 
 /** Runs a statement outside any tenant: keys belong to the installation. */

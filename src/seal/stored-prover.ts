@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Scope } from '../auth/scope.js';
 import type { ReadDatabase } from '../database/database.js';
-import type { Execute, Row } from '../database/run.js';
+import type { Execute, Row } from '../database/execute.js';
 import { badInput } from '../errors.js';
 import { whereInScope } from '../log/filter/where.js';
 import { consistencyRanges, hashRanges, inclusionRanges } from './merkle.js';

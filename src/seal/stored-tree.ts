@@ -1,5 +1,5 @@
 import { CompiledQuery, type RawBuilder, sql } from 'kysely';
-import type { Execute, Row } from '../database/run.js';
+import type { Execute, Row } from '../database/execute.js';
 import { instant } from '../log/entry/instant.js';
 import { CompactRange, hashesAt, splitHashes, TILE_WIDTH, type Tile } from './compact-range.js';
 import { foldHashes, type Node, type ReadNodes } from './merkle.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compile } from '../../src/database/run.js';
+import { compile } from '../../src/database/execute.js';
 import { LogOrigin } from '../../src/log/entry/origin.js';
 import { LogSeverity, SEVERITIES } from '../../src/log/entry/severity.js';
 import { type Criteria, toCriteria } from '../../src/log/filter/criteria.js';
@@ -90,7 +90,7 @@ test.each<[LogFilter, string]>([
   [{ ipAddress: '10.0.0.0/33' }, 'ipAddress: expected an IP address or a CIDR block'],
   [{ ipAddress: 'fe80::1%eth0' }, 'ipAddress: expected an IP address or a CIDR block'],
   [{ resourceId: 'a\0b' }, 'resourceId: expected text without NUL'],
-  [{ notActions: ['\ud800.*'] }, 'notActions: expected text without NUL and lone surrogates'],
+  [{ notActions: ['\ud800.*'] }, 'notActions: expected text without NUL or lone surrogates'],
   [{ severities: Array(21).fill(LogSeverity.INFO) }, 'severities: expected at most 20 items'],
 ])('a filter past its bounds is refused: %j', (filter, expected) => {
   expect(() => criteriaOf(filter)).toThrowError(

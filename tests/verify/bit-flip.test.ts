@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { executorOn } from '../../src/database/execute.js';
 import { Migration20261124000003_kept } from '../../src/database/migrations/Migration20261124000003_kept.js';
-import { executorOn } from '../../src/database/run.js';
 import { ActorType } from '../../src/log/entry/actor-type.js';
 import { LogOutcome } from '../../src/log/entry/outcome.js';
 import { removeEntries } from '../../src/log/retention/cleanup.js';

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { StartError } from '../../errors.js';
-import { isUnavailable } from '../away.js';
+import { isUnavailable } from '../unavailable.js';
 import { isRunning } from './lock.js';
 import { findProcessUser, findPrograms, type ProcessUser, runProgram } from './programs.js';
 

@@ -57,7 +57,7 @@ function strictly(value: Record<string, unknown>, faults: Fault[]): CheckedData 
   if (faults.length > 0) return null;
   const text = written(value);
   if (text === null) {
-    fault(faults, 'dict_type', ['data'], 'a JSON object', 'what JSON.stringify refuses');
+    fault(faults, 'dict_type', ['data'], 'a JSON object', 'something that JSON.stringify refuses');
     return null;
   }
   if (!walk.isJson) {
@@ -97,7 +97,7 @@ class Walk {
     if (this.faults.length >= MAX_FAULTS) return;
     switch (typeof value) {
       case 'string':
-        if (!isStorable(value)) this.add(way, 'text without NUL and lone surrogates', clip(value));
+        if (!isStorable(value)) this.add(way, 'text without NUL or lone surrogates', clip(value));
         return;
       case 'number':
         if (!isHeld(value)) this.addNumber(way, String(value));
@@ -135,7 +135,7 @@ class Walk {
     const keys = Object.keys(value);
     this.surplus += Math.max(0, 2 * keys.length - 1);
     for (const key of keys) {
-      if (!isStorable(key)) this.add(way, 'keys without NUL and lone surrogates', clip(key));
+      if (!isStorable(key)) this.add(way, 'keys without NUL or lone surrogates', clip(key));
       else this.step((value as Record<string, unknown>)[key], level, way, key);
     }
   }

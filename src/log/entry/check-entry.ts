@@ -110,9 +110,9 @@ function readEntry(
   const read = new FieldReader(values, faults, author.kind === 'module' && values.repair === true);
   const module = read.name('module', 100);
   if (module !== null && isOwnModule(module) && !reelItself)
-    throw forbidden(`The module name ${OWN_MODULE} is Reel's own`);
+    throw forbidden(`The module name ${OWN_MODULE} is reserved`);
   if (author.kind === 'module' && author.module !== '*' && module !== null && module !== author.module)
-    throw forbidden(`This credential is of module ${clip(author.module)}, the entry of ${clip(module)}`);
+    throw forbidden(`This credential belongs to module ${clip(author.module)}, the entry to ${clip(module)}`);
   const action = read.name('action', 255);
   const severity = values.severity === undefined ? LogSeverity.INFO : read.oneOf('severity', SEVERITIES);
   const given = readOptional(input, read, faults);
@@ -225,13 +225,13 @@ function personFields(
   read: FieldReader,
 ): AuthoredFields {
   const sameEmail = (a: string, b: string | null) => a.toLowerCase() === b?.toLowerCase();
-  read.mustBe('tenantId', given.tenantId, author.tenantId, 'the tenant of the call');
+  read.mustBe('tenantId', given.tenantId, author.tenantId, 'the tenant of the request');
   read.mustBe('actorId', given.actorId, author.id, "the credential's own id");
   read.mustBe('actorEmail', given.actorEmail, author.email, "the credential's own e-mail address", sameEmail);
   read.mustBe('actorName', given.actorName, author.name, "the credential's own name");
   for (const field of ONLY_MODULES)
-    read.mustBe(field, given[field], null, 'nothing, since only modules may say it');
-  if (given.repair) read.fault('repair', 'value_error', 'nothing, since only modules may say it', true);
+    read.mustBe(field, given[field], null, 'nothing, since only modules may set it');
+  if (given.repair) read.fault('repair', 'value_error', 'nothing, since only modules may set it', true);
   if (given.clientId !== null && author.clients !== null && !author.clients.includes(given.clientId))
     throw forbidden(`No grant for client ${given.clientId}`);
   return {

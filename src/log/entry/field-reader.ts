@@ -38,7 +38,7 @@ export class FieldReader {
     if (typeof value !== 'string') return this.fault(field, 'string_type', 'text', value);
     if (value === '') return this.fault(field, 'string_too_short', `1 to ${max} characters`, value);
     if (!isStorable(value))
-      return this.fault(field, 'value_error', 'text without NUL and lone surrogates', value);
+      return this.fault(field, 'value_error', 'text without NUL or lone surrogates', value);
     if (INVISIBLE.test(value))
       return this.fault(
         field,
@@ -61,7 +61,7 @@ export class FieldReader {
     if (/\p{Cc}/u.test(value))
       return this.fault(field, 'value_error', 'text without control characters', value);
     if (!isStorable(value))
-      return this.fault(field, 'value_error', 'text without NUL and lone surrogates', value);
+      return this.fault(field, 'value_error', 'text without NUL or lone surrogates', value);
     if (isLonger(value, { characters: max }))
       return this.fault(field, 'string_too_long', `at most ${max} characters`, value);
     return value;
@@ -74,7 +74,7 @@ export class FieldReader {
     if (typeof value !== 'string') return this.fault(field, 'string_type', 'text', value);
     if (this.repair) return this.mended(field, value, mendText(value, bounds));
     if (!isStorable(value))
-      return this.fault(field, 'value_error', 'text without NUL and lone surrogates', value);
+      return this.fault(field, 'value_error', 'text without NUL or lone surrogates', value);
     if (isLonger(value, bounds))
       return this.fault(field, 'string_too_long', `at most ${boundsOf(bounds)}`, value);
     return value;

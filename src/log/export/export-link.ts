@@ -59,10 +59,10 @@ export class ExportLinks {
   async read(filename: string, token: string): Promise<ExportTicket> {
     const ticket = await this.verified(token);
     if (ticket === null || ticket.filename !== filename)
-      throw forbidden('Expected an export link as Reel answered it, got another one');
+      throw forbidden('Expected an export link made by Reel, got something else');
     if (ticket.expiresAt <= this.clock())
       throw forbidden(
-        `This export link ended at ${new Date(ticket.expiresAt).toISOString()}; prepare the export again`,
+        `This export link expired at ${new Date(ticket.expiresAt).toISOString()}; prepare the export again`,
       );
     return ticket;
   }

@@ -76,7 +76,7 @@ export class ExportService {
     const format = input.format ?? LogExportFormat.CSV;
     const includeProofs = input.includeProofs ?? false;
     if (includeProofs && format !== LogExportFormat.NDJSON)
-      throw badInput('includeProofs', 'false with any format but NDJSON', true);
+      throw badInput('includeProofs', 'false, or the format NDJSON', true);
     const spreadsheet = input.spreadsheet ?? false;
     if (spreadsheet && format !== LogExportFormat.CSV)
       throw badInput('spreadsheet', 'false with any format but CSV', true);
@@ -85,7 +85,7 @@ export class ExportService {
     const recordCount = await this.deps.reader.countSequenced(criteria, upTo);
     const { maxRecords, linkMinutes } = this.deps;
     if (maxRecords > 0 && recordCount > maxRecords)
-      throw badInput('filter', `one that at most ${maxRecords} entries match`, recordCount);
+      throw badInput('filter', `at most ${maxRecords} matching entries`, recordCount);
     const filename = `logs_${stamp(now)}.${EXPORT_FORMATS[format].extension}`;
     const expiresAt = Math.min(now + linkMinutes * 60_000, reader.expiresAt ?? Number.POSITIVE_INFINITY);
     const includeData = input.includeData ?? false;
@@ -159,7 +159,7 @@ export class ExportService {
       pending = '';
     }
     // Entries may have been removed since. A truncated download is noticed, a file with too few entries is not.
-    if (count !== recordCount) throw new Error(`an export of ${recordCount} entries found ${count}`);
+    if (count !== recordCount) throw new Error(`expected ${recordCount} entries to export, got ${count}`);
     const end =
       pending +
       format.tail(count) +

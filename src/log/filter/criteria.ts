@@ -145,7 +145,7 @@ function conditionsOf(filter: LogFilter): Condition[] {
 function checkText(name: ConditionName, value: string, max: number): string {
   const length = [...value].length;
   if (length > max) throw badInput(name, `at most ${max} characters`, `${length} characters`);
-  if (!isStorable(value)) throw badInput(name, 'text without NUL and lone surrogates', value);
+  if (!isStorable(value)) throw badInput(name, 'text without NUL or lone surrogates', value);
   return value;
 }
 

@@ -34,7 +34,7 @@ export function checkPage(request: PageRequest, limits: { readonly maxPageSize: 
   if (first != null) checkSize('first', first, limits.maxPageSize);
   if (last != null) checkSize('last', last, limits.maxPageSize);
   if (page != null && (!Number.isSafeInteger(page) || page < 1))
-    throw badInput('page', 'an integer from 1 on', page);
+    throw badInput('page', 'an integer of at least 1', page);
   refuseBoth(request, 'first', 'last');
   refuseBoth(request, 'after', 'before');
   refuseBoth(request, 'page', 'last');
@@ -65,6 +65,6 @@ function refuseBoth(request: PageRequest, one: keyof PageRequest, other: keyof P
 function readCursor(field: string, cursor: string | null | undefined): string | null {
   if (cursor == null) return null;
   const id = parseUuid(cursor);
-  if (id === null) throw badInput(field, 'a cursor that Reel answered', cursor);
+  if (id === null) throw badInput(field, 'a cursor returned by Reel', cursor);
   return id;
 }

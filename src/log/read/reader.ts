@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Scope } from '../../auth/scope.js';
 import type { ReadDatabase } from '../../database/database.js';
-import type { Execute, Row } from '../../database/run.js';
+import type { Execute, Row } from '../../database/execute.js';
 import { type LogEntry } from '../entry/log-entry.entity.js';
 import { selectList, toEntry } from '../entry/row.js';
 import type { Criteria } from '../filter/criteria.js';

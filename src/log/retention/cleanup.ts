@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Execute } from '../../database/run.js';
+import type { Execute } from '../../database/execute.js';
 import { OWN_MODULE } from '../entry/module-name.js';
 import { idFloor } from '../filter/where.js';
 import { isHeld, lockRetention } from './hold.js';

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import { v7 } from 'uuid';
-import type { Execute, Row } from '../../database/run.js';
+import type { Execute, Row } from '../../database/execute.js';
 import { instant } from '../entry/instant.js';
 import { OWN_ACTIONS } from './own-actions.js';
 import type { OwnEntries, OwnerDatabase } from './own-entries.js';

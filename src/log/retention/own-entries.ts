@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { v7 } from 'uuid';
-import type { Execute } from '../../database/run.js';
+import type { Execute } from '../../database/execute.js';
 import { checkInput } from '../entry/check-entry.js';
 import type { CreateLogInput } from '../entry/create-log-input.js';
 import { Identifier } from '../entry/identifier.js';

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Execute, Row } from '../../database/run.js';
+import type { Execute, Row } from '../../database/execute.js';
 import { SPAN_MINUTES } from '../stats/time-spans.js';
 import { OWN_ACTIONS } from './own-actions.js';
 import type { OwnEntries } from './own-entries.js';

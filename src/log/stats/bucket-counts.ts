@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Execute } from '../../database/run.js';
+import type { Execute } from '../../database/execute.js';
 import { type Criteria, isCountable } from '../filter/criteria.js';
 import { whereMatches } from '../filter/where.js';
 import { bucketRanges } from './bucket-spans.js';

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Execute } from '../../database/run.js';
+import type { Execute } from '../../database/execute.js';
 import { SPAN_MINUTES } from './time-spans.js';
 
 const SPANS = Object.values(SPAN_MINUTES);

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Execute } from '../../database/run.js';
+import type { Execute } from '../../database/execute.js';
 import { type Criteria, isCountable } from '../filter/criteria.js';
 import { idFloor, whereAll, whereInScope, whereMatches } from '../filter/where.js';
 import { CountPrecision, type LogCount } from './log-count.js';

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Database } from '../../database/database.js';
-import type { Execute } from '../../database/run.js';
+import type { Execute } from '../../database/execute.js';
 import { badInput } from '../../errors.js';
 import { SEVERITIES } from '../entry/severity.js';
 import { type Criteria, type FilterField, isCountable, withoutConditionsOn } from '../filter/criteria.js';

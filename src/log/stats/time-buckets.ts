@@ -48,7 +48,7 @@ export function bucketBounds(
     .slice(intervals.indexOf(interval) + 1)
     .find((each) => boundsOf(first, last, each, timeZone));
   const expected = coarser
-    ? `one of at most 1,000 buckets for these dates, such as ${coarser}`
+    ? `one that makes at most 1,000 buckets of these dates, such as ${coarser}`
     : 'dates less than 1,000 months apart';
   throw badInput('interval', expected, interval);
 }

@@ -1,5 +1,5 @@
 import { CompiledQuery, sql } from 'kysely';
-import type { Execute } from '../../database/run.js';
+import type { Execute } from '../../database/execute.js';
 import { conflict, type ReelError } from '../../errors.js';
 import { insertColumns, type PreparedEntry } from './prepare.js';
 
@@ -101,7 +101,7 @@ async function claimKeys(
         ? { storedBefore: holder.entryId }
         : {
             refused: conflict(
-              'idempotencyKey: expected a key that was not used before, or the same content under it, got other content',
+              'idempotencyKey: expected a new key, or the content that it was used with before, got other content',
             ),
           },
     );

@@ -1,4 +1,4 @@
-import type { Execute } from '../../database/run.js';
+import type { Execute } from '../../database/execute.js';
 import { type OpenedCheckpoint, openCheckpoint, originOf } from '../../seal/checkpoint.js';
 import type { Verifier } from '../../seal/note.js';
 import { readAlteredKeys } from '../../seal/signing-keys.js';

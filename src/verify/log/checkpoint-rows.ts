@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Execute, Row } from '../../database/run.js';
+import type { Execute, Row } from '../../database/execute.js';
 import { CHECKPOINT_COLUMNS, type StoredCheckpoint, toCheckpoint } from '../../seal/stored-tree.js';
 
 const PAGE_SIZE = 1_000;

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Execute, Row } from '../../database/run.js';
+import type { Execute, Row } from '../../database/execute.js';
 import { instant } from '../../log/entry/instant.js';
 import { OWN_MODULE } from '../../log/entry/module-name.js';
 import { idFloor } from '../../log/filter/where.js';

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { type CopiedRow, FixedColumn } from '../../database/copy-out.js';
-import type { Snapshot } from '../../database/run.js';
+import type { Snapshot } from '../../database/execute.js';
 import { HASH_BYTES } from '../../seal/merkle.js';
 import { isHexOf } from '../canonical/hex.js';
 import { FAST_COLUMN_COUNT, FAST_COLUMNS, type FastRowCheck } from './fast-row-check.js';

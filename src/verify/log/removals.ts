@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Execute } from '../../database/run.js';
+import type { Execute } from '../../database/execute.js';
 import { POSITIONS_DIGEST } from '../../log/retention/removal.js';
 import type { Report } from '../fault.js';
 

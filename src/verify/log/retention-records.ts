@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Execute } from '../../database/run.js';
+import type { Execute } from '../../database/execute.js';
 import { OWN_MODULE } from '../../log/entry/module-name.js';
 import { idFloor } from '../../log/filter/where.js';
 import { OWN_ACTIONS } from '../../log/retention/own-actions.js';

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Row } from '../../database/run.js';
+import type { Row } from '../../database/execute.js';
 import { FOLDED_COLUMNS } from '../../log/entry/email.js';
 import { FIELDS, laterColumns, personalColumns, storedColumns } from '../../log/entry/fields.js';
 import { instant } from '../../log/entry/instant.js';

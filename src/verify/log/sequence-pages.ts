@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { FixedColumn } from '../../database/copy-out.js';
-import type { Snapshot } from '../../database/run.js';
+import type { Snapshot } from '../../database/execute.js';
 import { TILE_WIDTH } from '../../seal/compact-range.js';
 import { HASH_BYTES } from '../../seal/merkle.js';
 import { FastRowCheck } from './fast-row-check.js';

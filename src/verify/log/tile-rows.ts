@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Execute } from '../../database/run.js';
+import type { Execute } from '../../database/execute.js';
 import { TILE_WIDTH } from '../../seal/compact-range.js';
 import type { Report } from '../fault.js';
 

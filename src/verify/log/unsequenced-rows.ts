@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Execute } from '../../database/run.js';
+import type { Execute } from '../../database/execute.js';
 import { type CheckedRow, checkRow, type EntryRow, ROW_COLUMNS } from './row-check.js';
 
 const PAGE_SIZE = 1_000;

@@ -1,4 +1,4 @@
-import type { Execute } from '../../database/run.js';
+import type { Execute } from '../../database/execute.js';
 import type { Report } from '../fault.js';
 import type { LeafCheck } from './leaf-check.js';
 import type { CheckedRow } from './row-check.js';

@@ -1,4 +1,4 @@
-import type { Execute, Snapshot } from '../../database/run.js';
+import type { Execute, Snapshot } from '../../database/execute.js';
 import { TILE_WIDTH } from '../../seal/compact-range.js';
 import { HASH_BYTES } from '../../seal/merkle.js';
 import type { Verifier } from '../../seal/note.js';
@@ -194,4 +194,8 @@ async function verifyPastEnd(
 }
 
 const reportMissingCheckpoint = (expected: number, newest: number, report: Report) =>
-  report({ kind: 'checkpoint', sequence: expected, detail: `is missing; the newest is of size ${newest}` });
+  report({
+    kind: 'checkpoint',
+    sequence: expected,
+    detail: `is missing; the newest checkpoint is of size ${newest}`,
+  });

@@ -205,7 +205,7 @@ describe('what is wrong with the HTTP request', () => {
       400,
     ],
     [
-      'a name that stands twice',
+      'a name that occurs twice',
       { method: 'POST', headers, body: '{"query":"{ __typename }","variables":{"a":{"b":1,"\\u0062":1}}}' },
       400,
     ],

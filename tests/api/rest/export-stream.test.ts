@@ -105,7 +105,7 @@ describe('preparing', () => {
     small.reel.entries.push(...[1, 2, 3].map((sequence) => anEntry({ sequence })));
     await expect(small.exports.prepare(CRITERIA, {}, READER)).rejects.toMatchObject({
       code: 'BAD_USER_INPUT',
-      message: expect.stringMatching(/2 entries.*got 3/),
+      message: expect.stringMatching(/at most 2 matching entries, got 3/),
     });
     small.reel.entries.pop();
     expect((await small.exports.prepare(CRITERIA, {}, READER)).recordCount).toBe(2);
