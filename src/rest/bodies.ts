@@ -6,7 +6,7 @@ import { checkInput, INPUT_NAMES } from '../log/entry/check-entry.js';
 import type { CreateLogInput } from '../log/entry/create-log-input.js';
 import { camel, snake } from '../log/entry/fields.js';
 import { type ExportLogsInput, LogExportFormat } from '../log/export/export-logs-input.js';
-import { Fields, isObject, show, unknownName } from './fields.js';
+import { Fields, isObject, MAX_UNKNOWN, show, unknownName } from './fields.js';
 import { readFilterFields } from './list-query.js';
 
 /** The body as a JSON object; every fault of it is kept, and null answered where it is none. */
@@ -34,8 +34,6 @@ export async function readBody(
 
 /** Fields of a create body; the idempotency key is a header. */
 const CREATE_FIELDS: readonly string[] = INPUT_NAMES.filter((name) => name !== 'idempotencyKey').map(snake);
-/** So many unknown names are told; finding what each may have meant takes time. */
-const MAX_UNKNOWN = 20;
 /** A person's are taken from the credential and the connection; what the body says of them is ignored. */
 const NOT_A_PERSONS: ReadonlySet<string> = new Set(['actor_email', 'actor_name', 'ip_address', 'user_agent']);
 
@@ -60,7 +58,7 @@ export async function readCreateInput(
 }
 
 const ANY_MODULE: Author = { kind: 'module', module: '*', ip: null, agent: null };
-const ANY_TENANT = '00000000-0000-0000-0000-000000000000';
+const ANY_TENANT = '00000000-0000-4000-8000-000000000000';
 
 /**
  * The faults of an input that is already refused for others, so that all are reported at once. `author` is null if a
@@ -87,8 +85,13 @@ export async function readExportInput(request: FastifyRequest, faults: Fault[]):
   const input: ExportLogsInput = {
     format: FORMATS[format ?? 'csv'],
     includeData: fields.boolean('include_data') ?? false,
-    includeProofs: false,
-    filter: readFilterFields(new Fields(fields.object('filter') ?? {}, ['body', 'filter'], faults)),
+    includeProofs: fields.boolean('include_proofs') ?? false,
+    allFields: fields.boolean('all_fields') ?? false,
+    spreadsheet: fields.boolean('spreadsheet') ?? false,
   };
+  const filter = new Fields(fields.object('filter') ?? {}, ['body', 'filter'], faults);
+  input.filter = readFilterFields(filter);
+  filter.refuseOthers();
+  fields.refuseOthers();
   return input;
 }

@@ -6,6 +6,8 @@ import { isStorable, parseInstant, parseUuid } from '../query-line/values.js';
 /** Reads the fields of one part of a request (query, body, body.filter), one by one; collects faults, throws none. */
 export class Fields {
   /** `location`: the first steps of each fault's loc. `faults` is shared by all parts of the request. null and empty text count as not given. */
+  private readonly known = new Set<string>();
+
   constructor(
     private readonly values: Readonly<Record<string, unknown>>,
     private readonly location: readonly string[],
@@ -13,6 +15,7 @@ export class Fields {
   ) {}
 
   private given(name: string): unknown {
+    this.known.add(name);
     const value = Object.hasOwn(this.values, name) ? this.values[name] : undefined;
     return value === null || value === '' ? undefined : value;
   }
@@ -20,6 +23,14 @@ export class Fields {
   private fault(name: string, type: string, msg: string): undefined {
     this.faults.push({ type, loc: [...this.location, name], msg, input: show(this.values[name]) });
     return undefined;
+  }
+
+  /** A fault for each name that no other method was asked for: ignoring it would answer something else. To be called last. */
+  refuseOthers(): void {
+    const known = [...this.known];
+    const others = Object.keys(this.values).filter((name) => !this.known.has(name));
+    for (const name of others.slice(0, MAX_UNKNOWN))
+      this.faults.push(unknownName(this.location, name, known));
   }
 
   /** Text of at most `max` characters. */
@@ -97,6 +108,9 @@ export class Fields {
 }
 
 /** An unknown name is refused: it would widen a filter, or be lost from an entry that can never be corrected. */
+/** So many unknown names are reported; finding what each may have meant takes time. */
+export const MAX_UNKNOWN = 20;
+
 export function unknownName(location: readonly string[], name: string, known: readonly string[]): Fault {
   const shown = cut(name);
   return {

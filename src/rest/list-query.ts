@@ -40,9 +40,19 @@ export function readListQuery(
   faults: Fault[],
 ): { filter: LogFilter; page: number; pageSize: number } {
   const fields = new Fields(queryOf(request), ['query'], faults);
-  return {
+  const query = {
     page: fields.integer('page', 1, Number.MAX_SAFE_INTEGER) ?? 1,
     pageSize: fields.integer('page_size', 1, sizes.maxPageSize) ?? sizes.defaultPageSize,
     filter: readFilterFields(fields),
   };
+  fields.refuseOthers();
+  return query;
+}
+
+/** Statistics take the list's filter. */
+export function readStatsQuery(request: FastifyRequest, faults: Fault[]): LogFilter {
+  const fields = new Fields(queryOf(request), ['query'], faults);
+  const filter = readFilterFields(fields);
+  fields.refuseOthers();
+  return filter;
 }

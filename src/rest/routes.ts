@@ -9,7 +9,7 @@ import { parseUuid } from '../query-line/values.js';
 import { AccessControl, type AccessResult } from './access.js';
 import { inputFaults, readCreateInput, readExportInput } from './bodies.js';
 import { invalidId, invalidRequest, MAX_BODY_BYTES, sendError } from './errors.js';
-import { LAST_PAGE, queryOf, readListQuery } from './list-query.js';
+import { LAST_PAGE, queryOf, readListQuery, readStatsQuery } from './list-query.js';
 import type { RestOptions } from './options.js';
 import { exportToWire, listToWire, statsToWire } from './wire.js';
 
@@ -76,10 +76,12 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   });
 
   app.get('/logs/stats', { onRequest: mayView, exposeHeadRoute: true }, async (request) => {
-    const scope = granted(access.of<Scope>(request), []);
+    const faults: Fault[] = [];
+    const filter = readStatsQuery(request, faults);
+    const scope = granted(access.of<Scope>(request), faults);
     const now = new Date();
-    const found = await stats.stats(toCriteria(scope, null, now), 'UTC', now);
-    await recordView(request, scope, { path: '/logs/stats' });
+    const found = await stats.stats(toCriteria(scope, filter, now), 'UTC', now);
+    await recordView(request, scope, { path: '/logs/stats', filter });
     return statsToWire(found);
   });
 

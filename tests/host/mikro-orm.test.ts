@@ -95,7 +95,7 @@ describe("entries through a host's EntityManager", () => {
     expect(read[0]).toMatchObject({
       severity: 'ERROR',
       origin: LogOrigin.MODULE,
-      ipAddress: '::ffff:10.0.0.1',
+      ipAddress: '10.0.0.1',
       occurredAt: '1800-01-01T00:00:00.000001Z',
       createdAt: expect.stringMatching(/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
       data: { after: { amount: 1.5, tags: ['Größe', null, true], nested: { deep: {} } } },
@@ -117,7 +117,8 @@ describe("entries through a host's EntityManager", () => {
       return em.map(LogEntry, row!);
     });
     for (const entry of [one, byKey, built]) expect(entry).toMatchObject(first);
-    const { sequence: _, ...columns } = first;
+    // The two that are formulas are not among the columns of plain SQL.
+    const { sequence: _, repaired: __, ...columns } = first;
     expect(mapped).toMatchObject(columns);
     expect(await getLogReader(fork()).get(scope, id)).toEqual(first);
   });
@@ -199,7 +200,7 @@ describe('instants', () => {
     '1899-12-31T23:59:59.999999Z',
     '1970-01-01T00:00:00.000010Z',
     '2026-03-29T01:00:00.123456Z',
-    '9999-12-31T23:59:59.999999Z',
+    '2026-11-01T05:59:59.999999Z',
   ];
   const tenantId = randomUUID();
   const session = { variables: { 'reel.tenant_id': tenantId } };

@@ -80,7 +80,7 @@ describe('--fe-target', { timeout: 120_000 }, () => {
   const files = {
     'package.json': '{"name": "host", "dependencies": {"vue": "3"}}',
     'src/main.ts': `import { createApp } from 'vue';
-      import { createLog, createReel, useReel } from '../support/reel';
+      import { createLog, createReel, useReel } from './reel';
       createApp({ setup: () => ({ ...useReel(), createLog }) }).use(createReel({ url: '/graphql' })).mount('#app');`,
     'index.html': '<script type="module" src="/src/main.ts"></script>',
     'src/reel/first-edition.ts': 'export {};',

@@ -21,7 +21,7 @@ export type CreateLogInput = {
   action: string;
   /** Who acted, as actorId; at most 320 characters. */
   actorEmail?: string | null | undefined;
-  /** Who acted: modules only; a person's identity is taken from the credential (a sub that is an e-mail address becomes actorEmail, actorId null), and any of them that differs from it is BAD_USER_INPUT. An e-mail address, as a whole text of the form [^\s@]+@[^\s@]+\.[^\s@]+, is refused as actorId and as onBehalfOfId. At most 255, 320 and 255 characters. */
+  /** Who acted: modules only; a person's identity is taken from the credential (a sub that is an e-mail address becomes actorEmail, actorId null), and any of them that differs from it is BAD_USER_INPUT. An e-mail address, as a whole text of the form [^\\s@]+@[^\\s@]+\\.[^\\s@]+, is refused as actorId and as onBehalfOfId. At most 255, 320 and 255 characters. */
   actorId?: string | null | undefined;
   /** Who acted, as actorId; at most 255 characters. */
   actorName?: string | null | undefined;

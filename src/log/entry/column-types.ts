@@ -2,7 +2,7 @@ import { type Platform, type TransformContext, Type, ValidationError } from '@mi
 import { parseInstant } from '../../query-line/values.js';
 import { ACTOR_TYPES, type ActorType } from './actor-type.js';
 import { instant } from './instant.js';
-import { parseAddress } from './ip-address.js';
+import { normalizeAddress } from './ip-address.js';
 import { type LogOrigin, ORIGINS } from './origin.js';
 import { type LogOutcome, OUTCOMES } from './outcome.js';
 import { type LogSeverity, SEVERITIES } from './severity.js';
@@ -127,7 +127,7 @@ export class AddressType extends ColumnType<string, string> {
   }
 
   protected write(value: string): string {
-    const address = typeof value === 'string' ? parseAddress(value) : null;
+    const address = typeof value === 'string' ? normalizeAddress(value) : null;
     return address ?? this.refuse('an IP address', value);
   }
 

@@ -41,6 +41,10 @@ const actorTypeOf: FormulaCallback<LogEntry> = ({ actorId, actorEmail, actorName
   `(coalesce(${actorId.replace('actor_id', 'actor_type')}, case when
     coalesce(${actorId}, ${actorEmail}, ${actorName}, ${erasedAt}::text) is null then ${ACTOR_TYPES.indexOf(ActorType.SYSTEM)} else ${ACTOR_TYPES.indexOf(ActorType.USER)} end))`;
 
+/** Null stands for an empty list, which MikroORM does not convert. */
+const repairedOf: FormulaCallback<LogEntry> = ({ actorId }) =>
+  `(coalesce(${actorId.replace('actor_id', 'repaired')}, '{}'))`;
+
 /**
  * One row of reel_log_entries and GraphQL's LogEntry. Times are text in the wire's form (`2026-01-05T10:00:00.123456Z`),
  * since a Date would lose the microseconds; severity and origin are stored as smallint and named when read. A host may
@@ -162,7 +166,7 @@ export class LogEntry {
   })
   requestId!: string | null;
 
-  @Property({ type: ListType })
+  @Property({ type: ListType, formula: repairedOf })
   @Field(() => [String], {
     description:
       'Input fields that were cut or replaced at entry, since the writer asked for repair; in snake_case, sorted. Sealed.',

@@ -66,11 +66,19 @@ describe('preparing', () => {
     });
     expect([status, body.filename]).toEqual([200, 'logs_20260105_100000.csv']);
     expect((await prepare({ filter: '' })).status).toBe(200);
-    expect((await prepare({ filter: null, unknown: 1 })).status).toBe(200);
+    expect((await prepare({ filter: null })).status).toBe(200);
   });
 
   test.each([['json'], ['ndjson']])('a %s file', async (format) => {
     expect((await prepare({ format })).body.filename).toBe(`logs_20260105_100000.${format}`);
+  });
+
+  test('a name that is not known is refused: it would widen the filter', async () => {
+    const { status, body } = await prepare({ filter: { actors: 'x' }, formt: 'csv' });
+    expect(status).toBe(422);
+    expect(
+      body.detail.map(({ loc, type }: { loc: string[]; type: string }) => `${loc.join('.')} ${type}`),
+    ).toEqual(['body.filter.actors extra_forbidden', 'body.formt extra_forbidden']);
   });
 
   test('every fault at once', async () => {
@@ -88,6 +96,7 @@ describe('preparing', () => {
       'body.filter.module string_type',
       'body.filter.severity enum',
       'body.filter.actor_id string_type',
+      'body.filter.page extra_forbidden',
     ]);
     for (const [sent, type] of [
       ['', 'missing'],

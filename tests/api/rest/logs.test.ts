@@ -130,7 +130,6 @@ describe('the list', () => {
       resource_type: 'user',
       resource_id: 'Ünï',
       request_id: ANA,
-      unknown: 'x',
     });
     expect((await get(`/logs?${query}`)).status).toBe(200);
     const filter = {
@@ -160,6 +159,14 @@ describe('the list', () => {
     expect(server.reel.asked.criteria).toEqual(
       criteriaOf({ startDate: '2026-01-05T10:00:00.500000Z', actions: ['b'] }),
     );
+  });
+
+  test('a parameter that is not known is refused, and the nearest named', async () => {
+    for (const path of ['/logs', '/logs/stats']) {
+      const { status, body } = await get(`${path}?modul=guardian`);
+      expect([status, faultsOf(body)]).toEqual([422, ['query.modul extra_forbidden']]);
+      expect(body.detail[0].msg).toContain('did you mean module');
+    }
   });
 
   test('every fault at once, with what came', async () => {
