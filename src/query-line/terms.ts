@@ -1,3 +1,4 @@
+import { nearest } from './nearest.js';
 import { isStorable } from './values.js';
 
 /** In the order of the canonical form. */
@@ -133,7 +134,7 @@ function readTerm(written: string, span: Span): Term {
   const { negated, op } = head;
   const field = head.name.toLowerCase();
   if (!isField(field)) {
-    const near = `${negated ? '-' : ''}${nearest(field)}:`;
+    const near = `${negated ? '-' : ''}${nearest(field, FIELDS)}:`;
     throw errorAt(
       span,
       `unknown field ${shown(`${head.name}:`)}, did you mean \`${near}\`? Put text with a colon in quotes`,
@@ -187,22 +188,3 @@ function unquote(written: string, span: Span): string {
 }
 
 const isField = (name: string): name is FieldName => (FIELDS as readonly string[]).includes(name);
-
-function nearest(name: string): FieldName {
-  const distances = FIELDS.map((field) => distance(name, field));
-  return FIELDS[distances.indexOf(Math.min(...distances))] as FieldName;
-}
-
-/** The Levenshtein distance. */
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [index, letter] of Array.from(from).entries()) {
-    const next = [index + 1];
-    for (let at = 1; at <= to.length; at++) {
-      const change = (row[at - 1] as number) + (letter === to[at - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[at] as number) + 1, (next[at - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] as number;
-}

@@ -1,5 +1,5 @@
 import type { Fault } from '../errors.js';
-import { nearest } from '../log/entry/nearest.js';
+import { nearest } from '../query-line/nearest.js';
 import { UnheldNumber } from '../query-line/number.js';
 import { isStorable, parseInstant, parseUuid } from '../query-line/values.js';
 

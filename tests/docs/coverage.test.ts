@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import type { Command } from 'commander';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -219,5 +219,29 @@ describe('links', () => {
 
   test('README leads to every page', () => {
     for (const page of PAGES) if (page !== 'README.md') expect(pageText('README.md')).toContain(`(${page}`);
+  });
+});
+
+describe('docs/architecture.md', () => {
+  const [, tree = ''] = /```text\n(src\/[\s\S]*?)```/.exec(pageText('docs/architecture.md')) ?? [];
+
+  test('names the folders that there are, and no others', () => {
+    const path: string[] = [];
+    const named = tree.split('\n').flatMap((line) => {
+      const [, indent = '', name] = /^( *)([a-z-]+)\//.exec(line) ?? [];
+      if (name === undefined) return [];
+      path.splice(indent.length / 2);
+      path.push(name);
+      return path.join('/');
+    });
+    const folders = ['src', 'web'].flatMap((top) =>
+      readdirSync(join(root, top), { withFileTypes: true }).flatMap((each) =>
+        each.isDirectory() ? `${top}/${each.name}` : [],
+      ),
+    );
+    const ofLog = readdirSync(join(root, 'src/log'), { withFileTypes: true }).flatMap((each) =>
+      each.isDirectory() ? `src/log/${each.name}` : [],
+    );
+    expect(named.filter((name) => name.includes('/')).sort()).toEqual([...folders, ...ofLog].sort());
   });
 });
