@@ -272,6 +272,6 @@ describe('over HTTP', () => {
     await server.ask(
       `{ ${times(290, () => '...F')} logs { nodes { id } } } fragment F on Query { ${times(100, () => 'logs { nodes { id } }')} }`,
     );
-    expect(performance.now() - before).toBeLessThan(5_000);
+    expect(performance.now() - before).toBeLessThan(20_000);
   });
 });
