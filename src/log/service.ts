@@ -6,7 +6,7 @@ import type { LogEntry } from './entry/log-entry.entity.js';
 import { OWN_MODULE } from './entry/module-name.js';
 import { Batch } from './write/batch.js';
 import { prepareEntry } from './write/prepare.js';
-import type { Stored, Writer, WriteResult } from './write/writer.js';
+import type { Stored, WriteResult, Writer } from './write/writer.js';
 
 /** The input of a module in this process: createLog's, with a tenant. */
 export type LogInput = CreateLogInput & { tenantId: string };

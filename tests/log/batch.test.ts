@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ReelError, unavailable } from '../../src/errors.js';
 import type { LogInput } from '../../src/log/service.js';
 import { ReelService } from '../../src/log/service.js';
-import { Writer, type WriteResult } from '../../src/log/write/writer.js';
+import { type WriteResult, Writer } from '../../src/log/write/writer.js';
 import { openTrail, type Trail } from '../support/trail.js';
 
 let trail: Trail;
@@ -147,13 +147,19 @@ describe('the database', () => {
     );
     const ids = Array.from({ length: 50 }, (_, at) => ([0, 17, 18, 49].includes(at) ? 'bad' : String(at)));
     const [results, , lone] = await Promise.all([
-      trail.service.writeLogs(ids.map((resourceId) => entry(tenantId, { resourceId, idempotencyKey: 'k' + resourceId + randomUUID() }))),
+      trail.service.writeLogs(
+        ids.map((resourceId) =>
+          entry(tenantId, { resourceId, idempotencyKey: `k${resourceId}${randomUUID()}` }),
+        ),
+      ),
       trail.service.log(entry(tenantId, { resourceId: 'neighbour' })),
       trail.service.writeLogs([entry(tenantId, { resourceId: 'bad' })]),
     ]);
     expect(results.map(codeOf)).toEqual(ids.map((id) => (id === 'bad' ? 'fault' : false)));
     expect(lone.map(codeOf)).toEqual(['fault']);
-    expect((await stored(tenantId)).sort()).toEqual([...ids.filter((id) => id !== 'bad'), 'neighbour'].sort());
+    expect((await stored(tenantId)).sort()).toEqual(
+      [...ids.filter((id) => id !== 'bad'), 'neighbour'].sort(),
+    );
     const keys = await trail.own.query('select 1 from reel_log_keys where tenant_id = $1', [tenantId]);
     expect(keys).toHaveLength(46);
   });
@@ -195,9 +201,17 @@ describe('the database', () => {
 
   test('an error that concerns no single entry is the whole call’s', async () => {
     const writer = new Writer({
-      write: () => trail.database.write(['0190a1b2-0000-7000-8000-0000000000f1'], (execute) =>
-        execute({ sql: 'select * from no_such_table', parameters: [], query: { kind: 'RawNode' }, queryId: {} } as never) as never,
-      ),
+      write: () =>
+        trail.database.write(
+          ['0190a1b2-0000-7000-8000-0000000000f1'],
+          (execute) =>
+            execute({
+              sql: 'select * from no_such_table',
+              parameters: [],
+              query: { kind: 'RawNode' },
+              queryId: {},
+            } as never) as never,
+        ),
       find: async () => new Map(),
       ensureMonth: async () => {},
     });

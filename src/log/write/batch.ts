@@ -6,7 +6,7 @@ import type { Identifier } from '../entry/identifier.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import { type PreparedEntry, prepareEntry } from './prepare.js';
 import { TimeSlice } from './time-slice.js';
-import type { Writer, WriteResult } from './writer.js';
+import type { WriteResult, Writer } from './writer.js';
 
 /** Of one batch. */
 export const MAX_ENTRIES = 1_000;

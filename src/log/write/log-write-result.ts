@@ -8,7 +8,8 @@ import type { WriteResult } from './writer.js';
 export class LogWriteResult {
   @Field(() => LogEntry, {
     nullable: true,
-    description: 'The stored entry, or the one stored before under the same idempotency key; null where it was refused.',
+    description:
+      'The stored entry, or the one stored before under the same idempotency key; null where it was refused.',
   })
   entry!: LogEntry | null;
 
