@@ -27,9 +27,9 @@ export type DataOp = 'EQ' | 'GT' | 'GE' | 'LT' | 'LE' | 'EXISTS';
 export type Test =
   | { readonly field: FilterField; readonly is: string }
   | { readonly field: FilterField; readonly prefix: string }
-  /** From mild to grave. */
-  | { readonly field: 'severity'; readonly atLeast: string }
-  | { readonly field: 'severity'; readonly atMost: string }
+  /** Of severities from mild to grave, and of instants. */
+  | { readonly field: 'severity' | 'occurredAt'; readonly atLeast: string }
+  | { readonly field: 'severity' | 'occurredAt'; readonly atMost: string }
   /** Both ends inclusive. */
   | { readonly field: FilterField; readonly between: readonly [first: string, last: string] }
   /** `actor`: no id, e-mail address or name. */

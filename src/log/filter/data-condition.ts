@@ -37,7 +37,7 @@ registerEnumType(DataOperator, {
 export class DataCondition {
   @Field(() => String, {
     description:
-      'Keys joined by dots, a key with other characters than letters, digits, _ and - in double quotes, [*] for any item of an array: after.\\"card.type\\", items[*].sku. Digits are a key, not a place in an array. At most 255 characters.',
+      'Keys joined by dots, a key with other characters than letters, digits, _ and - in double quotes, [*] for any item of an array: after.\\"card.type\\", items[*].sku. At most 255 characters.',
   })
   path!: string;
 
@@ -47,7 +47,7 @@ export class DataCondition {
   @Field(() => String, {
     nullable: true,
     description:
-      "Compared as a number where both are numbers, else as text, exactly; true, false and null as JSON's. At most 320 characters. Not for EXISTS.",
+      "Compared as a number where both are numbers, else as text, exactly; true, false and null as JSON's. Not for EXISTS.",
   })
   value?: string | null;
 }

@@ -1,6 +1,6 @@
 import { badInput } from '../../errors.js';
 import { MAX_PATH, parseDataPath } from '../../query-line/data-path.js';
-import { isStorable, parseUuid } from '../../query-line/values.js';
+import { isStorable, parseInstant, parseUuid } from '../../query-line/values.js';
 import { foldEmail, foldName } from '../entry/email.js';
 import { searchNeedle } from '../entry/search-text.js';
 import { addressRanges } from './address-range.js';
@@ -15,15 +15,8 @@ export const MAX_RESOURCE_ID = 1_024;
 export const MAX_SEARCH = 255;
 export const MAX_QUERY = 2_000;
 
-/** Entries that are between two instants, without an end where one is not given. */
-const FIRST_INSTANT = '0001-01-01T00:00:00.000000Z';
-const LAST_INSTANT = '9999-12-31T23:59:59.999999Z';
-
 /** The fields of a filter that are read one by one. */
-type ConditionName = Exclude<
-  keyof FilterInput,
-  'startDate' | 'endDate' | 'occurredFrom' | 'occurredUntil' | 'data' | 'query'
->;
+type ConditionName = Exclude<keyof FilterInput, 'startDate' | 'endDate' | 'data' | 'query'>;
 
 interface ConditionReader {
   readonly negated?: true;
@@ -50,6 +43,9 @@ const actions = one((value, name) => startOrAll('action', checkText(name, value,
 const actorIds = one((value, name) =>
   startOrAll('actorId', parseUuid(value) ?? checkText(name, value, MAX_TEXT)),
 );
+
+/** As startDate and endDate are read: digits past microseconds are dropped. */
+const toMicroseconds = (instant: string): string => parseInstant(instant) ?? instant;
 
 /** What ends in `*` is every value that begins so; elsewhere `*` is literal. */
 const startOrAll = (field: FilterField, value: string): Test =>
@@ -79,6 +75,8 @@ const CONDITION_READERS: Readonly<Record<ConditionName, ConditionReader>> = {
   severities: enumerated('severity'),
   minSeverity: one((severity) => ({ field: 'severity', atLeast: severity })),
   origin: enumerated('origin'),
+  occurredFrom: one((at) => ({ field: 'occurredAt', atLeast: toMicroseconds(at) })),
+  occurredUntil: one((at) => ({ field: 'occurredAt', atMost: toMicroseconds(at) })),
   ids: enumerated('id'),
   actorIds,
   notActorIds: not(actorIds),
@@ -107,20 +105,13 @@ export function conditionsOf(filter: FilterInput): Condition[] {
     const { negated = false, read } = CONDITION_READERS[name];
     return [{ negated, anyOf: items.flatMap((item) => read(item, name)) }];
   });
-  const { occurredFrom, occurredUntil, data } = filter;
-  if (occurredFrom || occurredUntil) conditions.push(happened(occurredFrom, occurredUntil));
+  const { data } = filter;
   if (data) {
     checkCount('data', data);
     conditions.push(...data.map(dataCondition));
   }
   return conditions;
 }
-
-/** Happened at or after, and at or before. */
-export const happened = (from: string | null | undefined, until: string | null | undefined): Condition => ({
-  negated: false,
-  anyOf: [[{ field: 'occurredAt', between: [from ?? FIRST_INSTANT, until ?? LAST_INSTANT] }]],
-});
 
 function dataCondition({ path, op = DataOperator.EQ, value }: DataCondition): Condition {
   const steps = parseDataPath(path);

@@ -9,7 +9,7 @@ import { DataCondition } from './data-condition.js';
 
 @InputType({
   description:
-    'All conditions must hold; a list means any of, an empty list is no condition; a negated one (not…, NE) also matches entries without a value. Text is compared exactly, except where it says otherwise; a UUID is found in any case, an address in any spelling. At most 20 items in a list, 320 characters in a text where nothing else is said.',
+    'All conditions must hold; a list means any of, an empty list is no condition; a negated one (not…, NE) also matches entries without a value. Text is compared exactly, except where it says otherwise; a UUID is found in any case, an address in any spelling.',
 })
 export class LogFilter {
   @Field(() => DateTime, { nullable: true, description: 'At or after.' })
@@ -51,13 +51,14 @@ export class LogFilter {
 
   @Field(() => DateTime, {
     nullable: true,
-    description: 'Happened at or after (occurredAt); startDate is about createdAt.',
+    description:
+      'Happened at or after, at or before (occurredAt); startDate and endDate are about createdAt.',
   })
   occurredFrom?: string | null;
 
   @Field(() => DateTime, {
     nullable: true,
-    description: 'Happened at or before (occurredAt); endDate is about createdAt.',
+    description: 'Happened at or before (occurredAt), as occurredFrom.',
   })
   occurredUntil?: string | null;
 
@@ -66,7 +67,7 @@ export class LogFilter {
 
   @Field(() => [String], {
     nullable: true,
-    description: 'Who acted, by id. A trailing * means every value that begins so.',
+    description: 'A trailing * means every value that begins so.',
   })
   actorIds?: string[] | null;
 
@@ -75,13 +76,13 @@ export class LogFilter {
 
   @Field(() => String, {
     nullable: true,
-    description: "The actor's whole e-mail address. Case does not matter.",
+    description: 'Case does not matter.',
   })
   actorEmail?: string | null;
 
   @Field(() => String, {
     nullable: true,
-    description: "The actor's name: the whole name; case does not matter.",
+    description: 'The whole name; case does not matter.',
   })
   actorName?: string | null;
 
@@ -140,7 +141,7 @@ export class LogFilter {
   @Field(() => String, {
     nullable: true,
     description:
-      'The query line, for example: module:guardian severity>=ERROR -action:users.login actor:ana@example.com "free text". At most 2,000 characters.',
+      'The query line, for example: module:guardian severity>=ERROR -action:users.login actor:ana@example.com "free text".',
   })
   query?: string | null;
 }
