@@ -87,6 +87,12 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
         kind(caller);
         return MODULE_AUTHOR;
       },
+      authenticated: (caller) => ({
+        kind: 'module',
+        module: kind(caller),
+        expiresAt: Number.POSITIVE_INFINITY,
+      }),
+      standings: async () => [],
       internal: (caller) => {
         if (kind(caller) !== 'module') throw new ReelError('FORBIDDEN', 'This needs a module');
         return MODULE_AUTHOR;
