@@ -77,6 +77,7 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
     return scope;
   };
   return {
+    report: () => randomUUID(),
     audit: { viewed: async () => {} },
     authorizer: {
       require,
@@ -94,6 +95,8 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
     reel: {
       create: async (_author, input) => entry({ ...(input as Partial<LogEntry>), requestId: randomUUID() }),
       createMany: async (_author, inputs) => inputs.map((input) => entry(input as Partial<LogEntry>)),
+      writeEach: async (_author, inputs) =>
+        inputs.map((input) => ({ entry: entry(input as Partial<LogEntry>), replayed: false })),
     },
     reader: {
       list: async () => ({ entries: [entry()], hasNextPage: false, hasPreviousPage: false }),
