@@ -122,7 +122,7 @@ describe('totals', () => {
       }),
       { numRuns: 200 },
     );
-  });
+  }, 120_000);
 
   test('of nothing are nothing', async () => {
     const stats = await statsOf(empty, null);
@@ -203,7 +203,7 @@ describe('timeline', () => {
       }),
       { numRuns: 150 },
     );
-  });
+  }, 120_000);
 
   test('begins and ends where the dates say, with nothing in between', async () => {
     const filter: LogFilter = {
@@ -305,7 +305,7 @@ describe('facet', () => {
       ),
       { numRuns: 200 },
     );
-  });
+  }, 120_000);
 
   test("leaves out the query line's condition on it too", async () => {
     const stats = await statsOf(whole, { query: `actor:${ACTORS[0]}` });

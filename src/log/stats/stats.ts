@@ -5,7 +5,13 @@ import { badInput } from '../../errors.js';
 import { ORIGINS } from '../entry/origin.js';
 import { OUTCOMES } from '../entry/outcome.js';
 import { SEVERITIES } from '../entry/severity.js';
-import { type Criteria, type FilterField, isCountable, withoutConditionsOn } from '../filter/criteria.js';
+import {
+  type Criteria,
+  type FilterField,
+  isCountable,
+  type Subject,
+  withoutConditionsOn,
+} from '../filter/criteria.js';
 import { whereAll } from '../filter/where.js';
 import { countBuckets } from './bucket-counts.js';
 import { matchCounts, narrowed } from './counts.js';
@@ -26,8 +32,8 @@ export const MAX_FACET = 100;
 
 /** How one facet is counted: by `key`, an expression that gives a text or null, out of `columns`. */
 interface FacetSource {
-  /** Conditions on these fields are left out. */
-  readonly fields: readonly FilterField[];
+  /** Conditions on these are left out. */
+  readonly subjects: readonly Subject[];
   readonly columns: readonly string[];
   readonly key: RawBuilder<unknown>;
   /** Of an actor: what its key is, as in ACTOR_KEYS. */
@@ -37,7 +43,7 @@ interface FacetSource {
 }
 
 const ofColumn = (field: FilterField, column: string, counted = false): FacetSource => ({
-  fields: [field],
+  subjects: [field],
   columns: [column],
   key: sql`${sql.ref(column)}::text`,
   counted,
@@ -52,7 +58,7 @@ const FACETS: Record<LogFacet, FacetSource> = {
   ACTION: ofColumn('action', 'action'),
   SEVERITY: ofEnumeration('severity', 'severity', SEVERITIES, true),
   ACTOR: {
-    fields: ['actorId', 'actorEmail'],
+    subjects: ['actor', 'actorId', 'actorEmail', 'actorName'],
     columns: ['actor_id', 'actor_email_folded', 'actor_name'],
     key: sql`coalesce(actor_id, actor_email_folded, actor_name)`,
     kind: sql`case when actor_id is not null then ${sql.lit(ACTOR_KEYS.id)} when actor_email_folded is not null
@@ -61,7 +67,7 @@ const FACETS: Record<LogFacet, FacetSource> = {
   },
   RESOURCE_TYPE: ofColumn('resourceType', 'resource_type'),
   CLIENT: ofColumn('clientId', 'client_id', true),
-  OUTCOME: { ...ofEnumeration('origin', 'outcome', OUTCOMES), fields: [] },
+  OUTCOME: ofEnumeration('outcome', 'outcome', OUTCOMES),
   ORIGIN: ofEnumeration('origin', 'origin', ORIGINS),
 };
 
@@ -127,8 +133,8 @@ function bySeverity(rows: readonly { severity: number; n: string | number }[]): 
 }
 
 async function facet(execute: Execute, all: Criteria, name: LogFacet, first: number): Promise<FacetCount[]> {
-  const { fields, columns, key, kind, counted } = FACETS[name];
-  const criteria = withoutConditionsOn(all, fields);
+  const { subjects, columns, key, kind, counted } = FACETS[name];
+  const criteria = withoutConditionsOn(all, subjects);
   const source = counted
     ? matchCounts(criteria, { largest: 'block' })
     : sql`(select ${sql.join(columns.map((column) => sql.ref(column)))}, 1::bigint as n from reel_log_entries where ${whereAll(criteria)})`;
