@@ -123,7 +123,7 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
             entriesToday: 1,
             entriesThisWeek: 2,
           },
-          { timeline: async () => [], facet: async (field) => [{ key: field, count: 3 }] },
+          { timeline: async () => [], facet: async (field) => [{ key: field, label: null, count: 3 }] },
         ),
     },
     exports: {
