@@ -96,10 +96,10 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
       createMany: async (_author, inputs) => inputs.map((input) => entry(input as Partial<LogEntry>)),
     },
     reader: {
-      list: async () => ({ entries: [entry()], hasNextPage: false, hasPreviousPage: false }),
-      count: async (_criteria, exact) => ({
+      list: async () => ({ entries: [entry()], hasNextPage: false, hasPreviousPage: false, stopped: null }),
+      count: async (_criteria, reach) => ({
         value: 7,
-        precision: exact ? CountPrecision.EXACT : CountPrecision.AT_LEAST,
+        precision: reach === 'exact' ? CountPrecision.EXACT : CountPrecision.AT_LEAST,
       }),
       get: async () => null,
       byRequests: async () => new Map(),
