@@ -146,8 +146,10 @@ function checksOf({ astNode }: Field): Check[] {
       return undefined;
     });
   if (getDirectiveValues(AUTHENTICATED, astNode))
-    checks.push(async ({ services, caller }, info) => {
-      authors.set(info, await services.authorizer.author(caller));
+    checks.push(async (context, info) => {
+      const author = await context.services.authorizer.author(context.caller);
+      authors.set(info, author);
+      if (author.kind === 'person') context.allowance = author.allowance;
       return undefined;
     });
   return checks;
