@@ -162,7 +162,14 @@ export async function bootGraphql(
   const log = pino({ level: 'error' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   await app.register(graphqlRoutes, {
     ...fakeServices(services),
-    config: { env: 'production', allowedOrigins: [], defaultPageSize: 50, maxPageSize: 100, ...config },
+    config: {
+      env: 'production',
+      introspection: false,
+      allowedOrigins: [],
+      defaultPageSize: 50,
+      maxPageSize: 100,
+      ...config,
+    },
     log,
     parseJson,
     readCaller: (call) => {
