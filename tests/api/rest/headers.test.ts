@@ -37,7 +37,7 @@ describe('every answer', () => {
     ['PUT', '/graphql', 'of GraphQL: 405', true],
     ['GET', '/api/v1/reel/exports/logs.csv?token=x', 'of a bad link', false],
   ])('%s %s (%s) names the request and is never sniffed', async (method, path, _, isKnown) => {
-    const headers = isKnown ? { authorization: `Bearer ${ana}` } : {};
+    const headers: Record<string, string> = isKnown ? { authorization: `Bearer ${ana}` } : {};
     const call = (more: object) =>
       fetch(reel.url + path, { method, redirect: 'manual', headers: { ...headers, ...more } });
     const [own, traced, fresh, odd] = [
