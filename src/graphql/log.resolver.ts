@@ -99,12 +99,13 @@ export class LogResolver {
 
   @Mutation(() => LogEntry, { description: 'Stores one entry; answered only after it is on disk.' })
   @Authenticated()
-  createLog(
-    @GrantedAuthor() author: Author,
+  async createLog(
     @Arg('input', () => CreateLogInput) input: CreateLogInput,
-    @Ctx() { services }: ReelContext,
+    @Ctx() context: ReelContext,
   ): Promise<LogEntry> {
-    return services.reel.create(author, input);
+    const author = await context.services.authorizer.author(context.caller);
+    if (author.kind === 'person') context.allowance = author.allowance;
+    return context.services.reel.create(author, input);
   }
 
   @Mutation(() => [LogEntry], {
