@@ -10,23 +10,27 @@ export interface ReelAction {
   readonly reserved: boolean;
 }
 
-const action = (verb: string, scopes: readonly MentorScope[], reserved = false): ReelAction =>
-  Object.freeze({
-    code: `reel.logs.${verb}`,
+const action = (code: string, scopes: readonly MentorScope[], reserved = false): ReelAction => {
+  const key = code.replace('reel.', 'reel.actions.').replace(/\.(?=\w+$)/, '_');
+  return Object.freeze({
+    code,
     scopes: Object.freeze([...scopes]),
-    labelKey: `reel.actions.logs_${verb}.label`,
-    descriptionKey: `reel.actions.logs_${verb}.description`,
+    labelKey: `${key}.label`,
+    descriptionKey: `${key}.description`,
     reserved,
   });
+};
 
 export const VIEW = 'reel.logs.view';
 export const EXPORT = 'reel.logs.export';
+export const MANAGE_STREAMS = 'reel.streams.manage';
 
 /** The actions that a host registers with Mentor. */
 export const REEL_ACTIONS: readonly ReelAction[] = Object.freeze([
-  action('view', ['ACCOUNT', 'CLIENT']),
-  action('export', ['CLIENT']),
-  action('filter', ['ACCOUNT', 'CLIENT'], true),
+  action(VIEW, ['ACCOUNT', 'CLIENT']),
+  action(EXPORT, ['CLIENT']),
+  action('reel.logs.filter', ['ACCOUNT', 'CLIENT'], true),
+  action(MANAGE_STREAMS, ['ACCOUNT']),
 ]);
 
 /** Where a host registers the actions that it can grant: Mentor's registry or its own. */

@@ -3,7 +3,7 @@ import { forbidden, ReelError, tooManyRequests, unauthenticated } from '../error
 import { EXPORT, VIEW } from './actions.js';
 import type { Caller } from './caller.js';
 import { type ModuleCredential, namedBy, type PersonCredential } from './credential.js';
-import type { Grant, MentorScope } from './grant.js';
+import { clientNames, type Grant, type MentorScope } from './grant.js';
 import type { MentorPort, Requester } from './mentor.js';
 import type { Author, Scope } from './scope.js';
 
@@ -43,11 +43,13 @@ export class Authorizer {
     const { tenantId, grants } = await this.#access(caller, person, () => missingAction(action, scopes));
     const counting = grants.filter((grant) => grant.action === action && scopes.includes(grant.scope));
     const named = scopes.includes('CLIENT') ? caller.clientId : null;
+    const names = clientNames(grants);
+    const scope = { tenantId, ...(names.size > 0 && { clientNames: names }) };
     if (counting.some((grant) => grant.scope === 'ACCOUNT'))
-      return { tenantId, clients: named === null ? null : [named] };
+      return { ...scope, clients: named === null ? null : [named] };
     const clients = clientsOf(counting);
     if (named === null ? clients.length === 0 : !clients.includes(named)) throw missingAction(action, scopes);
-    return { tenantId, clients: named === null ? clients : [named] };
+    return { ...scope, clients: named === null ? clients : [named] };
   }
 
   /** What the caller may view; null where that is nothing, as for a module. Errors: those of `require` except FORBIDDEN. */
@@ -66,10 +68,9 @@ export class Authorizer {
    */
   async exportScope(caller: Caller, namedClient?: string | null): Promise<Scope> {
     const clientId = caller.clientId ?? namedClient?.toLowerCase() ?? null;
-    const scope = await this.require({ ...caller, clientId }, EXPORT, ['CLIENT']);
-    if (scope.clients?.length !== 1)
-      throw missingHeader('X-Client-Id', 'a client, since you may export several');
-    return scope;
+    const { tenantId, clients } = await this.require({ ...caller, clientId }, EXPORT, ['CLIENT']);
+    if (clients?.length !== 1) throw missingHeader('X-Client-Id', 'a client, since you may export several');
+    return { tenantId, clients };
   }
 
   /**

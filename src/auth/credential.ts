@@ -2,6 +2,7 @@ import type { JWTPayload } from 'jose';
 import { z } from 'zod';
 import { unauthenticated } from '../errors.js';
 import { isEmailAddress, parseUuid } from '../query-line/values.js';
+import { type DisplayName, displayName } from './display-name.js';
 import { type Grant, grantSchema, uuid } from './grant.js';
 
 /** A module's credential; `module` is its name, or `*` for a gateway that writes for several. */
@@ -12,6 +13,12 @@ export interface ModuleCredential {
   readonly expiresAt: number;
 }
 
+/** Plain membership of a tenant. */
+export interface Membership {
+  readonly id: string;
+  readonly name?: DisplayName;
+}
+
 /** A person's credential; `grants` and `tenants` are claims of the token. */
 export interface PersonCredential {
   readonly kind: 'person';
@@ -19,8 +26,7 @@ export interface PersonCredential {
   readonly email: string | null;
   readonly name: string | null;
   readonly grants: readonly Grant[];
-  /** Plain membership. */
-  readonly tenants: readonly string[];
+  readonly tenants: readonly Membership[];
   readonly token: string;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
@@ -54,6 +60,14 @@ const claimText = (max: number) =>
     .nullish()
     .transform((text) => text || null);
 
+/** A tenant's id, or `{id, name}`. */
+const membership = z.union([
+  uuid.transform((id): Membership => ({ id })),
+  z
+    .object({ id: uuid, name: displayName })
+    .transform(({ id, name }): Membership => ({ id, ...(name !== undefined && { name }) })),
+]);
+
 /**
  * Leaves out malformed items, since tokens carry other modules' grants as well; a claim that is not a list makes the
  * whole token invalid.
@@ -74,7 +88,7 @@ export const personClaims = z.object({
   email: claimText(320),
   name: claimText(255),
   grants: wellFormed(grantSchema),
-  tenants: wellFormed(uuid),
+  tenants: wellFormed(membership),
   exp: z.number(),
 });
 

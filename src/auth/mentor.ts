@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { ReelError, unauthenticated, unavailable } from '../errors.js';
 import type { PersonCredential } from './credential.js';
+import { type DisplayName, displayName } from './display-name.js';
 import { type Grant, grantSchema, isEffective } from './grant.js';
 import { readBody } from './response-body.js';
 
@@ -10,6 +11,7 @@ import { readBody } from './response-body.js';
 export interface TenantAccess {
   readonly grants: readonly Grant[];
   readonly member: boolean;
+  readonly tenantName?: DisplayName;
 }
 
 /** The person whose grants are asked for, with the Authorization header of the request. */
@@ -29,15 +31,25 @@ export interface MentorPort {
 const inTenant = (grants: readonly Grant[], tenantId: string): Grant[] =>
   grants.filter((grant) => grant.tenantId === tenantId && isEffective(grant));
 
+/** `tenantName` is the membership's; else the first grant that has one names the tenant. */
+function accessOf(grants: readonly Grant[], member: boolean, name: DisplayName): TenantAccess {
+  const tenantName = name ?? grants.find((grant) => grant.tenantName !== undefined)?.tenantName;
+  return { grants, member, ...(tenantName !== undefined && { tenantName }) };
+}
+
 /** Takes grants and memberships from the claims of the person's token. */
 export const claimsMentor: MentorPort = {
   tenants: (person) => [
-    ...new Set([...person.grants.filter(isEffective).map((grant) => grant.tenantId), ...person.tenants]),
+    ...new Set([
+      ...person.grants.filter(isEffective).map((grant) => grant.tenantId),
+      ...person.tenants.map(({ id }) => id),
+    ]),
   ],
-  standing: async ({ person }, tenantId) => ({
-    grants: inTenant(person.grants, tenantId),
-    member: person.tenants.includes(tenantId),
-  }),
+  standing: async ({ person }, tenantId) => {
+    const grants = inTenant(person.grants, tenantId);
+    const memberships = person.tenants.filter(({ id }) => id === tenantId);
+    return accessOf(grants, memberships.length > 0, memberships.find(({ name }) => name !== undefined)?.name);
+  },
 };
 
 const TIMEOUT_MS = 2_000;
@@ -47,7 +59,11 @@ const CACHED_LOOKUPS = 10_000;
 const CACHED_GRANTS = 200_000;
 const NO_ACCESS: TenantAccess = { grants: [], member: false };
 
-const responseShape = z.object({ grants: z.array(grantSchema), member: z.boolean().optional() });
+const responseShape = z.object({
+  grants: z.array(grantSchema),
+  member: z.boolean().optional(),
+  tenant_name: displayName,
+});
 
 export interface HttpMentorOptions {
   /** Milliseconds for one request, its response's body included. */
@@ -119,8 +135,8 @@ async function fetchAccess(
 }
 
 function parseAccess(body: string, tenantId: string): TenantAccess {
-  const { grants, member = false } = responseShape.parse(JSON.parse(body));
-  return { grants: inTenant(grants, tenantId), member };
+  const { grants, member = false, tenant_name } = responseShape.parse(JSON.parse(body));
+  return accessOf(inTenant(grants, tenantId), member, tenant_name);
 }
 
 /** The implementation that the settings select. */

@@ -3,6 +3,8 @@ export interface Scope {
   readonly tenantId: string;
   /** null: the whole tenant. A list: only these clients' entries, which excludes those without a client. */
   readonly clients: readonly string[] | null;
+  /** Names of clients by id, where the caller's grants have any; only for showing. */
+  readonly clientNames?: ReadonlyMap<string, string>;
 }
 
 /** Who writes. A module is trusted with what it says; a person's identity comes from the credential and the connection. */

@@ -2,7 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { unauthenticated, unavailable } from '../errors.js';
-import { type Credential, moduleOf, personOf } from './credential.js';
+import { type Credential, type Membership, moduleOf, personOf } from './credential.js';
 import { type Grant, grantToWire } from './grant.js';
 import { KeySetUnreachable, keySet } from './key-set.js';
 
@@ -115,8 +115,8 @@ export interface PersonToken {
   readonly email: string;
   readonly name?: string;
   readonly grants?: readonly Grant[];
-  /** Plain membership. */
-  readonly tenants?: readonly string[];
+  /** Plain membership: ids, or ids with names. */
+  readonly tenants?: readonly (string | Membership)[];
   /** Lifetime in minutes; 8 hours by default. */
   readonly minutes?: number;
 }

@@ -9,7 +9,9 @@ import type { Prover } from '../seal/prover.js';
 
 /** What resolvers call. */
 export interface Services {
-  readonly reel: Pick<ReelService, 'create' | 'createMany'>;
+  /** Logs an error that is not the caller's, and answers the id under which the log has it. */
+  readonly report: (error: unknown) => string;
+  readonly reel: Pick<ReelService, 'create' | 'createMany' | 'writeEach'>;
   readonly reader: Pick<LogReader, 'list' | 'count' | 'get' | 'byRequests'>;
   readonly stats: Pick<StatsService, 'stats'>;
   readonly exports: Pick<ExportService, 'prepare'>;

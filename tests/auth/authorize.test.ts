@@ -29,7 +29,7 @@ const person = (grants: Grant[] = [], tenants: string[] = [], changed: Partial<P
     email: 'ana@example.com',
     name: 'Ana',
     grants,
-    tenants,
+    tenants: tenants.map((id) => ({ id })),
     token: 'a.b.c',
     expiresAt: Date.now() + 60_000,
     ...changed,
@@ -57,6 +57,15 @@ const headerFault = (header: string) => ({
   code: 'BAD_USER_INPUT',
   message: expect.stringContaining(header),
   faults: [expect.objectContaining({ loc: ['header', header] })],
+});
+
+test('a scope has the names of clients that the grants say', async () => {
+  const named = { ...grant(VIEW, T1, C1), clientName: 'Loja 1' };
+  expect(await view(person([named, grant(VIEW, T1, C2)]))).toEqual({
+    tenantId: T1,
+    clients: [C1, C2],
+    clientNames: new Map([[C1, 'Loja 1']]),
+  });
 });
 
 describe('which tenant', () => {

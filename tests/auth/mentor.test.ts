@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { REEL_ACTIONS, registerReelActions } from '../../src/auth/actions.js';
-import type { PersonCredential } from '../../src/auth/credential.js';
-import type { Grant } from '../../src/auth/grant.js';
+import { type PersonCredential, personOf } from '../../src/auth/credential.js';
+import { clientNames, type Grant } from '../../src/auth/grant.js';
 import { claimsMentor, httpMentor, mentorPort, type Requester } from '../../src/auth/mentor.js';
 
 const [T1, T2, T3] = [1, 2, 3].map((n) => `0190a1b2-0000-7000-8000-0000000000f${n}`) as [
@@ -48,7 +48,10 @@ const asker = (token = 'a.b.c'): Requester => ({
 
 describe('grants as claims', () => {
   const nothing: Grant = { action: 'reel.logs.view', scope: 'CLIENT', tenantId: T3, clientId: null };
-  const person = personWith({ grants: [grant(T1), grant(T1, C1), grant(T2, C1), nothing], tenants: [T2] });
+  const person = personWith({
+    grants: [grant(T1), grant(T1, C1), grant(T2, C1), nothing],
+    tenants: [{ id: T2 }],
+  });
 
   test('tenants are those of grants that open something, and plain memberships', () => {
     expect(claimsMentor.tenants(person)).toEqual([T1, T2]);
@@ -60,6 +63,29 @@ describe('grants as claims', () => {
     expect(await standing(T1)).toEqual({ grants: [grant(T1), grant(T1, C1)], member: false });
     expect(await standing(T2)).toEqual({ grants: [grant(T2, C1)], member: true });
     expect(await standing(T3)).toEqual({ grants: [], member: false });
+  });
+
+  test('names of tenants and clients are kept for showing, and cost nobody their grants', async () => {
+    const named = { ...wire(T1, C1), tenant_name: 'Padaria Aurora', client_name: ' Loja\u202e 1 ' };
+    const odd = { ...wire(T2, C1), tenant_name: 7, client_name: '\0' };
+    const long = { id: T3, name: '𝄞'.repeat(300) };
+    const claims = {
+      sub: 'ana',
+      exp: 1,
+      grants: [named, odd],
+      tenants: [T1, long, { id: T2, name: null }, {}],
+    };
+    const read = personOf(claims, 'a.b.c');
+    expect(read.grants).toEqual([
+      { ...grant(T1, C1), tenantName: 'Padaria Aurora', clientName: 'Loja 1' },
+      grant(T2, C1),
+    ]);
+    expect(read.tenants).toEqual([{ id: T1 }, { id: T3, name: `${'𝄞'.repeat(254)}…` }, { id: T2 }]);
+    const standing = (tenant: string) => claimsMentor.standing({ person: read, authorization: '' }, tenant);
+    expect(await standing(T1)).toMatchObject({ member: true, tenantName: 'Padaria Aurora' });
+    expect(await standing(T2)).toEqual({ grants: [grant(T2, C1)], member: true });
+    expect(await standing(T3)).toMatchObject({ tenantName: `${'𝄞'.repeat(254)}…` });
+    expect(clientNames(read.grants)).toEqual(new Map([[C1, 'Loja 1']]));
   });
 
   test('the settings choose the adapter', () => {
@@ -98,6 +124,16 @@ describe('Mentor over HTTP', () => {
 
   const mentor = (timeoutMs?: number) => httpMentor(url, { now: () => clock, timeoutMs });
   const unavailable = { code: 'UNAVAILABLE', retryAfter: expect.any(Number) };
+
+  test('may name the tenant and clients', async () => {
+    const named = { ...wire(T1, C1), client_name: 'Loja 1' };
+    answer = json({ grants: [named, { ...wire(T2), tenant_name: 'Another' }], tenant_name: 'Aurora' });
+    expect(await mentor().standing(asker(), T1)).toEqual({
+      grants: [{ ...grant(T1, C1), clientName: 'Loja 1' }],
+      member: false,
+      tenantName: 'Aurora',
+    });
+  });
 
   test('is asked with the tenant and the header as it came', async () => {
     answer = json({ grants: [wire(T1, C1.toUpperCase()), wire(T2)], member: true, more: 1 });
@@ -235,10 +271,16 @@ describe('Mentor over HTTP', () => {
 
 test("Reel's actions are data that a host registers", () => {
   const registered = registerReelActions({ register: (actions) => actions.map((each) => each.code) });
-  expect(registered).toEqual(['reel.logs.view', 'reel.logs.export', 'reel.logs.filter']);
+  expect(registered).toEqual([
+    'reel.logs.view',
+    'reel.logs.export',
+    'reel.logs.filter',
+    'reel.streams.manage',
+  ]);
   expect(REEL_ACTIONS.map(({ scopes, reserved, labelKey }) => ({ scopes, reserved, labelKey }))).toEqual([
     { scopes: ['ACCOUNT', 'CLIENT'], reserved: false, labelKey: 'reel.actions.logs_view.label' },
     { scopes: ['CLIENT'], reserved: false, labelKey: 'reel.actions.logs_export.label' },
     { scopes: ['ACCOUNT', 'CLIENT'], reserved: true, labelKey: 'reel.actions.logs_filter.label' },
+    { scopes: ['ACCOUNT'], reserved: false, labelKey: 'reel.actions.streams_manage.label' },
   ]);
 });

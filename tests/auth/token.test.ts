@@ -53,7 +53,7 @@ describe("a person's token", () => {
         { action: 'reel.logs.view', scope: 'CLIENT', tenantId: TENANT, clientId: CLIENT },
         { action: 'reel.logs.view', scope: 'ACCOUNT', tenantId: TENANT, clientId: null },
       ],
-      tenants: [TENANT],
+      tenants: [{ id: TENANT }],
       token,
       expiresAt: PERSON.exp * 1000,
     });
@@ -115,7 +115,7 @@ describe("a person's token", () => {
     ];
     expect(await person({ grants, tenants: [null, '*', 7, TENANT] })).toMatchObject({
       grants: [{ action: 'reel.logs.view', scope: 'ACCOUNT', tenantId: TENANT, clientId: null }],
-      tenants: [TENANT],
+      tenants: [{ id: TENANT }],
     });
   });
 });
@@ -337,7 +337,7 @@ describe('issued tokens', () => {
       id: SUB,
       name: 'Ana',
       grants: [grant],
-      tenants: [TENANT],
+      tenants: [{ id: TENANT }],
     });
     expect(await verifyNow(await issueModuleToken(SERVICE_SECRET, '*'))).toMatchObject({ module: '*' });
   });

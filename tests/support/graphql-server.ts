@@ -77,6 +77,7 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
     return scope;
   };
   return {
+    report: () => randomUUID(),
     audit: { viewed: async () => {} },
     authorizer: {
       require,
@@ -94,6 +95,8 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
     reel: {
       create: async (_author, input) => entry({ ...(input as Partial<LogEntry>), requestId: randomUUID() }),
       createMany: async (_author, inputs) => inputs.map((input) => entry(input as Partial<LogEntry>)),
+      writeEach: async (_author, inputs) =>
+        inputs.map((input) => ({ entry: entry(input as Partial<LogEntry>), replayed: false })),
     },
     reader: {
       list: async () => ({ entries: [entry()], hasNextPage: false, hasPreviousPage: false }),
@@ -159,7 +162,14 @@ export async function bootGraphql(
   const log = pino({ level: 'error' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   await app.register(graphqlRoutes, {
     ...fakeServices(services),
-    config: { env: 'production', allowedOrigins: [], defaultPageSize: 50, maxPageSize: 100, ...config },
+    config: {
+      env: 'production',
+      introspection: false,
+      allowedOrigins: [],
+      defaultPageSize: 50,
+      maxPageSize: 100,
+      ...config,
+    },
     log,
     parseJson,
     readCaller: (call) => {

@@ -85,9 +85,10 @@ const within = (scope: Scope, entry: LogEntry) =>
 /** The few conditions that these tests need, all but search; the real ones are tested against PostgreSQL. */
 const matches = ({ scope, conditions }: Criteria, entry: LogEntry) =>
   within(scope, entry) &&
-  conditions.every(
-    ({ field, anyOf }) =>
-      field === 'search' || anyOf.some((match) => 'is' in match && match.is === entry[field]),
+  conditions.every(({ anyOf }) =>
+    anyOf.some((group) =>
+      group.every((test) => 'contains' in test || ('is' in test && test.is === entry[test.field])),
+    ),
   );
 
 /** A service and a reader of entries in an array, oldest first; records what it was last asked for. */

@@ -71,7 +71,7 @@ const messages = (path: string, lang: string) =>
 describe.each(['en', 'pt-BR'])('in %s', (lang) => {
   const { columns, outcomes, actorTypes } = messages('reel', lang).reel;
   const { list, details: words, proof } = messages('stage', lang);
-  const actingFor = list.actingFor.replace('{name}', 'Helena Prado');
+  const actingFor = list.actingFor.replace('{name}', '\u2068Helena Prado\u2069');
 
   test('the details say who acted for whom, how it ended, and what was mended', async () => {
     const { page, watched, close } = await viewer.open(`?lang=${lang}&entry=${ids[0]}`);
@@ -101,7 +101,7 @@ describe.each(['en', 'pt-BR'])('in %s', (lang) => {
     const details = page.locator('.details');
     await details.getByText(proof.valid, { exact: true }).waitFor();
     expect(await details.locator('.by').textContent()).toContain(
-      `Helena Prado${words.actedBy.replace('{id}', CAIO)}`,
+      `Helena Prado${words.actedBy.replace('{id}', `\u2068${CAIO}\u2069`)}`,
     );
     await details.getByText(words.reallyActing, { exact: true }).waitFor();
     expect(await details.getByText(columns.outcome, { exact: true }).count()).toBe(0);

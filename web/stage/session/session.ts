@@ -7,7 +7,7 @@ export interface Claims {
   /** Unix seconds. */
   exp?: number;
   grants?: { action?: string; tenant_id?: string; client_id?: string | null }[];
-  tenants?: string[];
+  tenants?: (string | { id?: string })[];
 }
 
 const STORAGE_KEY = 'reel.session';
@@ -28,7 +28,9 @@ export function useSession() {
   const tenants = computed(() => [
     ...new Set([
       ...(claims.value?.grants ?? []).flatMap((grant) => grant.tenant_id ?? []),
-      ...(claims.value?.tenants ?? []),
+      ...(claims.value?.tenants ?? []).flatMap((tenant) =>
+        typeof tenant === 'string' ? tenant : (tenant.id ?? []),
+      ),
     ]),
   ]);
   const signIns = shallowRef(0);
