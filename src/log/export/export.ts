@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { Reader, Scope } from '../../auth/scope.js';
-import { badInput } from '../../errors.js';
+import { badInput, conflict } from '../../errors.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import { exportColumns } from '../entry/wire.js';
 import type { Criteria } from '../filter/criteria.js';
@@ -163,7 +163,10 @@ export class ExportService {
       pending = '';
     }
     // Entries may have been removed since. A truncated download is noticed, a file with too few entries is not.
-    if (count !== recordCount) throw new Error(`expected ${recordCount} entries to export, got ${count}`);
+    if (count !== recordCount)
+      throw conflict(
+        `Expected ${recordCount} entries, got ${count}: some were removed or erased since; prepare the export again`,
+      );
     const end =
       pending +
       format.tail(count) +
