@@ -99,12 +99,11 @@ export class LogResolver {
 
   @Mutation(() => LogEntry, { description: 'Stores one entry; answered only after it is on disk.' })
   @Authenticated()
-  createLog(
-    @GrantedAuthor() author: Author,
+  async createLog(
     @Arg('input', () => CreateLogInput) input: CreateLogInput,
-    @Ctx() { services }: ReelContext,
+    @Ctx() { services, caller }: ReelContext,
   ): Promise<LogEntry> {
-    return services.reel.create(author, input);
+    return services.reel.create(await services.authorizer.author(caller), input);
   }
 
   @Mutation(() => [LogEntry], {

@@ -18,5 +18,8 @@ export interface Services {
   readonly seal: Prover;
   readonly tail: Pick<Tail, 'follow'>;
   readonly audit: Pick<ReadAudit, 'viewed'>;
-  readonly authorizer: Pick<Authorizer, 'require' | 'viewScope' | 'exportScope' | 'author' | 'internal'>;
+  readonly authorizer: Pick<
+    Authorizer,
+    'require' | 'viewScope' | 'exportScope' | 'author' | 'internal' | 'authenticated' | 'standings'
+  >;
 }

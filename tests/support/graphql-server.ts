@@ -87,6 +87,12 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
         kind(caller);
         return MODULE_AUTHOR;
       },
+      authenticated: (caller) => ({
+        kind: 'module',
+        module: kind(caller),
+        expiresAt: Number.POSITIVE_INFINITY,
+      }),
+      standings: async () => [],
       internal: (caller) => {
         if (kind(caller) !== 'module') throw new ReelError('FORBIDDEN', 'This needs a module');
         return MODULE_AUTHOR;
@@ -117,7 +123,7 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
             entriesToday: 1,
             entriesThisWeek: 2,
           },
-          { timeline: async () => [], facet: async (field) => [{ key: field, count: 3 }] },
+          { timeline: async () => [], facet: async (field) => [{ key: field, label: null, count: 3 }] },
         ),
     },
     exports: {
