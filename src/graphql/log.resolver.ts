@@ -101,9 +101,11 @@ export class LogResolver {
   @Authenticated()
   async createLog(
     @Arg('input', () => CreateLogInput) input: CreateLogInput,
-    @Ctx() { services, caller }: ReelContext,
+    @Ctx() context: ReelContext,
   ): Promise<LogEntry> {
-    return services.reel.create(await services.authorizer.author(caller), input);
+    const author = await context.services.authorizer.author(context.caller);
+    if (author.kind === 'person') context.allowance = author.allowance;
+    return context.services.reel.create(author, input);
   }
 
   @Mutation(() => [LogEntry], {
