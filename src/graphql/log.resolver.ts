@@ -101,9 +101,11 @@ export class LogResolver {
   @Authenticated()
   async createLog(
     @Arg('input', () => CreateLogInput) input: CreateLogInput,
-    @Ctx() { services, caller }: ReelContext,
+    @Ctx() context: ReelContext,
   ): Promise<LogEntry> {
-    return services.reel.create(await services.authorizer.author(caller), input);
+    const author = await context.services.authorizer.author(context.caller);
+    if (author.kind === 'person') context.allowance = author.allowance;
+    return context.services.reel.create(author, input);
   }
 
   @Mutation(() => [LogEntry], {
@@ -198,13 +200,14 @@ export class LogResolver {
 @Resolver(() => LogConnection)
 export class LogConnectionResolver {
   @FieldResolver(() => LogCount, {
-    description: 'Counted only when it is selected. Unless exact is asked for, counting may stop at a cap.',
+    description:
+      'Counted only when it is selected. Unless exact is asked for, counting may stop at a cap. exact counts in stretches, 60 s in all, then UNAVAILABLE.',
   })
   totalCount(
     @Root() { criteria }: LogConnection,
     @Arg('exact', () => Boolean, { defaultValue: false }) exact: boolean,
     @Ctx() { services }: ReelContext,
   ): Promise<LogCount> {
-    return services.reader.count(criteria, exact);
+    return services.reader.count(criteria, exact ? 'exact' : 'cap');
   }
 }
