@@ -6,7 +6,7 @@ import { foldEmail } from '../entry/email.js';
 import { searchNeedle } from '../entry/search-text.js';
 import { addressRange } from './address-range.js';
 import type { LogFilter } from './log-filter.js';
-import { parseQuery } from './query-filter.js';
+import { readQuery } from './query-filter.js';
 
 /** The fields that tests can be of: LogEntry's. */
 export type FilterField =
@@ -100,16 +100,16 @@ export const MAX_SEARCH = 255;
 
 /**
  * Checks a filter, its query line included. Relative times are relative to `now`: one for a whole request.
- * Errors: BAD_USER_INPUT that names the field, what was expected and what was given; for a query line with position and length.
+ * Errors: BAD_USER_INPUT that names the field, what was expected and what was given; for a query line as readQuery.
  */
 export function toCriteria(scope: Scope, filter: LogFilter | null | undefined, now: Date): Criteria {
   const given = filter ?? {};
-  const filters = given.query ? [given, ...parseQuery(given.query, now)] : [given];
+  const query = readQuery(given.query ?? '', now, 'UTC');
   return {
     scope,
-    conditions: filters.flatMap(conditionsOf),
-    start: sorted(filters.map(({ startDate }) => startDate)).at(-1) ?? null,
-    end: sorted(filters.map(({ endDate }) => endDate)).at(0) ?? null,
+    conditions: [...conditionsOf(given), ...query.conditions],
+    start: sorted([given.startDate, query.start]).at(-1) ?? null,
+    end: sorted([given.endDate, query.end]).at(0) ?? null,
   };
 }
 
