@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
 import cors from '@fastify/cors';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify';
 import { sql } from 'kysely';
@@ -140,7 +141,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
   const writer = new Writer(
     {
       write: (tenantIds, work) => database.write(tenantIds, work),
-      find: (tenantId, id) => reader.get({ tenantId, clients: null }, id),
+      find: (tenantId, ids) => reader.byIds({ tenantId, clients: null }, ids),
       ensureMonth: async (createdAt) =>
         void (await database.system(sql`select reel_ensure_month(${createdAt}::timestamptz)`)),
     },
@@ -183,6 +184,11 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       });
       await app.register(reelKeys, { keys: seal.keys });
       await app.register(graphqlRoutes, {
+        report: (error) => {
+          const errorId = randomUUID();
+          log.error({ err: error, errorId }, 'an entry could not be stored');
+          return errorId;
+        },
         seal: seal.prover,
         reel: service,
         reader,

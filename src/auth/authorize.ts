@@ -4,13 +4,18 @@ import { EXPORT, VIEW } from './actions.js';
 import type { Caller } from './caller.js';
 import { type ModuleCredential, namedBy, type PersonCredential } from './credential.js';
 import { clientNames, type Grant, type MentorScope } from './grant.js';
-import type { MentorPort, Requester } from './mentor.js';
+import { type MentorPort, type Requester, tenantsInToken } from './mentor.js';
 import type { Author, Scope } from './scope.js';
+import { byName, standingIn, type TenantStanding } from './standing.js';
 
 export interface AuthorizerSettings {
   readonly browserLogging: boolean;
   readonly browserEntriesPerMinute: number;
 }
+
+/** How often Mentor is asked for one person's tenants, and how often at once. */
+const MAX_LOOKUPS = 100;
+const LOOKUPS_AT_ONCE = 8;
 
 /** A person's access to the tenant of the call. */
 interface PersonAccess {
@@ -105,6 +110,28 @@ export class Authorizer {
     return credential;
   }
 
+  /**
+   * The tenants that a person belongs to, in the order of their names. Where they cannot be listed: X-Tenant-Id, or those
+   * that the token names. Errors: UNAUTHENTICATED, UNAVAILABLE (Mentor); BAD_USER_INPUT where Mentor would be asked too often.
+   */
+  async standings(caller: Caller, person: PersonCredential): Promise<TenantStanding[]> {
+    const listed = this.#mentor.tenants(person);
+    const tenants = listed ?? (caller.tenantId === null ? tenantsInToken(person) : [caller.tenantId]);
+    if (listed === null && tenants.length > MAX_LOOKUPS)
+      throw missingHeader('X-Tenant-Id', `a tenant, since your token names more than ${MAX_LOOKUPS}`);
+    const requester = requesterOf(caller, person);
+    const standings: (TenantStanding | null)[] = [];
+    for (let at = 0; at < tenants.length; at += LOOKUPS_AT_ONCE)
+      standings.push(
+        ...(await Promise.all(
+          tenants
+            .slice(at, at + LOOKUPS_AT_ONCE)
+            .map(async (id) => standingIn(id, await this.#mentor.standing(requester, id))),
+        )),
+      );
+    return byName(standings.filter((standing) => standing !== null));
+  }
+
   #person(caller: Caller, refusal: () => ReelError): PersonCredential {
     const credential = this.authenticated(caller);
     if (credential.kind !== 'person') throw refusal();
@@ -114,8 +141,7 @@ export class Authorizer {
   /** A tenant that does not exist and one that the person does not belong to get the same error, `notMember`. */
   async #access(caller: Caller, person: PersonCredential, notMember: () => ReelError): Promise<PersonAccess> {
     const tenantId = caller.tenantId ?? this.#onlyTenant(person, notMember);
-    const requester: Requester = { person, authorization: caller.authorization ?? `Bearer ${person.token}` };
-    const { grants, member } = await this.#mentor.standing(requester, tenantId);
+    const { grants, member } = await this.#mentor.standing(requesterOf(caller, person), tenantId);
     if (!member && grants.length === 0) throw notMember();
     return { person, tenantId, grants, member };
   }
@@ -141,6 +167,11 @@ export class Authorizer {
     }
   }
 }
+
+const requesterOf = ({ authorization }: Caller, person: PersonCredential): Requester => ({
+  person,
+  authorization: authorization ?? `Bearer ${person.token}`,
+});
 
 const clientsOf = (grants: readonly Grant[]): string[] =>
   [

@@ -121,6 +121,12 @@ export const SETTINGS = {
     fallback: inDevelopment,
     meaning: 'Whether /metrics is served',
   }),
+  introspection: setting({
+    variable: 'REEL_INTROSPECTION',
+    kind: onOff,
+    fallback: inDevelopment,
+    meaning: 'Whether GraphQL answers introspection, and suggests names of the schema in its errors',
+  }),
   retentionDays: setting({
     variable: 'REEL_RETENTION_DAYS',
     kind: integer(0, 36_500),

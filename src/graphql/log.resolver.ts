@@ -27,6 +27,7 @@ import { LogConnection } from '../log/read/log-connection.js';
 import { checkPage, LogOrder, type PageRequest } from '../log/read/page.js';
 import { LogCount } from '../log/stats/log-count.js';
 import { LogStats } from '../log/stats/log-stats.js';
+import { LogWriteResult } from '../log/write/log-write-result.js';
 import { InclusionProof } from '../seal/proof.js';
 import type { ReelContext } from './context.js';
 import { Authenticated, GrantedAuthor, GrantedScope, grantedScope, Internal, Mentor } from './directives.js';
@@ -98,12 +99,11 @@ export class LogResolver {
 
   @Mutation(() => LogEntry, { description: 'Stores one entry; answered only after it is on disk.' })
   @Authenticated()
-  createLog(
-    @GrantedAuthor() author: Author,
+  async createLog(
     @Arg('input', () => CreateLogInput) input: CreateLogInput,
-    @Ctx() { services }: ReelContext,
+    @Ctx() { services, caller }: ReelContext,
   ): Promise<LogEntry> {
-    return services.reel.create(author, input);
+    return services.reel.create(await services.authorizer.author(caller), input);
   }
 
   @Mutation(() => [LogEntry], {
@@ -116,6 +116,19 @@ export class LogResolver {
     @Ctx() { services }: ReelContext,
   ): Promise<LogEntry[]> {
     return services.reel.createMany(author, inputs);
+  }
+
+  @Mutation(() => [LogWriteResult], {
+    description:
+      'Stores 1 to 1,000 entries, each on its own: those that are well in one transaction, and for the others why not; in the order given.',
+  })
+  @Internal()
+  async writeLogs(
+    @GrantedAuthor() author: Author,
+    @Arg('inputs', () => [CreateLogInput]) inputs: CreateLogInput[],
+    @Ctx() { services: { reel, report } }: ReelContext,
+  ): Promise<LogWriteResult[]> {
+    return (await reel.writeEach(author, inputs)).map((result) => LogWriteResult.of(result, report));
   }
 
   @Mutation(() => LogExport, {

@@ -65,6 +65,7 @@ describe('defaults', () => {
       mentorUrl: null,
       playground: true,
       metrics: true,
+      introspection: true,
       retentionDays: 0,
       defaultPageSize: 50,
       maxPageSize: 100,
@@ -81,10 +82,11 @@ describe('defaults', () => {
     } satisfies Config);
   });
 
-  test('production turns the playground and the metrics off', () => {
+  test('production turns the playground, the metrics and introspection off', () => {
     expect(readConfig(PRODUCTION)).toMatchObject({
       playground: false,
       metrics: false,
+      introspection: false,
       signingKey: PEM.trim(),
       origin: 'audit.example.com',
     });
@@ -119,6 +121,7 @@ const ACCEPTED: [keyof Config, string, unknown][] = [
   ['mentorUrl', 'http://mentor:8080/grants?v=1', 'http://mentor:8080/grants?v=1'],
   ['playground', 'off', false],
   ['metrics', 'off', false],
+  ['introspection', 'off', false],
   ['retentionDays', '365', 365],
   ['defaultPageSize', '20', 20],
   ['maxPageSize', '1000', 1000],
@@ -164,6 +167,7 @@ const REFUSED: [keyof Config, string][] = [
   ['mentorUrl', 'mentor'],
   ['playground', 'true'],
   ['metrics', '1'],
+  ['introspection', 'yes'],
   ['retentionDays', '-1'],
   ['retentionDays', '36501'],
   ['defaultPageSize', '0'],
