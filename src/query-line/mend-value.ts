@@ -35,7 +35,8 @@ function wordLike<Word extends string>(name: string, words: readonly Word[]): Wo
   const common = words.find((each) => each === COMMON_WORDS[name]);
   if (common !== undefined) return common;
   const longer = name.length >= 3 ? words.filter((each) => each.startsWith(name)) : [];
-  return longer.length === 1 ? longer[0]! : near(name, words);
+  const found = longer.length > 0 ? longer : near(name, words);
+  return found.length === 1 ? found[0]! : null;
 }
 
 /** `24h` as `-24h`, and dates with missing zeros or seconds. */

@@ -56,19 +56,13 @@ function isListable({ name, negated, operator }: Head): boolean {
   return field !== null && takesSeveral(field) && !negated && operator === ':';
 }
 
-/** The line without parentheses around terms, where these cannot change what it says. */
+/** The line without a pair of parentheses around terms, where these cannot change what it says. */
 export function withoutParentheses(line: string, words: readonly Word[], index: number): string | null {
-  if (words.some(({ written }) => written === 'OR' || written === 'NOT')) return null;
-  const [word, close] = [
-    words[index]!,
-    words.findIndex((each, at) => at >= index && each.written.endsWith(')')),
-  ];
-  const opened = /^\(+/.exec(word.written)?.[0].length ?? 0;
-  if (close < 0 || opened === 0) return null;
-  const written = words.slice(index, close + 1).map((each) => each.written);
-  written[0] = written[0]!.slice(opened);
-  const last = written.at(-1)!;
-  const closed = Math.min(opened, /\)+$/.exec(last)?.[0].length ?? 0);
-  written[written.length - 1] = last.slice(0, last.length - closed);
-  return replaceWords(line, word, words[close]!, written.join(' '));
+  const close = words.findIndex(({ written }, at) => at >= index && written.endsWith(')'));
+  const isAlternative = ({ written }: Word) => written === 'OR' || written === 'NOT';
+  if (close < 0 || words.some((word, at) => isAlternative(word) && (at < index || at > close))) return null;
+  const [first, last] = [words[index]!, words[close]!];
+  const position = first.position + first.written.indexOf('(');
+  const closed = splice(line, { position: last.position + last.length - 1, length: 1 }, '');
+  return splice(closed, { position, length: 1 }, '');
 }

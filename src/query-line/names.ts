@@ -84,6 +84,6 @@ export function meaningOf(name: string, operator: string): Meant | null | undefi
     plain,
     PLAIN_FIELDS.map((each) => each.replace('-', '')),
   );
-  const found = PLAIN_FIELDS.find((each) => each.replace('-', '') === close);
-  return found && field(found);
+  const found = PLAIN_FIELDS.filter((each) => close.includes(each.replace('-', '')));
+  return found[0] && (found.length === 1 ? field(found[0]) : null);
 }

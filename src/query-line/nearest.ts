@@ -5,14 +5,15 @@ export function nearest<T extends string>(name: string, known: readonly T[]): T 
   return known[distances.indexOf(Math.min(...distances))]!;
 }
 
-/** The one known name that a third of a name's letters, at least one, make out of it; null where there is none or several. */
-export function near<T extends string>(name: string, known: readonly T[]): T | null {
-  if (name.length < 3 || name.length > MAX_LETTERS) return null;
+/** The known names, all equally near, that a third of a name's letters, at least one, make out of it. */
+export function near<T extends string>(name: string, known: readonly T[]): T[] {
+  if (name.length < 3 || name.length > MAX_LETTERS) return [];
   const lower = name.toLowerCase();
   const distances = known.map((each) => distance(lower, each.toLowerCase()));
   const least = Math.min(...distances);
-  const isOne = distances.filter((each) => each === least).length === 1;
-  return isOne && least <= Math.max(1, Math.floor(name.length / 3)) ? known[distances.indexOf(least)]! : null;
+  return known.filter(
+    (_, at) => distances[at] === least && least <= Math.max(1, Math.floor(name.length / 3)),
+  );
 }
 
 /** Longer than any known name. */

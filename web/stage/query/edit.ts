@@ -77,12 +77,16 @@ function withoutExcluded(terms: Terms, field: FieldName, value: QueryValue): Ter
 export function toggleValue(terms: Terms, { field, value }: FieldValue): Terms {
   const values = includedValues(terms, field);
   const others = takesSeveral(field) ? values.filter((each) => !isSame(each, value)) : [];
+  const toggled = has(values, value) ? others : [...others, value];
   return withIncluded(
     withoutExcluded(terms, field, value),
     field,
-    has(values, value) ? others : [...others, value],
+    field === 'severity' ? byGravity(toggled) : toggled,
   );
 }
+
+const byGravity = (values: readonly QueryValue[]): QueryValue[] =>
+  SEVERITIES.map((severity) => ({ is: severity })).filter((value) => has(values, value));
 
 /** Makes this the only value that the field may have. */
 export const setValue = (terms: Terms, { field, value }: FieldValue): Terms =>
