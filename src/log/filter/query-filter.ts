@@ -6,8 +6,8 @@ import type { QueryTerm, QueryText, QueryValue } from '../../query-line/terms.js
 import { foldEmail, foldName } from '../entry/email.js';
 import { searchNeedle } from '../entry/search-text.js';
 import { type LogSeverity, SEVERITIES } from '../entry/severity.js';
-import { addressRange } from './address-range.js';
-import type { Condition, FilterField, Test } from './criteria.js';
+import type { Condition, FilterField, Test } from './condition.js';
+import { addressTests } from './field-conditions.js';
 
 /** What a query line asks for. */
 export interface QueryConditions {
@@ -15,9 +15,6 @@ export interface QueryConditions {
   readonly start: string | null;
   readonly end: string | null;
 }
-
-const FIRST_INSTANT = '0001-01-01T00:00:00.000000Z';
-const LAST_INSTANT = '9999-12-31T23:59:59.999999Z';
 
 /**
  * Relative times are relative to `now`; dates and times without an offset are of `timeZone`.
@@ -29,16 +26,11 @@ export function readQuery(line: string, now: Date, timeZone: string): QueryCondi
     const value = terms.find((term) => term.field === field)?.values[0];
     return value && 'is' in value ? value.is : null;
   };
-  const occurred = [instant('occurred-since'), instant('occurred-until')] as const;
-  const conditions = terms.flatMap((term) => conditionOf(term) ?? []);
-  if (occurred[0] || occurred[1])
-    conditions.push({
-      negated: false,
-      anyOf: [
-        [{ field: 'occurredAt', between: [occurred[0] ?? FIRST_INSTANT, occurred[1] ?? LAST_INSTANT] }],
-      ],
-    });
-  return { conditions, start: instant('since'), end: instant('until') };
+  return {
+    conditions: terms.flatMap((term) => conditionOf(term) ?? []),
+    start: instant('since'),
+    end: instant('until'),
+  };
 }
 
 function parse(line: string, now: Date, timeZone: string): readonly QueryTerm[] {
@@ -57,10 +49,10 @@ function parse(line: string, now: Date, timeZone: string): readonly QueryTerm[] 
   }
 }
 
-/** Null for bounds on time. */
+/** Null for bounds on the time of storing. */
 function conditionOf(term: QueryTerm): Condition | null {
   const { field, negated, values } = term;
-  if (field?.endsWith('since') || field?.endsWith('until')) return null;
+  if (field === 'since' || field === 'until') return null;
   return { negated, anyOf: values.flatMap((value) => groupsOf(term, value)) };
 }
 
@@ -90,7 +82,9 @@ function groupsOf(term: QueryTerm, value: QueryValue): Test[][] {
       ['exists' in value ? { path, op: 'EXISTS' } : { path, op: DATA_OPERATORS[op], value: textOf(value) }],
     ];
   if (field === 'severity') return [[severityTest(op, textOf(value) as LogSeverity)]];
-  if (field === 'ip') return addressGroups(textOf(value));
+  if (field === 'occurred-since') return [[{ field: 'occurredAt', atLeast: textOf(value) }]];
+  if (field === 'occurred-until') return [[{ field: 'occurredAt', atMost: textOf(value) }]];
+  if (field === 'ip') return addressTests(textOf(value)) ?? [];
   if (field === null) return [[{ contains: searchNeedle(textOf(value)) }]];
   if (field === 'actor') {
     if ('prefix' in value) return [[{ field: 'actorId', prefix: value.prefix }]];
@@ -109,12 +103,6 @@ function groupsOf(term: QueryTerm, value: QueryValue): Test[][] {
 const textOf = (value: QueryValue): string => (value as QueryText).is;
 
 const DATA_OPERATORS = { ':': 'EQ', '>=': 'GE', '>': 'GT', '<=': 'LE', '<': 'LT' } as const;
-
-function addressGroups(text: string): Test[][] {
-  const range = addressRange(text);
-  if (!range) throw new Error(`Not an address: ${text}`);
-  return [[{ field: 'ipAddress', between: [range.first, range.last] }]];
-}
 
 function severityTest(op: QueryTerm['op'], severity: LogSeverity): Test {
   if (op === ':') return { field: 'severity', is: severity };
