@@ -76,24 +76,26 @@ export function placeVariableErrors(errors: readonly GraphQLError[], operation: 
   }
 }
 
-/** Coerces variables as graphql-js's getVariableValues does; the faults come in the same order. */
+/** Coerces variables as graphql-js's getVariableValues does, up to the fault of that number; they come in the same order. */
 function faultyPlaces({ schema, operation, variables }: CoercedOperation, max: number): Place[] {
   const places: Place[] = [];
-  for (const { variable, type: node, defaultValue } of operation.variableDefinitions ?? []) {
-    const name = variable.name.value;
-    const type = typeFromAST(schema, node);
-    if (!isInputType(type)) continue;
-    const note = (path: readonly (string | number)[], came: () => string) =>
-      places.push({
-        path: `$${name}${pathText(path)}`,
-        type: path.reduce<GraphQLInputType | undefined>(memberOf, type),
-        came,
-      });
-    if (!Object.hasOwn(variables, name)) {
-      if (isNonNullType(type) && !defaultValue) note([], () => 'nothing');
-    } else if (variables[name] === null && isNonNullType(type)) note([], () => 'null');
-    else coerceInputValue(variables[name], type, (path, came) => note(path, () => clip(came)));
-    if (places.length >= max) break;
+  const enough = Symbol('enough');
+  try {
+    for (const { variable, type: node, defaultValue } of operation.variableDefinitions ?? []) {
+      const name = variable.name.value;
+      const type = typeFromAST(schema, node);
+      if (!isInputType(type)) continue;
+      const note = (path: readonly (string | number)[], came: () => string) => {
+        const known = path.reduce<GraphQLInputType | undefined>(memberOf, type);
+        if (places.push({ path: `$${name}${pathText(path)}`, type: known, came }) >= max) throw enough;
+      };
+      if (!Object.hasOwn(variables, name)) {
+        if (isNonNullType(type) && !defaultValue) note([], () => 'nothing');
+      } else if (variables[name] === null && isNonNullType(type)) note([], () => 'null');
+      else coerceInputValue(variables[name], type, (path, came) => note(path, () => clip(came)));
+    }
+  } catch (error) {
+    if (error !== enough) throw error;
   }
   return places;
 }
