@@ -76,7 +76,7 @@ export function exportCommand(program: Command, context: CommandContext): void {
         'expected --url (or REEL_URL) to export from a server, or --operator <name> to export from the database, got neither',
       );
     if (options.operator === undefined)
-      return exportRemote(remoteOf(options, context), { ...options, ...file }, context);
+      return await exportRemote(remoteOf(options, context), { ...options, ...file }, context);
     for (const given of ['url', 'token'] as const)
       if (options[given] !== undefined) throw conflicting(['--operator <name>', `--${given} <${given}>`]);
     if (options.client !== undefined)
@@ -84,7 +84,7 @@ export function exportCommand(program: Command, context: CommandContext): void {
         '--client: expected none with --operator, which exports a whole tenant; --client-id narrows it',
       );
     const tenantId = required(options.tenant, '--tenant <id>');
-    return exportTenant({ tenantId, operator: options.operator }, { ...options, ...file }, context);
+    return await exportTenant({ tenantId, operator: options.operator }, { ...options, ...file }, context);
   });
 }
 

@@ -236,7 +236,7 @@ describe('interrupted', () => {
     const { child, ended } = startCommand(exporting('--format', 'ndjson', '--output', output), runtime());
     const waiting = () =>
       reel.own.query(
-        `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%reel_log_sequence%'`,
+        `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%union all%from reel_log_sequence%'`,
         [],
         'superuser',
       );

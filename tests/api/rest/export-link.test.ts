@@ -148,22 +148,25 @@ describe('a link of the server', () => {
   test.each([
     ['an id', { id: 'auth0|5f1' }, ['--actor', 'auth0|5f1'], 'auth0|5f1'],
     ['an e-mail address alone', { id: 'ana@example.com' }, ['--email', 'ana@example.com'], null],
-  ])('fetched after who prepared it, known by %s, was erased, names no more than the id', async (_, who, target, id) => {
-    const tenantId = randomUUID();
-    const { download_url } = await prepare(await exporter(tenantId, who));
-    const settings = settingsOf(reel.own);
-    const erased = await runCommand(['erase', '--tenant', tenantId, ...target, '--reason', 'x'], settings);
-    expect(erased).toMatchObject({ code: 0, stdout: expect.stringMatching(/^erased 1 entry/) });
-    expect((await fetch(reel.url + download_url)).status).toBe(200);
-    const records = await reel.own.query(
-      `select actor_id, actor_email, actor_name, data->>'step' as step from reel_log_entries
+  ])(
+    'fetched after who prepared it, known by %s, was erased, names no more than the id',
+    async (_, who, target, id) => {
+      const tenantId = randomUUID();
+      const { download_url } = await prepare(await exporter(tenantId, who));
+      const settings = settingsOf(reel.own);
+      const erased = await runCommand(['erase', '--tenant', tenantId, ...target, '--reason', 'x'], settings);
+      expect(erased).toMatchObject({ code: 0, stdout: expect.stringMatching(/^erased 1 entry/) });
+      expect((await fetch(reel.url + download_url)).status).toBe(200);
+      const records = await reel.own.query(
+        `select actor_id, actor_email, actor_name, data->>'step' as step from reel_log_entries
        where tenant_id = $1 and action = 'reel.logs.exported' order by id`,
-      [tenantId],
-    );
-    const nameless = { actor_id: id, actor_email: null, actor_name: null };
-    expect(records).toEqual([
-      { ...nameless, step: null },
-      { ...nameless, step: 'fetched' },
-    ]);
-  });
+        [tenantId],
+      );
+      const nameless = { actor_id: id, actor_email: null, actor_name: null };
+      expect(records).toEqual([
+        { ...nameless, step: null },
+        { ...nameless, step: 'fetched' },
+      ]);
+    },
+  );
 });
