@@ -96,9 +96,9 @@ export interface LogBreakdown {
   facet(field: LogFacet, first: number): Promise<FacetCount[]>;
 }
 
-@ObjectType()
+@ObjectType({ description: 'Counts of the entries that match a filter.' })
 export class LogStats implements LogTotals {
-  @Field(() => Count)
+  @Field(() => Count, { description: 'Entries that match.' })
   readonly totalEntries: number;
 
   @Field(() => [FacetCount], { description: 'From mild to grave, only those that occur.' })
@@ -143,8 +143,9 @@ export class LogStats implements LogTotals {
       "The most frequent values of one field, leaving out the filter's own condition on it (for ACTOR both actorIds and actorEmail); first from 1 to 100.",
   })
   facet(
-    @Arg('field', () => LogFacet) field: LogFacet,
-    @Arg('first', () => Int, { defaultValue: 10 }) first: number,
+    @Arg('field', () => LogFacet, { description: 'The field whose values are counted.' }) field: LogFacet,
+    @Arg('first', () => Int, { defaultValue: 10, description: 'At most so many values, from 1 to 100.' })
+    first: number,
   ): Promise<FacetCount[]> {
     return this.breakdown.facet(field, first);
   }
