@@ -193,13 +193,14 @@ export class LogResolver {
 @Resolver(() => LogConnection)
 export class LogConnectionResolver {
   @FieldResolver(() => LogCount, {
-    description: 'Counted only when it is selected. Unless exact is asked for, counting may stop at a cap.',
+    description:
+      'Counted only when it is selected. Unless exact is asked for, counting may stop at a cap. exact counts in stretches, 60 s in all, then UNAVAILABLE.',
   })
   totalCount(
     @Root() { criteria }: LogConnection,
     @Arg('exact', () => Boolean, { defaultValue: false }) exact: boolean,
     @Ctx() { services }: ReelContext,
   ): Promise<LogCount> {
-    return services.reader.count(criteria, exact);
+    return services.reader.count(criteria, exact ? 'exact' : 'cap');
   }
 }

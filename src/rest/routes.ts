@@ -68,7 +68,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     const scope = granted(allowed, faults);
     const criteria = toCriteria(scope, filter, new Date());
     const [total, entries] = await Promise.all([
-      reader.count(criteria, true),
+      reader.count(criteria, 'budget'),
       page > LAST_PAGE ? [] : reader.list(criteria, { first: pageSize, page }).then((found) => found.entries),
     ]);
     await recordView(request, scope, { path: '/logs', filter, page });

@@ -127,7 +127,7 @@ export class FakeReel {
     const from = ((page.page ?? 1) - 1) * size;
     const found = this.matching(criteria).reverse();
     const entries = found.slice(from, from + size);
-    return { entries, hasNextPage: found.length > from + size, hasPreviousPage: from > 0 };
+    return { entries, hasNextPage: found.length > from + size, hasPreviousPage: from > 0, stopped: null };
   }
 
   async count(criteria: Criteria) {

@@ -55,7 +55,7 @@ function whereHolds({ negated, anyOf }: Condition): RawBuilder<unknown> {
   return negated ? sql`${found} is not true` : found;
 }
 
-function wherePasses(test: Test): RawBuilder<unknown> {
+export function wherePasses(test: Test): RawBuilder<unknown> {
   if ('path' in test) return whereData(test);
   if ('contains' in test) return sql`strpos(search_text, ${test.contains}::text) > 0`;
   if ('absent' in test) return test.field === 'actor' ? WITHOUT_ACTOR : sql`client_id is null`;

@@ -542,7 +542,7 @@ describe('fields', () => {
     const count = vi.spyOn(services.reader, 'count');
     const list = vi
       .spyOn(services.reader, 'list')
-      .mockResolvedValue({ entries, hasNextPage: true, hasPreviousPage: false });
+      .mockResolvedValue({ entries, hasNextPage: true, hasPreviousPage: false, stopped: null });
     const after = randomUUID().toUpperCase();
     const query =
       'query ($after: String) { logs(first: 2, after: $after, filter: { modules: ["a"] }) { edges { cursor node { id } } pageInfo { hasNextPage startCursor endCursor } } }';
@@ -594,7 +594,7 @@ describe('fields', () => {
       const later = () => vi.setSystemTime(Date.now() + 3_600_000);
       const list = vi.spyOn(services.reader, 'list').mockImplementation(async () => {
         later();
-        return { entries: [], hasNextPage: false, hasPreviousPage: false };
+        return { entries: [], hasNextPage: false, hasPreviousPage: false, stopped: null };
       });
       const count = vi.spyOn(services.reader, 'count').mockImplementation(async () => {
         later();
@@ -620,6 +620,7 @@ describe('fields', () => {
       entries: [one, two, lone, entry()],
       hasNextPage: false,
       hasPreviousPage: false,
+      stopped: null,
     });
     const byRequests = vi.spyOn(services.reader, 'byRequests').mockImplementation(
       async () =>
