@@ -17,6 +17,7 @@ import { parseJson } from './http/json.js';
 import { pages } from './http/pages.js';
 import { reelKeys } from './http/public-keys.js';
 import { readCaller, readConnection, trustedProxies } from './http/request.js';
+import { answerHeaders, requestIdOf } from './http/request-id.js';
 import { ExportService } from './log/export/export.js';
 import { maskToken } from './log/export/export-link.js';
 import { LogReader } from './log/read/reader.js';
@@ -59,6 +60,7 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
   const reel = await composeReel(config, log);
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
+    genReqId: requestIdOf,
     keepAliveTimeout: QUIET_MS,
     requestTimeout: QUIET_MS,
     connectionTimeout: QUIET_MS,
@@ -67,9 +69,13 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     // An address that cannot even be read is answered before any route, and without repeating it.
-    frameworkErrors: (_error, _request, reply: FastifyReply) =>
-      void reply.code(400).send({ detail: 'Expected a well-formed URL' }),
+    frameworkErrors: (_error, request, reply: FastifyReply) =>
+      void reply
+        .code(400)
+        .headers({ 'x-request-id': requestIdOf(request.raw), 'x-content-type-options': 'nosniff' })
+        .send({ detail: 'Expected a well-formed URL' }),
   });
+  await app.register(answerHeaders);
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ detail: 'Not Found' }));
   let closing = false;
   // So that no connection waits for another request than the one under way.
@@ -173,11 +179,20 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
   return {
     service,
     router: async (app) => {
+      await app.register(answerHeaders);
       if (config.allowedOrigins.length > 0)
         await app.register(cors, {
           origin: [...config.allowedOrigins],
           methods: ['GET', 'POST'],
-          exposedHeaders: ['Retry-After', 'Content-Disposition'],
+          exposedHeaders: [
+            'Retry-After',
+            'Content-Disposition',
+            'Location',
+            'Idempotent-Replayed',
+            'X-Request-Id',
+            'RateLimit',
+            'RateLimit-Policy',
+          ],
         });
       await app.register(health, {
         metrics: config.metrics ? metrics : null,

@@ -1,5 +1,5 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
-import { forbidden, ReelError, tooManyRequests, unauthenticated } from '../errors.js';
+import { type Allowance, forbidden, ReelError, tooManyRequests, unauthenticated } from '../errors.js';
 import { EXPORT, VIEW } from './actions.js';
 import type { Caller } from './caller.js';
 import { type ModuleCredential, namedBy, type PersonCredential } from './credential.js';
@@ -13,6 +13,8 @@ export interface AuthorizerSettings {
   readonly browserEntriesPerMinute: number;
 }
 
+/** In which a person's entries are counted. */
+const WINDOW_SECONDS = 60;
 /** How often Mentor is asked for one person's tenants, and how often at once. */
 const MAX_LOOKUPS = 100;
 const LOOKUPS_AT_ONCE = 8;
@@ -36,7 +38,10 @@ export class Authorizer {
     this.#mentor = mentor;
     this.#settings = settings;
     this.#now = now;
-    this.#entries = new RateLimiterMemory({ points: settings.browserEntriesPerMinute, duration: 60 });
+    this.#entries = new RateLimiterMemory({
+      points: settings.browserEntriesPerMinute,
+      duration: WINDOW_SECONDS,
+    });
   }
 
   /**
@@ -88,12 +93,13 @@ export class Authorizer {
     if (!this.#settings.browserLogging) throw forbidden('Reporting entries is closed to people');
     const notMember = () => forbidden('You do not belong to this tenant');
     const { person, tenantId, grants, member } = await this.#access(caller, credential, notMember);
-    await this.#countEntry(person);
+    const allowance = await this.#countEntry(person);
     const { id: subject, name } = person;
     const whole = member || grants.some((grant) => grant.scope === 'ACCOUNT');
     const clients = whole ? null : clientsOf(grants);
     const { ip, agent, requestId } = caller;
-    return { kind: 'person', subject, ...namedBy(person), name, tenantId, clients, ip, agent, requestId };
+    const from = { ip, agent, requestId };
+    return { kind: 'person', subject, ...namedBy(person), name, tenantId, clients, ...from, allowance };
   }
 
   /** The calling module. Errors: UNAUTHENTICATED; FORBIDDEN for a person. */
@@ -155,15 +161,21 @@ export class Authorizer {
     return only;
   }
 
-  async #countEntry(person: PersonCredential): Promise<void> {
+  async #countEntry(person: PersonCredential): Promise<Allowance> {
+    const limit = this.#settings.browserEntriesPerMinute;
+    const allowance = ({ remainingPoints, msBeforeNext }: RateLimiterRes): Allowance => ({
+      name: 'browser-entries',
+      limit,
+      windowSeconds: WINDOW_SECONDS,
+      remaining: remainingPoints,
+      resetSeconds: Math.max(1, Math.ceil(msBeforeNext / 1000)),
+    });
     try {
-      await this.#entries.consume(person.id);
+      return allowance(await this.#entries.consume(person.id));
     } catch (refused) {
       if (!(refused instanceof RateLimiterRes)) throw refused;
-      throw tooManyRequests(
-        `At most ${this.#settings.browserEntriesPerMinute} entries per minute and person`,
-        Math.max(1, Math.ceil(refused.msBeforeNext / 1000)),
-      );
+      const left = allowance(refused);
+      throw tooManyRequests(`At most ${limit} entries per minute and person`, left.resetSeconds, left);
     }
   }
 }

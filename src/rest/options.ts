@@ -10,7 +10,7 @@ import type { StatsService } from '../log/stats/stats.js';
 
 /** What the REST routes depend on. */
 export interface RestOptions {
-  reel: Pick<ReelService, 'create'>;
+  reel: Pick<ReelService, 'store'>;
   reader: Pick<LogReader, 'list' | 'count' | 'get'>;
   stats: Pick<StatsService, 'stats'>;
   exports: Pick<ExportService, 'prepare' | 'open'>;

@@ -31,7 +31,7 @@ export class PageInfo {
   @Field(() => DateTime, {
     nullable: true,
     description:
-      'Set where looking stopped at its budget (REEL_SEARCH_MS) before the page was full: everything up to this time has been looked at, hasNextPage is true, and the page may be short or empty. Null where the page is all there is to it.',
+      'Set where looking stopped at its budget (budgets.md) before the page was full: everything up to this time has been looked at, hasNextPage is true, and the page may be short or empty. Null where the page is all there is to it.',
   })
   searchedUntil!: string | null;
 }

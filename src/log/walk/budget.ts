@@ -8,6 +8,8 @@ export interface LookingBounds {
   readonly exactMs: number;
   /** Candidates that the first stretch takes, and the fewest and the most of any other. */
   readonly candidates: { readonly first: number; readonly least: number; readonly most: number };
+  /** More candidates than this are not sorted by id: of so many, a walk along the key soon comes to some. */
+  readonly gathered: number;
   /** Milliseconds that a stretch should take; its number of candidates adapts. */
   readonly stretchMs: number;
   /** Milliseconds that a statement may run past the budget before it is cancelled. */
@@ -21,6 +23,7 @@ export const LOOKING_BOUNDS: LookingBounds = {
   statementMs: 15_000,
   exactMs: 60_000,
   candidates: { first: 500, least: 16, most: 20_000 },
+  gathered: 10_000,
   stretchMs: 100,
   graceMs: 250,
   clock: () => performance.now(),

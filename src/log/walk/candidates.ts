@@ -43,16 +43,20 @@ export interface CandidateSource {
   readonly isExact: boolean;
 }
 
-/** More than this are not gathered: then there are so many that a walk along the key soon comes to some. */
-const MAX_GATHERED = 10_000;
 const LEAST_PER_WALK = 20;
 
-/** The next candidates, about `most`; null where there are too many to gather. */
+/** How many candidates to read at once: about `most` in order, and `gathered` of those that must be sorted first. */
+export interface Sizes {
+  readonly most: number;
+  readonly gathered: number;
+}
+
+/** The next candidates; null where there are more to gather than `gathered`. */
 export async function nextCandidates(
   execute: Execute,
   source: CandidateSource,
   way: Way,
-  most: number,
+  { most, gathered }: Sizes,
 ): Promise<Part | null> {
   const parts: Part[] = [{ ids: source.given.filter((id) => isWithin(id, way.range)), until: null }];
   if (source.within) {
@@ -64,7 +68,7 @@ export async function nextCandidates(
     parts.push(...(await walkValues(execute, source.walks, way, each)));
   }
   for (const gathering of source.gatherings) {
-    const ids = await gather(execute, gathering, way);
+    const ids = await gather(execute, gathering, way, gathered);
     if (ids === null) return null;
     parts.push({ ids, until: null });
   }
@@ -138,10 +142,16 @@ async function walkValues(
   });
 }
 
-async function gather(execute: Execute, { where, column }: Gathering, way: Way): Promise<string[] | null> {
+/** All of them, unsorted; null where there are more than `most`. */
+async function gather(
+  execute: Execute,
+  { where, column }: Gathering,
+  way: Way,
+  most: number,
+): Promise<string[] | null> {
   const name = sql.raw(column);
   const rows = await execute<{ id: string }>(sql`
     select id from reel_log_entries where ${whereOnWay(way)} and ${where}
-    order by ${name}, id limit ${MAX_GATHERED + 1}`);
-  return rows.length > MAX_GATHERED ? null : rows.map(({ id }) => id);
+    order by ${name}, id limit ${most + 1}`);
+  return rows.length > most ? null : rows.map(({ id }) => id);
 }

@@ -148,7 +148,7 @@ export class Walk {
       // Now and then, since what is rare here may be frequent further on.
       if (this.sources.length > 0 && Number.isInteger(Math.log2(Math.max(1, this.stretches))))
         part = await this.choose(execute, wanted);
-      else if (this.source) part = await nextCandidates(execute, this.source, this.way(), this.size);
+      else if (this.source) part = await this.nextOf(execute, this.source, this.size);
     }
     return part === null ? this.takeFromKey(execute, wanted) : this.takeFrom(part);
   }
@@ -161,12 +161,12 @@ export class Walk {
     this.source = null;
     if (first?.isExact && first.gatherings.length === 0) {
       this.source = first;
-      return nextCandidates(execute, first, this.way(), Math.min(size, wanted));
+      return this.nextOf(execute, first, Math.min(size, wanted));
     }
     const key = await walkKey(execute, this.way(), size);
     const parts: { source: CandidateSource; part: Part }[] = [];
     for (const source of this.sources) {
-      const part = await nextCandidates(execute, source, this.way(), size);
+      const part = await this.nextOf(execute, source, size);
       if (part) parts.push({ source, part });
     }
     const firstId = this.firstOf([key, ...parts.map(({ part }) => part)]);
@@ -179,6 +179,10 @@ export class Walk {
       this.source = source;
     }
     return best;
+  }
+
+  private nextOf(execute: Execute, source: CandidateSource, most: number): Promise<Part | null> {
+    return nextCandidates(execute, source, this.way(), { most, gathered: this.bounds.gathered });
   }
 
   private firstOf(parts: readonly Part[]): string | null {
