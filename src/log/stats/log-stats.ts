@@ -108,7 +108,7 @@ export class LogStats {
 
   @Field(() => CountPrecision, {
     description:
-      'AT_LEAST where looking stopped at its budget (REEL_SEARCH_MS), which the whole logStats shares: every figure then covers what was looked at.',
+      'AT_LEAST where looking stopped at its budget, which the whole logStats shares: every figure then covers what was looked at.',
   })
   async precision(): Promise<CountPrecision> {
     return (await this.statistics.reach()).precision;
