@@ -86,7 +86,9 @@ function membersTable(type: GraphQLNamedType): string {
   const rows = Object.values(type.getFields()).map((field) => [
     `\`${field.name}\`${field.args.length > 0 ? `(${field.args.map(inline).join(', ')})` : ''}`,
     typeLink(field.type),
-    [field.description, ...field.args.map(({ name, description }) => `\`${name}\`: ${description}`)].join(' '),
+    [field.description, ...field.args.map(({ name, description }) => `\`${name}\`: ${description}`)].join(
+      ' ',
+    ),
   ]);
   return markdownTable(['Field', 'Type', 'Meaning'], rows);
 }
