@@ -124,9 +124,12 @@ export interface Reel {
 export async function composeReel(config: Config, log: FastifyBaseLogger): Promise<Reel> {
   if (config.databaseUrl === null)
     throw new StartError('REEL_DATABASE_URL: expected a postgres:// URL, got nothing');
-  const database = await connect(config.databaseUrl);
+  const database = await connect(config.databaseUrl, undefined, config.statementMs);
   const metrics = createMetrics();
-  const reader = new LogReader(database, config.defaultPageSize);
+  const reader = new LogReader(database, config.defaultPageSize, {
+    searchMs: config.searchMs,
+    statementMs: config.statementMs,
+  });
   const trail = new Tail(database, reader);
   const seal = await openSeal(database, config, (error) =>
     log.warn({ err: error }, 'the witness did not accept a checkpoint; a newer one is sent in a minute'),

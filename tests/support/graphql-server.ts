@@ -105,10 +105,10 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
         inputs.map((input) => ({ entry: entry(input as Partial<LogEntry>), replayed: false })),
     },
     reader: {
-      list: async () => ({ entries: [entry()], hasNextPage: false, hasPreviousPage: false }),
-      count: async (_criteria, exact) => ({
+      list: async () => ({ entries: [entry()], hasNextPage: false, hasPreviousPage: false, stopped: null }),
+      count: async (_criteria, reach) => ({
         value: 7,
-        precision: exact ? CountPrecision.EXACT : CountPrecision.AT_LEAST,
+        precision: reach === 'exact' ? CountPrecision.EXACT : CountPrecision.AT_LEAST,
       }),
       get: async () => null,
       byRequests: async () => new Map(),

@@ -89,7 +89,9 @@ const matches = ({ scope, conditions }: Criteria, entry: LogEntry) =>
   within(scope, entry) &&
   conditions.every(({ anyOf }) =>
     anyOf.some((group) =>
-      group.every((test) => 'contains' in test || ('is' in test && test.is === entry[test.field])),
+      group.every(
+        (test) => 'contains' in test || ('is' in test && test.is === entry[test.field as keyof LogEntry]),
+      ),
     ),
   );
 
@@ -133,7 +135,7 @@ export class FakeReel {
     const from = ((page.page ?? 1) - 1) * size;
     const found = this.matching(criteria).reverse();
     const entries = found.slice(from, from + size);
-    return { entries, hasNextPage: found.length > from + size, hasPreviousPage: from > 0 };
+    return { entries, hasNextPage: found.length > from + size, hasPreviousPage: from > 0, stopped: null };
   }
 
   async count(criteria: Criteria) {

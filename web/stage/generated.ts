@@ -10,31 +10,90 @@ export type ActorType =
   | 'SYSTEM'
   | 'USER';
 
-/** All conditions must hold; a list means any of, an empty list is no condition. Text is compared exactly, except where it says otherwise. */
+/** One condition on a value in data, for example {path: "invoice.amount", op: GT, value: "1000"}. */
+export type DataCondition = {
+  /** How it is compared. */
+  op?: DataOperator;
+  /** Keys joined by dots, a key with other characters than letters, digits, _ and - in double quotes, [*] for any item of an array: after.\"card.type\", items[*].sku. At most 255 characters. */
+  path: string;
+  /** Compared as a number where both are numbers, else as text, exactly; true, false and null as JSON's. Not for EXISTS. */
+  value?: string | null | undefined;
+};
+
+/** How a value in data is compared. */
+export type DataOperator =
+  /** Is the value. */
+  | 'EQ'
+  /** Is there, whatever it is, null included. */
+  | 'EXISTS'
+  /** Is greater or equal. */
+  | 'GE'
+  /** Is greater. */
+  | 'GT'
+  /** Is less or equal. */
+  | 'LE'
+  /** Is less. */
+  | 'LT'
+  /** Is not the value; entries that have none there match, too. With [*]: none of the items is. */
+  | 'NE';
+
+/** All conditions must hold; a list means any of, an empty list is no condition; a negated one (not…, NE) also matches entries without a value. Text is compared exactly, except where it says otherwise; a UUID is found in any case, an address in any spelling. */
 export type LogFilter = {
-  /** A trailing .* means everything below: users.* matches users.create. */
+  /** A trailing .* means everything below: users.* matches users.create; a trailing * every action that begins so. */
   actions?: Array<string> | null | undefined;
   /** Case does not matter. */
   actorEmail?: string | null | undefined;
+  /** A trailing * means every value that begins so. */
   actorIds?: Array<string> | null | undefined;
+  /** The whole name; case does not matter. */
+  actorName?: string | null | undefined;
+  /** One of these kinds of actor acted. */
+  actorTypes?: Array<ActorType> | null | undefined;
+  /** Of this client. */
   clientId?: string | null | undefined;
+  /** Conditions on values in data; all must hold. */
+  data?: Array<DataCondition> | null | undefined;
   /** At or before, as the REST filter has always had it. */
   endDate?: string | null | undefined;
+  /** The entries with these ids. */
+  ids?: Array<string> | null | undefined;
   /** An address or a CIDR block. */
   ipAddress?: string | null | undefined;
   /** This severity or graver. */
   minSeverity?: LogSeverity | null | undefined;
+  /** Written by one of these modules. */
   modules?: Array<string> | null | undefined;
+  /** None of these, read as in actions. */
   notActions?: Array<string> | null | undefined;
+  /** None of these, read as in actorIds. */
+  notActorIds?: Array<string> | null | undefined;
+  /** Not from this address or CIDR block; entries without an address match, too. */
+  notIpAddress?: string | null | undefined;
+  /** Written by none of these modules. */
   notModules?: Array<string> | null | undefined;
+  /** Texts that are not found, each looked for as by search. */
+  notSearch?: Array<string> | null | undefined;
+  /** Happened at or after, at or before (occurredAt); startDate and endDate are about createdAt. */
+  occurredFrom?: string | null | undefined;
+  /** Happened at or before (occurredAt), as occurredFrom. */
+  occurredUntil?: string | null | undefined;
+  /** For whom the actor acted, by id. */
+  onBehalfOfId?: string | null | undefined;
+  /** Written by a module, or reported by a signed-in person's browser. */
   origin?: LogOrigin | null | undefined;
+  /** Ended in one of these ways. */
+  outcomes?: Array<LogOutcome> | null | undefined;
   /** The query line, for example: module:guardian severity>=ERROR -action:users.login actor:ana@example.com "free text". */
   query?: string | null | undefined;
+  /** Of this request, trace or correlation. */
   requestId?: string | null | undefined;
+  /** About the resource with this id; at most 1,024 characters. */
   resourceId?: string | null | undefined;
+  /** About a resource of this type. */
   resourceType?: string | null | undefined;
   /** At most 255 characters, found in any key or any text, number or boolean of the data payload, each taken as written (no JSON escapes), in any case by Unicode's lower case; % and _ mean themselves. */
   search?: string | null | undefined;
+  /** One of these severities. */
   severities?: Array<LogSeverity> | null | undefined;
   /** At or after. */
   startDate?: string | null | undefined;
@@ -93,7 +152,7 @@ export type EntryQueryVariables = Exact<{
 }>;
 
 
-export type EntryQuery = { log: { tenantId: string, userAgent: string | null, data: Record<string, unknown> | null, repaired: Array<string>, erasedAt: string | null, id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, actorType: ActorType, onBehalfOfId: string | null, onBehalfOfName: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, resourceName: string | null, outcome: LogOutcome | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null, proof: { leafVersion: number, leafIndex: number, leafHash: string, identitySalt: string | null, dataSalt: string | null, identityDigest: string, dataDigest: string | null, path: Array<string>, checkpoint: { tenantId: string, treeSize: number, rootHash: string, sealedAt: string, note: string } } | null, changes: Array<{ path: string, before: string | null, after: string | null }>, related: Array<{ id: string, module: string, action: string, severity: LogSeverity, createdAt: string }> } | null };
+export type EntryQuery = { log: { tenantId: string, userAgent: string | null, data: Record<string, unknown> | null, repaired: Array<string>, erasedAt: string | null, changeCount: number, id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, actorType: ActorType, onBehalfOfId: string | null, onBehalfOfName: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, resourceName: string | null, outcome: LogOutcome | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null, proof: { leafVersion: number, leafIndex: number, leafHash: string, identitySalt: string | null, dataSalt: string | null, identityDigest: string, dataDigest: string | null, path: Array<string>, checkpoint: { tenantId: string, treeSize: number, rootHash: string, sealedAt: string, note: string } } | null, changes: Array<{ path: string, before: string | null, after: string | null }>, related: Array<{ id: string, module: string, action: string, severity: LogSeverity, createdAt: string }> } | null };
 
 export type TimelineQueryVariables = Exact<{
   filter?: LogFilter | null | undefined;
@@ -114,7 +173,7 @@ export type BreakdownQuery = { logStats: { modules: Array<{ key: string | null, 
 export type VocabularyQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type VocabularyQuery = { logStats: { modules: Array<{ key: string | null, count: number }>, actions: Array<{ key: string | null, count: number }>, severities: Array<{ key: string | null, count: number }> } };
+export type VocabularyQuery = { logStats: { modules: Array<{ key: string | null, count: number }>, actions: Array<{ key: string | null, count: number }>, severities: Array<{ key: string | null, count: number }>, actors: Array<{ key: string | null, count: number }>, resourceTypes: Array<{ key: string | null, count: number }>, clients: Array<{ key: string | null, count: number }> } };
 
 export type ClientsQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -129,12 +188,12 @@ const Row = `fragment Row on LogEntry{id module action severity origin actorId a
 
 export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int!$after:String){logs(filter:$filter orderBy:$orderBy first:$first after:$after){nodes{...Row}pageInfo{hasNextPage endCursor}}}${Row}`;
 
-export const EntryDocument: Operation<EntryQuery, EntryQueryVariables> = `query Entry($id:UUID!){log(id:$id){...Row tenantId userAgent data repaired erasedAt proof{leafVersion leafIndex leafHash identitySalt dataSalt identityDigest dataDigest path checkpoint{tenantId treeSize rootHash sealedAt note}}changes{path before after}related(first:50){id module action severity createdAt}}}${Row}`;
+export const EntryDocument: Operation<EntryQuery, EntryQueryVariables> = `query Entry($id:UUID!){log(id:$id){...Row tenantId userAgent data repaired erasedAt proof{leafVersion leafIndex leafHash identitySalt dataSalt identityDigest dataDigest path checkpoint{tenantId treeSize rootHash sealedAt note}}changeCount changes{path before after}related(first:50){id module action severity createdAt}}}${Row}`;
 
 export const TimelineDocument: Operation<TimelineQuery, TimelineQueryVariables> = `query Timeline($filter:LogFilter$timeZone:String!$interval:StatsInterval!){logStats(filter:$filter timeZone:$timeZone){totalEntries timeline(interval:$interval){start end count bySeverity{key count}}}}`;
 
 export const BreakdownDocument: Operation<BreakdownQuery, BreakdownQueryVariables> = `query Breakdown($filter:LogFilter){logStats(filter:$filter){modules:facet(field:MODULE first:50){key count}actions:facet(field:ACTION first:50){key count}severities:facet(field:SEVERITY first:50){key count}actors:facet(field:ACTOR first:50){key count}}}`;
 
-export const VocabularyDocument: Operation<VocabularyQuery, VocabularyQueryVariables> = `query Vocabulary{logStats{modules:facet(field:MODULE first:100){key count}actions:facet(field:ACTION first:100){key count}severities:facet(field:SEVERITY first:5){key count}}}`;
+export const VocabularyDocument: Operation<VocabularyQuery, VocabularyQueryVariables> = `query Vocabulary{logStats{modules:facet(field:MODULE first:100){key count}actions:facet(field:ACTION first:100){key count}severities:facet(field:SEVERITY first:5){key count}actors:facet(field:ACTOR first:100){key count}resourceTypes:facet(field:RESOURCE_TYPE first:100){key count}clients:facet(field:CLIENT first:100){key count}}}`;
 
 export const ClientsDocument: Operation<ClientsQuery, ClientsQueryVariables> = `query Clients{logStats{clients:facet(field:CLIENT first:100){key count}}}`;

@@ -542,7 +542,7 @@ describe('fields', () => {
     const count = vi.spyOn(services.reader, 'count');
     const list = vi
       .spyOn(services.reader, 'list')
-      .mockResolvedValue({ entries, hasNextPage: true, hasPreviousPage: false });
+      .mockResolvedValue({ entries, hasNextPage: true, hasPreviousPage: false, stopped: null });
     const after = randomUUID().toUpperCase();
     const query =
       'query ($after: String) { logs(first: 2, after: $after, filter: { modules: ["a"] }) { edges { cursor node { id } } pageInfo { hasNextPage startCursor endCursor } } }';
@@ -594,7 +594,7 @@ describe('fields', () => {
       const later = () => vi.setSystemTime(Date.now() + 3_600_000);
       const list = vi.spyOn(services.reader, 'list').mockImplementation(async () => {
         later();
-        return { entries: [], hasNextPage: false, hasPreviousPage: false };
+        return { entries: [], hasNextPage: false, hasPreviousPage: false, stopped: null };
       });
       const count = vi.spyOn(services.reader, 'count').mockImplementation(async () => {
         later();
@@ -620,6 +620,7 @@ describe('fields', () => {
       entries: [one, two, lone, entry()],
       hasNextPage: false,
       hasPreviousPage: false,
+      stopped: null,
     });
     const byRequests = vi.spyOn(services.reader, 'byRequests').mockImplementation(
       async () =>
@@ -661,7 +662,7 @@ describe('fields', () => {
       entry({ data: { before: { a: 1 }, after: { a: 2 } } }),
     );
     const { body } = await server.ask(
-      `{ log(id: "${requestId}") { data changes { path before after } } checkpoint { note } consistencyProof(first: 1, second: 2) { second }
+      `{ log(id: "${requestId}") { data changes { path before after } changeCount } checkpoint { note } consistencyProof(first: 1, second: 2) { second }
          logStats { totalEntries timeline { start } facet(field: MODULE) { key count } } }`,
     );
     expect(body).toEqual({
@@ -669,6 +670,7 @@ describe('fields', () => {
         log: {
           data: { before: { a: 1 }, after: { a: 2 } },
           changes: [{ path: '/a', before: '1', after: '2' }],
+          changeCount: 1,
         },
         checkpoint: null,
         consistencyProof: { second: 2 },
