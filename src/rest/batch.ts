@@ -107,7 +107,7 @@ function refusalToWire(error: unknown, index: number, report: (error: unknown) =
 
 /** Its loc goes from the body to the entry, and on within it. */
 function faultOfEntry(fault: Fault, index: number): Fault {
-  const { loc, ...wire } = faultToWire({ ...fault, input: show(fault.input) }, 'body');
-  const within = fault.loc[0] === 'idempotencyKey' ? ['idempotency_key'] : loc.slice(1);
+  const wire = faultToWire({ ...fault, input: show(fault.input) }, 'body');
+  const within = fault.loc[0] === 'idempotencyKey' ? ['idempotency_key'] : wire.loc.slice(1);
   return { ...wire, loc: ['body', 'entries', index, ...within] };
 }
