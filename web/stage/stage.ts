@@ -244,7 +244,8 @@ export function createStage(session: Session) {
     ...{ newRows, isAtTop, activeRow, focusDetails },
     ...{ language, zone, preferences: usePreferences() },
     ...{ vocabulary: vocabulary.vocabulary, clients: clients.clients, headers: clients.headers },
-    ...{ start, navigate, load, pinnedFilter, applyQuery, editQuery, setRange, setTimeSpan, setLanguage, setZone },
+    ...{ start, navigate, load, pinnedFilter, applyQuery, editQuery },
+    ...{ setRange, setTimeSpan, setLanguage, setZone },
     ...{ toggleLive, showNewRows, openEntry, closeEntry, announce, copy, permalink, signIn: urlState.signIn },
   };
 }
