@@ -88,7 +88,9 @@ const matches = ({ scope, conditions }: Criteria, entry: LogEntry) =>
   within(scope, entry) &&
   conditions.every(({ anyOf }) =>
     anyOf.some((group) =>
-      group.every((test) => 'contains' in test || ('is' in test && test.is === entry[test.field])),
+      group.every(
+        (test) => 'contains' in test || ('is' in test && test.is === entry[test.field as keyof LogEntry]),
+      ),
     ),
   );
 
