@@ -160,6 +160,7 @@ export type RowsQueryVariables = Exact<{
   orderBy: LogOrder;
   first: number;
   after?: string | null | undefined;
+  timeZone: string;
 }>;
 
 
@@ -183,6 +184,7 @@ export type TimelineQuery = { logStats: { totalEntries: number, timeline: Array<
 
 export type BreakdownQueryVariables = Exact<{
   filter?: LogFilter | null | undefined;
+  timeZone: string;
 }>;
 
 
@@ -204,13 +206,13 @@ export type Operation<Result, Variables> = string & { __apiType?: (variables: Va
 
 const Row = `fragment Row on LogEntry{id module action severity origin actorId actorEmail actorName actorType onBehalfOfId onBehalfOfName clientId resourceType resourceId resourceName outcome ipAddress requestId occurredAt createdAt sequence}`;
 
-export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int!$after:String){logs(filter:$filter orderBy:$orderBy first:$first after:$after){nodes{...Row}pageInfo{hasNextPage endCursor}}}${Row}`;
+export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int!$after:String$timeZone:String!){logs(filter:$filter orderBy:$orderBy first:$first after:$after timeZone:$timeZone){nodes{...Row}pageInfo{hasNextPage endCursor}}}${Row}`;
 
 export const EntryDocument: Operation<EntryQuery, EntryQueryVariables> = `query Entry($id:UUID!){log(id:$id){...Row tenantId userAgent data repaired erasedAt proof{leafVersion leafIndex leafHash identitySalt dataSalt identityDigest dataDigest path checkpoint{tenantId treeSize rootHash sealedAt note}}changeCount changes{path before after}related(first:50){id module action severity createdAt}}}${Row}`;
 
 export const TimelineDocument: Operation<TimelineQuery, TimelineQueryVariables> = `query Timeline($filter:LogFilter$timeZone:String!$interval:StatsInterval!){logStats(filter:$filter timeZone:$timeZone){totalEntries timeline(interval:$interval){start end count bySeverity{key count}}}}`;
 
-export const BreakdownDocument: Operation<BreakdownQuery, BreakdownQueryVariables> = `query Breakdown($filter:LogFilter){logStats(filter:$filter){modules:facet(field:MODULE first:50){key count}actions:facet(field:ACTION first:50){key count}severities:facet(field:SEVERITY first:50){key count}actors:facet(field:ACTOR first:50){key count}}}`;
+export const BreakdownDocument: Operation<BreakdownQuery, BreakdownQueryVariables> = `query Breakdown($filter:LogFilter$timeZone:String!){logStats(filter:$filter timeZone:$timeZone){modules:facet(field:MODULE first:50){key count}actions:facet(field:ACTION first:50){key count}severities:facet(field:SEVERITY first:50){key count}actors:facet(field:ACTOR first:50){key count}}}`;
 
 export const VocabularyDocument: Operation<VocabularyQuery, VocabularyQueryVariables> = `query Vocabulary{logStats{modules:facet(field:MODULE first:100){key count}actions:facet(field:ACTION first:100){key count}severities:facet(field:SEVERITY first:5){key count}actors:facet(field:ACTOR first:100){key count}resourceTypes:facet(field:RESOURCE_TYPE first:100){key count}clients:facet(field:CLIENT first:100){key count}}}`;
 
