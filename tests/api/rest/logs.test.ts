@@ -179,7 +179,7 @@ describe('the list', () => {
     expect(server.reel.asked.criteria).toEqual(criteriaOf(filter));
     // The same instant, were it of relative times.
     expect(server.reel.asked.counted).toBe(server.reel.asked.criteria);
-    expect(server.reel.asked.page).toEqual({ first: 50, page: 1 });
+    expect(server.reel.asked.page).toEqual({ first: 50, after: null, page: 1 });
   });
 
   test('a time without an offset is UTC; empty values are not given; of a name that comes twice the last counts', async () => {

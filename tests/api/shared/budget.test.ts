@@ -5,9 +5,9 @@ import { createDatabase } from '../../support/postgres.js';
 import { grant, moduleToken, person, startReel, type TestReel } from '../../support/reel.js';
 
 const [tenantId, clientId] = [randomUUID(), randomUUID()];
-const COUNT = 200_000;
+const COUNT = 100_000;
 /** No index serves it, and no entry matches. */
-const NOTHING = '-module:common -module:rare';
+const NOTHING = '-action:users.*';
 
 describe('looking that stops at REEL_SEARCH_MS', () => {
   let reel: TestReel;
@@ -85,13 +85,13 @@ describe('looking that stops at REEL_SEARCH_MS', () => {
       expect(pages).toBeGreaterThan(1);
     });
 
+    // By data, which no index serves.
     test('going on finds every match once, and back again from the last', async () => {
-      // The data of every 20,000th entry.
-      const query = `data.n:${Array.from({ length: 10 }, (_, n) => (n + 1) * 20_000 - 7).join()}`;
+      const query = `data.n:${Array.from({ length: 5 }, (_, n) => (n + 1) * 20_000 - 7).join()}`;
       const found: string[] = [];
       let page: Page | null = null;
       while (page === null || page.after !== null) {
-        page = await read(query, { size: 4, after: page?.after ?? null });
+        page = await read(query, { size: 2, after: page?.after ?? null });
         found.push(...page.ids);
       }
       const rows = await reel.own.query(
@@ -103,7 +103,7 @@ describe('looking that stops at REEL_SEARCH_MS', () => {
       const back: string[] = [];
       let before: string | null = found.at(-1)!;
       while (before !== null) {
-        page = await read(query, { size: 4, before });
+        page = await read(query, { size: 2, before });
         back.unshift(...page.ids);
         before = page.before;
       }
@@ -142,7 +142,7 @@ describe('looking that stops at REEL_SEARCH_MS', () => {
 
   test('a page by number that is not reached is empty and says where to go on', async () => {
     const query =
-      '{ logs(filter: { notActions: ["none"] }, first: 100, page: 1900) { nodes { id } pageInfo { hasNextPage endCursor searchedUntil } } }';
+      '{ logs(filter: { notActions: ["none"] }, first: 100, page: 900) { nodes { id } pageInfo { hasNextPage endCursor searchedUntil } } }';
     const { nodes, pageInfo } = (await reel.graphql(token, query)).body.data.logs;
     expect(nodes).toEqual([]);
     expect(pageInfo).toEqual({
@@ -150,14 +150,14 @@ describe('looking that stops at REEL_SEARCH_MS', () => {
       endCursor: expect.any(String),
       searchedUntil: expect.any(String),
     });
-    const rest = (await reel.rest(token, 'GET', '/logs?query=-action:none&page=1900&page_size=100')).body;
+    const rest = (await reel.rest(token, 'GET', '/logs?query=-action:none&page=900&page_size=100')).body;
     expect(rest).toMatchObject({
       items: [],
       next_cursor: expect.any(String),
       searched_until: expect.any(String),
     });
     // Where the counts suffice, it is jumped to.
-    const deep = (await reel.rest(token, 'GET', '/logs?page=1900&page_size=100')).body;
+    const deep = (await reel.rest(token, 'GET', '/logs?page=900&page_size=100')).body;
     expect(deep.items).toHaveLength(100);
     expect(deep.searched_until).toBeNull();
   });
