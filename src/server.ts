@@ -126,10 +126,8 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     throw new StartError('REEL_DATABASE_URL: expected a postgres:// URL, got nothing');
   const database = await connect(config.databaseUrl, undefined, config.statementMs);
   const metrics = createMetrics();
-  const reader = new LogReader(database, config.defaultPageSize, {
-    searchMs: config.searchMs,
-    statementMs: config.statementMs,
-  });
+  const bounds = { searchMs: config.searchMs, statementMs: config.statementMs };
+  const reader = new LogReader(database, config.defaultPageSize, bounds);
   const trail = new Tail(database, reader);
   const seal = await openSeal(database, config, (error) =>
     log.warn({ err: error }, 'the witness did not accept a checkpoint; a newer one is sent in a minute'),
@@ -162,7 +160,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
   );
   metrics.watch({ writeQueueLength: () => writer.length, sequencerLagSeconds: () => sequencer.lagSeconds });
   const service = new ReelService(writer);
-  const stats = new StatsService(database);
+  const stats = new StatsService(database, bounds);
   const audit = new ReadAudit(service, config.auditReads);
   const exports = new ExportService({
     reader,

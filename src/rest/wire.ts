@@ -5,7 +5,7 @@ import type { LogExport } from '../log/export/export.js';
 import { pageInfoOf } from '../log/read/log-connection.js';
 import type { LogPage } from '../log/read/reader.js';
 import type { LogCount } from '../log/stats/log-count.js';
-import type { LogStatistics } from './options.js';
+import type { FacetCount, LogTotals, Statistics } from '../log/stats/log-stats.js';
 
 /** `total` and `number` are null where the page was asked for by cursor. */
 export function listToWire(
@@ -26,15 +26,19 @@ export function listToWire(
   };
 }
 
-const countsToWire = (counts: LogStatistics['entriesByModule']) =>
+const countsToWire = (counts: readonly FacetCount[]) =>
   Object.fromEntries(counts.filter(({ count }) => count > 0).map(({ key, count }) => [key ?? '', count]));
 
-export const statsToWire = (stats: LogStatistics) => ({
+type Reach = Awaited<ReturnType<Statistics['reach']>>;
+
+export const statsToWire = (stats: LogTotals, { precision, searchedUntil }: Reach) => ({
   total_entries: stats.totalEntries,
   entries_by_severity: countsToWire(stats.entriesBySeverity),
   entries_by_module: countsToWire(stats.entriesByModule),
   entries_today: stats.entriesToday,
   entries_this_week: stats.entriesThisWeek,
+  precision,
+  ...(searchedUntil !== null && { searched_until: searchedUntil }),
 });
 
 export const exportToWire = (prepared: LogExport) => ({

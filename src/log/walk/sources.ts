@@ -57,7 +57,7 @@ function sourceOf(tests: readonly Test[], isExact: boolean): CandidateSource | n
     if (use === null) return null;
     if (!('is' in test)) gatherings.push({ column: use.column, where: wherePasses(test) });
     else if (test.field === 'id') given.push(test.is);
-    else walks.push({ column: use.column, type: COLUMNS[test.field].type, value: test.is });
+    else walks.push({ ...use, type: COLUMNS[test.field].type, value: test.is });
   }
   if (walks.length > MAX_WALKS || gatherings.length > MAX_GATHERINGS) return null;
   return { walks, gatherings, given, within: null, isExact };

@@ -268,6 +268,8 @@ describe.each(WIRES)('%s: statistics', (_, wire) => {
       entriesByModule: count('module'),
       entriesToday: trail.length,
       entriesThisWeek: trail.length,
+      precision: 'EXACT',
+      searchedUntil: null,
     });
   });
 
@@ -289,6 +291,8 @@ describe.each(WIRES)('%s: statistics', (_, wire) => {
       entriesByModule: {},
       entriesToday: 0,
       entriesThisWeek: 0,
+      precision: 'EXACT',
+      searchedUntil: null,
     });
   });
 
