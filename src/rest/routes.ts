@@ -1,4 +1,4 @@
-import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
@@ -10,8 +10,16 @@ import { toCriteria } from '../log/filter/criteria.js';
 import type { LogPage } from '../log/read/reader.js';
 import { parseUuid } from '../query-line/values.js';
 import { AccessControl, type AccessResult } from './access.js';
+import { batchRoute } from './batch.js';
 import { inputFaults, readCreateInput, readExportInput } from './bodies.js';
-import { invalidId, invalidRequest, MAX_BODY_BYTES, sendError } from './errors.js';
+import {
+  invalidId,
+  invalidRequest,
+  JSON_TYPE,
+  MAX_BODY_BYTES,
+  sendError,
+  UnsupportedType,
+} from './errors.js';
 import { LAST_PAGE, queryOf, readListQuery, readStatsQuery } from './list-query.js';
 import type { RestOptions } from './options.js';
 import { exportToWire, listToWire, statsToWire } from './wire.js';
@@ -26,11 +34,14 @@ const DOWNLOAD_HEADERS = {
   'Referrer-Policy': 'no-referrer',
 };
 
+<<<<<<< HEAD
 const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json\s*(?:;|$)/i;
 
 /** Of a page whose number no list reaches. */
 const PAST_THE_END: LogPage = { entries: [], hasNextPage: false, hasPreviousPage: true, stopped: null };
 
+=======
+>>>>>>> origin/main
 interface Wildcard {
   Params: { '*': string };
 }
@@ -49,7 +60,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (request, body, done) => {
     const type = request.headers['content-type'];
     if (type === undefined || JSON_TYPE.test(type)) done(null, body);
-    else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
+    else done(new UnsupportedType('JSON, such as application/json', type));
   });
   app.addHook('preParsing', unpackBody);
   await app.register(answerHeaders);
@@ -128,6 +139,8 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
       return reply.code(201).header('Location', `${app.prefix}/logs/${entry.id}`).send(entryToWire(entry));
     },
   );
+
+  await app.register(batchRoute, { access, options });
 
   app.post('/logs/export', { onRequest: mayExport, bodyLimit: MAX_BODY_BYTES }, async (request) => {
     const allowed = access.of<Scope>(request);
