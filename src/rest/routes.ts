@@ -34,14 +34,9 @@ const DOWNLOAD_HEADERS = {
   'Referrer-Policy': 'no-referrer',
 };
 
-<<<<<<< HEAD
-const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json\s*(?:;|$)/i;
-
 /** Of a page whose number no list reaches. */
 const PAST_THE_END: LogPage = { entries: [], hasNextPage: false, hasPreviousPage: true, stopped: null };
 
-=======
->>>>>>> origin/main
 interface Wildcard {
   Params: { '*': string };
 }
