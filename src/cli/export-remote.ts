@@ -25,6 +25,7 @@ export async function exportRemote(
     includeProofs: proofs,
     allFields,
     spreadsheet,
+    timeZone: options.timeZone,
   };
   const { exportLogs: prepared } = await askGraphql<{ exportLogs: LogExport }>(remote, EXPORT_LOGS, {
     input,

@@ -32,7 +32,7 @@ export async function exportTenant(
 ): Promise<void> {
   const config = context.config();
   const filter = filterOf({ ...options });
-  const criteria = toCriteria({ tenantId, clients: null }, filter, new Date());
+  const criteria = toCriteria({ tenantId, clients: null }, filter, new Date(), options.timeZone);
   await withRuntimeRole(config, async (url) => {
     const database = await connectPool(url, CONNECTIONS);
     try {

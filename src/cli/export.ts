@@ -15,6 +15,8 @@ export interface FileOptions {
   proofs?: boolean;
   allFields?: boolean;
   spreadsheet?: boolean;
+  /** Of times without an offset in the query line. */
+  timeZone?: string;
   output?: string;
   json?: boolean;
 }
