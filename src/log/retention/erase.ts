@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
 import { personalColumns } from '../entry/fields.js';
 import { OWN_MODULE } from '../entry/module-name.js';
+import { eraseFromSearch } from '../search/erased.js';
 import { KEY_DIGEST } from '../write/key-digest.js';
 import { isHeld, lockRetention } from './hold.js';
 import { OWN_ACTIONS } from './own-actions.js';
@@ -107,6 +108,7 @@ async function eraseBatch(
     update reel_log_entries e set ${BLANKED}, erased_at = ${at}::timestamptz,
       key_digest = (select ${KEY_DIGEST} from reel_log_keys k where k.tenant_id = e.tenant_id and k.entry_id = e.id)
     where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids}::uuid[])`);
+  await eraseFromSearch(execute, tenantId, ids);
   return ids;
 }
 
