@@ -32,7 +32,7 @@ export async function writing(server: BenchServer): Promise<Line[]> {
   const prepare = () => prepareEntry(checkInput(entry, author), identifier.next());
   const writer = new Writer({
     write: (tenantIds, work) => database.write(tenantIds, work),
-    find: async () => null,
+    find: async () => new Map(),
     ensureMonth: async () => {},
   });
   const call = graphql(

@@ -22,6 +22,17 @@ export interface Fault {
   input?: unknown;
 }
 
+/** What is left of a bound on calls. */
+export interface Allowance {
+  /** A word for the bound. */
+  name: string;
+  limit: number;
+  windowSeconds: number;
+  remaining: number;
+  /** Until the whole limit is there again. */
+  resetSeconds: number;
+}
+
 export interface ErrorDetails {
   /** What GraphQL shows in `extensions` beside the code, for example position and length in a query line. */
   extensions?: Record<string, unknown>;
@@ -29,6 +40,8 @@ export interface ErrorDetails {
   faults?: Fault[];
   /** Seconds after which a retry makes sense; becomes Retry-After. */
   retryAfter?: number;
+  /** Of TOO_MANY_REQUESTS. */
+  allowance?: Allowance;
 }
 
 /**
@@ -40,6 +53,7 @@ export class ReelError extends Error {
   readonly extensions: Record<string, unknown>;
   readonly faults: Fault[];
   readonly retryAfter: number | undefined;
+  readonly allowance: Allowance | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message);
@@ -48,6 +62,7 @@ export class ReelError extends Error {
     this.extensions = details.extensions ?? {};
     this.faults = details.faults ?? [];
     this.retryAfter = details.retryAfter;
+    this.allowance = details.allowance;
   }
 
   get status(): number {
@@ -70,8 +85,8 @@ export const badInput = (field: string, expected: string, came: unknown): ReelEr
 export const unauthenticated = () => new ReelError('UNAUTHENTICATED', 'Not authenticated');
 export const forbidden = (message: string) => new ReelError('FORBIDDEN', message);
 export const conflict = (message: string) => new ReelError('CONFLICT', message);
-export const tooManyRequests = (message: string, retryAfter: number) =>
-  new ReelError('TOO_MANY_REQUESTS', message, { retryAfter });
+export const tooManyRequests = (message: string, retryAfter: number, allowance?: Allowance) =>
+  new ReelError('TOO_MANY_REQUESTS', message, { retryAfter, ...(allowance ? { allowance } : {}) });
 export const overloaded = () =>
   new ReelError('OVERLOADED', 'Too many entries are waiting to be written; try again shortly', {
     retryAfter: 1,

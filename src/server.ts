@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
 import cors from '@fastify/cors';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify';
 import { sql } from 'kysely';
@@ -16,6 +17,7 @@ import { parseJson } from './http/json.js';
 import { pages } from './http/pages.js';
 import { reelKeys } from './http/public-keys.js';
 import { readCaller, readConnection, trustedProxies } from './http/request.js';
+import { answerHeaders, requestIdOf } from './http/request-id.js';
 import { ExportService } from './log/export/export.js';
 import { maskToken } from './log/export/export-link.js';
 import { LogReader } from './log/read/reader.js';
@@ -59,6 +61,7 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
   const reel = await composeReel(config, log);
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
+    genReqId: requestIdOf,
     keepAliveTimeout: QUIET_MS,
     requestTimeout: QUIET_MS,
     connectionTimeout: QUIET_MS,
@@ -67,9 +70,13 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     // An address that cannot even be read is answered before any route, and without repeating it.
-    frameworkErrors: (_error, _request, reply: FastifyReply) =>
-      void reply.code(400).send({ detail: 'Expected a well-formed URL' }),
+    frameworkErrors: (_error, request, reply: FastifyReply) =>
+      void reply
+        .code(400)
+        .headers({ 'x-request-id': requestIdOf(request.raw), 'x-content-type-options': 'nosniff' })
+        .send({ detail: 'Expected a well-formed URL' }),
   });
+  await app.register(answerHeaders);
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ detail: 'Not Found' }));
   let closing = false;
   // So that no connection waits for another request than the one under way.
@@ -118,9 +125,12 @@ export interface Reel {
 export async function composeReel(config: Config, log: FastifyBaseLogger): Promise<Reel> {
   if (config.databaseUrl === null)
     throw new StartError('REEL_DATABASE_URL: expected a postgres:// URL, got nothing');
-  const database = await connect(config.databaseUrl);
+  const database = await connect(config.databaseUrl, undefined, config.statementMs);
   const metrics = createMetrics();
-  const reader = new LogReader(database, config.defaultPageSize);
+  const reader = new LogReader(database, config.defaultPageSize, {
+    searchMs: config.searchMs,
+    statementMs: config.statementMs,
+  });
   const trail = new Tail(database, reader);
   const seal = await openSeal(database, config, (error) =>
     log.warn({ err: error }, 'the witness did not accept a checkpoint; a newer one is sent in a minute'),
@@ -147,7 +157,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
   const writer = new Writer(
     {
       write: (tenantIds, work) => database.write(tenantIds, work),
-      find: (tenantId, id) => reader.get({ tenantId, clients: null }, id),
+      find: (tenantId, ids) => reader.byIds({ tenantId, clients: null }, ids),
       ensureMonth: async (createdAt) =>
         void (await database.system(sql`select reel_ensure_month(${createdAt}::timestamptz)`)),
     },
@@ -183,11 +193,20 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
   return {
     service,
     router: async (app) => {
+      await app.register(answerHeaders);
       if (config.allowedOrigins.length > 0)
         await app.register(cors, {
           origin: [...config.allowedOrigins],
           methods: ['GET', 'POST'],
-          exposedHeaders: ['Retry-After', 'Content-Disposition'],
+          exposedHeaders: [
+            'Retry-After',
+            'Content-Disposition',
+            'Location',
+            'Idempotent-Replayed',
+            'X-Request-Id',
+            'RateLimit',
+            'RateLimit-Policy',
+          ],
         });
       await app.register(health, {
         metrics: config.metrics ? metrics : null,
@@ -195,6 +214,11 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       });
       await app.register(reelKeys, { keys: seal.keys });
       await app.register(graphqlRoutes, {
+        report: (error) => {
+          const errorId = randomUUID();
+          log.error({ err: error, errorId }, 'an entry could not be stored');
+          return errorId;
+        },
         seal: seal.prover,
         reel: service,
         reader,

@@ -1,16 +1,23 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
-import { forbidden, ReelError, tooManyRequests, unauthenticated } from '../errors.js';
+import { type Allowance, forbidden, ReelError, tooManyRequests, unauthenticated } from '../errors.js';
 import { EXPORT, VIEW } from './actions.js';
 import type { Caller } from './caller.js';
 import { type ModuleCredential, namedBy, type PersonCredential } from './credential.js';
 import { clientNames, type Grant, type MentorScope } from './grant.js';
-import type { MentorPort, Requester } from './mentor.js';
+import { type MentorPort, type Requester, tenantsInToken } from './mentor.js';
 import type { Author, Scope } from './scope.js';
+import { byName, standingIn, type TenantStanding } from './standing.js';
 
 export interface AuthorizerSettings {
   readonly browserLogging: boolean;
   readonly browserEntriesPerMinute: number;
 }
+
+/** In which a person's entries are counted. */
+const WINDOW_SECONDS = 60;
+/** How often Mentor is asked for one person's tenants, and how often at once. */
+const MAX_LOOKUPS = 100;
+const LOOKUPS_AT_ONCE = 8;
 
 /** A person's access to the tenant of the call. */
 interface PersonAccess {
@@ -31,7 +38,10 @@ export class Authorizer {
     this.#mentor = mentor;
     this.#settings = settings;
     this.#now = now;
-    this.#entries = new RateLimiterMemory({ points: settings.browserEntriesPerMinute, duration: 60 });
+    this.#entries = new RateLimiterMemory({
+      points: settings.browserEntriesPerMinute,
+      duration: WINDOW_SECONDS,
+    });
   }
 
   /**
@@ -83,12 +93,13 @@ export class Authorizer {
     if (!this.#settings.browserLogging) throw forbidden('Reporting entries is closed to people');
     const notMember = () => forbidden('You do not belong to this tenant');
     const { person, tenantId, grants, member } = await this.#access(caller, credential, notMember);
-    await this.#countEntry(person);
+    const allowance = await this.#countEntry(person);
     const { id: subject, name } = person;
     const whole = member || grants.some((grant) => grant.scope === 'ACCOUNT');
     const clients = whole ? null : clientsOf(grants);
     const { ip, agent, requestId } = caller;
-    return { kind: 'person', subject, ...namedBy(person), name, tenantId, clients, ip, agent, requestId };
+    const from = { ip, agent, requestId };
+    return { kind: 'person', subject, ...namedBy(person), name, tenantId, clients, ...from, allowance };
   }
 
   /** The calling module. Errors: UNAUTHENTICATED; FORBIDDEN for a person. */
@@ -105,6 +116,28 @@ export class Authorizer {
     return credential;
   }
 
+  /**
+   * The tenants that a person belongs to, in the order of their names. Where they cannot be listed: X-Tenant-Id, or those
+   * that the token names. Errors: UNAUTHENTICATED, UNAVAILABLE (Mentor); BAD_USER_INPUT where Mentor would be asked too often.
+   */
+  async standings(caller: Caller, person: PersonCredential): Promise<TenantStanding[]> {
+    const listed = this.#mentor.tenants(person);
+    const tenants = listed ?? (caller.tenantId === null ? tenantsInToken(person) : [caller.tenantId]);
+    if (listed === null && tenants.length > MAX_LOOKUPS)
+      throw missingHeader('X-Tenant-Id', `a tenant, since your token names more than ${MAX_LOOKUPS}`);
+    const requester = requesterOf(caller, person);
+    const standings: (TenantStanding | null)[] = [];
+    for (let at = 0; at < tenants.length; at += LOOKUPS_AT_ONCE)
+      standings.push(
+        ...(await Promise.all(
+          tenants
+            .slice(at, at + LOOKUPS_AT_ONCE)
+            .map(async (id) => standingIn(id, await this.#mentor.standing(requester, id))),
+        )),
+      );
+    return byName(standings.filter((standing) => standing !== null));
+  }
+
   #person(caller: Caller, refusal: () => ReelError): PersonCredential {
     const credential = this.authenticated(caller);
     if (credential.kind !== 'person') throw refusal();
@@ -114,8 +147,7 @@ export class Authorizer {
   /** A tenant that does not exist and one that the person does not belong to get the same error, `notMember`. */
   async #access(caller: Caller, person: PersonCredential, notMember: () => ReelError): Promise<PersonAccess> {
     const tenantId = caller.tenantId ?? this.#onlyTenant(person, notMember);
-    const requester: Requester = { person, authorization: caller.authorization ?? `Bearer ${person.token}` };
-    const { grants, member } = await this.#mentor.standing(requester, tenantId);
+    const { grants, member } = await this.#mentor.standing(requesterOf(caller, person), tenantId);
     if (!member && grants.length === 0) throw notMember();
     return { person, tenantId, grants, member };
   }
@@ -129,18 +161,29 @@ export class Authorizer {
     return only;
   }
 
-  async #countEntry(person: PersonCredential): Promise<void> {
+  async #countEntry(person: PersonCredential): Promise<Allowance> {
+    const limit = this.#settings.browserEntriesPerMinute;
+    const allowance = ({ remainingPoints, msBeforeNext }: RateLimiterRes): Allowance => ({
+      name: 'browser-entries',
+      limit,
+      windowSeconds: WINDOW_SECONDS,
+      remaining: remainingPoints,
+      resetSeconds: Math.max(1, Math.ceil(msBeforeNext / 1000)),
+    });
     try {
-      await this.#entries.consume(person.id);
+      return allowance(await this.#entries.consume(person.id));
     } catch (refused) {
       if (!(refused instanceof RateLimiterRes)) throw refused;
-      throw tooManyRequests(
-        `At most ${this.#settings.browserEntriesPerMinute} entries per minute and person`,
-        Math.max(1, Math.ceil(refused.msBeforeNext / 1000)),
-      );
+      const left = allowance(refused);
+      throw tooManyRequests(`At most ${limit} entries per minute and person`, left.resetSeconds, left);
     }
   }
 }
+
+const requesterOf = ({ authorization }: Caller, person: PersonCredential): Requester => ({
+  person,
+  authorization: authorization ?? `Bearer ${person.token}`,
+});
 
 const clientsOf = (grants: readonly Grant[]): string[] =>
   [

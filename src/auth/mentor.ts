@@ -37,14 +37,14 @@ function accessOf(grants: readonly Grant[], member: boolean, name: DisplayName):
   return { grants, member, ...(tenantName !== undefined && { tenantName }) };
 }
 
+/** The tenants that a person's token names, with what has an effect. */
+export const tenantsInToken = ({ grants, tenants }: PersonCredential): string[] => [
+  ...new Set([...grants.filter(isEffective).map(({ tenantId }) => tenantId), ...tenants.map(({ id }) => id)]),
+];
+
 /** Takes grants and memberships from the claims of the person's token. */
 export const claimsMentor: MentorPort = {
-  tenants: (person) => [
-    ...new Set([
-      ...person.grants.filter(isEffective).map((grant) => grant.tenantId),
-      ...person.tenants.map(({ id }) => id),
-    ]),
-  ],
+  tenants: tenantsInToken,
   standing: async ({ person }, tenantId) => {
     const grants = inTenant(person.grants, tenantId);
     const memberships = person.tenants.filter(({ id }) => id === tenantId);

@@ -1,3 +1,5 @@
+import type { Allowance } from '../errors.js';
+
 /** What a reader may see: one tenant's entries, all of them or only those of some clients. */
 export interface Scope {
   readonly tenantId: string;
@@ -31,6 +33,8 @@ export type Author =
       readonly agent: string | null;
       /** The request's own, for an entry that names none. */
       readonly requestId: string | null;
+      /** What is left of the entries that they may report. */
+      readonly allowance?: Allowance;
     };
 
 /** Who reads: what Reel records of a person where reads are audited. */

@@ -121,6 +121,12 @@ export const SETTINGS = {
     fallback: inDevelopment,
     meaning: 'Whether /metrics is served',
   }),
+  introspection: setting({
+    variable: 'REEL_INTROSPECTION',
+    kind: onOff,
+    fallback: inDevelopment,
+    meaning: 'Whether GraphQL answers introspection, and suggests names of the schema in its errors',
+  }),
   retentionDays: setting({
     variable: 'REEL_RETENTION_DAYS',
     kind: integer(0, 36_500),
@@ -139,6 +145,20 @@ export const SETTINGS = {
     kind: integer(1, 1000),
     fallback: 100,
     meaning: 'Largest number of entries on a page',
+  }),
+  searchMs: setting({
+    variable: 'REEL_SEARCH_MS',
+    kind: integer(50, 30_000),
+    fallback: 2_000,
+    meaning:
+      'Milliseconds that a list, a count or a statistic may look for matches; then it says how far it got',
+  }),
+  statementMs: setting({
+    variable: 'REEL_STATEMENT_MS',
+    kind: integer(100, 600_000),
+    fallback: 15_000,
+    meaning:
+      "Milliseconds that one statement of a read may run (PostgreSQL's statement_timeout); then UNAVAILABLE (503, with Retry-After)",
   }),
   exportLinkMinutes: setting({
     variable: 'REEL_EXPORT_LINK_MINUTES',

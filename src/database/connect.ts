@@ -3,12 +3,16 @@ import type { Pool } from 'pg';
 import { Database, unreachable } from './database.js';
 import { databaseOptions } from './options.js';
 
-/** Connects as the runtime role, with at most `connections` each for reading and for writing. Errors: those of Database.fromPools. */
-export async function connect(url: string, connections = 10): Promise<Database> {
+/** Connects as the runtime role, with at most `connections` each for reading and for writing. Errors: those of Database.fromPools, which `statementMs` goes to. */
+export async function connect(
+  url: string,
+  connections = 10,
+  statementMs: number | null = null,
+): Promise<Database> {
   const { orm, ...pools } = await open(url, connections).catch((error) => {
     throw unreachable(url, error);
   });
-  return Database.fromPools(pools, url, () => orm.close(true));
+  return Database.fromPools(pools, url, () => orm.close(true), statementMs);
 }
 
 async function open(url: string, connections: number) {

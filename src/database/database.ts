@@ -5,6 +5,7 @@ import {
   type Execute,
   executorOn,
   type Row,
+  readSettingsSql,
   readTenantSql,
   type Snapshot,
   type Statement,
@@ -12,11 +13,18 @@ import {
 } from './execute.js';
 import { MIGRATION_NAMES } from './migration-names.js';
 import { excessPrivileges } from './roles.js';
-import { translateUnavailable } from './unavailable.js';
+import { translateTimeout, translateUnavailable } from './unavailable.js';
+
+export interface ReadOptions {
+  /** The longest that one statement may run, instead of the connection's own bound. */
+  statementMs?: number;
+  /** Plans read rows in the order that an index has them, whatever the planner takes the tables to hold. */
+  inIndexOrder?: boolean;
+}
 
 /** Runs transactions that read one tenant, over Reel's own connections or a host's EntityManager. */
 export interface ReadDatabase {
-  read<T>(tenantId: string, work: (execute: Execute) => Promise<T>): Promise<T>;
+  read<T>(tenantId: string, work: (execute: Execute) => Promise<T>, options?: ReadOptions): Promise<T>;
 }
 
 /** Runs transactions that write rows of the given tenants. */
@@ -33,18 +41,20 @@ export class Database implements ReadDatabase, WriteDatabase {
     private readonly reading: Pool,
     private readonly writing: Pool,
     readonly close: () => Promise<void>,
+    private readonly statementMs: number | null,
   ) {}
 
   /**
    * Takes pools that connect as the runtime role to `url`; `close` ends them, and is called on an error here too.
-   * Errors: StartError where the database cannot be reached or is not migrated, or the role has too many rights.
+   * `statementMs`: the longest that a statement of a read may run; null: as long as it takes. Errors: StartError where the database cannot be reached or is not migrated, or the role has too many rights.
    */
   static async fromPools(
     pools: { reading: Pool; writing: Pool },
     url: string,
     close: () => Promise<void>,
+    statementMs: number | null = null,
   ): Promise<Database> {
-    const database = new Database(pools.reading, pools.writing, close);
+    const database = new Database(pools.reading, pools.writing, close, statementMs);
     try {
       await database.checkConnection(url);
       await database.checkRole(url);
@@ -87,13 +97,18 @@ export class Database implements ReadDatabase, WriteDatabase {
     }
   }
 
-  /** A read-only transaction over one tenant's rows; all its statements see one snapshot. */
-  read<T>(tenantId: string, work: (execute: Snapshot) => Promise<T>): Promise<T> {
-    return this.transact(
-      this.reading,
-      `begin isolation level repeatable read read only; ${readTenantSql(tenantId)}`,
-      work,
-    );
+  /**
+   * A read-only transaction over one tenant's rows; all its statements see one snapshot. Errors: UNAVAILABLE, also where a
+   * statement takes too long (isTimeout).
+   */
+  read<T>(tenantId: string, work: (execute: Snapshot) => Promise<T>, options: ReadOptions = {}): Promise<T> {
+    const statementMs = options.statementMs ?? this.statementMs;
+    const opening = [
+      'begin isolation level repeatable read read only',
+      readTenantSql(tenantId),
+      ...readSettingsSql({ ...options, ...(statementMs === null ? {} : { statementMs }) }),
+    ];
+    return translateTimeout(() => this.transact(this.reading, opening.join('; '), work));
   }
 
   /** A transaction that writes rows of these tenants. */

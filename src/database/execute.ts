@@ -43,6 +43,21 @@ export const compile = (statement: Statement): CompiledQuery =>
 /** SQL that lets a transaction read one tenant. `tenantId` is a validated UUID, since SET takes no parameters. */
 export const readTenantSql = (tenantId: string) => `set local reel.tenant_id = '${tenantId}'`;
 
+/** SQL that bounds a transaction's statements, and keeps its plans to what their text says. */
+export const readSettingsSql = ({
+  statementMs,
+  inIndexOrder,
+}: {
+  statementMs?: number;
+  inIndexOrder?: boolean;
+}) => [
+  ...(statementMs === undefined
+    ? []
+    : [`set local statement_timeout = ${Math.max(1, Math.round(statementMs))}`]),
+  // Without statistics a sort may look cheaper than the index that has the order.
+  ...(inIndexOrder ? ['set local enable_sort = off'] : []),
+];
+
 /** SQL that lets a transaction write these tenants. The ids are validated UUIDs, since SET takes no parameters. */
 export const writeTenantsSql = (tenantIds: readonly string[]) =>
   `set local reel.tenant_ids = '${tenantIds.join(',')}'`;

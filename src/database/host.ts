@@ -1,7 +1,15 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { CompiledQuery, type Transaction } from 'kysely';
-import { type ReadDatabase, type WriteDatabase } from './database.js';
-import { compile, type Execute, type Row, readTenantSql, writeTenantsSql } from './execute.js';
+import { type ReadDatabase, type ReadOptions, type WriteDatabase } from './database.js';
+import {
+  compile,
+  type Execute,
+  type Row,
+  readSettingsSql,
+  readTenantSql,
+  writeTenantsSql,
+} from './execute.js';
+import { translateTimeout } from './unavailable.js';
 
 /**
  * Reel's tables through a host's EntityManager: within its current transaction, or, where there is none, in a new one on
@@ -10,20 +18,28 @@ import { compile, type Execute, type Row, readTenantSql, writeTenantsSql } from 
 export class HostDatabase implements ReadDatabase, WriteDatabase {
   constructor(private readonly em: EntityManager) {}
 
-  read<T>(tenantId: string, work: (execute: Execute) => Promise<T>): Promise<T> {
-    return this.transact(readTenantSql(tenantId), work);
+  read<T>(tenantId: string, work: (execute: Execute) => Promise<T>, options: ReadOptions = {}): Promise<T> {
+    return translateTimeout(() =>
+      this.transact(readTenantSql(tenantId), work, readSettingsSql(options).join('; ')),
+    );
   }
 
   write<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {
     return this.transact(writeTenantsSql(tenantIds), work);
   }
 
-  private async transact<T>(opening: string, work: (execute: Execute) => Promise<T>): Promise<T> {
+  /** `settings` are left out in a transaction of the host's, whose own statements they would change. */
+  private async transact<T>(
+    opening: string,
+    work: (execute: Execute) => Promise<T>,
+    settings = '',
+  ): Promise<T> {
     const joined = this.em.getTransactionContext<Transaction<unknown>>();
     const inside = async (transaction: Transaction<unknown>) => {
       const execute: Execute = async <R extends Row>(statement: Parameters<Execute>[0]) =>
         (await transaction.executeQuery(compile(statement))).rows as R[];
       await execute(CompiledQuery.raw(opening));
+      if (!joined && settings) await execute(CompiledQuery.raw(settings));
       return work(execute);
     };
     return joined

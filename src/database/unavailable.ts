@@ -18,6 +18,9 @@ const UNREACHABLE = new Set([
 /** SQLSTATEs of a server that runs but rejects the connection: authorization (28), no such database (3D), not accepting connections (55000). */
 const REJECTED = /^(28|3D|55000$)/;
 
+/** A statement ran into its time limit, or was cancelled by somebody else. */
+const QUERY_CANCELED = '57014';
+
 /** Turns an error that a retry may overcome into UNAVAILABLE, with the original as its cause, for Reel's log. */
 export async function translateUnavailable<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -33,7 +36,7 @@ export async function translateUnavailable<T>(work: () => Promise<T>): Promise<T
 export function isUnavailable(error: unknown): boolean {
   if (error instanceof ReelError) return false;
   const { code, message } = error as { code?: string; message?: string };
-  if (code === '57014') return false; // query_canceled: a statement ran into its time limit
+  if (code === QUERY_CANCELED) return false;
   return (
     UNAVAILABLE.test(code ?? '') ||
     UNREACHABLE.has(code ?? '') ||
@@ -42,3 +45,22 @@ export function isUnavailable(error: unknown): boolean {
     )
   );
 }
+
+/** A statement that ran longer than its bound becomes UNAVAILABLE, with the original as its cause. */
+export async function translateTimeout<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw codeOf(error) === QUERY_CANCELED
+      ? Object.assign(unavailable('Reading took too long; ask for less, or try again shortly'), {
+          cause: error,
+        })
+      : error;
+  }
+}
+
+/** Whether a read ended because a statement took too long. */
+export const isTimeout = (error: unknown): boolean =>
+  error instanceof ReelError && codeOf(error.cause) === QUERY_CANCELED;
+
+const codeOf = (error: unknown) => (error as { code?: string } | undefined)?.code;

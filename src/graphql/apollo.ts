@@ -11,8 +11,8 @@ import type { GraphQLSchema } from 'graphql';
 import type { Config } from '../config/config.js';
 import type { ReelContext } from './context.js';
 import { checkCost } from './cost.js';
-import { errorFormatter } from './format-error.js';
-import { badRequest, LIMITS, limitsRule } from './limits.js';
+import { causeOf, errorFormatter } from './format-error.js';
+import { badRequest, checkSize, LIMITS, selectionsRule } from './limits.js';
 import { responsePlugin } from './response.js';
 
 /** Browsers send these to another origin only after a preflight, so a request that has one is not forged. */
@@ -20,17 +20,16 @@ const CSRF_HEADERS = ['authorization', 'apollo-require-preflight', 'x-apollo-ope
 
 export function createApollo(
   schema: GraphQLSchema,
-  config: Pick<Config, 'env'>,
+  config: Pick<Config, 'env' | 'introspection'>,
   log: Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'error'>,
 ): ApolloServer<ReelContext> {
-  const isDevelopment = config.env === 'development';
   return new ApolloServer<ReelContext>({
     schema,
     // Apollo would otherwise go by NODE_ENV.
     nodeEnv: config.env,
-    introspection: isDevelopment,
+    introspection: config.introspection,
     includeStacktraceInErrorResponses: false,
-    formatError: errorFormatter({ log, hints: isDevelopment }),
+    formatError: errorFormatter({ log, hints: config.introspection }),
     logger: {
       debug: (message) => log.debug(message),
       info: (message) => log.info(message),
@@ -39,7 +38,7 @@ export function createApollo(
     },
     csrfPrevention: { requestHeaders: CSRF_HEADERS },
     parseOptions: { maxTokens: LIMITS.tokens },
-    validationRules: [limitsRule],
+    validationRules: [selectionsRule],
     validationOptions: { maxErrors: LIMITS.errors },
     persistedQueries: false,
     stopOnTerminationSignals: false,
@@ -56,18 +55,28 @@ export function createApollo(
   });
 }
 
-/** Refuses an operation before any of it is executed. */
+/** Refuses what must not be executed, or not over HTTP, of the operation that operationName chooses. */
 const operationPlugin: ApolloServerPlugin<ReelContext> = {
   requestDidStart: async () => ({
     async didResolveOperation({ schema, document, operation, request: { variables }, contextValue }) {
-      // Apollo itself refuses a request without an operation, next.
+      // Apollo itself refuses a request that chooses no operation, next.
       if (!operation) return;
       if (operation.operation === 'subscription')
         throw badRequest(
           'a query or a mutation',
           'a subscription, which needs a websocket or Accept: text/event-stream',
         );
+      checkSize(document, operation);
       checkCost({ schema, document, operation, variables, pageSizes: contextValue.pageSizes });
+    },
+    async willSendResponse({ errors = [], response: { body } }) {
+      // Of the copies by which selectionsRule stops validation, one is answered.
+      if (
+        body.kind === 'single' &&
+        errors.length > LIMITS.errors &&
+        causeOf(errors[0]) === causeOf(errors[1])
+      )
+        body.singleResult.errors = body.singleResult.errors?.slice(0, 1);
     },
   }),
 };

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.js';
+import type { Allowance } from '../errors.js';
 import type { Caller } from '../http/request.js';
 import { Loaders } from './loaders.js';
 import type { Services } from './services.js';
@@ -13,6 +14,8 @@ export type ReelContext = {
   readonly pageSizes: PageSizes;
   /** What the operation's relative times count from. */
   readonly now: Date;
+  /** What is left of the entries that a person may report; set once they have reported one. */
+  allowance?: Allowance | undefined;
 };
 
 export const createContext = (caller: Caller, services: Services, pageSizes: PageSizes): ReelContext => ({

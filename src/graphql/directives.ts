@@ -62,7 +62,7 @@ export const Mentor = (action: string, scopes: readonly MentorScope[]) =>
   Directive(`@mentor(action: "${action}", scopes: [${scopes.join(', ')}])`);
 /** Requires a module's credential; `@GrantedAuthor()` passes the author of new entries to the resolver. */
 export const Internal = () => Directive('@internal');
-/** Requires any credential; `@GrantedAuthor()` passes the author of new entries to the resolver. */
+/** Requires any credential. */
 export const Authenticated = () => Directive('@authenticated');
 
 /** By `info`, which graphql-js makes anew for each field that it resolves. */
@@ -146,8 +146,8 @@ function checksOf({ astNode }: Field): Check[] {
       return undefined;
     });
   if (getDirectiveValues(AUTHENTICATED, astNode))
-    checks.push(async ({ services, caller }, info) => {
-      authors.set(info, await services.authorizer.author(caller));
+    checks.push(async ({ services, caller }) => {
+      services.authorizer.authenticated(caller);
       return undefined;
     });
   return checks;

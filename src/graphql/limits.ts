@@ -4,12 +4,18 @@ import {
   type FragmentDefinitionNode,
   GraphQLError,
   Kind,
+  type OperationDefinitionNode,
   type SelectionSetNode,
   type ValidationContext,
+  visit,
 } from 'graphql';
 
-/** Of a document; validation stops after as many errors. What an operation may cost is in cost.ts. */
-export const LIMITS = { depth: 16, aliases: 30, tokens: 3_000, operations: 1, errors: 20 } as const;
+/**
+ * Tokens and selections in one selection set are counted in the whole document, since they bound what parsing and validation
+ * cost; levels and aliases in the operation that is executed (what it may cost is in cost.ts). Validation stops after
+ * `errors` errors.
+ */
+export const LIMITS = { depth: 16, aliases: 30, selections: 300, tokens: 3_000, errors: 20 } as const;
 
 /** For a request that cannot be executed. */
 export const badRequest = (expected: string, got: number | string): GraphQLError =>
@@ -17,24 +23,32 @@ export const badRequest = (expected: string, got: number | string): GraphQLError
     extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } },
   });
 
-/** A validation rule. */
-export function limitsRule(context: ValidationContext): ASTVisitor {
-  for (const error of limitErrors(context.getDocument())) context.reportError(error);
-  return {};
+/** What is wrong with a document that must not even be validated: that compares the fields of a set pair by pair. */
+export function selectionsError(document: DocumentNode): GraphQLError | null {
+  let widest = 0;
+  visit(document, {
+    SelectionSet: ({ selections }) => {
+      widest = Math.max(widest, selections.length);
+    },
+  });
+  const { selections } = LIMITS;
+  if (widest <= selections) return null;
+  return badRequest(`at most ${selections} selections in one selection set`, `${widest} selections`);
 }
 
-/** Aliases in a fragment count as often as it is spread. */
-export function limitErrors(document: DocumentNode): GraphQLError[] {
-  const errors: GraphQLError[] = [];
-  const operations = document.definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
-  if (operations.length > LIMITS.operations)
-    errors.push(badRequest('one operation in a request', `${operations.length} operations`));
-  const { depth, aliases } = measure(document);
-  if (depth > LIMITS.depth)
-    errors.push(badRequest(`a depth of at most ${LIMITS.depth} levels`, `${depth} levels`));
-  if (aliases > LIMITS.aliases)
-    errors.push(badRequest(`at most ${LIMITS.aliases} aliases`, `${aliases} aliases`));
-  return errors;
+/** A validation rule, for where nothing can be done before validation: reports the error until validation stops. */
+export const selectionsRule = (context: ValidationContext): ASTVisitor => ({
+  Document(document) {
+    const error = selectionsError(document);
+    for (let count = 0; error && count <= LIMITS.errors; count++) context.reportError(error);
+  },
+});
+
+/** Aliases in a fragment count as often as it is spread. Errors: BAD_USER_INPUT. */
+export function checkSize(document: DocumentNode, operation: OperationDefinitionNode): void {
+  const { depth, aliases } = measure(document, operation);
+  if (depth > LIMITS.depth) throw badRequest(`a depth of at most ${LIMITS.depth} levels`, `${depth} levels`);
+  if (aliases > LIMITS.aliases) throw badRequest(`at most ${LIMITS.aliases} aliases`, `${aliases} aliases`);
 }
 
 interface Size {
@@ -43,7 +57,7 @@ interface Size {
 }
 
 /** Measures each fragment once, so that spreads which double at each step cost nothing. */
-function measure(document: DocumentNode): Size {
+function measure(document: DocumentNode, operation: OperationDefinitionNode): Size {
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const node of document.definitions)
     if (node.kind === Kind.FRAGMENT_DEFINITION) fragments.set(node.name.value, node);
@@ -73,12 +87,5 @@ function measure(document: DocumentNode): Size {
     return sum;
   };
 
-  const total: Size = { depth: 0, aliases: 0 };
-  for (const node of document.definitions) {
-    if (node.kind !== Kind.OPERATION_DEFINITION) continue;
-    const size = measureSelections(node.selectionSet);
-    total.depth = Math.max(total.depth, size.depth);
-    total.aliases += size.aliases;
-  }
-  return total;
+  return measureSelections(operation.selectionSet);
 }

@@ -1,6 +1,7 @@
 import { type ApolloServerPlugin, HeaderMap } from '@apollo/server';
 import { GraphQLError } from 'graphql';
-import { type ErrorCode, ReelError } from '../errors.js';
+import { type Allowance, type ErrorCode, ReelError } from '../errors.js';
+import { rateLimitHeaders } from '../http/rate-limit.js';
 import type { ReelContext } from './context.js';
 import { causeOf } from './format-error.js';
 
@@ -63,7 +64,13 @@ function headOf(errors: readonly ReelError[]): { status: number; headers: Header
   const wait = Math.max(...ofRequest.map(({ retryAfter }) => retryAfter ?? 0));
   if (found[1] === 401) headers.set('www-authenticate', 'Bearer');
   else if (wait > 0) headers.set('retry-after', String(Math.ceil(wait)));
+  for (const { allowance } of ofRequest) setAllowance(headers, allowance);
   return { status: found[1], headers };
+}
+
+function setAllowance(headers: HeaderMap, allowance: Allowance | undefined): void {
+  if (allowance)
+    for (const [name, value] of Object.entries(rateLimitHeaders(allowance))) headers.set(name, value);
 }
 
 /** Wraps what the context function throws, so that Apollo answers with its status. */
@@ -79,9 +86,10 @@ export function contextError(error: unknown): GraphQLError {
 /** Sets the status and the media type of a response as GraphQL over HTTP has them. */
 export const responsePlugin: ApolloServerPlugin<ReelContext> = {
   requestDidStart: async () => ({
-    async willSendResponse({ errors = [], request, response: { http } }) {
+    async willSendResponse({ errors = [], request, response: { http }, contextValue }) {
       const type = negotiateType(request.http?.headers.get('accept')) ?? JSON_TYPE;
       http.headers.set('content-type', type);
+      setAllowance(http.headers, contextValue.allowance);
       const head = headOf(errors.map(causeOf).filter((cause) => cause instanceof ReelError));
       if (head) {
         http.status = head.status;

@@ -23,7 +23,7 @@ import { Subscriptions } from './subscriptions.js';
 import { serveWebsockets } from './websockets.js';
 
 export interface GraphqlOptions extends Services {
-  config: Pick<Config, 'env' | 'allowedOrigins'> & PageSizes;
+  config: Pick<Config, 'env' | 'introspection' | 'allowedOrigins'> & PageSizes;
   log: FastifyBaseLogger;
   /** Returns the value or a promise of it. Errors: SyntaxError, BAD_USER_INPUT. */
   parseJson: (text: string) => unknown;
@@ -43,13 +43,12 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
   await apollo.start();
   app.addHook('onClose', () => apollo.stop());
 
-  const isDevelopment = config.env === 'development';
   const subscriptions = new Subscriptions({
     schema,
     services,
     pageSizes: config,
-    introspection: isDevelopment,
-    format: errorFormatter({ log, hints: isDevelopment }),
+    introspection: config.introspection,
+    format: errorFormatter({ log, hints: config.introspection }),
   });
   const streamEvents = eventStreams(app, { subscriptions, readCaller });
   const { allowedOrigins } = config;

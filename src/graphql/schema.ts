@@ -4,13 +4,14 @@ import { type GraphQLSchema, specifiedDirectives } from 'graphql';
 import { buildSchemaSync, type PubSub } from 'type-graphql';
 import { DIRECTIVES, enforceDirectives } from './directives.js';
 import { LogConnectionResolver, LogResolver } from './log.resolver.js';
+import { MeResolver } from './me.resolver.js';
 import { SealResolver } from './seal.resolver.js';
 
 /** The executable schema. Resolvers take all that they need from a ReelContext, so that one schema serves any number of servers. */
 export function buildReelSchema(): GraphQLSchema {
   return enforceDirectives(
     buildSchemaSync({
-      resolvers: [LogResolver, LogConnectionResolver, SealResolver],
+      resolvers: [LogResolver, LogConnectionResolver, SealResolver, MeResolver],
       directives: [...specifiedDirectives, ...DIRECTIVES],
       pubSub: NO_PUB_SUB,
       validate: false,

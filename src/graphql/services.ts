@@ -9,12 +9,17 @@ import type { Prover } from '../seal/prover.js';
 
 /** What resolvers call. */
 export interface Services {
-  readonly reel: Pick<ReelService, 'create' | 'createMany'>;
+  /** Logs an error that is not the caller's, and answers the id under which the log has it. */
+  readonly report: (error: unknown) => string;
+  readonly reel: Pick<ReelService, 'create' | 'createMany' | 'writeEach'>;
   readonly reader: Pick<LogReader, 'list' | 'count' | 'get' | 'byRequests'>;
   readonly stats: Pick<StatsService, 'stats'>;
   readonly exports: Pick<ExportService, 'prepare'>;
   readonly seal: Prover;
   readonly tail: Pick<Tail, 'follow'>;
   readonly audit: Pick<ReadAudit, 'viewed'>;
-  readonly authorizer: Pick<Authorizer, 'require' | 'viewScope' | 'exportScope' | 'author' | 'internal'>;
+  readonly authorizer: Pick<
+    Authorizer,
+    'require' | 'viewScope' | 'exportScope' | 'author' | 'internal' | 'authenticated' | 'standings'
+  >;
 }

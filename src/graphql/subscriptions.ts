@@ -13,6 +13,7 @@ import {
   NoSchemaIntrospectionCustomRule,
   parse,
   print,
+  separateOperations,
   specifiedRules,
   validate,
   visit,
@@ -21,7 +22,7 @@ import type { Caller, IncomingCall } from '../http/request.js';
 import { createContext, type PageSizes } from './context.js';
 import { checkCost } from './cost.js';
 import type { errorFormatter } from './format-error.js';
-import { badRequest, LIMITS, limitsRule } from './limits.js';
+import { badRequest, checkSize, LIMITS, selectionsError } from './limits.js';
 import type { Services } from './services.js';
 
 export interface SubscriptionRequest {
@@ -70,11 +71,7 @@ export class Subscriptions {
   private readonly shared = new WeakMap<object, Map<string, MaybePromise<SubscriptionResult>>>();
 
   constructor(private readonly options: SubscriptionOptions) {
-    this.rules = [
-      ...specifiedRules,
-      limitsRule,
-      ...(options.introspection ? [] : [NoSchemaIntrospectionCustomRule]),
-    ];
+    this.rules = [...specifiedRules, ...(options.introspection ? [] : [NoSchemaIntrospectionCustomRule])];
   }
 
   /**
@@ -102,12 +99,16 @@ export class Subscriptions {
     const { query, operationName } = request;
     const variables = request.variables ?? {};
     try {
-      const document = parse(query, { maxTokens: LIMITS.tokens });
-      const errors = validate(schema, document, this.rules, { maxErrors: LIMITS.errors });
+      const parsed = parse(query, { maxTokens: LIMITS.tokens });
+      const tooWide = selectionsError(parsed);
+      if (tooWide) return [tooWide];
+      const errors = validate(schema, parsed, this.rules, { maxErrors: LIMITS.errors });
       if (errors.length > 0) return errors;
-      const operation = getOperationAST(document, operationName);
-      if (operation?.operation !== 'subscription')
-        return [badRequest('a subscription', operation?.operation ?? 'none')];
+      const operation = getOperationAST(parsed, operationName);
+      if (!operation) return [noOperation(operationName)];
+      if (operation.operation !== 'subscription') return [badRequest('a subscription', operation.operation)];
+      const document = separateOperations(parsed)[operation.name?.value ?? ''] ?? parsed;
+      checkSize(document, operation);
       checkCost({ schema, document, operation, variables, pageSizes });
       const contextValue = createContext(caller, services, pageSizes);
       return { schema, document, operationName, variableValues: variables, contextValue };
@@ -148,6 +149,15 @@ export class Subscriptions {
     return new GraphQLError(message, { nodes, source, positions, path, extensions });
   };
 }
+
+/** As graphql-js says it where it executes. */
+const noOperation = (name: string | null | undefined): GraphQLError =>
+  new GraphQLError(
+    name == null
+      ? 'Must provide operation name if query contains multiple operations.'
+      : `Unknown operation named "${name}".`,
+    { extensions: { code: 'BAD_USER_INPUT' } },
+  );
 
 async function* only<T>(value: T): AsyncGenerator<T, void> {
   yield value;

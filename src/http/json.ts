@@ -98,7 +98,7 @@ function isFaithful(text: string, value: unknown): boolean {
 }
 
 /** Where the string that begins at a place ends; -1 where it does not. */
-function closingQuote(text: string, at: number): number {
+export function closingQuote(text: string, at: number): number {
   for (let end = text.indexOf('"', at + 1); end >= 0; end = text.indexOf('"', end + 1)) {
     let before = end;
     while (text.charCodeAt(before - 1) === BACKSLASH) before -= 1;

@@ -1,18 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import type { Caller, Connection } from '../auth/caller.js';
 import type { VerifyToken } from '../auth/token.js';
 import { clip, type Fault, ReelError, unauthenticated } from '../errors.js';
 import { parseUuid } from '../query-line/values.js';
+import { headerPairs, headerValues, type IncomingCall } from './incoming-call.js';
+import { requestIdOf } from './request-id.js';
 
 export type { Caller } from '../auth/caller.js';
-
-/** What is read of an HTTP request; Node's IncomingMessage (Fastify's `request.raw`) fits. */
-export interface IncomingCall {
-  /** Names and values in turn, as they came: only here a header that comes twice can be seen. */
-  readonly rawHeaders: readonly string[];
-  readonly socket: { readonly remoteAddress?: string | undefined };
-}
+export type { IncomingCall } from './incoming-call.js';
 
 export interface Door {
   readonly verify: VerifyToken;
@@ -40,14 +35,17 @@ export async function readCaller(call: IncomingCall, door: Door): Promise<Caller
 }
 
 /** Where a call comes from, whoever calls. */
-export const readConnection = (call: IncomingCall, trusts: Door['trusts']): Connection => ({
-  ip: clientAddress(call, trusts),
-  agent: agentOf(headerValues(call, 'user-agent')[0] ?? ''),
-  requestId: headerValues(call, 'x-request-id').map(parseUuid).find(Boolean) ?? randomUUID(),
-});
+export function readConnection(call: IncomingCall, trusts: Door['trusts']): Connection {
+  const requestId = requestIdOf(call);
+  return {
+    ip: clientAddress(call, trusts),
+    agent: agentOf(headerValues(call, 'user-agent')[0] ?? ''),
+    requestId: parseUuid(requestId) ?? requestId,
+  };
+}
 
 /** Headers that a websocket's connection parameters may say, since browsers cannot set any there. */
-const SPOKEN = ['authorization', 'x-tenant-id', 'x-client-id', 'x-request-id'];
+const SPOKEN = ['authorization', 'x-tenant-id', 'x-client-id', 'x-request-id', 'traceparent'];
 
 /** A call whose headers are those of the request, those above replaced by what the connection parameters say. */
 export function withConnectionParams(
@@ -60,7 +58,7 @@ export function withConnectionParams(
       : [],
   );
   const replaced = new Set(spoken.map(([name]) => name));
-  const kept = pairs(call.rawHeaders).filter(([name]) => !replaced.has(name));
+  const kept = headerPairs(call.rawHeaders).filter(([name]) => !replaced.has(name));
   return { rawHeaders: [...kept, ...spoken].flat(), socket: call.socket };
 }
 
@@ -139,14 +137,4 @@ function headerUuid(call: IncomingCall, header: string, faults: Fault[]): string
 function agentOf(header: string): string | null {
   const text = header.toWellFormed().replaceAll('\0', '');
   return [...text.slice(0, AGENT_CHARACTERS * 2)].slice(0, AGENT_CHARACTERS).join('').toWellFormed() || null;
-}
-
-const headerValues = (call: IncomingCall, name: string): string[] =>
-  pairs(call.rawHeaders).flatMap(([each, value]) => (each === name ? [value.trim()] : []));
-
-function pairs(rawHeaders: readonly string[]): [string, string][] {
-  const found: [string, string][] = [];
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2)
-    found.push([rawHeaders[at]!.toLowerCase(), rawHeaders[at + 1]!]);
-  return found;
 }

@@ -4,7 +4,6 @@ import type { Execute } from '../database/execute.js';
 import { HostDatabase } from '../database/host.js';
 import { LogReader } from './read/reader.js';
 import { ReelService } from './service.js';
-import type { PreparedEntry } from './write/prepare.js';
 import { WRITER_BOUNDS, Writer, type WriterDatabase } from './write/writer.js';
 
 /** One writer for all calls on the same connection pool, or in the same transaction. */
@@ -15,8 +14,10 @@ const writers = new WeakMap<object, Writer>();
  * rolled back together. Outside of one, calls go through a group commit on the host's connections.
  */
 export function getReelService(em: EntityManager): ReelService {
-  const writer = { write: (entries: readonly PreparedEntry[]) => writerOf(em).write(entries) };
-  return new ReelService(writer);
+  return new ReelService({
+    write: (entries) => writerOf(em).write(entries),
+    writeEach: (entries) => writerOf(em).writeEach(entries),
+  });
 }
 
 /** Reads entries back through a host's EntityManager, in its transaction if it has one. */
@@ -41,7 +42,7 @@ function databaseOf(em: EntityManager): WriterDatabase {
   return {
     write: (tenantIds: readonly string[], work: (execute: Execute) => Promise<never>) =>
       database.write(tenantIds, work),
-    find: (tenantId: string, id: string) => reader.get({ tenantId, clients: null }, id),
+    find: (tenantId: string, ids: readonly string[]) => reader.byIds({ tenantId, clients: null }, ids),
     // In the host's transaction a new partition would stay locked until its end; `reel migrate` and the server create months ahead.
     ensureMonth: async (createdAt: string) => {
       if (!em.isInTransaction())
@@ -49,5 +50,6 @@ function databaseOf(em: EntityManager): WriterDatabase {
           execute(sql`select reel_ensure_month(${createdAt}::timestamptz)`),
         );
     },
+    isJoined: em.isInTransaction(),
   } as WriterDatabase;
 }

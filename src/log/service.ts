@@ -1,24 +1,22 @@
 import type { Author } from '../auth/scope.js';
-import { badInput } from '../errors.js';
-import { checkInput, checkInputs } from './entry/check-entry.js';
+import { checkInput } from './entry/check-entry.js';
 import type { CreateLogInput } from './entry/create-log-input.js';
 import { Identifier } from './entry/identifier.js';
 import type { LogEntry } from './entry/log-entry.entity.js';
 import { OWN_MODULE } from './entry/module-name.js';
+import { Batch } from './write/batch.js';
 import { prepareEntry } from './write/prepare.js';
-import type { Writer } from './write/writer.js';
+import type { Stored, WriteResult, Writer } from './write/writer.js';
 
 /** The input of a module in this process: createLog's, with a tenant. */
 export type LogInput = CreateLogInput & { tenantId: string };
-
-export const MAX_ENTRIES = 1_000;
 
 /** One for all services of the process, so that ids and times strictly increase. */
 const identifier = new Identifier();
 
 /** Stores entries: every entry that GraphQL, REST, an embedding host or Reel itself writes goes through here. LogReader reads. */
 export class ReelService {
-  constructor(private readonly writer: Pick<Writer, 'write'>) {}
+  constructor(private readonly writer: Pick<Writer, 'write' | 'writeEach'>) {}
 
   /**
    * Stores one entry of a module in this process, which is trusted. Resolves once it is on disk; with a caller's
@@ -29,26 +27,47 @@ export class ReelService {
     return this.create({ kind: 'module', module: input.module, ip: null, agent: null }, input);
   }
 
+  /**
+   * Stores 1 to 1,000 entries of modules in this process, each on its own: those that are well in one transaction, and for
+   * each other one its error, in the order given. A fault of one entry is never another's; where the database is
+   * unavailable, or the queue full, nothing is stored and the promise rejects. With a caller's EntityManager in a
+   * transaction as log(). Errors: BAD_USER_INPUT for the number of entries, OVERLOADED, UNAVAILABLE.
+   */
+  writeLogs(inputs: readonly LogInput[]): Promise<WriteResult[]> {
+    return this.writeEach({ kind: 'module', module: '*', ip: null, agent: null }, inputs);
+  }
+
   /** Stores one entry of an author, who may not claim another identity. Errors as those of log. */
   async create(author: Author, input: CreateLogInput): Promise<LogEntry> {
-    const [entry] = await this.writer.write([prepareEntry(checkInput(input, author), identifier.next())]);
-    return entry!;
+    return (await this.store(author, input)).entry;
+  }
+
+  /** As create; also tells an entry stored before under the same idempotency key. */
+  async store(author: Author, input: CreateLogInput): Promise<Stored> {
+    const [stored] = await this.writer.write([prepareEntry(checkInput(input, author), identifier.next())]);
+    return stored!;
   }
 
   /** Stores 1 to 1,000 entries, all or none; returns them in the order given. */
   async createMany(author: Author, inputs: readonly CreateLogInput[]): Promise<LogEntry[]> {
-    if (inputs.length < 1 || inputs.length > MAX_ENTRIES)
-      throw badInput('inputs', `1 to ${MAX_ENTRIES} entries`, `${inputs.length} entries`);
-    return this.writer.write(
-      checkInputs(inputs, author).map((checked) => prepareEntry(checked, identifier.next())),
-    );
+    return (await this.batch(author).addAll(inputs)).writeAll();
+  }
+
+  /** Stores 1 to 1,000 entries, each on its own, as writeLogs. */
+  async writeEach(author: Author, inputs: readonly CreateLogInput[]): Promise<WriteResult[]> {
+    return (await this.batch(author).addAll(inputs)).writeEach();
+  }
+
+  /** For inputs that come one by one. */
+  batch(author: Author): Batch {
+    return new Batch(author, this.writer, identifier);
   }
 
   /** Stores an entry of Reel's own: who exported, who viewed. */
   async record(input: Omit<LogInput, 'module'>): Promise<LogEntry> {
     const author: Author = { kind: 'module', module: OWN_MODULE, ip: null, agent: null };
     const checked = checkInput({ ...input, module: OWN_MODULE }, author, { reelItself: true });
-    const [entry] = await this.writer.write([prepareEntry(checked, identifier.next())]);
-    return entry!;
+    const [stored] = await this.writer.write([prepareEntry(checked, identifier.next())]);
+    return stored!.entry;
   }
 }

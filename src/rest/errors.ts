@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Fault, ReelError } from '../errors.js';
 import { UnsupportedCoding } from '../http/content-encoding.js';
+import { rateLimitHeaders } from '../http/rate-limit.js';
+import { requestIdOf } from '../http/request-id.js';
 import { show } from './fields.js';
 import type { RestOptions } from './options.js';
 import { faultToWire } from './wire.js';
@@ -43,12 +45,13 @@ export function sendError(
       .code(status)
       .send({ detail: FASTIFY_ERRORS[status] ?? 'Expected a well-formed HTTP request' });
   const errorId = randomUUID();
-  log.error({ err: error, errorId }, 'a REST request failed');
+  log.error({ err: error, errorId, requestId: requestIdOf(request.raw) }, 'a REST request failed');
   return reply.code(500).send({ detail: 'Internal server error', error_id: errorId });
 }
 
 function sendReelError(error: ReelError, request: FastifyRequest, reply: FastifyReply) {
   if (error.retryAfter !== undefined) reply.header('Retry-After', Math.max(1, Math.ceil(error.retryAfter)));
+  if (error.allowance) reply.headers(rateLimitHeaders(error.allowance));
   if (error.code === 'UNAUTHENTICATED') {
     reply.header('WWW-Authenticate', 'Bearer');
     return reply.code(401).send({ detail: 'Not authenticated' });

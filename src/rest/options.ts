@@ -27,7 +27,7 @@ export interface StatisticsReader {
 
 /** What the REST routes depend on. */
 export interface RestOptions {
-  reel: Pick<ReelService, 'create'>;
+  reel: Pick<ReelService, 'store'>;
   reader: Pick<LogReader, 'list' | 'count' | 'get'>;
   stats: StatisticsReader;
   exports: Pick<ExportService, 'prepare' | 'open'>;

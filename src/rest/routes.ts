@@ -1,8 +1,10 @@
-import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
+import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
 import { unpackBody } from '../http/content-encoding.js';
+import { rateLimitHeaders } from '../http/rate-limit.js';
+import { answerHeaders } from '../http/request-id.js';
 import { entryToWire } from '../log/entry/wire.js';
 import { toCriteria } from '../log/filter/criteria.js';
 import { parseUuid } from '../query-line/values.js';
@@ -46,8 +48,9 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
   });
   app.addHook('preParsing', unpackBody);
+  await app.register(answerHeaders);
   app.addHook('onRequest', async (request, reply) => {
-    reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff');
+    reply.header('Cache-Control', 'no-store');
     return access.checkRequest(request, reply);
   });
 
@@ -56,6 +59,11 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   );
   const mayWrite = access.requires((caller) => authorizer.author(caller));
   const mayExport = access.requires((caller) => authorizer.exportScope(caller));
+
+  const showAllowance = async (request: FastifyRequest, reply: FastifyReply) => {
+    const author = access.of<Author>(request).granted;
+    if (author?.kind === 'person' && author.allowance) reply.headers(rateLimitHeaders(author.allowance));
+  };
 
   // Before the response, so that nothing is viewed unrecorded.
   const recordView = (request: FastifyRequest, scope: Scope, view: Record<string, unknown>) =>
@@ -68,7 +76,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     const scope = granted(allowed, faults);
     const criteria = toCriteria(scope, filter, new Date());
     const [total, entries] = await Promise.all([
-      reader.count(criteria, true),
+      reader.count(criteria, 'budget'),
       page > LAST_PAGE ? [] : reader.list(criteria, { first: pageSize, page }).then((found) => found.entries),
     ]);
     await recordView(request, scope, { path: '/logs', filter, page });
@@ -98,15 +106,21 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     return entryToWire(entry);
   });
 
-  app.post('/logs', { onRequest: mayWrite, bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
-    const allowed = access.of<Author>(request);
-    const faults: Fault[] = [];
-    const input = await readCreateInput(request, allowed.granted, faults);
-    // If nothing is wrong so far, the service itself checks the fields.
-    if (allowed.granted === null || faults.length > 0)
-      throw invalidRequest([...allowed.faults, ...faults, ...inputFaults(input, allowed.granted, faults)]);
-    return reply.code(201).send(entryToWire(await reel.create(allowed.granted, input)));
-  });
+  app.post(
+    '/logs',
+    { onRequest: [mayWrite, showAllowance], bodyLimit: MAX_BODY_BYTES },
+    async (request, reply) => {
+      const allowed = access.of<Author>(request);
+      const faults: Fault[] = [];
+      const input = await readCreateInput(request, allowed.granted, faults);
+      // If nothing is wrong so far, the service itself checks the fields.
+      if (allowed.granted === null || faults.length > 0)
+        throw invalidRequest([...allowed.faults, ...faults, ...inputFaults(input, allowed.granted, faults)]);
+      const { entry, replayed } = await reel.store(allowed.granted, input);
+      if (replayed) reply.header('Idempotent-Replayed', 'true');
+      return reply.code(201).header('Location', `${app.prefix}/logs/${entry.id}`).send(entryToWire(entry));
+    },
+  );
 
   app.post('/logs/export', { onRequest: mayExport, bodyLimit: MAX_BODY_BYTES }, async (request) => {
     const allowed = access.of<Scope>(request);

@@ -241,6 +241,13 @@ describe('who writes', () => {
       clients,
       ip: '192.0.2.1',
       agent: 'Agent',
+      allowance: {
+        name: 'browser-entries',
+        limit: 600,
+        windowSeconds: 60,
+        remaining: 599,
+        resetSeconds: expect.any(Number),
+      },
     });
   });
 

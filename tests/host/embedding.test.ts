@@ -99,3 +99,28 @@ test('outside of a transaction calls share commits and are answered after them',
   );
   expect(await stored(tenantId)).toHaveLength(50);
 });
+
+test('of many, each on its own, one that the database refuses leaves the transaction and the others as they are', async () => {
+  const tenantId = randomUUID();
+  await own.query(
+    `alter table reel_log_entries add constraint no_bad check (tenant_id <> '${tenantId}' or resource_id is distinct from 'bad')`,
+  );
+  const kept = randomUUID();
+  await orm.em.fork().transactional(async (em) => {
+    em.persist(em.create(Invoice, { id: kept, amount: 3 }));
+    await em.flush();
+    const results = await Promise.all([
+      getReelService(em).writeLogs(['a', 'bad', 'b'].map((id) => said(tenantId, id))),
+      getReelService(em).writeLogs([said(tenantId, 'c'), said(tenantId, 'd', { action: '' })]),
+      getReelService(em).writeLogs([said(tenantId, 'bad')]),
+    ]);
+    expect(results.map((each) => each.map((result) => 'error' in result))).toEqual([
+      [false, true, false],
+      [false, true],
+      [true],
+    ]);
+    await getReelService(em).log(said(tenantId, 'e'));
+  });
+  expect((await stored(tenantId)).sort()).toEqual(['a', 'b', 'c', 'e']);
+  expect(await orm.em.fork().count(Invoice, { id: kept })).toBe(1);
+});

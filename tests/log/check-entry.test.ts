@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { describe, expect, it } from 'vitest';
 import type { Author } from '../../src/auth/scope.js';
 import { ReelError } from '../../src/errors.js';
-import { checkInput, checkInputs } from '../../src/log/entry/check-entry.js';
+import { checkInput } from '../../src/log/entry/check-entry.js';
 import type { CreateLogInput } from '../../src/log/entry/create-log-input.js';
 
 const TENANT = '6f2b4c0e-0000-4000-8000-000000000001';
@@ -452,23 +452,5 @@ describe('the content hash', () => {
       tenantId: OTHER,
     };
     expect(hashOf({ [field]: values[field] ?? 'else' })).not.toBe(hashOf({}));
-  });
-});
-
-describe('many inputs', () => {
-  it('are refused together, each fault with its index', () => {
-    try {
-      checkInputs([from(), from({ action: '' }), from({ severity: 'x' })], guardian);
-      expect.unreachable();
-    } catch (error) {
-      expect((error as ReelError).faults.map((fault) => fault.loc)).toEqual([
-        [1, 'action'],
-        [2, 'severity'],
-      ]);
-    }
-    expect(checkInputs([from(), from({ action: 'b' })], guardian).map((entry) => entry.action)).toEqual([
-      'users.login',
-      'b',
-    ]);
   });
 });

@@ -7,19 +7,24 @@ import type { Database } from '../../src/database/database.js';
 import { toCriteria } from '../../src/log/filter/criteria.js';
 import type { LogFilter } from '../../src/log/filter/log-filter.js';
 import { every, whereAll, whereWithin } from '../../src/log/filter/where.js';
-import { countEntries, locatePage } from '../../src/log/stats/counts.js';
+import type { CountReach } from '../../src/log/read/counting.js';
+import { LogReader } from '../../src/log/read/reader.js';
+import { locatePage } from '../../src/log/stats/counts.js';
 import { splitTime, type TimeRange } from '../../src/log/stats/time-spans.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { filters, type Known, matching, NOW, plant, scopes } from '../support/trail-oracle.js';
 
 let own: TestDatabase;
 let database: Database;
+let reader: LogReader;
+const reaches = fc.constantFrom<CountReach>('cap', 'budget', 'exact');
 const tenantId = randomUUID();
 let known: Known[];
 
 beforeAll(async () => {
   own = await createDatabase();
   database = await connect(own.runtimeUrl);
+  reader = new LogReader(database);
   known = await plant(database, tenantId, 6_000, 4_500, 7);
   await plant(database, randomUUID(), 500, 300, 8);
 });
@@ -68,12 +73,11 @@ describe('pieces of time', () => {
   });
 });
 
-describe('countEntries', () => {
+describe('a count', () => {
   test('agrees with counting one by one, whatever is in the inbox', async () => {
     await fc.assert(
-      fc.asyncProperty(scopes(tenantId), filters, fc.boolean(), async (scope, filter, exact) => {
-        const criteria = toCriteria(scope, filter, NOW);
-        const count = await database.read(tenantId, (execute) => countEntries(execute, criteria, exact));
+      fc.asyncProperty(scopes(tenantId), filters, reaches, async (scope, filter, reach) => {
+        const count = await reader.count(toCriteria(scope, filter, NOW), reach);
         expect(count).toEqual({ value: matching(known, scope, filter).length, precision: 'EXACT' });
       }),
       { numRuns: 200 },
@@ -85,20 +89,18 @@ describe('countEntries', () => {
     const many = await plant(database, scope.tenantId, 10_001, 4_000, 9);
     const last = many.map((entry) => entry.createdAt).sort()[9_999]!;
     const filter = { notActions: ['none'] };
-    const count = (given: LogFilter, exact: boolean) =>
-      database.read(scope.tenantId, (execute) => countEntries(execute, toCriteria(scope, given, NOW), exact));
-    expect(await count(filter, false)).toEqual({ value: 10_000, precision: 'AT_LEAST' });
-    expect(await count(filter, true)).toEqual({ value: 10_001, precision: 'EXACT' });
-    expect(await count({}, false)).toEqual({ value: 10_001, precision: 'EXACT' });
-    expect(await count({ ...filter, endDate: last }, false)).toEqual({ value: 10_000, precision: 'EXACT' });
+    const count = (given: LogFilter, reach: CountReach) => reader.count(toCriteria(scope, given, NOW), reach);
+    expect(await count(filter, 'cap')).toEqual({ value: 10_000, precision: 'AT_LEAST' });
+    expect(await count(filter, 'exact')).toEqual({ value: 10_001, precision: 'EXACT' });
+    expect(await count(filter, 'budget')).toEqual({ value: 10_001, precision: 'EXACT' });
+    expect(await count({}, 'cap')).toEqual({ value: 10_001, precision: 'EXACT' });
+    expect(await count({ ...filter, endDate: last }, 'cap')).toEqual({ value: 10_000, precision: 'EXACT' });
   });
 
   test('is exact in years 0001 and 9999', async () => {
     const scope = { tenantId, clients: null };
     const count = (startDate: string, endDate: string) =>
-      database.read(tenantId, (execute) =>
-        countEntries(execute, toCriteria(scope, { startDate, endDate }, NOW), false),
-      );
+      reader.count(toCriteria(scope, { startDate, endDate }, NOW), 'cap');
     const [first, last] = ['0001-01-01T00:00:00.000000Z', '9999-12-31T23:59:59.999999Z'];
     expect((await count(first, last)).value).toBe(known.length);
     expect((await count(first, first)).value).toBe(0);

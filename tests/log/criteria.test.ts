@@ -71,12 +71,12 @@ test("the query line's conditions stand beside the filter's own, each of its tex
   ).toEqual({
     scope: SCOPE,
     conditions: [
-      { field: 'module', negated: false, anyOf: [{ is: 'a' }] },
-      { field: 'search', negated: false, anyOf: [{ contains: 'größe' }] },
-      { field: 'module', negated: false, anyOf: [{ is: 'b' }, { is: 'c' }] },
-      { field: 'severity', negated: false, anyOf: [{ atLeast: 'ERROR' }] },
-      { field: 'search', negated: false, anyOf: [{ contains: 'card declined' }] },
-      { field: 'search', negated: false, anyOf: [{ contains: 'timeout' }] },
+      { negated: false, anyOf: [[{ field: 'module', is: 'a' }]] },
+      { negated: false, anyOf: [[{ contains: 'größe' }]] },
+      { negated: false, anyOf: [[{ field: 'module', is: 'b' }], [{ field: 'module', is: 'c' }]] },
+      { negated: false, anyOf: [[{ field: 'severity', atLeast: 'ERROR' }]] },
+      { negated: false, anyOf: [[{ contains: 'card declined' }]] },
+      { negated: false, anyOf: [[{ contains: 'timeout' }]] },
     ],
     start: '2026-11-20T00:00:00.000000Z',
     end: '2026-11-24T19:10:00.000000Z',

@@ -121,7 +121,7 @@ test('by default exports are recorded when they are prepared and whenever the li
     expect(made.body.record_count).toBe(0);
     const common = { action: 'reel.logs.exported', actor_id: id, resource_id: client };
     const written = await records(reel, tenantId);
-    const module = { field: 'module', negated: false, anyOf: [{ is: 'm' }] };
+    const module = { negated: false, anyOf: [[{ field: 'module', is: 'm' }]] };
     expect(written).toMatchObject([
       { ...common, data: { step: 'prepared', format: 'NDJSON', recordCount: 0 } },
       { ...common, data: { step: 'fetched', format: 'NDJSON', recordCount: 0 } },

@@ -10,7 +10,17 @@ import type { LogFilter } from '../../src/log/filter/log-filter.js';
 import { LogFacet, StatsInterval } from '../../src/log/stats/log-stats.js';
 import { StatsService } from '../../src/log/stats/stats.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
-import { ACTORS, filters, type Known, matching, NOW, plant, scopes, ZONES } from '../support/trail-oracle.js';
+import {
+  ACTORS,
+  CLIENTS,
+  filters,
+  type Known,
+  matching,
+  NOW,
+  plant,
+  scopes,
+  ZONES,
+} from '../support/trail-oracle.js';
 
 let own: TestDatabase;
 let database: Database;
@@ -39,8 +49,10 @@ const zones = fc.constantFrom(...ZONES);
 const byCount = (a: { key: string | null; count: number }, b: { key: string | null; count: number }) =>
   b.count - a.count ||
   (a.key === null ? 1 : b.key === null ? -1 : Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)));
-const tally = (keys: readonly (string | null)[]) =>
-  [...Map.groupBy(keys, (key) => key)].map(([key, all]) => ({ key, count: all.length })).sort(byCount);
+const tally = (keys: readonly (string | null)[], labelOf: (key: string) => string | null = () => null) =>
+  [...Map.groupBy(keys, (key) => key)]
+    .map(([key, all]) => ({ key, label: key === null ? null : labelOf(key), count: all.length }))
+    .sort(byCount);
 const inGraveness = (entries: readonly Known[]) =>
   tally(entries.map((entry) => entry.severity)).sort(
     (a, b) => SEVERITIES.indexOf(a.key as never) - SEVERITIES.indexOf(b.key as never),
@@ -56,6 +68,7 @@ function clock(timeZone: string) {
     month: '2-digit',
     day: '2-digit',
     hour: '2-digit',
+    minute: '2-digit',
   });
   return (instant: string) => {
     const parts = Object.fromEntries(
@@ -66,6 +79,7 @@ function clock(timeZone: string) {
       Date.parse(`${date}T00:00:00Z`) - ((new Date(`${date}T00:00:00Z`).getUTCDay() + 6) % 7) * 86_400_000,
     );
     return {
+      MINUTE: `${date} ${parts.hour}:${parts.minute}`,
       HOUR: `${date} ${parts.hour}`,
       DAY: date,
       WEEK: monday.toISOString().slice(0, 10),
@@ -73,6 +87,21 @@ function clock(timeZone: string) {
     };
   };
 }
+
+const actorKey = (entry: Known) => entry.actorId ?? entry.actorEmail?.toLowerCase() ?? entry.actorName;
+
+/** The newest name of an actor, else e-mail address; of a key that is a name alone, that. */
+const labelsIn = (scope: Scope) => (key: string) => {
+  const newestFirst = matching(known, scope, {}).reverse();
+  const [byId, byEmail] = [
+    newestFirst.filter(({ actorId }) => actorId === key),
+    newestFirst.filter(({ actorEmail }) => actorEmail?.toLowerCase() === key),
+  ];
+  const own = byId.length > 0 ? byId : byEmail;
+  if (own.length === 0) return key;
+  const named = own.find(({ actorName, actorEmail }) => actorName ?? actorEmail);
+  return named?.actorName ?? named?.actorEmail ?? null;
+};
 
 describe('totals', () => {
   test('agree with counting one by one in any zone', async () => {
@@ -93,7 +122,7 @@ describe('totals', () => {
       }),
       { numRuns: 200 },
     );
-  });
+  }, 120_000);
 
   test('of nothing are nothing', async () => {
     const stats = await statsOf(empty, null);
@@ -140,10 +169,11 @@ describe('timeline', () => {
           first && last ? (Date.parse(last) - Date.parse(first)) / 86_400_000 : 0,
           clock(zone),
         ];
-        if (interval === StatsInterval.HOUR && days * 24 > 999) {
+        const perDay = { MINUTE: 1_440, HOUR: 24 }[interval as string];
+        if (perDay && days * perDay > 999) {
           await expect(stats.timeline(interval)).rejects.toMatchObject({
             code: 'BAD_USER_INPUT',
-            message: expect.stringContaining('such as DAY'),
+            message: expect.stringContaining(days * 24 > 999 ? 'such as DAY' : 'such as HOUR'),
           });
           return;
         }
@@ -168,13 +198,12 @@ describe('timeline', () => {
           );
           expect(buckets[index + 1]?.start ?? end).toBe(end);
           const before = at(new Date(Date.parse(start) - 1).toISOString())[interval];
-          if (interval !== StatsInterval.HOUR)
-            expect([before < name, at(end)[interval] > name]).toEqual([true, true]);
+          if (!perDay) expect([before < name, at(end)[interval] > name]).toEqual([true, true]);
         }
       }),
       { numRuns: 150 },
     );
-  });
+  }, 120_000);
 
   test('begins and ends where the dates say, with nothing in between', async () => {
     const filter: LogFilter = {
@@ -194,6 +223,8 @@ describe('timeline', () => {
   });
 
   test.each([
+    [StatsInterval.MINUTE, '2026-03-01', '2026-03-02', 'such as HOUR'],
+    [StatsInterval.MINUTE, '2026-03-01', '2026-11-01', 'such as DAY'],
     [StatsInterval.HOUR, '2026-03-01', '2026-11-01', 'such as DAY'],
     [StatsInterval.HOUR, '2020-01-01', '2026-01-01', 'such as WEEK'],
     [StatsInterval.DAY, '1990-01-01', '2026-01-01', 'such as MONTH'],
@@ -207,13 +238,40 @@ describe('timeline', () => {
     });
   });
 
-  test('takes exactly 1,000 buckets', async () => {
-    const hours = (end: string) =>
+  test.each([
+    [StatsInterval.HOUR, '2026-02-11T15:59:59.999999Z', '2026-02-11T16:00:00.000000Z'],
+    [StatsInterval.MINUTE, '2026-01-01T17:38:59.999999Z', '2026-01-01T17:39:00.000000Z'],
+  ])('takes exactly 1,000 buckets by %s', async (interval, last, beyond) => {
+    const until = (end: string) =>
       statsOf(whole, { startDate: '2026-01-01T00:59:59.999999Z', endDate: end }, 'UTC').then((stats) =>
-        stats.timeline(StatsInterval.HOUR),
+        stats.timeline(interval),
       );
-    expect(await hours('2026-02-11T15:59:59.999999Z')).toHaveLength(1_000);
-    await expect(hours('2026-02-11T16:00:00.000000Z')).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
+    expect(await until(last)).toHaveLength(1_000);
+    await expect(until(beyond)).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
+  });
+
+  test('shows each minute of an hour that the clock repeats or skips', async () => {
+    const around = async (zone: string, start: string, end: string) =>
+      (
+        await (await statsOf(empty, { startDate: start, endDate: end }, zone)).timeline(StatsInterval.MINUTE)
+      ).map((bucket) => [bucket.start, bucket.end]);
+    const minutes = (from: string, count: number) =>
+      Array.from({ length: count }, (_, index) =>
+        [index, index + 1].map((at) =>
+          new Date(Date.parse(from) + at * 60_000).toISOString().replace('Z', '000Z'),
+        ),
+      );
+    for (const [zone, from] of [
+      ['Europe/Berlin', '2026-10-25T00:30:00Z'],
+      ['Europe/Berlin', '2026-03-29T00:30:00Z'],
+      ['Australia/Lord_Howe', '2026-04-04T14:30:00Z'],
+      ['+05:37', '2026-04-04T14:30:00Z'],
+    ] as const) {
+      const end = new Date(Date.parse(from) + 119 * 60_000 + 59_999).toISOString();
+      expect(await around(zone, from.replace('Z', '.000000Z'), end.replace('Z', '999Z'))).toEqual(
+        minutes(from, 120),
+      );
+    }
   });
 });
 
@@ -222,9 +280,11 @@ describe('facet', () => {
     MODULE: [(entry) => entry.module, ['modules', 'notModules']],
     ACTION: [(entry) => entry.action, ['actions', 'notActions']],
     SEVERITY: [(entry) => entry.severity, ['severities', 'minSeverity']],
-    ACTOR: [(entry) => entry.actorId, ['actorIds', 'actorEmail']],
+    ACTOR: [actorKey, ['actorIds', 'actorEmail']],
     RESOURCE_TYPE: [(entry) => entry.resourceType, ['resourceType']],
     CLIENT: [(entry) => entry.clientId, ['clientId']],
+    OUTCOME: [(entry) => entry.outcome, []],
+    ORIGIN: [() => 'MODULE', ['origin']],
   };
 
   test("counts the values of a field without the filter's own condition on it", async () => {
@@ -238,17 +298,43 @@ describe('facet', () => {
         async (scope, filter, field, first) => {
           const [keyOf, left] = VALUES[field];
           const without = { ...filter, ...Object.fromEntries(left.map((name) => [name, undefined])) };
-          const expected = tally(matching(known, scope, without).map(keyOf)).slice(0, first);
+          const labelOf = field === LogFacet.ACTOR ? labelsIn(scope) : undefined;
+          const expected = tally(matching(known, scope, without).map(keyOf), labelOf).slice(0, first);
           expect(await (await statsOf(scope, filter)).facet(field, first)).toEqual(expected);
         },
       ),
       { numRuns: 200 },
     );
-  });
+  }, 120_000);
 
   test("leaves out the query line's condition on it too", async () => {
     const stats = await statsOf(whole, { query: `actor:${ACTORS[0]}` });
-    expect(await stats.facet(LogFacet.ACTOR, 100)).toEqual(tally(known.map((entry) => entry.actorId)));
+    expect(await stats.facet(LogFacet.ACTOR, 100)).toEqual(tally(known.map(actorKey), labelsIn(whole)));
+  });
+
+  test('names clients as the grants of the caller do', async () => {
+    const scope = { ...whole, clientNames: new Map([[CLIENTS[0]!, 'Padaria Aurora']]) };
+    const found = await (await statsOf(scope, null)).facet(LogFacet.CLIENT, 10);
+    expect(found.map(({ key, label }) => [key, label]).sort()).toEqual(
+      [
+        [CLIENTS[0], 'Padaria Aurora'],
+        [CLIENTS[1], null],
+        [CLIENTS[2], null],
+        [null, null],
+      ].sort(),
+    );
+  });
+
+  test('names nobody by what was erased', async () => {
+    const tenantId = randomUUID();
+    const erased = await plant(database, tenantId, 60, 40, 7);
+    await own.query(
+      `update reel_log_entries set actor_name = null, actor_email = null, actor_email_folded = null, actor_name_folded = null
+       where tenant_id = $1`,
+      [tenantId],
+    );
+    const stats = await statsOf({ tenantId, clients: null }, null);
+    expect(await stats.facet(LogFacet.ACTOR, 10)).toEqual(tally(erased.map(({ actorId }) => actorId)));
   });
 
   test.each([0, -1, 101, 1.5])('refuses %s values', async (first) => {

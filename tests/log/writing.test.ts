@@ -142,7 +142,10 @@ test('past its bound the queue refuses at once, and what it took is stored', asy
     expect(refused).toHaveLength(30);
     for (const each of refused)
       expect(each.reason).toMatchObject({ code: 'OVERLOADED', status: 503, retryAfter: 1 });
-    expect(await small.reader.count(everything(tenantId), true)).toEqual({ value: 50, precision: 'EXACT' });
+    expect(await small.reader.count(everything(tenantId), 'exact')).toEqual({
+      value: 50,
+      precision: 'EXACT',
+    });
     expect(small.writer.length).toBe(0);
   } finally {
     await small.close();

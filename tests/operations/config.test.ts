@@ -65,9 +65,12 @@ describe('defaults', () => {
       mentorUrl: null,
       playground: true,
       metrics: true,
+      introspection: true,
       retentionDays: 0,
       defaultPageSize: 50,
       maxPageSize: 100,
+      searchMs: 2_000,
+      statementMs: 15_000,
       exportLinkMinutes: 60,
       maxExportRecords: 0,
       browserLogging: true,
@@ -81,10 +84,11 @@ describe('defaults', () => {
     } satisfies Config);
   });
 
-  test('production turns the playground and the metrics off', () => {
+  test('production turns the playground, the metrics and introspection off', () => {
     expect(readConfig(PRODUCTION)).toMatchObject({
       playground: false,
       metrics: false,
+      introspection: false,
       signingKey: PEM.trim(),
       origin: 'audit.example.com',
     });
@@ -119,9 +123,12 @@ const ACCEPTED: [keyof Config, string, unknown][] = [
   ['mentorUrl', 'http://mentor:8080/grants?v=1', 'http://mentor:8080/grants?v=1'],
   ['playground', 'off', false],
   ['metrics', 'off', false],
+  ['introspection', 'off', false],
   ['retentionDays', '365', 365],
   ['defaultPageSize', '20', 20],
   ['maxPageSize', '1000', 1000],
+  ['searchMs', '50', 50],
+  ['statementMs', '100', 100],
   ['exportLinkMinutes', '1', 1],
   ['maxExportRecords', '10000', 10000],
   ['browserLogging', 'off', false],
@@ -164,11 +171,15 @@ const REFUSED: [keyof Config, string][] = [
   ['mentorUrl', 'mentor'],
   ['playground', 'true'],
   ['metrics', '1'],
+  ['introspection', 'yes'],
   ['retentionDays', '-1'],
   ['retentionDays', '36501'],
   ['defaultPageSize', '0'],
   ['maxPageSize', '0'],
   ['maxPageSize', '1001'],
+  ['searchMs', '49'],
+  ['searchMs', '30001'],
+  ['statementMs', '99'],
   ['exportLinkMinutes', '0'],
   ['maxExportRecords', '-1'],
   ['browserLogging', 'yes'],

@@ -77,6 +77,7 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
     return scope;
   };
   return {
+    report: () => randomUUID(),
     audit: { viewed: async () => {} },
     authorizer: {
       require,
@@ -86,6 +87,12 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
         kind(caller);
         return MODULE_AUTHOR;
       },
+      authenticated: (caller) => ({
+        kind: 'module',
+        module: kind(caller),
+        expiresAt: Number.POSITIVE_INFINITY,
+      }),
+      standings: async () => [],
       internal: (caller) => {
         if (kind(caller) !== 'module') throw new ReelError('FORBIDDEN', 'This needs a module');
         return MODULE_AUTHOR;
@@ -94,12 +101,14 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
     reel: {
       create: async (_author, input) => entry({ ...(input as Partial<LogEntry>), requestId: randomUUID() }),
       createMany: async (_author, inputs) => inputs.map((input) => entry(input as Partial<LogEntry>)),
+      writeEach: async (_author, inputs) =>
+        inputs.map((input) => ({ entry: entry(input as Partial<LogEntry>), replayed: false })),
     },
     reader: {
-      list: async () => ({ entries: [entry()], hasNextPage: false, hasPreviousPage: false }),
-      count: async (_criteria, exact) => ({
+      list: async () => ({ entries: [entry()], hasNextPage: false, hasPreviousPage: false, stopped: null }),
+      count: async (_criteria, reach) => ({
         value: 7,
-        precision: exact ? CountPrecision.EXACT : CountPrecision.AT_LEAST,
+        precision: reach === 'exact' ? CountPrecision.EXACT : CountPrecision.AT_LEAST,
       }),
       get: async () => null,
       byRequests: async () => new Map(),
@@ -114,7 +123,7 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
             entriesToday: 1,
             entriesThisWeek: 2,
           },
-          { timeline: async () => [], facet: async (field) => [{ key: field, count: 3 }] },
+          { timeline: async () => [], facet: async (field) => [{ key: field, label: null, count: 3 }] },
         ),
     },
     exports: {
@@ -159,7 +168,14 @@ export async function bootGraphql(
   const log = pino({ level: 'error' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   await app.register(graphqlRoutes, {
     ...fakeServices(services),
-    config: { env: 'production', allowedOrigins: [], defaultPageSize: 50, maxPageSize: 100, ...config },
+    config: {
+      env: 'production',
+      introspection: false,
+      allowedOrigins: [],
+      defaultPageSize: 50,
+      maxPageSize: 100,
+      ...config,
+    },
     log,
     parseJson,
     readCaller: (call) => {

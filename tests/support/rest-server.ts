@@ -18,6 +18,7 @@ import { ExportService, type SealedReader } from '../../src/log/export/export.js
 import type { Criteria } from '../../src/log/filter/criteria.js';
 import type { PageRequest } from '../../src/log/read/page.js';
 import { CountPrecision } from '../../src/log/stats/log-count.js';
+import type { Stored } from '../../src/log/write/writer.js';
 import type { RestOptions, StatisticsReader } from '../../src/rest/options.js';
 import { REST_PREFIX, restRoutes } from '../../src/rest/routes.js';
 
@@ -85,9 +86,10 @@ const within = (scope: Scope, entry: LogEntry) =>
 /** The few conditions that these tests need, all but search; the real ones are tested against PostgreSQL. */
 const matches = ({ scope, conditions }: Criteria, entry: LogEntry) =>
   within(scope, entry) &&
-  conditions.every(
-    ({ field, anyOf }) =>
-      field === 'search' || anyOf.some((match) => 'is' in match && match.is === entry[field]),
+  conditions.every(({ anyOf }) =>
+    anyOf.some((group) =>
+      group.every((test) => 'contains' in test || ('is' in test && test.is === entry[test.field])),
+    ),
   );
 
 /** A service and a reader of entries in an array, oldest first; records what it was last asked for. */
@@ -97,14 +99,14 @@ export class FakeReel {
   fails: Error | null = null;
   private readonly identifier = new Identifier();
 
-  async create(author: Author, input: CreateLogInput): Promise<LogEntry> {
+  async store(author: Author, input: CreateLogInput): Promise<Stored> {
     if (this.fails) throw this.fails;
     const checked = checkInput(input, author);
     const key = checked.idempotencyKey;
     const before = key && this.entries.find((entry) => (entry as { key?: string }).key === key);
     if (before) {
       if (before.action !== checked.action) throw conflict('The idempotency key stands for another entry');
-      return before;
+      return { entry: before, replayed: true };
     }
     const { id, createdAt } = this.identifier.next();
     const sequence = this.entries.length + 1;
@@ -116,7 +118,7 @@ export class FakeReel {
       sequence,
     });
     this.entries.push(Object.assign(entry, { key }));
-    return entry;
+    return { entry, replayed: false };
   }
 
   async list(criteria: Criteria, page: PageRequest) {
@@ -126,7 +128,7 @@ export class FakeReel {
     const from = ((page.page ?? 1) - 1) * size;
     const found = this.matching(criteria).reverse();
     const entries = found.slice(from, from + size);
-    return { entries, hasNextPage: found.length > from + size, hasPreviousPage: from > 0 };
+    return { entries, hasNextPage: found.length > from + size, hasPreviousPage: from > 0, stopped: null };
   }
 
   async count(criteria: Criteria) {

@@ -3,6 +3,7 @@ import type { Scope } from '../../src/auth/scope.js';
 import type { Database } from '../../src/database/database.js';
 import { checkInput } from '../../src/log/entry/check-entry.js';
 import { type LogEntry } from '../../src/log/entry/log-entry.entity.js';
+import { OUTCOMES } from '../../src/log/entry/outcome.js';
 import { LogSeverity, SEVERITIES } from '../../src/log/entry/severity.js';
 import type { LogFilter } from '../../src/log/filter/log-filter.js';
 import { prepareEntry } from '../../src/log/write/prepare.js';
@@ -71,8 +72,10 @@ export type Known = Pick<
   | 'severity'
   | 'actorId'
   | 'actorEmail'
+  | 'actorName'
   | 'clientId'
   | 'resourceType'
+  | 'outcome'
   | 'createdAt'
 >;
 
@@ -83,7 +86,9 @@ const entries = fc.record({
   severity: fc.constantFrom(...SEVERITIES),
   actorId: fc.option(fc.constantFrom(...ACTORS)),
   actorEmail: fc.option(fc.constantFrom('ana@example.com', 'Ana@Example.com', 'bo@example.com')),
+  actorName: fc.option(fc.constantFrom('Ana Souza', 'ana souza', 'Nora Field')),
   clientId: fc.option(fc.constantFrom(...CLIENTS)),
+  outcome: fc.option(fc.constantFrom(...OUTCOMES)),
   resourceType: fc.option(fc.constantFrom('user', 'role')),
 });
 

@@ -34,7 +34,7 @@ export async function openTrail(bounds?: WriterBounds): Promise<Trail> {
   const writer = new Writer(
     {
       write: (tenantIds, work) => database.write(tenantIds, work),
-      find: (tenantId, id) => reader.get({ tenantId, clients: null }, id),
+      find: (tenantId, ids) => reader.byIds({ tenantId, clients: null }, ids),
       ensureMonth: async (createdAt) =>
         void (await database.system(sql`select reel_ensure_month(${createdAt}::timestamptz)`)),
     },

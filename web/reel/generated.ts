@@ -140,10 +140,17 @@ export type LogSeverity =
   | 'INFO'
   | 'WARNING';
 
+/** How long each bucket of a timeline is, in the time zone asked for. */
 export type StatsInterval =
+  /** From midnight to midnight. */
   | 'DAY'
+  /** An hour of the clock. */
   | 'HOUR'
+  /** A minute of the clock. */
+  | 'MINUTE'
+  /** A calendar month. */
   | 'MONTH'
+  /** From Monday to Monday. */
   | 'WEEK';
 
 export type EntryFieldsFragment = { id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null, actorType: ActorType, outcome: LogOutcome | null, onBehalfOfName: string | null, resourceName: string | null, repaired: Array<string> };

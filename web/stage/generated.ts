@@ -63,10 +63,17 @@ export type LogSeverity =
   | 'INFO'
   | 'WARNING';
 
+/** How long each bucket of a timeline is, in the time zone asked for. */
 export type StatsInterval =
+  /** From midnight to midnight. */
   | 'DAY'
+  /** An hour of the clock. */
   | 'HOUR'
+  /** A minute of the clock. */
+  | 'MINUTE'
+  /** A calendar month. */
   | 'MONTH'
+  /** From Monday to Monday. */
   | 'WEEK';
 
 export type RowFragment = { id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, actorType: ActorType, onBehalfOfId: string | null, onBehalfOfName: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, resourceName: string | null, outcome: LogOutcome | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null };

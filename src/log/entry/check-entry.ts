@@ -73,27 +73,12 @@ const DAY_MS = 86_400_000;
 export function checkInput(input: CreateLogInput, author: Author, options: CheckOptions = {}): CheckedEntry {
   const faults: Fault[] = [];
   const entry = readEntry(input, author, options, faults);
-  if (entry === null || faults.length > 0) throw faulty(faults);
+  if (entry === null || faults.length > 0) throw inputRefusal(faults);
   return entry;
 }
 
-/** As checkInput for 1 to 1,000 inputs; each fault's loc begins with the input's index. */
-export function checkInputs(inputs: readonly CreateLogInput[], author: Author): CheckedEntry[] {
-  const all: Fault[] = [];
-  const entries: CheckedEntry[] = [];
-  for (const [index, input] of inputs.entries()) {
-    const faults: Fault[] = [];
-    const entry = readEntry(input, author, {}, faults);
-    if (entry !== null) entries.push(entry);
-    all.push(
-      ...faults.map((each) => ({ ...each, loc: [index, ...each.loc], msg: `inputs[${index}].${each.msg}` })),
-    );
-  }
-  if (all.length > 0) throw faulty(all);
-  return entries;
-}
-
-function faulty(faults: Fault[]): ReelError {
+/** BAD_USER_INPUT with all faults, whose message is the first one's. */
+export function inputRefusal(faults: Fault[]): ReelError {
   const others = faults.length > 1 ? ` (and ${faults.length - 1} more)` : '';
   return new ReelError('BAD_USER_INPUT', `${faults[0]?.msg}${others}`, { faults });
 }

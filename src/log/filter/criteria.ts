@@ -1,5 +1,6 @@
 import type { Scope } from '../../auth/scope.js';
 import { badInput } from '../../errors.js';
+import type { DataStep } from '../../query-line/data-path.js';
 import { isStorable, parseInstant, parseUuid } from '../../query-line/values.js';
 import { foldEmail } from '../entry/email.js';
 import { searchNeedle } from '../entry/search-text.js';
@@ -7,37 +8,53 @@ import { addressRange } from './address-range.js';
 import type { LogFilter } from './log-filter.js';
 import { parseQuery } from './query-filter.js';
 
-/** The fields that conditions can be on. */
+/** The fields that tests can be of: LogEntry's. */
 export type FilterField =
+  | 'id'
   | 'module'
   | 'action'
   | 'severity'
   | 'origin'
+  | 'occurredAt'
   | 'actorId'
   | 'actorEmail'
+  | 'actorName'
+  | 'actorType'
+  | 'onBehalfOfId'
+  | 'outcome'
   | 'resourceType'
   | 'resourceId'
   | 'clientId'
   | 'requestId'
-  | 'ipAddress'
-  | 'search';
+  | 'ipAddress';
 
-/** One test of a field's value. Values are LogEntry's; an e-mail address and a text that is searched for are folded. */
-export type Match =
-  | { readonly is: string }
-  | { readonly prefix: string }
-  /** Of severities: this one or graver. */
-  | { readonly atLeast: string }
+/** Operators on a value in data; that it is another one is a negated EQ. */
+export type DataOp = 'EQ' | 'GT' | 'GE' | 'LT' | 'LE' | 'EXISTS';
+
+/** One test of an entry. Values are LogEntry's; e-mail addresses, names of people and texts that are searched for are folded. */
+export type Test =
+  | { readonly field: FilterField; readonly is: string }
+  | { readonly field: FilterField; readonly prefix: string }
+  /** Of severities from mild to grave, and of instants. */
+  | { readonly field: 'severity' | 'occurredAt'; readonly atLeast: string }
+  | { readonly field: 'severity' | 'occurredAt'; readonly atMost: string }
   /** Both ends inclusive. */
-  | { readonly between: readonly [first: string, last: string] }
-  | { readonly contains: string };
+  | { readonly field: FilterField; readonly between: readonly [first: string, last: string] }
+  /** `actor`: no id, e-mail address or name. */
+  | { readonly field: 'actor' | 'clientId'; readonly absent: true }
+  /** Anywhere in what an entry shows. */
+  | { readonly contains: string }
+  /** A value in data. `value` is not given with EXISTS alone. */
+  | { readonly path: readonly DataStep[]; readonly op: DataOp; readonly value?: string };
 
-/** Holds where one of the tests does; negated, where none does, an entry without a value included. */
+/** What a test is about. */
+export type Subject = FilterField | 'actor' | 'text' | 'data';
+
+/** Holds where all tests of one of its groups hold; negated, where none does, an entry without a value included. */
 export interface Condition {
-  readonly field: FilterField;
   readonly negated: boolean;
-  /** At least one. */
-  readonly anyOf: readonly Match[];
+  /** At least one, each of at least one test. */
+  readonly anyOf: readonly (readonly Test[])[];
 }
 
 /**
@@ -54,8 +71,28 @@ export interface Criteria {
   readonly end: string | null;
 }
 
-/** Fields that are columns of reel_log_counts: it suffices for conditions on these alone. */
-const COUNTED: ReadonlySet<FilterField> = new Set(['module', 'severity', 'clientId']);
+export function subjectOf(test: Test): Subject {
+  if ('field' in test) return test.field;
+  return 'path' in test ? 'data' : 'text';
+}
+
+const everyTest = ({ anyOf }: Condition, holds: (test: Test) => boolean): boolean =>
+  anyOf.every((group) => group.every(holds));
+
+/** The same without the conditions that are about some subjects alone, for facets. */
+export const withoutConditionsOn = (criteria: Criteria, subjects: readonly Subject[]): Criteria => ({
+  ...criteria,
+  conditions: criteria.conditions.filter(
+    (condition) => !everyTest(condition, (test) => subjects.includes(subjectOf(test))),
+  ),
+});
+
+/** Columns of reel_log_counts. */
+const COUNTED: ReadonlySet<Subject> = new Set<Subject>(['module', 'severity', 'clientId']);
+
+/** Whether reel_log_counts suffices to count the matching entries. */
+export const isCountable = (criteria: Criteria): boolean =>
+  criteria.conditions.every((condition) => everyTest(condition, (test) => COUNTED.has(subjectOf(test))));
 
 export const MAX_LIST = 20;
 export const MAX_TEXT = 320;
@@ -79,55 +116,65 @@ export function toCriteria(scope: Scope, filter: LogFilter | null | undefined, n
 const sorted = (instants: readonly (string | null | undefined)[]): string[] =>
   instants.flatMap((at) => (at && parseInstant(at)) || []).sort();
 
-/** The same without the conditions on some fields, for facets. */
-export const withoutConditionsOn = (criteria: Criteria, fields: readonly FilterField[]): Criteria => ({
-  ...criteria,
-  conditions: criteria.conditions.filter(({ field }) => !fields.includes(field)),
-});
-
-/** Whether reel_log_counts suffices to count the matching entries. */
-export const isCountable = (criteria: Criteria): boolean =>
-  criteria.conditions.every(({ field }) => COUNTED.has(field));
-
 type ConditionName = Exclude<keyof LogFilter, 'startDate' | 'endDate' | 'query'>;
 
 interface ConditionReader {
-  field: FilterField;
   negated?: true;
   /** Reads one item of the filter's field. Errors: BAD_USER_INPUT for `name`. */
-  match(item: string, name: ConditionName): Match;
+  test(item: string, name: ConditionName): Test;
 }
 
-const identical = (value: string): Match => ({ is: value });
-const text = (value: string, name: ConditionName): Match => ({ is: checkText(name, value, MAX_TEXT) });
+const enumerated = (field: FilterField): ConditionReader => ({ test: (value) => ({ field, is: value }) });
+
+const text = (field: FilterField): ConditionReader => ({
+  test: (value, name) => ({ field, is: checkText(name, value, MAX_TEXT) }),
+});
 
 /** UUIDs are stored in lower case. */
-const id = (value: string, name: ConditionName): Match => ({
-  is: parseUuid(value) ?? checkText(name, value, MAX_TEXT),
+const id = (field: FilterField): ConditionReader => ({
+  test: (value, name) => ({ field, is: parseUuid(value) ?? checkText(name, value, MAX_TEXT) }),
 });
+
+/** `users.*` means every action below `users.`; elsewhere `*` is literal. */
+const actions: ConditionReader = {
+  test: (pattern, name) => {
+    checkText(name, pattern, MAX_TEXT);
+    return pattern.endsWith('.*')
+      ? { field: 'action', prefix: pattern.slice(0, -1) }
+      : { field: 'action', is: pattern };
+  },
+};
+
+const addresses: ConditionReader = {
+  test: (value, name) => {
+    const range = addressRange(checkText(name, value, MAX_TEXT));
+    if (!range) throw badInput(name, 'an IP address or a CIDR block, such as 10.0.0.0/8', value);
+    return { field: 'ipAddress', between: [range.first, range.last] };
+  },
+};
+
+const not = (reader: ConditionReader): ConditionReader => ({ ...reader, negated: true });
 
 /** How LogFilter's conditions are read, in the order in which they are checked. */
 const CONDITION_READERS: Readonly<Record<ConditionName, ConditionReader>> = {
-  modules: { field: 'module', match: text },
-  notModules: { field: 'module', negated: true, match: text },
-  actions: { field: 'action', match: actions },
-  notActions: { field: 'action', negated: true, match: actions },
-  severities: { field: 'severity', match: identical },
-  minSeverity: { field: 'severity', match: (severity) => ({ atLeast: severity }) },
-  origin: { field: 'origin', match: identical },
-  actorIds: { field: 'actorId', match: id },
+  modules: text('module'),
+  notModules: not(text('module')),
+  actions,
+  notActions: not(actions),
+  severities: enumerated('severity'),
+  minSeverity: { test: (severity) => ({ field: 'severity', atLeast: severity }) },
+  origin: enumerated('origin'),
+  actorIds: id('actorId'),
   actorEmail: {
-    field: 'actorEmail',
-    match: (email, name) => ({ is: foldEmail(checkText(name, email, MAX_TEXT)) }),
+    test: (email, name) => ({ field: 'actorEmail', is: foldEmail(checkText(name, email, MAX_TEXT)) }),
   },
-  resourceType: { field: 'resourceType', match: text },
-  resourceId: { field: 'resourceId', match: id },
-  clientId: { field: 'clientId', match: identical },
-  requestId: { field: 'requestId', match: id },
-  ipAddress: { field: 'ipAddress', match: addresses },
+  resourceType: text('resourceType'),
+  resourceId: id('resourceId'),
+  clientId: enumerated('clientId'),
+  requestId: id('requestId'),
+  ipAddress: addresses,
   search: {
-    field: 'search',
-    match: (words, name) => ({ contains: searchNeedle(checkText(name, words, MAX_SEARCH)) }),
+    test: (words, name) => ({ contains: searchNeedle(checkText(name, words, MAX_SEARCH)) }),
   },
 };
 
@@ -137,8 +184,8 @@ function conditionsOf(filter: LogFilter): Condition[] {
     const items = Array.isArray(given) ? given : given ? [given] : [];
     if (items.length === 0) return [];
     if (items.length > MAX_LIST) throw badInput(name, `at most ${MAX_LIST} items`, `${items.length} items`);
-    const { field, negated = false, match } = CONDITION_READERS[name];
-    return [{ field, negated, anyOf: items.map((item) => match(item, name)) }];
+    const { negated = false, test } = CONDITION_READERS[name];
+    return [{ negated, anyOf: items.map((item) => [test(item, name)]) }];
   });
 }
 
@@ -147,16 +194,4 @@ function checkText(name: ConditionName, value: string, max: number): string {
   if (length > max) throw badInput(name, `at most ${max} characters`, `${length} characters`);
   if (!isStorable(value)) throw badInput(name, 'text without NUL or lone surrogates', value);
   return value;
-}
-
-/** `users.*` means every action below `users.`; elsewhere `*` is literal. */
-function actions(pattern: string, name: ConditionName): Match {
-  checkText(name, pattern, MAX_TEXT);
-  return pattern.endsWith('.*') ? { prefix: pattern.slice(0, -1) } : { is: pattern };
-}
-
-function addresses(value: string, name: ConditionName): Match {
-  const range = addressRange(checkText(name, value, MAX_TEXT));
-  if (!range) throw badInput(name, 'an IP address or a CIDR block, such as 10.0.0.0/8', value);
-  return { between: [range.first, range.last] };
 }

@@ -1,36 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Scope } from '../../auth/scope.js';
-import { ORIGINS } from '../entry/origin.js';
-import { SEVERITIES } from '../entry/severity.js';
-import type { Condition, Criteria, FilterField, Match } from './criteria.js';
-
-/**
- * Where a field's value is stored. Row-level security lets a condition use an index only where its operator is leakproof:
- * comparisons of these types are, LIKE is not.
- */
-interface Column {
-  readonly name: string;
-  readonly type: 'text' | 'uuid' | 'smallint' | 'inet';
-  readonly nullable: boolean;
-  /** The names whose indices the column stores. */
-  readonly enumeration?: readonly string[];
-}
-
-/** Of reel_log_entries; those that isCountable accepts are columns of reel_log_counts, too. */
-const COLUMNS: Readonly<Record<FilterField, Column>> = {
-  module: { name: 'module', type: 'text', nullable: false },
-  action: { name: 'action', type: 'text', nullable: false },
-  severity: { name: 'severity', type: 'smallint', nullable: false, enumeration: SEVERITIES },
-  origin: { name: 'origin', type: 'smallint', nullable: false, enumeration: ORIGINS },
-  actorId: { name: 'actor_id', type: 'text', nullable: true },
-  actorEmail: { name: 'actor_email_folded', type: 'text', nullable: true },
-  resourceType: { name: 'resource_type', type: 'text', nullable: true },
-  resourceId: { name: 'resource_id', type: 'text', nullable: true },
-  clientId: { name: 'client_id', type: 'uuid', nullable: true },
-  requestId: { name: 'request_id', type: 'text', nullable: true },
-  ipAddress: { name: 'ip_address', type: 'inet', nullable: true },
-  search: { name: 'search_text', type: 'text', nullable: true },
-};
+import { COLUMNS, type Column } from './columns.js';
+import type { Condition, Criteria, FilterField, Test } from './criteria.js';
+import { whereData } from './data-test.js';
 
 /** The tenant, and those of its clients whose entries may be seen; nothing else adds the tenant. */
 export function whereInScope({ tenantId, clients }: Scope): RawBuilder<boolean> {
@@ -68,36 +40,47 @@ export function idFloor(instant: string, later = 0): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
 }
 
-function whereHolds({ field, negated, anyOf }: Condition): RawBuilder<unknown> {
-  const column = COLUMNS[field];
-  const values = anyOf.flatMap((match) => ('is' in match ? [match.is] : []));
-  const tests = anyOf.flatMap((match) => ('is' in match ? [] : [whereMatch(column, match)]));
-  if (values.length > 0) tests.push(isAnyOf(column, values));
+function whereHolds({ negated, anyOf }: Condition): RawBuilder<unknown> {
+  const values = new Map<FilterField, string[]>();
+  const tests: RawBuilder<unknown>[] = [];
+  for (const group of anyOf) {
+    const [test] = group;
+    if (group.length > 1 || !test) tests.push(sql`(${every(group.map(wherePasses))})`);
+    else if ('is' in test) values.set(test.field, [...(values.get(test.field) ?? []), test.is]);
+    else tests.push(wherePasses(test));
+  }
+  // An index serves one array, not many comparisons.
+  for (const [field, all] of values) tests.push(isAnyOf(COLUMNS[field], all));
   const found = sql`(${sql.join(tests, sql` or `)})`;
-  if (!negated) return found;
-  return column.nullable ? sql`${found} is not true` : sql`not ${found}`;
+  return negated ? sql`${found} is not true` : found;
 }
 
-function whereMatch(column: Column, match: Exclude<Match, { is: string }>): RawBuilder<unknown> {
-  const name = sql.ref(column.name);
-  const stored = (value: string) => sql`${encode(column, value)}::${sql.raw(column.type)}`;
-  if ('prefix' in match) {
-    const beyond = textBeyond(match.prefix);
-    const from = sql`${name} >= ${stored(match.prefix)}`;
-    return beyond === null ? from : sql`(${from} and ${name} < ${stored(beyond)})`;
+export function wherePasses(test: Test): RawBuilder<unknown> {
+  if ('path' in test) return whereData(test);
+  if ('contains' in test) return sql`strpos(search_text, ${test.contains}::text) > 0`;
+  if ('absent' in test) return test.field === 'actor' ? WITHOUT_ACTOR : sql`client_id is null`;
+  const column = COLUMNS[test.field];
+  const value = sql.raw(column.sql);
+  const stored = (text: string) => sql`${encode(column, text)}::${sql.raw(column.type)}`;
+  if ('is' in test) return isAnyOf(column, [test.is]);
+  if ('prefix' in test) {
+    const beyond = textBeyond(test.prefix);
+    const from = sql`${value} >= ${stored(test.prefix)}`;
+    return beyond === null ? from : sql`(${from} and ${value} < ${stored(beyond)})`;
   }
-  if ('atLeast' in match) return sql`${name} >= ${stored(match.atLeast)}`;
-  if ('between' in match)
-    return sql`${name} between ${stored(match.between[0])} and ${stored(match.between[1])}`;
-  return sql`strpos(${name}, ${stored(match.contains)}) > 0`;
+  if ('atLeast' in test) return sql`${value} >= ${stored(test.atLeast)}`;
+  if ('atMost' in test) return sql`${value} <= ${stored(test.atMost)}`;
+  return sql`${value} between ${stored(test.between[0])} and ${stored(test.between[1])}`;
 }
+
+const WITHOUT_ACTOR = sql`(actor_id is null and actor_email is null and actor_name is null)`;
 
 function isAnyOf(column: Column, values: readonly string[]): RawBuilder<boolean> {
-  const [name, type] = [sql.ref(column.name), sql.raw(column.type)];
-  const stored = values.map((value) => encode(column, value));
+  const [value, type] = [sql.raw(column.sql), sql.raw(column.type)];
+  const stored = values.map((each) => encode(column, each));
   return stored.length === 1
-    ? sql<boolean>`${name} = ${stored[0]}::${type}`
-    : sql<boolean>`${name} = any (${stored}::${type}[])`;
+    ? sql<boolean>`${value} = ${stored[0]}::${type}`
+    : sql<boolean>`${value} = any (${stored}::${type}[])`;
 }
 
 const encode = ({ enumeration }: Column, value: string): string | number =>

@@ -1,7 +1,9 @@
 import 'reflect-metadata';
 import { Field, ObjectType } from 'type-graphql';
 import { LogEntry } from '../entry/log-entry.entity.js';
+import { DateTime } from '../entry/scalars.js';
 import type { Criteria } from '../filter/criteria.js';
+import { timeReached } from '../walk/id-range.js';
 import type { LogPage } from './reader.js';
 
 @ObjectType({ simpleResolvers: true })
@@ -12,11 +14,26 @@ export class PageInfo {
   @Field(() => Boolean)
   hasPreviousPage!: boolean;
 
-  @Field(() => String, { nullable: true })
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'With last, startCursor, hasPreviousPage and searchedUntil play the part that endCursor and hasNextPage play with first.',
+  })
   startCursor!: string | null;
 
-  @Field(() => String, { nullable: true })
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'Goes on from the last entry, or, where searchedUntil is set, from the place that was reached.',
+  })
   endCursor!: string | null;
+
+  @Field(() => DateTime, {
+    nullable: true,
+    description:
+      'Set where looking stopped at its budget (budgets.md) before the page was full: everything up to this time has been looked at, hasNextPage is true, and the page may be short or empty. Null where the page is all there is to it.',
+  })
+  searchedUntil!: string | null;
 }
 
 @ObjectType({ simpleResolvers: true })
@@ -41,12 +58,17 @@ export class LogConnection {
   readonly pageInfo: PageInfo;
 
   constructor(
-    { entries, hasNextPage, hasPreviousPage }: LogPage,
+    { entries, hasNextPage, hasPreviousPage, stopped }: LogPage,
     readonly criteria: Criteria,
   ) {
     this.nodes = entries;
     this.edges = entries.map((node) => ({ cursor: node.id, node }));
-    const [startCursor, endCursor] = [entries.at(0)?.id ?? null, entries.at(-1)?.id ?? null];
-    this.pageInfo = { hasNextPage, hasPreviousPage, startCursor, endCursor };
+    this.pageInfo = {
+      hasNextPage,
+      hasPreviousPage,
+      startCursor: (stopped?.backwards ? stopped.id : entries.at(0)?.id) ?? null,
+      endCursor: (stopped && !stopped.backwards ? stopped.id : entries.at(-1)?.id) ?? null,
+      searchedUntil: stopped && timeReached(stopped.id, stopped.newestFirst),
+    };
   }
 }

@@ -1,96 +1,200 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Scope } from '../../auth/scope.js';
 import type { ReadDatabase } from '../../database/database.js';
-import type { Execute, Row } from '../../database/execute.js';
+import type { Row } from '../../database/execute.js';
 import { type LogEntry } from '../entry/log-entry.entity.js';
 import { selectList, toEntry } from '../entry/row.js';
 import type { Criteria } from '../filter/criteria.js';
-import { every, whereAll, whereInScope, whereWithin } from '../filter/where.js';
-import { countEntries, locatePage } from '../stats/counts.js';
+import { whereInScope } from '../filter/where.js';
+import { locatePage } from '../stats/counts.js';
 import type { LogCount } from '../stats/log-count.js';
+import { Budget, LOOKING_BOUNDS, type LookingBounds } from '../walk/budget.js';
+import { type IdRange, idsWithin, newerOrSame, newerThan, olderOrSame, olderThan } from '../walk/id-range.js';
+import { entriesById, type Matching, Walk } from '../walk/walk.js';
+import { Counting, type CountReach } from './counting.js';
 import { LogOrder, type PageRequest } from './page.js';
+import { streamSequenced } from './sequenced.js';
 
 /** One page of the list, in the order asked for. */
 export interface LogPage {
   entries: LogEntry[];
   hasNextPage: boolean;
   hasPreviousPage: boolean;
+  /** Where looking stopped at its budget before the page was full; else null. */
+  stopped: PageStop | null;
+}
+
+export interface PageStop {
+  /** Everything up to this id has been looked at. It need not be an entry's. */
+  id: string;
+  newestFirst: boolean;
+  /** Whether the page is read towards its beginning. */
+  backwards: boolean;
 }
 
 const COLUMNS = sql.raw(selectList());
 
-/** Adds the sequence to rows that a sub-select has already limited to the page. */
-const withSequence = (rows: RawBuilder<unknown>, order: RawBuilder<unknown>) => sql<Row>`
-  select e.*, s.seq as sequence from (${rows}) e
-  left join reel_log_sequence s on s.tenant_id = e.tenant_id and s.entry_id = e.id order by ${order}`;
-
-const NEWEST = sql`id desc`;
-const OLDEST = sql`id asc`;
-
-/** Reads one tenant's entries within a scope, by walks along the primary key. */
+/** Reads one tenant's entries within a scope. */
 export class LogReader {
+  private readonly bounds: LookingBounds;
+  private readonly counting: Counting;
+
   constructor(
     private readonly database: ReadDatabase,
     private readonly defaultPageSize = 50,
-  ) {}
+    bounds: Partial<LookingBounds> = {},
+  ) {
+    this.bounds = { ...LOOKING_BOUNDS, ...bounds };
+    this.counting = new Counting(database, this.bounds);
+  }
 
   /** `request` has passed checkPage. */
   async list(criteria: Criteria, request: PageRequest): Promise<LogPage> {
     const order = request.orderBy ?? LogOrder.NEWEST_FIRST;
-    return this.database.read(criteria.scope.tenantId, (execute) =>
-      request.page != null
-        ? this.numbered(execute, criteria, order, request.first ?? this.defaultPageSize, request.page)
-        : this.byCursor(execute, criteria, order, request),
-    );
+    const budget = new Budget(this.bounds.searchMs, this.bounds.clock);
+    return request.page != null
+      ? this.numbered(criteria, order, request.first ?? this.defaultPageSize, request.page, budget)
+      : this.byCursor(criteria, order, request, budget);
   }
 
   private async byCursor(
-    execute: Execute,
     criteria: Criteria,
     order: LogOrder,
     request: PageRequest,
+    budget: Budget,
   ): Promise<LogPage> {
     const backwards = request.last != null || (request.first == null && request.before != null);
     const size = (backwards ? request.last : request.first) ?? this.defaultPageSize;
     const descending = (order === LogOrder.NEWEST_FIRST) !== backwards;
     const cursor = request.after ?? request.before ?? null;
     const towardsOlder = (order === LogOrder.NEWEST_FIRST) === (request.after != null);
-    const beyond =
-      cursor === null ? [] : [towardsOlder ? sql`id < ${cursor}::uuid` : sql`id > ${cursor}::uuid`];
-    const rows = await walk(execute, every([whereAll(criteria), ...beyond]), descending, size + 1);
+    const within = cursor === null ? undefined : towardsOlder ? olderThan(cursor) : newerThan(cursor);
+    const walk = this.walk(criteria, { descending, within, budget });
+    const rows = await this.entriesOf(walk, criteria, size + 1, descending);
     const entries = rows.slice(0, size);
-    const more = rows.length > size;
+    const more = rows.length > size || !walk.ended;
     if (backwards) entries.reverse();
-    // The entry that the cursor names may be removed or not match, so it alone does not tell whether there is a page behind.
-    const behind =
-      cursor !== null &&
-      (await exists(
-        execute,
-        every([whereAll(criteria), towardsOlder ? sql`id >= ${cursor}::uuid` : sql`id <= ${cursor}::uuid`]),
-      ));
-    return backwards
-      ? { entries, hasPreviousPage: more, hasNextPage: behind }
-      : { entries, hasNextPage: more, hasPreviousPage: behind };
+    const behind = cursor !== null && (await this.isAnyBehind(criteria, cursor, towardsOlder, budget));
+    return {
+      entries,
+      hasNextPage: backwards ? behind : more,
+      hasPreviousPage: backwards ? more : behind,
+      stopped: rows.length < size ? stopOf(walk, descending, backwards) : null,
+    };
+  }
+
+  /** The entry that the cursor names may be removed or not match, so it alone does not tell. True where the budget does not suffice to tell. */
+  private async isAnyBehind(
+    criteria: Criteria,
+    cursor: string,
+    towardsOlder: boolean,
+    budget: Budget,
+  ): Promise<boolean> {
+    const within = towardsOlder ? newerOrSame(cursor) : olderOrSame(cursor);
+    const walk = this.walk(criteria, { descending: !towardsOlder, within, budget });
+    for await (const [found] of walk.read(
+      (matching) => sql`select id from ${matching} matching limit 1`,
+      () => 1,
+    ))
+      if (found) return true;
+    return !walk.ended;
   }
 
   private async numbered(
-    execute: Execute,
     criteria: Criteria,
     order: LogOrder,
     size: number,
     page: number,
+    budget: Budget,
   ): Promise<LogPage> {
-    const offset = (page - 1) * size;
-    const newest = order === LogOrder.NEWEST_FIRST;
-    const start = await locatePage(execute, criteria, offset, newest);
-    const where = every([whereAll(criteria), whereWithin(start.from ?? null, start.until ?? null)]);
-    const rows = await walk(execute, where, newest, size + 1, start.skip);
-    return { entries: rows.slice(0, size), hasNextPage: rows.length > size, hasPreviousPage: page > 1 };
+    const descending = order === LogOrder.NEWEST_FIRST;
+    const { tenantId } = criteria.scope;
+    const start = await this.database.read(
+      tenantId,
+      (execute) => locatePage(execute, criteria, (page - 1) * size, descending),
+      { inIndexOrder: true },
+    );
+    const within = idsWithin(start.from ?? null, start.until ?? null);
+    const walk = this.walk(criteria, { descending, within, budget });
+    const rows =
+      start.skip === 0
+        ? await this.entriesOf(walk, criteria, size + 1, descending)
+        : await this.entriesAfter(walk, criteria, start.skip, size + 1, descending);
+    return {
+      entries: rows.slice(0, size),
+      hasNextPage: rows.length > size || (rows.length < size && !walk.ended),
+      hasPreviousPage: page > 1,
+      stopped: rows.length < size ? stopOf(walk, descending, false) : null,
+    };
   }
 
-  /** Unless `exact`, counting may stop at a cap. */
-  async count(criteria: Criteria, exact: boolean): Promise<LogCount> {
-    return this.database.read(criteria.scope.tenantId, (execute) => countEntries(execute, criteria, exact));
+  private walk(
+    criteria: Criteria,
+    options: { descending: boolean; within?: IdRange | undefined; budget: Budget },
+  ): Walk {
+    return new Walk(this.database, criteria, options, this.bounds);
+  }
+
+  /** The first `wanted` entries of a walk, in its order. */
+  private async entriesOf(
+    walk: Walk,
+    criteria: Criteria,
+    wanted: number,
+    descending: boolean,
+  ): Promise<LogEntry[]> {
+    const entries: LogEntry[] = [];
+    const left = () => wanted - entries.length;
+    const page = (matching: Matching) => this.withSequence(criteria.scope, matching, left(), descending);
+    for await (const rows of walk.read(page, left)) {
+      entries.push(...rows.map(toEntry));
+      if (left() === 0) break;
+    }
+    return entries;
+  }
+
+  /** The same after the first `skip`, of which only the ids are read. */
+  private async entriesAfter(
+    walk: Walk,
+    criteria: Criteria,
+    skip: number,
+    wanted: number,
+    descending: boolean,
+  ): Promise<LogEntry[]> {
+    let seen = 0;
+    const ids: string[] = [];
+    const left = () => skip + wanted - seen;
+    const order = orderOf(descending);
+    const select = (matching: Matching) =>
+      sql`select id from ${matching} matching order by ${order} limit ${left()}`;
+    for await (const rows of walk.read<{ id: string }>(select, left)) {
+      ids.push(...rows.slice(Math.max(0, skip - seen)).map(({ id }) => id));
+      seen += rows.length;
+      if (left() === 0) break;
+    }
+    const found = await this.byIds(criteria.scope, ids);
+    return ids.flatMap((id) => found.get(id) ?? []);
+  }
+
+  /** Adds the sequence to the first `limit` rows, each looked up by its own key. */
+  private withSequence(
+    { tenantId }: Scope,
+    rows: Matching,
+    limit: number,
+    descending: boolean,
+  ): RawBuilder<unknown> {
+    const order = orderOf(descending);
+    return sql`
+      select e.*, s.seq as sequence
+      from (select ${COLUMNS} from ${rows} matching order by ${order} limit ${limit}) e
+      left join lateral (
+        select seq from reel_log_sequence
+        where tenant_id = ${tenantId}::uuid and entry_id >= e.id and entry_id <= e.id order by entry_id limit 1
+      ) s on true order by e.${order}`;
+  }
+
+  /** `reach`: see Counting. */
+  count(criteria: Criteria, reach: CountReach): Promise<LogCount> {
+    return this.counting.count(criteria, reach);
   }
 
   async get(scope: Scope, id: string): Promise<LogEntry | null> {
@@ -98,10 +202,14 @@ export class LogReader {
   }
 
   async byIds(scope: Scope, ids: readonly string[]): Promise<Map<string, LogEntry>> {
-    const rows = await this.database.read(scope.tenantId, (execute) =>
-      walk(execute, every([whereInScope(scope), sql`id = any (${ids}::uuid[])`]), true, ids.length),
+    if (ids.length === 0) return new Map();
+    const visible = sql`(select * from ${entriesById(scope.tenantId, ids)} entries where ${whereInScope(scope)})`;
+    const rows = await this.database.read(
+      scope.tenantId,
+      (execute) => execute<Row>(this.withSequence(scope, visible, ids.length, true)),
+      { inIndexOrder: true },
     );
-    return new Map(rows.map((entry) => [entry.id, entry]));
+    return new Map(rows.map(toEntry).map((entry) => [entry.id, entry]));
   }
 
   /** The entries of each request id, oldest first, at most `limit` each: one statement, one index walk per request. */
@@ -110,84 +218,35 @@ export class LogReader {
     requestIds: readonly string[],
     limit: number,
   ): Promise<Map<string, LogEntry[]>> {
-    const found = sql`
+    const found = sql`(
       select e.* from unnest(${requestIds}::text[]) wanted
       cross join lateral (
-        select ${COLUMNS} from reel_log_entries
-        where ${whereInScope(scope)} and request_id = wanted order by id limit ${limit}
-      ) e`;
-    const rows = await this.database.read(scope.tenantId, (execute) => execute(withSequence(found, OLDEST)));
+        select * from reel_log_entries
+        where ${whereInScope(scope)} and request_id >= wanted and request_id <= wanted
+        order by request_id, id limit ${limit}
+      ) e)`;
+    const rows = await this.database.read(
+      scope.tenantId,
+      (execute) => execute<Row>(this.withSequence(scope, found, requestIds.length * limit, false)),
+      { inIndexOrder: true },
+    );
     const groups = new Map<string, LogEntry[]>(requestIds.map((id) => [id, []]));
     for (const entry of rows.map(toEntry)) if (entry.requestId) groups.get(entry.requestId)?.push(entry);
     return groups;
   }
 
-  /** How many entries up to the sequence `upTo` match. */
-  async countSequenced(criteria: Criteria, upTo: number): Promise<number> {
-    const [row] = await this.database.read(criteria.scope.tenantId, (execute) =>
-      execute<{ count: string }>(sql`
-        select count(*) as count from reel_log_entries e
-        where ${whereAll(criteria)} and exists (
-          select from reel_log_sequence s where s.tenant_id = e.tenant_id and s.entry_id = e.id and s.seq <= ${upTo})`),
-    );
-    return Number(row?.count ?? 0);
+  /** How many entries up to the sequence `upTo` match. Errors: UNAVAILABLE where counting takes too long. */
+  countSequenced(criteria: Criteria, upTo: number): Promise<number> {
+    return this.counting.countSequenced(criteria, upTo);
   }
 
   /** Matching entries after the sequence `after` up to `upTo`, in sealed order, read batch by batch. */
-  async *streamSequenced(
-    criteria: Criteria,
-    upTo: number,
-    batchSize = 1000,
-    after = 0,
-  ): AsyncGenerator<LogEntry[]> {
-    const { tenantId } = criteria.scope;
-    for (let last = after; last < upTo; ) {
-      const until = Math.min(last + batchSize, upTo);
-      const entries = await this.database.read(tenantId, async (execute) => {
-        const positions = await execute<{ seq: string; entry_id: string }>(sql`
-          select seq, entry_id from reel_log_sequence
-          where tenant_id = ${tenantId}::uuid and seq > ${last} and seq <= ${until} order by seq`);
-        return entriesAt(execute, criteria, positions);
-      });
-      if (entries.length > 0) yield entries;
-      last = until;
-    }
+  streamSequenced(criteria: Criteria, upTo: number, batchSize = 1000, after = 0): AsyncGenerator<LogEntry[]> {
+    return streamSequenced(this.database, criteria, { after, upTo, batchSize });
   }
 }
 
-/** The matching entries at some positions, in order. The range of ids lets the planner skip all other months. */
-async function entriesAt(
-  execute: Execute,
-  criteria: Criteria,
-  positions: readonly { seq: string; entry_id: string }[],
-): Promise<LogEntry[]> {
-  const ids = positions.map((position) => position.entry_id);
-  if (ids.length === 0) return [];
-  const sorted = ids.toSorted();
-  const [first, last] = [sorted[0], sorted.at(-1)];
-  const rows = await execute(sql`
-    select ${COLUMNS} from reel_log_entries where ${whereAll(criteria)}
-      and id >= ${first}::uuid and id <= ${last}::uuid and id = any (${ids}::uuid[])`);
-  const found = new Map(rows.map((row) => [row.id as string, row]));
-  return positions.flatMap(({ seq, entry_id }) => {
-    const row = found.get(entry_id);
-    return row ? [toEntry(Object.assign(row, { sequence: seq }))] : [];
-  });
-}
+const orderOf = (descending: boolean) => (descending ? sql`id desc` : sql`id asc`);
 
-async function walk(
-  execute: Execute,
-  where: RawBuilder<boolean>,
-  descending: boolean,
-  limit: number,
-  skip = 0,
-): Promise<LogEntry[]> {
-  const order = descending ? NEWEST : OLDEST;
-  const rows = sql`select ${COLUMNS} from reel_log_entries where ${where} order by ${order} limit ${limit} offset ${skip}`;
-  return (await execute(withSequence(rows, order))).map(toEntry);
-}
-
-async function exists(execute: Execute, where: RawBuilder<boolean>): Promise<boolean> {
-  const rows = await execute(sql`select from reel_log_entries where ${where} limit 1`);
-  return rows.length > 0;
-}
+const stopOf = (walk: Walk, newestFirst: boolean, backwards: boolean): PageStop | null =>
+  walk.ended || walk.reached === null ? null : { id: walk.reached, newestFirst, backwards };

@@ -114,21 +114,12 @@ const highs = (ranges: readonly TimeRange[]) => ranges.map((range) => toTimestam
 const firstId = (range: TimeRange) => idFloor(fromMicros(range.from));
 const idBeyond = (range: TimeRange) => idFloor(fromMicros(range.until), 1);
 
-/** How many entries match; unless `exact`, counting one by one stops at COUNT_CAP. */
-export async function countEntries(execute: Execute, criteria: Criteria, exact: boolean): Promise<LogCount> {
-  const countable = isCountable(criteria);
-  const matching = exact
-    ? sql`where ${whereAll(criteria)}`
-    : sql`where ${whereAll(criteria)} limit ${COUNT_CAP + 1}`;
+/** How many entries match, if isCountable. */
+export async function sumCounts(execute: Execute, criteria: Criteria): Promise<number> {
   const [row] = await execute<{ count: string | null }>(
-    countable
-      ? sql`select sum(n) as count from ${matchCounts(criteria, { largest: 'block' })} counts`
-      : sql`select count(*) as count from (select from reel_log_entries ${matching}) found`,
+    sql`select sum(n) as count from ${matchCounts(criteria, { largest: 'block' })} counts`,
   );
-  const count = Number(row?.count ?? 0);
-  return countable || exact || count <= COUNT_CAP
-    ? { value: count, precision: CountPrecision.EXACT }
-    : { value: COUNT_CAP, precision: CountPrecision.AT_LEAST };
+  return Number(row?.count ?? 0);
 }
 
 /** Where to start reading a page: within these bounds, both inclusive, after `skip` entries. */

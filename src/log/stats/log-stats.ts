@@ -3,12 +3,23 @@ import { Arg, Field, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { Count, DateTime } from '../entry/scalars.js';
 
 export enum StatsInterval {
+  MINUTE = 'MINUTE',
   HOUR = 'HOUR',
   DAY = 'DAY',
   WEEK = 'WEEK',
   MONTH = 'MONTH',
 }
-registerEnumType(StatsInterval, { name: 'StatsInterval' });
+registerEnumType(StatsInterval, {
+  name: 'StatsInterval',
+  description: 'How long each bucket of a timeline is, in the time zone asked for.',
+  valuesConfig: {
+    MINUTE: { description: 'A minute of the clock.' },
+    HOUR: { description: 'An hour of the clock.' },
+    DAY: { description: 'From midnight to midnight.' },
+    WEEK: { description: 'From Monday to Monday.' },
+    MONTH: { description: 'A calendar month.' },
+  },
+});
 
 export enum LogFacet {
   MODULE = 'MODULE',
@@ -17,19 +28,45 @@ export enum LogFacet {
   ACTOR = 'ACTOR',
   RESOURCE_TYPE = 'RESOURCE_TYPE',
   CLIENT = 'CLIENT',
+  OUTCOME = 'OUTCOME',
+  ORIGIN = 'ORIGIN',
 }
-registerEnumType(LogFacet, { name: 'LogFacet' });
+registerEnumType(LogFacet, {
+  name: 'LogFacet',
+  description: 'The fields whose most frequent values can be asked for.',
+  valuesConfig: {
+    MODULE: { description: 'The module that wrote the entry.' },
+    ACTION: { description: 'What was done.' },
+    SEVERITY: { description: 'How grave it is.' },
+    ACTOR: { description: "Who acted: by the actor's id, else by e-mail address, else by name." },
+    RESOURCE_TYPE: { description: 'What kind of thing it was done to.' },
+    CLIENT: { description: 'The client of the tenant that the entry belongs to.' },
+    OUTCOME: { description: 'How it ended; null where the module did not say.' },
+    ORIGIN: { description: "Whether a module or a person's browser reported it." },
+  },
+});
 
-@ObjectType()
+@ObjectType({ description: 'How many entries have one value of a field.' })
 export class FacetCount {
-  @Field(() => String, { nullable: true, description: 'Null gathers the entries that have none.' })
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "Null gathers the entries that have none. For ACTOR: the actor's id, else the e-mail address in lower case, else the name.",
+  })
   key!: string | null;
 
-  @Field(() => Count)
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'What a person calls it, where known: for ACTOR the newest name or e-mail address, for CLIENT its name.',
+  })
+  label!: string | null;
+
+  @Field(() => Count, { description: 'Entries with this value.' })
   count!: number;
 }
 
-@ObjectType()
+@ObjectType({ description: 'The entries of one minute, hour, day, week or month.' })
 export class TimeBucket {
   @Field(() => DateTime, { description: 'Inclusive.' })
   start!: string;
@@ -37,7 +74,7 @@ export class TimeBucket {
   @Field(() => DateTime, { description: 'Exclusive.' })
   end!: string;
 
-  @Field(() => Count)
+  @Field(() => Count, { description: 'Entries stored in this time.' })
   count!: number;
 
   @Field(() => [FacetCount], { description: 'From mild to grave, only those that occur.' })
@@ -92,7 +129,11 @@ export class LogStats implements LogTotals {
       "Counts over time, in logStats' timeZone, whole buckets from the one that holds startDate (else the first match) to the one that holds endDate (else the last match). Empty buckets are present. More than 1,000: BAD_USER_INPUT that names a coarser interval.",
   })
   timeline(
-    @Arg('interval', () => StatsInterval, { defaultValue: StatsInterval.DAY }) interval: StatsInterval,
+    @Arg('interval', () => StatsInterval, {
+      defaultValue: StatsInterval.DAY,
+      description: 'How long each bucket is.',
+    })
+    interval: StatsInterval,
   ): Promise<TimeBucket[]> {
     return this.breakdown.timeline(interval);
   }

@@ -1,12 +1,21 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../../database/database.js';
 import type { Execute } from '../../database/execute.js';
 import { badInput } from '../../errors.js';
+import { ORIGINS } from '../entry/origin.js';
+import { OUTCOMES } from '../entry/outcome.js';
 import { SEVERITIES } from '../entry/severity.js';
-import { type Criteria, type FilterField, isCountable, withoutConditionsOn } from '../filter/criteria.js';
+import {
+  type Criteria,
+  type FilterField,
+  isCountable,
+  type Subject,
+  withoutConditionsOn,
+} from '../filter/criteria.js';
 import { whereAll } from '../filter/where.js';
 import { countBuckets } from './bucket-counts.js';
 import { matchCounts, narrowed } from './counts.js';
+import { ACTOR_KEYS, type ActorKey, actorLabels } from './labels.js';
 import {
   type FacetCount,
   LogFacet,
@@ -21,14 +30,45 @@ import { DAY, fromMicros, type Micros, QUARTER, toMicros, toTimestamp } from './
 /** Values of one facet. */
 export const MAX_FACET = 100;
 
-/** Each facet's column, the fields whose conditions it ignores, and whether the stored counts have the column. */
-const FACETS: Record<LogFacet, { fields: readonly FilterField[]; column: string; counted: boolean }> = {
-  MODULE: { fields: ['module'], column: 'module', counted: true },
-  ACTION: { fields: ['action'], column: 'action', counted: false },
-  SEVERITY: { fields: ['severity'], column: 'severity', counted: true },
-  ACTOR: { fields: ['actorId', 'actorEmail'], column: 'actor_id', counted: false },
-  RESOURCE_TYPE: { fields: ['resourceType'], column: 'resource_type', counted: false },
-  CLIENT: { fields: ['clientId'], column: 'client_id', counted: true },
+/** How one facet is counted: by `key`, an expression that gives a text or null, out of `columns`. */
+interface FacetSource {
+  /** Conditions on these are left out. */
+  readonly subjects: readonly Subject[];
+  readonly columns: readonly string[];
+  readonly key: RawBuilder<unknown>;
+  /** Of an actor: what its key is, as in ACTOR_KEYS. */
+  readonly kind?: RawBuilder<unknown>;
+  /** Whether the stored counts have the column. */
+  readonly counted: boolean;
+}
+
+const ofColumn = (field: FilterField, column: string, counted = false): FacetSource => ({
+  subjects: [field],
+  columns: [column],
+  key: sql`${sql.ref(column)}::text`,
+  counted,
+});
+const ofEnumeration = (field: FilterField, column: string, names: readonly string[], counted = false) => ({
+  ...ofColumn(field, column, counted),
+  key: sql`(${names}::text[])[${sql.ref(column)} + 1]`,
+});
+
+const FACETS: Record<LogFacet, FacetSource> = {
+  MODULE: ofColumn('module', 'module', true),
+  ACTION: ofColumn('action', 'action'),
+  SEVERITY: ofEnumeration('severity', 'severity', SEVERITIES, true),
+  ACTOR: {
+    subjects: ['actor', 'actorId', 'actorEmail', 'actorName'],
+    columns: ['actor_id', 'actor_email_folded', 'actor_name'],
+    key: sql`coalesce(actor_id, actor_email_folded, actor_name)`,
+    kind: sql`case when actor_id is not null then ${sql.lit(ACTOR_KEYS.id)} when actor_email_folded is not null
+      then ${sql.lit(ACTOR_KEYS.email)} else ${sql.lit(ACTOR_KEYS.name)} end`,
+    counted: false,
+  },
+  RESOURCE_TYPE: ofColumn('resourceType', 'resource_type'),
+  CLIENT: ofColumn('clientId', 'client_id', true),
+  OUTCOME: ofEnumeration('outcome', 'outcome', OUTCOMES),
+  ORIGIN: ofEnumeration('origin', 'origin', ORIGINS),
 };
 
 /** Counts matching entries, exactly; the numbers of each part are of one snapshot. */
@@ -75,7 +115,9 @@ async function totals(
     totalEntries: sum('n'),
     entriesBySeverity: bySeverity(rows),
     // The sort is stable: equal counts stay ordered by name.
-    entriesByModule: [...modules].map(([key, count]) => ({ key, count })).sort((a, b) => b.count - a.count),
+    entriesByModule: [...modules]
+      .map(([key, count]) => ({ key, label: null, count }))
+      .sort((a, b) => b.count - a.count),
     entriesToday: sum('day'),
     entriesThisWeek: sum('week'),
   };
@@ -85,24 +127,33 @@ async function totals(
 function bySeverity(rows: readonly { severity: number; n: string | number }[]): FacetCount[] {
   const counts = SEVERITIES.map(() => 0);
   for (const row of rows) counts[row.severity] = (counts[row.severity] ?? 0) + Number(row.n);
-  return SEVERITIES.map((key, index) => ({ key, count: counts[index]! })).filter(({ count }) => count > 0);
+  return SEVERITIES.map((key, index) => ({ key, label: null, count: counts[index]! })).filter(
+    ({ count }) => count > 0,
+  );
 }
 
 async function facet(execute: Execute, all: Criteria, name: LogFacet, first: number): Promise<FacetCount[]> {
-  const { fields, column, counted } = FACETS[name];
-  const criteria = withoutConditionsOn(all, fields);
+  const { subjects, columns, key, kind, counted } = FACETS[name];
+  const criteria = withoutConditionsOn(all, subjects);
   const source = counted
     ? matchCounts(criteria, { largest: 'block' })
-    : sql`(select ${sql.ref(column)}, 1::bigint as n from reel_log_entries where ${whereAll(criteria)})`;
-  const key = name === LogFacet.SEVERITY ? nameOfSeverity : sql`${sql.ref(column)}::text`;
-  const rows = await execute<{ key: string | null; count: string }>(sql`
-    select ${key} collate "C" as key, count from (
-      select ${sql.ref(column)}, sum(n) as count from ${source} counts group by ${sql.ref(column)}
-    ) grouped order by count desc, key nulls last limit ${first}`);
-  return rows.map((row) => ({ key: row.key, count: Number(row.count) }));
+    : sql`(select ${sql.join(columns.map((column) => sql.ref(column)))}, 1::bigint as n from reel_log_entries where ${whereAll(criteria)})`;
+  const rows = await execute<{ key: string | null; kind: ActorKey; n: string }>(sql`
+    select ${key} collate "C" as key, min(${kind ?? sql`0`}) as kind, sum(n) as n from ${source} counts
+    group by 1 order by n desc, key nulls last limit ${first}`);
+  const keys = new Map(rows.flatMap(({ key, kind }) => (key === null ? [] : [[key, kind] as const])));
+  const labels =
+    name === LogFacet.ACTOR
+      ? await actorLabels(execute, criteria.scope, keys)
+      : name === LogFacet.CLIENT
+        ? criteria.scope.clientNames
+        : undefined;
+  return rows.map(({ key, n }) => ({
+    key,
+    label: (key === null ? null : labels?.get(key)) ?? null,
+    count: Number(n),
+  }));
 }
-
-const nameOfSeverity = sql`(${SEVERITIES}::text[])[severity + 1]`;
 
 async function timeline(
   execute: Execute,

@@ -1,7 +1,7 @@
 import { Temporal } from 'temporal-polyfill';
 import { badInput } from '../../errors.js';
 import { StatsInterval } from './log-stats.js';
-import type { Micros } from './time-spans.js';
+import { DAY, type Micros, QUARTER } from './time-spans.js';
 
 /** Buckets of one timeline. */
 export const MAX_BUCKETS = 1_000;
@@ -55,6 +55,8 @@ export function bucketBounds(
 
 /** Null where there would be more than MAX_BUCKETS. */
 function boundsOf(first: Micros, last: Micros, interval: StatsInterval, timeZone: string): Micros[] | null {
+  // Far too many are refused before they are made.
+  if (last - first > 2n * BigInt(MAX_BUCKETS) * LENGTHS[interval]) return null;
   let start = startOf(zoned(first, timeZone), interval);
   let end = startAfter(start, interval);
   // A wall clock set back over midnight shows the old day again within the new day's bucket.
@@ -69,6 +71,8 @@ function boundsOf(first: Micros, last: Micros, interval: StatsInterval, timeZone
 
 function startOf(at: Temporal.ZonedDateTime, interval: StatsInterval): Temporal.ZonedDateTime {
   switch (interval) {
+    case StatsInterval.MINUTE:
+      return at.round({ smallestUnit: 'minute', roundingMode: 'floor' });
     case StatsInterval.HOUR:
       return at.round({ smallestUnit: 'hour', roundingMode: 'floor' });
     case StatsInterval.DAY:
@@ -83,28 +87,34 @@ function startOf(at: Temporal.ZonedDateTime, interval: StatsInterval): Temporal.
 /** The next bucket's start; later than `start` even where the zone skips a day or repeats a part of an hour. */
 function startAfter(start: Temporal.ZonedDateTime, interval: StatsInterval): Temporal.ZonedDateTime {
   for (let steps = 1; ; steps += 1) {
-    const next =
-      interval === StatsInterval.HOUR
-        ? startOf(start.add({ hours: steps }), interval)
-        : dateAfter(start, interval, steps);
+    const step = { [UNITS[interval]]: steps };
+    const next = startOf(
+      interval === StatsInterval.MINUTE || interval === StatsInterval.HOUR
+        ? start.add(step)
+        : // From its own start again: a bucket whose first day the zone skips begins on a later one.
+          midnight(start.toPlainDate().add(step), start.timeZoneId),
+      interval,
+    );
     if (next.epochNanoseconds > start.epochNanoseconds) return next;
   }
 }
 
-function dateAfter(
-  start: Temporal.ZonedDateTime,
-  interval: StatsInterval,
-  steps: number,
-): Temporal.ZonedDateTime {
-  const units = {
-    DAY: { days: steps },
-    WEEK: { weeks: steps },
-    MONTH: { months: steps },
-    HOUR: { hours: 0 },
-  };
-  // From its own start again: a bucket whose first day the zone skips begins on a later one.
-  return startOf(midnight(start.toPlainDate().add(units[interval]), start.timeZoneId), interval);
-}
+/** No bucket is twice as long, whatever its zone's clock does. */
+const LENGTHS: Record<StatsInterval, Micros> = {
+  MINUTE: QUARTER / 15n,
+  HOUR: 4n * QUARTER,
+  DAY,
+  WEEK: 7n * DAY,
+  MONTH: 31n * DAY,
+};
+
+const UNITS: Record<StatsInterval, 'minutes' | 'hours' | 'days' | 'weeks' | 'months'> = {
+  MINUTE: 'minutes',
+  HOUR: 'hours',
+  DAY: 'days',
+  WEEK: 'weeks',
+  MONTH: 'months',
+};
 
 /** The first moment of a date, which is not always 00:00. */
 const midnight = (date: Temporal.PlainDate, timeZone: string) => date.toZonedDateTime(timeZone);

@@ -1,12 +1,12 @@
 import { CompiledQuery, sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
-import { conflict, type ReelError } from '../../errors.js';
+import { conflict } from '../../errors.js';
 import { insertColumns, type PreparedEntry } from './prepare.js';
 
 const ENTRY_COLUMNS = insertColumns();
 
-/** Of one prepared entry: stored now, stored before under its key, or refused since its key was used for other content. */
-export type Outcome = { stored: true } | { storedBefore: string } | { refused: ReelError };
+/** Of one prepared entry: stored now, stored before under its key, or refused: its key was used for other content, or the database takes it for invalid. */
+export type Outcome = { stored: true } | { storedBefore: string } | { refused: unknown };
 
 /**
  * Writes entries, their keys and their rows in the inbox in the caller's transaction. An entry whose idempotency key
@@ -36,6 +36,27 @@ export async function storeEntries(
     );
   }
   return entries.map((entry) => claims.get(entry) ?? { stored: true });
+}
+
+/** SQLSTATE classes of what is wrong with a row: data exception, integrity constraint violation, program limit exceeded. */
+const ROW_FAULT = /^(22|23|54)/;
+
+/**
+ * As storeEntries, each on its own: what the database finds wrong with an entry is that entry's outcome, and the others are
+ * stored. Any other error is thrown. In a transaction that an error would end, it goes back to a savepoint.
+ */
+export async function storeEach(execute: Execute, entries: readonly PreparedEntry[]): Promise<Outcome[]> {
+  await execute(sql`savepoint reel_entries`);
+  try {
+    return await storeEntries(execute, entries);
+  } catch (error) {
+    if (!ROW_FAULT.test((error as { code?: string }).code ?? '')) throw error;
+    await execute(sql`rollback to savepoint reel_entries`);
+    if (entries.length === 1) return [{ refused: error }];
+  }
+  const half = Math.ceil(entries.length / 2);
+  const first = await storeEach(execute, entries.slice(0, half));
+  return [...first, ...(await storeEach(execute, entries.slice(half)))];
 }
 
 interface KeyRow {

@@ -2,14 +2,26 @@ import type { WriteDatabase } from '../../database/database.js';
 import { overloaded, ReelError, unavailable } from '../../errors.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import type { PreparedEntry } from './prepare.js';
-import { type Outcome, storeEntries } from './store.js';
+import { type Outcome, storeEach, storeEntries } from './store.js';
 
 /** Stores batches, and finds entries that were stored before. */
 export interface WriterDatabase extends WriteDatabase {
-  find(tenantId: string, id: string): Promise<LogEntry | null>;
+  find(tenantId: string, ids: readonly string[]): Promise<ReadonlyMap<string, LogEntry>>;
   /** Creates the partition for the month of an instant. */
   ensureMonth(createdAt: string): Promise<void>;
+  /** Whether all writes share a transaction of the caller's, which an error in one would end for the others. */
+  readonly isJoined?: boolean;
 }
+
+/** An entry on disk. */
+export interface Stored {
+  entry: LogEntry;
+  /** Whether it was stored before, under the same idempotency key. */
+  replayed: boolean;
+}
+
+/** What became of one of several entries: stored, or refused, for which the error is a ReelError unless it is a fault of Reel's or the database's. */
+export type WriteResult = Stored | { error: unknown };
 
 export interface WriterBounds {
   /** Entries per transaction; a single call's are never split. */
@@ -28,10 +40,12 @@ export const WRITER_BOUNDS: WriterBounds = {
   queueBytes: 128 * 1024 * 1024,
 };
 
-/** The entries of one call: stored all or none. */
+/** The entries of one call. */
 interface Call {
   entries: readonly PreparedEntry[];
-  resolve(entries: LogEntry[]): void;
+  /** Stored each on its own, else all or none. */
+  each: boolean;
+  resolve(results: WriteResult[]): void;
   reject(error: unknown): void;
 }
 
@@ -63,7 +77,16 @@ export class Writer {
   }
 
   /** Stores all or none; returns the entries, or those stored before under the same keys. Errors: OVERLOADED at once, CONFLICT, UNAVAILABLE. */
-  write(entries: readonly PreparedEntry[]): Promise<LogEntry[]> {
+  async write(entries: readonly PreparedEntry[]): Promise<Stored[]> {
+    return (await this.enqueue(entries, false)).map(storedOrThrow);
+  }
+
+  /** Stores in one transaction those that neither conflict nor are refused by the database. Errors, for all: OVERLOADED at once, UNAVAILABLE. */
+  writeEach(entries: readonly PreparedEntry[]): Promise<WriteResult[]> {
+    return this.enqueue(entries, true);
+  }
+
+  private enqueue(entries: readonly PreparedEntry[], each: boolean): Promise<WriteResult[]> {
     const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
     if (this.closing) return Promise.reject(unavailable('Reel is shutting down'));
     const full =
@@ -71,8 +94,8 @@ export class Writer {
     if (full && this.entries > 0) return Promise.reject(overloaded());
     this.entries += entries.length;
     this.bytes += bytes;
-    return new Promise<LogEntry[]>((resolve, reject) => {
-      this.queue.push({ entries, resolve, reject });
+    return new Promise<WriteResult[]>((resolve, reject) => {
+      this.queue.push({ entries, each, resolve, reject });
       this.pump();
     }).finally(() => {
       this.entries -= entries.length;
@@ -100,9 +123,13 @@ export class Writer {
     }
   }
 
-  /** Calls in order of arrival. One with several entries and a key goes alone: a conflict in it rolls its transaction back. */
+  /**
+   * Calls in order of arrival. One that is stored all or none with a key goes alone, since a conflict in it rolls its
+   * transaction back; in a caller's transaction one that is stored each on its own, for its savepoints.
+   */
   private nextBatch(): Call[] {
-    const alone = (call: Call) => call.entries.length > 1 && call.entries.some((entry) => entry.key);
+    const alone = ({ entries, each }: Call) =>
+      each ? this.database.isJoined === true : entries.length > 1 && entries.some((entry) => entry.key);
     let size = 0;
     let count = 0;
     for (const call of this.queue) {
@@ -131,9 +158,10 @@ export class Writer {
     let outcomes: Outcome[];
     try {
       outcomes = await this.database.write(tenants, async (execute) => {
+        const only = calls.length === 1 ? calls[0] : undefined;
+        if (only?.each) return storeEach(execute, entries);
         const stored = await storeEntries(execute, entries);
-        const [only] = calls;
-        if (calls.length === 1 && only && only.entries.length > 1) throwIfRefused(stored);
+        if (only && entries.length > 1) throwIfRefused(stored);
         return stored;
       });
     } catch (error) {
@@ -146,23 +174,47 @@ export class Writer {
     for (const call of calls) {
       const own = outcomes.slice(offset, offset + call.entries.length);
       offset += call.entries.length;
-      void this.storedEntries(call, own).then(call.resolve, call.reject);
+      void this.resultsOf(call, own).then(call.resolve, call.reject);
     }
   }
 
-  private async storedEntries(call: Call, outcomes: readonly Outcome[]): Promise<LogEntry[]> {
-    throwIfRefused(outcomes);
-    const stored = call.entries.map(({ entry }) => entry);
-    const own = new Map(stored.map((entry) => [entry.id, entry]));
+  private async resultsOf(call: Call, outcomes: readonly Outcome[]): Promise<WriteResult[]> {
+    if (!call.each) throwIfRefused(outcomes);
+    const own = new Map(call.entries.map(({ entry }) => [entry.id, entry]));
+    const before = await this.findStoredBefore(call, outcomes, own);
+    return outcomes.map((outcome, index): WriteResult => {
+      const { entry } = call.entries[index]!;
+      if ('refused' in outcome) return { error: outcome.refused };
+      if ('stored' in outcome) return { entry, replayed: false };
+      const found = own.get(outcome.storedBefore) ?? before.get(outcome.storedBefore);
+      if (found instanceof Error) return { error: found };
+      return found ? { entry: found, replayed: true } : { error: unavailable(BEING_REMOVED) };
+    });
+  }
+
+  /** By id. What is stored by then stays so, whether the others can be read or not: an error is theirs alone. */
+  private async findStoredBefore(
+    call: Call,
+    outcomes: readonly Outcome[],
+    own: ReadonlyMap<string, LogEntry>,
+  ): Promise<Map<string, LogEntry | Error>> {
+    const wanted = new Map<string, string[]>();
     for (const [index, outcome] of outcomes.entries()) {
-      if (!('storedBefore' in outcome)) continue;
-      const id = outcome.storedBefore;
-      const entry = own.get(id) ?? (await this.database.find(stored[index]!.tenantId, id));
-      if (!entry)
-        throw unavailable('The entry stored under this idempotencyKey is being removed; try again shortly');
-      stored[index] = entry;
+      if (!('storedBefore' in outcome) || own.has(outcome.storedBefore)) continue;
+      const { tenantId } = call.entries[index]!.entry;
+      const ids = wanted.get(tenantId) ?? [];
+      wanted.set(tenantId, ids);
+      ids.push(outcome.storedBefore);
     }
-    return stored;
+    const found = new Map<string, LogEntry | Error>();
+    for (const [tenantId, ids] of wanted) {
+      try {
+        for (const [id, entry] of await this.database.find(tenantId, ids)) found.set(id, entry);
+      } catch (error) {
+        for (const id of ids) found.set(id, error as Error);
+      }
+    }
+    return found;
   }
 
   private async ensureMonths(calls: readonly Call[]): Promise<void> {
@@ -174,6 +226,13 @@ export class Writer {
         this.months.add(month);
       }
   }
+}
+
+const BEING_REMOVED = 'The entry stored under this idempotencyKey is being removed; try again shortly';
+
+function storedOrThrow(result: WriteResult): Stored {
+  if ('error' in result) throw result.error;
+  return result;
 }
 
 /** Throws if an entry was refused, so that its call's transaction is rolled back. */

@@ -26,10 +26,11 @@ const JSON_TYPE = 'application/json';
 const services = fakeServices() as { -readonly [K in keyof Services]: Services[K] };
 
 let server: Awaited<ReturnType<typeof bootGraphql>>;
+/** Whose settings allow introspection, whatever REEL_ENV is. */
 let development: Awaited<ReturnType<typeof bootGraphql>>;
 beforeAll(async () => {
   server = await bootGraphql(services);
-  development = await bootGraphql(services, { env: 'development' });
+  development = await bootGraphql(services, { introspection: true });
 });
 afterEach(() => vi.restoreAllMocks());
 afterAll(() => Promise.all([server.close(), development.close()]));
@@ -84,6 +85,10 @@ describe('what is wrong with the document or its variables', () => {
       { f: { severities: Array(80).fill('X') } },
     ],
     ['an operation that is not there', 'query A { __typename }', {}, 'B'],
+    ['several operations and no name', 'query A { __typename } query B { __typename }', {}],
+    ['several operations and another name', 'query A { __typename } query B { __typename }', {}, 'C'],
+    ['several operations, one of them not valid', 'query A { __typename } query B { nothing }', {}, 'A'],
+    ['a subscription among others', 'query A { __typename } subscription B { logAdded { id } }', {}, 'B'],
     ['a subscription', 'subscription { logAdded { id } }'],
     ['introspection in production', '{ __schema { types { name } } }'],
   ])('%s is 400 or 200, and BAD_USER_INPUT', async (_, query, variables, operationName) => {
@@ -99,7 +104,7 @@ describe('what is wrong with the document or its variables', () => {
     }
   });
 
-  it('is told in development, suggestions and all, and not in production', async () => {
+  it('is told with suggestions where introspection is on, and without where it is off', async () => {
     const variables = { f: { modulez: [] } };
     for (const [query, hint] of [
       ['{ logz { nodes { id } } }', /Did you mean .*"logs"/],
@@ -247,6 +252,15 @@ describe('what is wrong with the HTTP request', () => {
       400,
     ],
     [
+      'a mutation chosen among queries by GET',
+      {
+        headers: { authorization: 'viewer' },
+        search:
+          '?operationName=B&query=query A{__typename} mutation B{createLog(input:{module:"m",action:"a"}){id}}',
+      },
+      405,
+    ],
+    [
       'a mutation by GET',
       {
         headers: { authorization: 'viewer' },
@@ -293,6 +307,14 @@ describe('what is wrong with the HTTP request', () => {
       search: '?query={__typename}',
     });
     expect(plain.status).toBe(200);
+    const create = vi.spyOn(services.reel, 'create');
+    const chosen = await server.send({
+      headers: { authorization: 'viewer' },
+      search:
+        '?operationName=A&query=query A{__typename} mutation B{createLog(input:{module:"m",action:"a"}){id}}',
+    });
+    expect(chosen).toMatchObject({ status: 200, body: { data: { __typename: 'Query' } } });
+    expect(create).not.toHaveBeenCalled();
   });
 });
 
@@ -520,7 +542,7 @@ describe('fields', () => {
     const count = vi.spyOn(services.reader, 'count');
     const list = vi
       .spyOn(services.reader, 'list')
-      .mockResolvedValue({ entries, hasNextPage: true, hasPreviousPage: false });
+      .mockResolvedValue({ entries, hasNextPage: true, hasPreviousPage: false, stopped: null });
     const after = randomUUID().toUpperCase();
     const query =
       'query ($after: String) { logs(first: 2, after: $after, filter: { modules: ["a"] }) { edges { cursor node { id } } pageInfo { hasNextPage startCursor endCursor } } }';
@@ -572,7 +594,7 @@ describe('fields', () => {
       const later = () => vi.setSystemTime(Date.now() + 3_600_000);
       const list = vi.spyOn(services.reader, 'list').mockImplementation(async () => {
         later();
-        return { entries: [], hasNextPage: false, hasPreviousPage: false };
+        return { entries: [], hasNextPage: false, hasPreviousPage: false, stopped: null };
       });
       const count = vi.spyOn(services.reader, 'count').mockImplementation(async () => {
         later();
@@ -598,6 +620,7 @@ describe('fields', () => {
       entries: [one, two, lone, entry()],
       hasNextPage: false,
       hasPreviousPage: false,
+      stopped: null,
     });
     const byRequests = vi.spyOn(services.reader, 'byRequests').mockImplementation(
       async () =>

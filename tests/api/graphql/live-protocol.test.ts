@@ -12,6 +12,12 @@ beforeAll(async () => {
 afterAll(() => reel?.close());
 
 const FOLLOW = 'subscription ($after: Count) { logAdded(after: $after) { sequence } }';
+const SEVERAL = `
+  query Look { logs(first: 100) { nodes { related(first: 100) { id module } } } }
+  subscription Follow { logAdded(after: 0) { ...Sequence } }
+  subscription Other { logAdded(after: 0) { id } }
+  fragment Sequence on LogEntry { sequence }`;
+const NO_NAME = 'Must provide operation name if query contains multiple operations.';
 
 async function write(tenantId: string, count: number): Promise<void> {
   const inputs = Array.from({ length: count }, () => ({ module: 'm', action: 'a.b', tenantId }));
@@ -121,6 +127,25 @@ describe('graphql-transport-ws', () => {
     talk.socket.close();
   });
 
+  test('of several operations subscribes to the one that operationName chooses', async () => {
+    const tenantId = randomUUID();
+    await write(tenantId, 1);
+    const talk = await Talk.begin(tenantId);
+    const choose = (operationName?: string) =>
+      talk.say({ id: 'one', type: 'subscribe', payload: { query: SEVERAL, operationName } });
+    for (const [name, message] of [
+      [undefined, NO_NAME],
+      ['None', 'Unknown operation named "None".'],
+      ['Look', 'Expected a subscription, got query'],
+    ] as const) {
+      choose(name);
+      expect(await talk.next()).toMatchObject({ type: 'error', payload: [{ message }] });
+    }
+    choose('Follow');
+    expect(await talk.next()).toEqual(entryOf('one', 1));
+    talk.socket.close();
+  });
+
   test.each<[string, number, (talk: Talk) => void]>([
     ['text that is not JSON', 4400, (talk) => talk.say('x')],
     ['a message that only servers send', 4400, (talk) => talk.say({ type: 'connection_ack' })],
@@ -192,6 +217,20 @@ describe('event streams', () => {
     await reader.cancel();
   });
 
+  test('of several operations follow the one that operationName chooses', async () => {
+    const tenantId = randomUUID();
+    await write(tenantId, 1);
+    const search = new URLSearchParams({ query: SEVERAL, operationName: 'Follow' });
+    const response = await fetch(`${reel.url}/graphql?${search}`, {
+      headers: { accept: 'text/event-stream', authorization: `Bearer ${await viewer(tenantId)}` },
+    });
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    while (!text.includes('}\n\n')) text += (await reader.read()).value ?? '';
+    expect(text).toContain('data: {"data":{"logAdded":{"sequence":1}}}');
+    await reader.cancel();
+  });
+
   test('that end with an error say so in their last result, and complete', async () => {
     const headers = {
       accept: 'text/event-stream',
@@ -214,6 +253,12 @@ describe('event streams', () => {
   test.each([
     ['no object', [], 'Expected a JSON object with a query, got something else'],
     ['no query', {}, 'query: expected a string, got nothing'],
+    ['several operations and no operationName', { query: SEVERAL }, NO_NAME],
+    [
+      'a query among several operations',
+      { query: SEVERAL, operationName: 'Look' },
+      'Expected a subscription, got query',
+    ],
     [
       'another operationName',
       { query: FOLLOW, operationName: 1 },
@@ -231,6 +276,8 @@ describe('event streams', () => {
       body: JSON.stringify(request),
     });
     expect(response.status).toBe(400);
-    expect(await response.json()).toEqual({ errors: [{ message, extensions: { code: 'BAD_USER_INPUT' } }] });
+    expect(await response.json()).toMatchObject({
+      errors: [{ message, extensions: { code: 'BAD_USER_INPUT' } }],
+    });
   });
 });

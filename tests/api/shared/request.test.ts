@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Credential } from '../../../src/auth/credential.js';
 import { unauthenticated } from '../../../src/errors.js';
 import { readCaller, trustedProxies, withConnectionParams } from '../../../src/http/request.js';
+import { requestIdOf } from '../../../src/http/request-id.js';
 
 const T1 = '0190a1b2-0000-7000-8000-0000000000f1';
 const T2 = '0190a1b2-0000-7000-8000-0000000000f2';
@@ -191,14 +192,64 @@ describe('the agent', () => {
 });
 
 describe('the request id', () => {
-  const id = async (...values: string[]) =>
-    (await read(values.map((each): [string, string] => ['X-Request-Id', each]))).requestId;
+  const id = async (...headers: Headers) => (await read(headers)).requestId;
+  const header = (value: string): [string, string] => ['X-Request-Id', value];
+  const trace = (value: string): [string, string] => ['traceparent', value];
+  const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-  test('is the one that came where it is a UUID, else a fresh one', async () => {
-    expect(await id(T1.toUpperCase())).toBe(T1);
-    const fresh = [await id(), await id(''), await id('req-1')];
-    for (const each of fresh) expect(each).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
-    expect(new Set(fresh).size).toBe(3);
+  test.each([T1, 'req-1', 'Root=1-67891233-abcdef012345678912345678', '~', 'x'.repeat(255)])(
+    'is the one that came: %.60s',
+    async (value) => {
+      expect(await id(header(value), trace(`00-${TRACE}-00f067aa0ba902b7-01`))).toBe(value);
+    },
+  );
+
+  test('a UUID is kept in lower case', async () => {
+    expect(await id(header(T1.toUpperCase()))).toBe(T1);
+  });
+
+  test.each(['', 'two words', 'tab\there', 'x'.repeat(256), 'caf\u00e9', 'a\u0007', 'a\u0085b', '\u007f'])(
+    'is a fresh one where what came is not well formed: %j',
+    async (value) => {
+      const fresh = [await id(header(value)), await id(header(value))];
+      for (const each of fresh) expect(each).toMatch(UUID);
+      expect(fresh[0]).not.toBe(fresh[1]);
+    },
+  );
+
+  test.each([
+    `00-${TRACE}-00f067aa0ba902b7-01`,
+    `00-${TRACE}-00f067aa0ba902b7-00`,
+    `cc-${TRACE}-00f067aa0ba902b7-01-later`,
+  ])('is the trace id of %s where none came', async (value) => {
+    expect(await id(trace(value))).toBe(TRACE);
+    expect(await id(header('not well formed'), trace(value))).toBe(TRACE);
+  });
+
+  test.each([
+    `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`,
+    `00-${TRACE}-${'0'.repeat(16)}-01`,
+    `ff-${TRACE}-00f067aa0ba902b7-01`,
+    `00-${TRACE.toUpperCase()}-00f067aa0ba902b7-01`,
+    `00-${TRACE}-00f067aa0ba902b7-01-more`,
+    `00-${TRACE}-00f067aa0ba902b7`,
+    `cc-${TRACE}-00f067aa0ba902b7-01later`,
+    TRACE,
+    '',
+  ])('is a fresh one with the traceparent %s', async (value) => {
+    expect(await id(trace(value))).toMatch(UUID);
+  });
+
+  test('is a fresh one where the traceparent comes twice', async () => {
+    const value = trace(`00-${TRACE}-00f067aa0ba902b7-01`);
+    expect(await id(value, value)).toMatch(UUID);
+  });
+
+  test('made up, it is the same one each time the request is looked at', async () => {
+    const one = call([]);
+    expect(requestIdOf(one)).toBe(requestIdOf(one));
+    expect((await readCaller(one, door())).requestId).toBe(requestIdOf(one));
   });
 });
 

@@ -1,0 +1,157 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Execute } from '../../database/execute.js';
+import { type IdRange, intersect, isEmptyRange } from './id-range.js';
+
+/** A walk over a part of one tenant's ids. */
+export interface Way {
+  readonly tenantId: string;
+  readonly range: IdRange;
+  /** Newest first. */
+  readonly descending: boolean;
+}
+
+/** Ids of candidates in the way's order: every entry up to and including `until` that can match is among them; null: to the end. */
+export interface Part {
+  readonly ids: readonly string[];
+  readonly until: string | null;
+}
+
+/** Entries with one value in a column whose index is (tenant_id, the column, id). */
+export interface ValueWalk {
+  /** SQL. */
+  readonly column: string;
+  readonly type: string;
+  readonly value: string;
+}
+
+/** Entries within a range of an index, which has them by value, not by id. */
+export interface Gathering {
+  /** SQL; has a partial index's own condition. */
+  readonly where: RawBuilder<unknown>;
+  /** SQL: what the index has in front of the id. */
+  readonly column: string;
+}
+
+/** Where entries that can match are found. They are among the candidates of all of these together. */
+export interface CandidateSource {
+  readonly walks: readonly ValueWalk[];
+  readonly gatherings: readonly Gathering[];
+  readonly given: readonly string[];
+  /** Ids that are all candidates. */
+  readonly within: IdRange | null;
+  /** Every candidate matches all conditions. */
+  readonly isExact: boolean;
+}
+
+const LEAST_PER_WALK = 20;
+
+/** How many candidates to read at once: about `most` in order, and `gathered` of those that must be sorted first. */
+export interface Sizes {
+  readonly most: number;
+  readonly gathered: number;
+}
+
+/** The next candidates; null where there are more to gather than `gathered`. */
+export async function nextCandidates(
+  execute: Execute,
+  source: CandidateSource,
+  way: Way,
+  { most, gathered }: Sizes,
+): Promise<Part | null> {
+  const parts: Part[] = [{ ids: source.given.filter((id) => isWithin(id, way.range)), until: null }];
+  if (source.within) {
+    const range = intersect(way.range, source.within);
+    parts.push(await walkKey(execute, { ...way, range }, most));
+  }
+  if (source.walks.length > 0) {
+    const each = Math.max(LEAST_PER_WALK, Math.ceil(most / source.walks.length));
+    parts.push(...(await walkValues(execute, source.walks, way, each)));
+  }
+  for (const gathering of source.gatherings) {
+    const ids = await gather(execute, gathering, way, gathered);
+    if (ids === null) return null;
+    parts.push({ ids, until: null });
+  }
+  return merge(parts, way);
+}
+
+/** All that is complete as far as the part that ends first. */
+function merge(parts: readonly Part[], { descending, range }: Way): Part {
+  const ends = parts.flatMap(({ until }) => until ?? []).sort();
+  const until = (descending ? ends.at(-1) : ends[0]) ?? null;
+  const reached =
+    until === null ? range : descending ? { low: until, high: range.high } : { low: range.low, high: until };
+  const ids = new Set(parts.flatMap((part) => part.ids.filter((id) => isWithin(id, reached))));
+  const sorted = [...ids].sort();
+  return { ids: descending ? sorted.reverse() : sorted, until };
+}
+
+const isWithin = (id: string, { low, high }: IdRange): boolean => id >= low && id <= high;
+
+export const directionOf = ({ descending }: Way): RawBuilder<unknown> => (descending ? sql`desc` : sql`asc`);
+
+/** SQL for the tenant's entries of the way; nothing but indexes that begin with the tenant serves it. */
+export const whereOnWay = ({ tenantId, range }: Way): RawBuilder<unknown> =>
+  sql`tenant_id = ${tenantId}::uuid and id >= ${range.low}::uuid and id <= ${range.high}::uuid`;
+
+export async function walkKey(execute: Execute, way: Way, most: number): Promise<Part> {
+  if (isEmptyRange(way.range)) return { ids: [], until: null };
+  const rows = await execute<{ id: string }>(
+    sql`select id from reel_log_entries where ${whereOnWay(way)} order by id ${directionOf(way)} limit ${most}`,
+  );
+  return cutAt(
+    rows.map(({ id }) => id),
+    most,
+  );
+}
+
+const cutAt = (ids: string[], most: number): Part => ({
+  ids,
+  until: ids.length < most ? null : (ids.at(-1) ?? null),
+});
+
+/**
+ * One walk of an index for each value. Ranges of one value, not equations, and their order hold the planner to that index:
+ * no other has the order, whatever it takes the table to hold.
+ */
+async function walkValues(
+  execute: Execute,
+  walks: readonly ValueWalk[],
+  way: Way,
+  most: number,
+): Promise<Part[]> {
+  const numbered = walks.map((walk, index) => ({ ...walk, index }));
+  const byColumn = Map.groupBy(numbered, ({ column, type }) => `${column} ${type}`);
+  const statements = [...byColumn.values()].map((group) => {
+    const { column, type } = group[0]!;
+    const [name, direction] = [sql.raw(column), directionOf(way)];
+    return sql`
+      (select w.nr, e.id from unnest(${group.map(({ value }) => value)}::${sql.raw(type)}[], ${group.map(({ index }) => index)}::integer[]) w(value, nr)
+      cross join lateral (
+        select id from reel_log_entries
+        where ${whereOnWay(way)} and ${name} >= w.value and ${name} <= w.value
+        order by ${name} ${direction}, id ${direction} limit ${most}
+      ) e)`;
+  });
+  const rows = await execute<{ nr: number; id: string }>(sql`${sql.join(statements, sql` union all `)}`);
+  const found: string[][] = walks.map(() => []);
+  for (const { nr, id } of rows) found[nr]!.push(id);
+  return found.map((ids) => {
+    const sorted = ids.sort();
+    return cutAt(way.descending ? sorted.reverse() : sorted, most);
+  });
+}
+
+/** All of them, unsorted; null where there are more than `most`. */
+async function gather(
+  execute: Execute,
+  { where, column }: Gathering,
+  way: Way,
+  most: number,
+): Promise<string[] | null> {
+  const name = sql.raw(column);
+  const rows = await execute<{ id: string }>(sql`
+    select id from reel_log_entries where ${whereOnWay(way)} and ${where}
+    order by ${name}, id limit ${most + 1}`);
+  return rows.length > most ? null : rows.map(({ id }) => id);
+}

@@ -1,0 +1,73 @@
+import type { Criteria } from '../filter/criteria.js';
+import { idFloor } from '../filter/where.js';
+
+/** Ids from `low` to `high`, both inclusive; empty where `low` is greater. */
+export interface IdRange {
+  readonly low: string;
+  readonly high: string;
+}
+
+const FIRST = '00000000-0000-0000-0000-000000000000';
+const LAST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/** The ids that entries of the criteria's time can have; their created_at decides to the microsecond. */
+export function idsWithin(start: Criteria['start'], end: Criteria['end']): IdRange {
+  return {
+    low: start === null ? FIRST : idFloor(start),
+    high: end === null ? LAST : (idBefore(idFloor(end, 1)) ?? FIRST),
+  };
+}
+
+export const isEmptyRange = ({ low, high }: IdRange): boolean => low > high;
+
+export const intersect = (one: IdRange, other: IdRange): IdRange => ({
+  low: [one.low, other.low].sort().at(-1)!,
+  high: [one.high, other.high].sort()[0]!,
+});
+
+const NONE: IdRange = { low: LAST, high: FIRST };
+
+/** The ids older than one, that one not among them. */
+export function olderThan(id: string): IdRange {
+  const high = idBefore(id);
+  return high === null ? NONE : { low: FIRST, high };
+}
+
+/** The ids newer than one, that one not among them. */
+export function newerThan(id: string): IdRange {
+  const low = idAfter(id);
+  return low === null ? NONE : { low, high: LAST };
+}
+
+/** One id and all older, or all newer. */
+export const olderOrSame = (id: string): IdRange => ({ low: FIRST, high: id });
+export const newerOrSame = (id: string): IdRange => ({ low: id, high: LAST });
+
+const idBefore = (id: string): string | null => (id === FIRST ? null : toId(toNumber(id) - 1n));
+const idAfter = (id: string): string | null => (id === LAST ? null : toId(toNumber(id) + 1n));
+
+const toNumber = (id: string): bigint => BigInt(`0x${id.replaceAll('-', '')}`);
+
+function toId(number: bigint): string {
+  const hex = number.toString(16).padStart(32, '0');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
+
+/** How far two ids are apart, in any unit. */
+export function distance(one: string, other: string): number {
+  const difference = toNumber(one) - toNumber(other);
+  return Number(difference < 0n ? -difference : difference);
+}
+
+/**
+ * The time up to which everything is looked at once all ids from one end up to this one are. An id has its entry's
+ * created_at to the millisecond, so newest first it is the next millisecond, oldest first the microsecond before this one.
+ */
+export function timeReached(id: string, newestFirst: boolean): string {
+  const milliseconds = Number(toNumber(id) >> 80n);
+  return newestFirst ? `${isoOf(milliseconds + 1)}000Z` : `${isoOf(milliseconds - 1)}999Z`;
+}
+
+const LAST_MILLISECOND = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+const isoOf = (milliseconds: number): string =>
+  new Date(Math.min(Math.max(milliseconds, 0), LAST_MILLISECOND)).toISOString().slice(0, -1);

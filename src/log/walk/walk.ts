@@ -1,0 +1,276 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { ReadDatabase } from '../../database/database.js';
+import type { Execute, Row } from '../../database/execute.js';
+import { isTimeout } from '../../database/unavailable.js';
+import type { Criteria } from '../filter/criteria.js';
+import { whereAll } from '../filter/where.js';
+import type { Budget, LookingBounds } from './budget.js';
+import {
+  type CandidateSource,
+  directionOf,
+  nextCandidates,
+  type Part,
+  type Way,
+  walkKey,
+  whereOnWay,
+} from './candidates.js';
+import {
+  distance,
+  type IdRange,
+  idsWithin,
+  intersect,
+  isEmptyRange,
+  newerThan,
+  olderThan,
+} from './id-range.js';
+import { allConditions, sourcesOf } from './sources.js';
+
+export interface WalkOptions {
+  /** Newest first. */
+  descending: boolean;
+  /** Only these ids. */
+  within?: IdRange;
+  budget: Budget;
+  /** Milliseconds that one statement may take, whatever is left of the budget; null: what is left of it. */
+  statementMs?: number | null;
+}
+
+/** SQL for the rows of one stretch that match, as a sub-select in parentheses with every column of reel_log_entries. */
+export type Matching = RawBuilder<unknown>;
+
+/** A candidate that is looked up by its id costs so many times what one does on the way along the key. */
+const LOOKUP_COST = 4;
+
+/**
+ * Looks at one tenant's entries in the order of their ids, stretch by stretch, until there are no more or the budget is
+ * spent. A stretch takes so many candidates, from the index that seems to leave fewest or along the key, and tests them;
+ * so no statement runs long, and none depends on statistics. Each is a transaction of its own.
+ */
+export class Walk {
+  /** Whether everything has been looked at. */
+  ended = false;
+  /** The id up to which everything has been looked at; null at the beginning. It need not be an entry's. */
+  reached: string | null = null;
+
+  private range: IdRange;
+  private readonly sources: readonly CandidateSource[];
+  private readonly matchesAll: boolean;
+  /** null: along the key. */
+  private source: CandidateSource | null = null;
+  private pending: Part | null = null;
+  private size: number;
+  private stretches = 0;
+
+  constructor(
+    private readonly database: ReadDatabase,
+    private readonly criteria: Criteria,
+    private readonly options: WalkOptions,
+    private readonly bounds: LookingBounds,
+  ) {
+    const ofTime = idsWithin(criteria.start, criteria.end);
+    this.range = options.within ? intersect(ofTime, options.within) : ofTime;
+    this.sources = sourcesOf(criteria);
+    this.matchesAll = allConditions(criteria).length === 0;
+    this.size = bounds.candidates.first;
+    this.ended = isEmptyRange(this.range);
+  }
+
+  /**
+   * Runs a statement over the matching rows of one stretch after another. It must not depend on stretches: they are as
+   * long as time allows. `wanted`: how many rows the caller still has use for, where the statement gives one, in the
+   * walk's order, for each matching row up to that number. Stops where it has ended or the budget is spent, though never
+   * before the first stretch, or has given so many rows. Errors: UNAVAILABLE where a statement takes too long for the fewest candidates.
+   */
+  async *read<R extends Row>(
+    select: (matching: Matching) => RawBuilder<unknown>,
+    wanted: () => number = () => Number.POSITIVE_INFINITY,
+  ): AsyncGenerator<R[]> {
+    while (!this.ended && (this.stretches === 0 || !this.options.budget.isSpent)) {
+      const most = wanted();
+      const rows = await this.stretch<R>(select, most);
+      if (rows === null) continue;
+      yield rows;
+      if (rows.length >= most) return;
+    }
+  }
+
+  /** Null where the statement took too long; the next stretch is shorter. */
+  private async stretch<R extends Row>(
+    select: (matching: Matching) => RawBuilder<unknown>,
+    wanted: number,
+  ): Promise<R[] | null> {
+    const { clock } = this.bounds;
+    const started = clock();
+    const { bound, isLongest } = this.statementBound();
+    try {
+      const { rows, done } = await this.database.read(
+        this.criteria.scope.tenantId,
+        async (execute) => {
+          const stretch = await this.take(execute, wanted);
+          const matching = sql`(select * from ${stretch.candidates} candidates where ${whereAll(this.criteria)})`;
+          const found = stretch.isEmpty ? [] : await execute<R>(select(matching));
+          return { rows: found, done: () => stretch.done(found.length) };
+        },
+        { statementMs: bound, inIndexOrder: true },
+      );
+      done();
+      this.stretches += 1;
+      this.adapt(clock() - started);
+      return rows;
+    } catch (error) {
+      const { least } = this.bounds.candidates;
+      if (!isTimeout(error) || (isLongest && this.size <= least)) throw error;
+      this.size = this.options.budget.isSpent ? least : Math.max(least, Math.floor(this.size / 4));
+      return null;
+    }
+  }
+
+  /** Milliseconds for each statement: what is left, or more where otherwise the walk would come nowhere. */
+  private statementBound(): { bound: number; isLongest: boolean } {
+    const { budget, statementMs } = this.options;
+    const longest = statementMs ?? this.bounds.statementMs;
+    if (statementMs != null || (this.stretches === 0 && budget.isSpent))
+      return { bound: longest, isLongest: true };
+    return { bound: Math.min(longest, budget.left + this.bounds.graceMs), isLongest: false };
+  }
+
+  private adapt(elapsed: number): void {
+    const { candidates, stretchMs } = this.bounds;
+    const aim = Math.min(stretchMs, this.options.budget.left);
+    const factor = Math.min(4, Math.max(1 / 4, aim / Math.max(elapsed, 0.1)));
+    this.size = Math.min(candidates.most, Math.max(candidates.least, Math.round(this.size * factor)));
+  }
+
+  /** The next candidates. `done` moves the walk past them, once they have been tested. */
+  private async take(execute: Execute, wanted: number) {
+    let part = this.pending;
+    if (part === null) {
+      // Now and then, since what is rare here may be frequent further on.
+      if (this.sources.length > 0 && Number.isInteger(Math.log2(Math.max(1, this.stretches))))
+        part = await this.choose(execute, wanted);
+      else if (this.source) part = await this.nextOf(execute, this.source, this.size);
+    }
+    return part === null ? this.takeFromKey(execute, wanted) : this.takeFrom(part);
+  }
+
+  /** The first candidates of the source that leaves fewest; null where it is the key. */
+  private async choose(execute: Execute, wanted: number): Promise<Part | null> {
+    const [first] = this.sources;
+    const { first: few } = this.bounds.candidates;
+    const size = Math.min(this.size, few);
+    this.source = null;
+    if (first?.isExact && first.gatherings.length === 0) {
+      this.source = first;
+      return this.nextOf(execute, first, Math.min(size, wanted));
+    }
+    const key = await walkKey(execute, this.way(), size);
+    const parts: { source: CandidateSource; part: Part }[] = [];
+    for (const source of this.sources) {
+      const part = await this.nextOf(execute, source, size);
+      if (part) parts.push({ source, part });
+    }
+    const firstId = this.firstOf([key, ...parts.map(({ part }) => part)]);
+    if (firstId === null) return { ids: [], until: null };
+    let [best, least]: [Part | null, number] = [null, this.costOf(key, firstId)];
+    for (const { source, part } of parts) {
+      const cost = this.costOf(part, firstId) * LOOKUP_COST;
+      if (cost >= least) continue;
+      [best, least] = [part, cost];
+      this.source = source;
+    }
+    return best;
+  }
+
+  private nextOf(execute: Execute, source: CandidateSource, most: number): Promise<Part | null> {
+    return nextCandidates(execute, source, this.way(), { most, gathered: this.bounds.gathered });
+  }
+
+  private firstOf(parts: readonly Part[]): string | null {
+    const firsts = parts.flatMap(({ ids }) => ids[0] ?? []).sort();
+    return (this.options.descending ? firsts.at(-1) : firsts[0]) ?? null;
+  }
+
+  /** Candidates for the same length of the key. One that has come to its end leaves no others. */
+  private costOf({ ids, until }: Part, firstId: string): number {
+    const end = until ?? (this.options.descending ? this.range.low : this.range.high);
+    return ids.length / Math.max(1, distance(firstId, end));
+  }
+
+  private takeFrom({ ids, until }: Part) {
+    const taken = ids.slice(0, this.size);
+    const rest = ids.slice(this.size);
+    const reached = rest.length > 0 ? taken.at(-1)! : until;
+    return {
+      candidates: this.byIds(taken),
+      isEmpty: taken.length === 0,
+      done: () => {
+        this.pending = rest.length > 0 ? { ids: rest, until } : null;
+        this.moveTo(reached);
+      },
+    };
+  }
+
+  private async takeFromKey(execute: Execute, wanted: number) {
+    const { matchesAll, criteria, size } = this;
+    const isWhole = matchesAll && criteria.start === null && criteria.end === null && wanted <= size;
+    if (isWhole)
+      return {
+        candidates: this.alongKey(this.range, wanted),
+        isEmpty: false,
+        // Every row is wanted, so fewer are all that there are; of more, the caller knows how far they go.
+        done: (found: number) => {
+          if (found < wanted) this.moveTo(null);
+        },
+      };
+    const most = matchesAll ? Math.min(size, wanted) : size;
+    const way = this.way();
+    const [last] = await execute<{ id: string }>(sql`
+      select id from reel_log_entries where ${whereOnWay(way)}
+      order by id ${directionOf(way)} limit 1 offset ${most - 1}`);
+    const until = last?.id ?? null;
+    const taken = until === null ? this.range : intersect(this.range, this.upTo(until));
+    return {
+      candidates: this.alongKey(taken, null),
+      isEmpty: false,
+      done: () => this.moveTo(until),
+    };
+  }
+
+  private way(): Way {
+    const { descending } = this.options;
+    return { tenantId: this.criteria.scope.tenantId, range: this.range, descending };
+  }
+
+  private upTo(id: string): IdRange {
+    return this.options.descending ? { ...this.range, low: id } : { ...this.range, high: id };
+  }
+
+  /** In the walk's order, as an index has it. */
+  private alongKey(range: IdRange, limit: number | null): RawBuilder<unknown> {
+    const way = { ...this.way(), range };
+    const end = limit === null ? sql`offset 0` : sql`limit ${limit}`;
+    return sql`(select * from reel_log_entries where ${whereOnWay(way)} order by id ${directionOf(way)} ${end})`;
+  }
+
+  private byIds(ids: readonly string[]): RawBuilder<unknown> {
+    return entriesById(this.criteria.scope.tenantId, ids);
+  }
+
+  private moveTo(until: string | null): void {
+    if (until === null) {
+      this.ended = true;
+      return;
+    }
+    this.reached = until;
+    this.range = intersect(this.range, this.options.descending ? olderThan(until) : newerThan(until));
+    if (isEmptyRange(this.range)) this.ended = true;
+  }
+}
+
+/** SQL for one tenant's entries by their ids, as a sub-select in parentheses: one look-up of the key for each. */
+export const entriesById = (tenantId: string, ids: readonly string[]): RawBuilder<unknown> => sql`
+  (select e.* from unnest(${ids}::uuid[]) wanted(id)
+  cross join lateral (
+    select * from reel_log_entries where tenant_id = ${tenantId}::uuid and id >= wanted.id and id <= wanted.id
+    order by id limit 1
+  ) e)`;

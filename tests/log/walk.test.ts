@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connect } from '../../src/database/connect.js';
+import type { Database } from '../../src/database/database.js';
+import { toCriteria } from '../../src/log/filter/criteria.js';
+import { LogConnection } from '../../src/log/read/log-connection.js';
+import { LogOrder, type PageRequest } from '../../src/log/read/page.js';
+import { LogReader } from '../../src/log/read/reader.js';
+import type { LookingBounds } from '../../src/log/walk/budget.js';
+import { createDatabase, type TestDatabase } from '../support/postgres.js';
+import { filters, type Known, matching, NOW, plant, scopes } from '../support/trail-oracle.js';
+
+let own: TestDatabase;
+let database: Database;
+const tenantId = randomUUID();
+let known: Known[];
+
+beforeAll(async () => {
+  own = await createDatabase();
+  database = await connect(own.runtimeUrl);
+  known = await plant(database, tenantId, 500, 400, 11);
+  await plant(database, randomUUID(), 100, 60, 12);
+});
+afterAll(async () => {
+  await database?.close();
+  await own?.drop();
+});
+
+/** A reader whose budget is spent after so many looks at the clock. */
+function hurried(looks: number, bounds: Partial<LookingBounds>): LogReader {
+  let now = 0;
+  return new LogReader(database, 50, {
+    searchMs: looks,
+    stretchMs: 1_000,
+    graceMs: 10_000,
+    clock: () => {
+      now += 1;
+      return now;
+    },
+    ...bounds,
+  });
+}
+
+const sizes = fc.record({
+  first: fc.integer({ min: 4, max: 60 }),
+  least: fc.integer({ min: 4, max: 20 }),
+  most: fc.integer({ min: 20, max: 300 }),
+});
+
+describe('a list that stops at its budget', () => {
+  test('goes on by its cursors to what a full scan finds, in either order and direction', async () => {
+    let stops = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        scopes(tenantId),
+        filters,
+        fc.constantFrom(LogOrder.NEWEST_FIRST, LogOrder.OLDEST_FIRST),
+        fc.boolean(),
+        fc.integer({ min: 5, max: 60 }),
+        fc.integer({ min: 1, max: 40 }),
+        sizes,
+        fc.integer({ min: 0, max: 300 }),
+        async (scope, filter, orderBy, backwards, size, looks, candidates, gathered) => {
+          const reader = hurried(looks, { candidates, gathered });
+          const criteria = toCriteria(scope, filter, NOW);
+          const expected = matching(known, scope, filter);
+          // Towards older entries.
+          const descending = (orderBy === LogOrder.NEWEST_FIRST) !== backwards;
+          if (descending) expected.reverse();
+          const found: string[] = [];
+          let cursor: string | null = null;
+          for (let pages = 0; ; pages += 1) {
+            expect(pages).toBeLessThan(known.length + 10);
+            const request: PageRequest = backwards
+              ? { orderBy, last: size, before: cursor }
+              : { orderBy, first: size, after: cursor };
+            const { nodes, pageInfo } = new LogConnection(await reader.list(criteria, request), criteria);
+            const ids = nodes.map(({ id }) => id);
+            found.push(...(backwards ? ids.reverse() : ids));
+            const { searchedUntil } = pageInfo;
+            const more = backwards ? pageInfo.hasPreviousPage : pageInfo.hasNextPage;
+            if (searchedUntil !== null) {
+              stops += 1;
+              expect(nodes.length).toBeLessThan(size);
+              expect(more).toBe(true);
+              const missing = expected.slice(found.length);
+              for (const { createdAt } of missing)
+                if (descending) expect(createdAt < searchedUntil).toBe(true);
+                else expect(createdAt > searchedUntil).toBe(true);
+            } else expect(nodes.length === size || !more).toBe(true);
+            if (cursor !== null && found.length > ids.length)
+              expect(backwards ? pageInfo.hasNextPage : pageInfo.hasPreviousPage).toBe(true);
+            if (!more) break;
+            cursor = backwards ? pageInfo.startCursor : pageInfo.endCursor;
+            expect(cursor).not.toBeNull();
+          }
+          expect(found).toEqual(expected.map(({ id }) => id));
+        },
+      ),
+      { numRuns: 40 },
+    );
+    expect(stops).toBeGreaterThan(100);
+  });
+});
