@@ -1,21 +1,26 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { StartError } from '../errors.js';
-import { type Erased, type ErasureTarget, eraseEntries } from '../log/retention/erase.js';
+import { foldEmail } from '../log/entry/email.js';
+import { type Erased, eraseEntries } from '../log/retention/erase.js';
+import type { ErasureTarget } from '../log/retention/erasure-target.js';
 import { OwnEntries } from '../log/retention/own-entries.js';
+import { isEmailAddress } from '../query-line/values.js';
 import { type CommandContext, exit1, Problem } from './context.js';
 import { withOwner } from './database.js';
 import { operator } from './operator.js';
-import { required, textOption, uuidOption } from './options.js';
+import { actorIdOption, conflicting, required, textOption, uuidOption } from './options.js';
 
 interface EraseOptions {
   tenant?: string;
   actor?: string;
+  email?: string;
   entry?: string;
   reason?: string;
   json?: boolean;
 }
 
 const MAX_REASON = 1000;
+const MAX_EMAIL = 320;
 
 export function eraseCommand(program: Command, context: CommandContext): void {
   program
@@ -24,7 +29,16 @@ export function eraseCommand(program: Command, context: CommandContext): void {
       'erase the identity fields and data of entries, as the owner (REEL_MIGRATE_URL); their proofs still hold',
     )
     .option('--tenant <id>', 'tenant whose entries to erase (required)', uuidOption)
-    .option('--actor <id>', 'all entries of which this person is the actor', uuidOption)
+    .option(
+      '--actor <id>',
+      'all entries in which the person with this id acted or was acted for',
+      actorIdOption('; an address is erased by --email'),
+    )
+    .option(
+      '--email <address>',
+      'all entries of this e-mail address, in any case, with or without an actor id',
+      emailOption,
+    )
     .option('--entry <id>', 'a single entry', uuidOption)
     .option(
       '--reason <text>',
@@ -40,6 +54,10 @@ export function eraseCommand(program: Command, context: CommandContext): void {
       const tenantId = required(options.tenant, '--tenant <id>');
       const reason = required(options.reason, '--reason <text>');
       const target = targetOf(options);
+      if ('email' in target && foldEmail(reason).includes(foldEmail(target.email)))
+        throw new StartError(
+          '--reason: expected a text without personal data, since it stays in the trail, got one with the e-mail address',
+        );
       const done = await withOwner(context.config(), (database) =>
         eraseEntries(database, {
           tenantId,
@@ -49,26 +67,39 @@ export function eraseCommand(program: Command, context: CommandContext): void {
           onErased: (total) => context.progress(`${total} entries erased`),
         }),
       ).finally(() => context.progress(''));
-      context.print(options, { tenantId, ...target, ...done }, `erased ${entries(done.erased)}`);
+      context.print(options, { tenantId, ...target, ...done }, `erased ${summary(target, done)}`);
       report(context, tenantId, target, done);
     });
 }
 
-function targetOf({ actor, entry }: EraseOptions): ErasureTarget {
-  if (actor !== undefined && entry === undefined) return { actorId: actor };
-  if (entry !== undefined && actor === undefined) return { entryId: entry };
-  throw new StartError(
-    `expected one of --actor <id> and --entry <id>, got ${actor === undefined ? 'neither' : 'both'}`,
-  );
+function emailOption(text: string): string {
+  if (!isEmailAddress(text) || text.length > MAX_EMAIL || /\p{Cc}/u.test(text))
+    throw new InvalidArgumentError(`Expected an e-mail address of at most ${MAX_EMAIL} characters.`);
+  return text;
+}
+
+function targetOf({ actor, email, entry }: EraseOptions): ErasureTarget {
+  const given = [
+    ...(actor === undefined ? [] : [{ flags: '--actor <id>', target: { actorId: actor } }]),
+    ...(email === undefined ? [] : [{ flags: '--email <address>', target: { email } }]),
+    ...(entry === undefined ? [] : [{ flags: '--entry <id>', target: { entryId: entry } }]),
+  ];
+  const [only, ...others] = given;
+  if (only === undefined)
+    throw new StartError('expected one of --actor <id>, --email <address> and --entry <id>, got none');
+  if (others.length > 0) throw conflicting(given.map(({ flags }) => flags));
+  return only.target;
+}
+
+function summary(target: ErasureTarget, { erased, asActor, onBehalf, records }: Erased): string {
+  const which = 'entryId' in target ? '' : ` (${asActor} as actor, ${onBehalf} on behalf of the person)`;
+  const reading = records === 0 ? '' : ` and ${records} ${records === 1 ? 'record' : 'records'} of reading`;
+  return `${entries(erased)}${which}${reading}`;
 }
 
 /** Errors: Problem if an entry was left or not found. */
 function report(context: CommandContext, tenantId: string, target: ErasureTarget, done: Erased): void {
   if (done.erasedBefore > 0) context.note(`${entries(done.erasedBefore)} had already been erased`);
-  if (done.onBehalf > 0)
-    context.note(
-      `${entries(done.onBehalf)} made on behalf of this person carry someone else's identity and were not erased; --entry erases them`,
-    );
   const { erased, erasedBefore, onHold, ownAccount } = done;
   if (onHold > 0)
     throw new Problem(`not erased: ${entries(onHold)} on hold; see reel hold list --tenant ${tenantId}`);

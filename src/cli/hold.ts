@@ -6,7 +6,7 @@ import { EXPECTED_TIME, readTime, type TimeField } from '../query-line/time.js';
 import { type CommandContext, exit1, Problem } from './context.js';
 import { withOwner } from './database.js';
 import { operator } from './operator.js';
-import { required, textOption, uuidOption } from './options.js';
+import { actorIdOption, required, textOption, uuidOption } from './options.js';
 
 interface AddOptions {
   tenant?: string;
@@ -47,7 +47,11 @@ export function holdCommand(program: Command, context: CommandContext): void {
       'only entries created at or before this time; a bare date includes the whole day',
       time('until'),
     )
-    .option('--actor <id>', 'only entries in which this person acted or was acted for', uuidOption)
+    .option(
+      '--actor <id>',
+      'only entries in which the person with this id acted or was acted for',
+      actorIdOption(''),
+    )
     .option('--json', 'print the result as JSON')
     .action(async (options: AddOptions) => {
       const { from = null, to = null, actor: actorId = null } = options;

@@ -164,10 +164,15 @@ export class LogResolver {
 
   @FieldResolver(() => [LogChange], {
     description:
-      'What changed, read from data.before and data.after: objects compared by key, arrays by index, what was added or removed as a whole is one change; in key order; at most 200.',
+      'What changed, read from data.before and data.after (or data.old and data.new, data.old_values and data.new_values): objects compared by key, down to single values also where the whole object was added or removed (before or after null or absent); arrays by index; in key order; at most 200.',
   })
-  changes(@Root() entry: LogEntry): LogChange[] {
-    return changesOf(entry.data);
+  changes(@Root() entry: LogEntry): readonly LogChange[] {
+    return changesOf(entry.data).listed;
+  }
+
+  @FieldResolver(() => Int, { description: 'How many changes there are, changes beyond the 200 included.' })
+  changeCount(@Root() entry: LogEntry): number {
+    return changesOf(entry.data).count;
   }
 
   @FieldResolver(() => [LogEntry], {

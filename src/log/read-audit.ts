@@ -4,6 +4,9 @@ import type { ReelService } from './service.js';
 /** REEL_AUDIT_READS: record nothing, exports, or also every view. */
 export type AuditedReads = 'off' | 'exports' | 'all';
 
+/** Actions of the entries, of module `reel`, that record it. */
+export const READ_ACTIONS = { viewed: 'reel.logs.viewed', exported: 'reel.logs.exported' } as const;
+
 /** Bytes of JSON recorded about a read, well below what one entry may hold. */
 const MAX_DETAILS = 48_000;
 
@@ -20,11 +23,11 @@ export class ReadAudit {
 
   /** `view`: through which API and what was asked for, as JSON; stored as data. */
   async viewed(reader: Reader, scope: Scope, view: Record<string, unknown>): Promise<void> {
-    if (this.reads === 'all') await this.record('reel.logs.viewed', reader, scope, view);
+    if (this.reads === 'all') await this.record(READ_ACTIONS.viewed, reader, scope, view);
   }
 
   async exported(reader: Reader, scope: Scope, file: Record<string, unknown>): Promise<void> {
-    if (this.reads !== 'off') await this.record('reel.logs.exported', reader, scope, file);
+    if (this.reads !== 'off') await this.record(READ_ACTIONS.exported, reader, scope, file);
   }
 
   private async record(

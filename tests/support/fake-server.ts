@@ -32,6 +32,7 @@ export function entryAt(sequence: number, values: Record<string, unknown> = {}):
     resourceName: null,
     outcome: null,
     data: { snake_case: { camelCase: sequence } },
+    changeCount: 0,
     changes: [],
     ipAddress: '10.0.0.1',
     userAgent: 'Vitest',

@@ -18,6 +18,8 @@ const TOM = 'auth0|5f1 "tom"';
 const HELENA = '6f2b4c0e-0000-4000-8000-0000000000d1';
 const CAIO = '6f2b4c0e-0000-4000-8000-0000000000d2';
 
+const MANY = Object.fromEntries(Array.from({ length: 260 }, (_, index) => [`key${index}`, index]));
+
 let viewer: TestViewer;
 let ids: string[];
 let firstId: string;
@@ -57,6 +59,7 @@ beforeAll(async () => {
     { action: 'jobs.own', actorId: '__proto__', actorName: 'Olga' },
     { action: 'jobs.other', actorEmail: 'ana@example.com' },
     { action: 'invoices.delegated', actorId: TOM, onBehalfOfId: HELENA },
+    { action: 'settings.import', data: { before: null, after: MANY } },
   ]);
   const { body } = await viewer.reel.graphql(viewer.token, '{ logs(first: 100) { nodes { id action } } }');
   firstId = body.data.logs.nodes.find(({ action }: { action: string }) => action === 'invoices.first').id;
@@ -105,6 +108,14 @@ describe.each(['en', 'pt-BR'])('in %s', (lang) => {
     );
     await details.getByText(words.reallyActing, { exact: true }).waitFor();
     expect(await details.getByText(columns.outcome, { exact: true }).count()).toBe(0);
+    await close();
+  });
+
+  test('the details say how many changes there are beside those that they list', async () => {
+    const { page, close } = await viewer.open(`?lang=${lang}&entry=${ids.at(-1)}`);
+    const listed = words.changesOf.replace('{n}', '200').replace('{total}', '260');
+    await page.locator('.details').getByText(listed, { exact: true }).waitFor();
+    expect(await page.locator('.details tbody tr').count()).toBe(200);
     await close();
   });
 

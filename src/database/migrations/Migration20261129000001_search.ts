@@ -39,7 +39,7 @@ function functions(schema: string): string[] {
     // yet. More than `most` ids mean that there may be more still. Plans must not depend on statistics: the tenant as text
     // leaves only the index on grams, which are the tenant's own anyway.
     `create function reel_search_candidates(wanted integer[], most integer) returns setof uuid language plpgsql stable ${guarded}
-      set enable_seqscan = off as $$
+      set enable_seqscan = off set enable_bitmapscan = on set enable_indexscan = on as $$
       declare
         tenant uuid := nullif(current_setting('reel.tenant_id', true), '')::uuid;
         last bigint;

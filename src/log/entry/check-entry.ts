@@ -25,7 +25,7 @@ export interface CheckedEntry extends Omit<LogEntry, GeneratedField> {
   /** In the form of an entry's times; null if not given: then it equals createdAt. */
   occurredAt: string | null;
   idempotencyKey: string | null;
-  /** Whose idempotency keys these are: `module:NAME` (the entry's module) or `person:ID`. */
+  /** Whose idempotency keys these are: `module:NAME` (the entry's module), `person:ID` or `person:sha256:DIGEST`. */
   writer: string;
   /** SHA-256 of the RFC 8785 JSON of the input, after defaults; only with an idempotency key. */
   contentHash: Buffer | null;
@@ -114,12 +114,19 @@ function readEntry(
     repaired: [...read.repaired].map(snake).sort(),
     dataText: data?.text ?? null,
     idempotencyKey,
-    writer: author.kind === 'module' ? `module:${module}` : `person:${author.subject}`,
+    writer: author.kind === 'module' ? `module:${module}` : personalWriter(author),
     contentHash:
       idempotencyKey === null
         ? null
         : contentHash({ ...content, ipAddress: hashedAddress(input.ipAddress, given.ipAddress) }),
   };
+}
+
+/** Kept after the entry is erased, so without the e-mail address of a person who has no id. */
+function personalWriter({ id, subject, tenantId }: Extract<Author, { kind: 'person' }>): string {
+  if (id !== null) return `person:${id}`;
+  const digest = createHash('sha256').update(`${tenantId}\n${subject}`).digest('hex');
+  return `person:sha256:${digest}`;
 }
 
 /** The value of an unknown field would be lost from an entry that can never be corrected. */

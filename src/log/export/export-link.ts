@@ -8,6 +8,8 @@ import type { LogExportFormat } from './export-logs-input.js';
 
 /** Everything that a download needs: nothing is stored on the server. */
 export interface ExportTicket {
+  /** By which the records of its preparing and of each fetch are told to be of one export. */
+  exportId: string;
   criteria: Criteria;
   format: LogExportFormat;
   includeData: boolean;

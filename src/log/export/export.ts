@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { Reader, Scope } from '../../auth/scope.js';
-import { badInput } from '../../errors.js';
+import { badInput, conflict } from '../../errors.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import { exportColumns } from '../entry/wire.js';
 import type { Criteria } from '../filter/criteria.js';
@@ -90,6 +91,7 @@ export class ExportService {
     const expiresAt = Math.min(now + linkMinutes * 60_000, reader.expiresAt ?? Number.POSITIVE_INFINITY);
     const includeData = input.includeData ?? false;
     const ticket: ExportTicket = {
+      exportId: randomUUID(),
       criteria,
       format,
       includeData,
@@ -106,6 +108,8 @@ export class ExportService {
     await this.deps.audit.exported(reader, criteria.scope, {
       step: 'prepared',
       filter: input.filter ?? {},
+      // The scope is that of the record itself.
+      criteria: { conditions: criteria.conditions, start: criteria.start, end: criteria.end },
       ...auditDetails(ticket),
     });
     return {
@@ -159,7 +163,10 @@ export class ExportService {
       pending = '';
     }
     // Entries may have been removed since. A truncated download is noticed, a file with too few entries is not.
-    if (count !== recordCount) throw new Error(`expected ${recordCount} entries to export, got ${count}`);
+    if (count !== recordCount)
+      throw conflict(
+        `Expected ${recordCount} entries, got ${count}: some were removed or erased since; prepare the export again`,
+      );
     const end =
       pending +
       format.tail(count) +
@@ -168,12 +175,14 @@ export class ExportService {
   }
 }
 
-/** Recorded both when an export is prepared and when it is fetched. */
-const auditDetails = ({ filename, format, criteria, recordCount, ...ticket }: ExportTicket) => ({
+/**
+ * Recorded both when an export is prepared and when it is fetched: without the criteria, which may name a person who has
+ * been erased since.
+ */
+const auditDetails = ({ exportId, filename, format, recordCount, ...ticket }: ExportTicket) => ({
+  exportId,
   filename,
   format,
-  // The scope is that of the record itself.
-  criteria: { conditions: criteria.conditions, start: criteria.start, end: criteria.end },
   includeData: ticket.includeData,
   includeProofs: ticket.includeProofs,
   allFields: ticket.allFields,

@@ -3,7 +3,7 @@ import { badInput } from '../../errors.js';
 import type { DataStep } from '../../query-line/data-path.js';
 import { isStorable, parseInstant, parseUuid } from '../../query-line/values.js';
 import { foldEmail } from '../entry/email.js';
-import { searchNeedle } from '../entry/search-text.js';
+import { isSearchable, searchNeedle } from '../entry/search-text.js';
 import { addressRange } from './address-range.js';
 import type { LogFilter } from './log-filter.js';
 import { parseQuery } from './query-filter.js';
@@ -174,7 +174,12 @@ const CONDITION_READERS: Readonly<Record<ConditionName, ConditionReader>> = {
   requestId: id('requestId'),
   ipAddress: addresses,
   search: {
-    test: (words, name) => ({ contains: searchNeedle(checkText(name, words, MAX_SEARCH)) }),
+    test: (words, name) => {
+      const needle = searchNeedle(checkText(name, words, MAX_SEARCH));
+      if (!isSearchable(needle))
+        throw badInput(name, 'text with a character other than white space and invisible ones', words);
+      return { contains: needle };
+    },
   },
 };
 

@@ -1,15 +1,17 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
+import { foldEmail } from '../entry/email.js';
 import { personalColumns } from '../entry/fields.js';
 import { OWN_MODULE } from '../entry/module-name.js';
 import { eraseFromSearch } from '../search/erased.js';
+import { hashKeptContent, KEPT_COLUMNS, readKeptContent } from '../write/kept-content.js';
 import { KEY_DIGEST } from '../write/key-digest.js';
+import { ErasedValues } from './erased-values.js';
+import { addValuesOf, type ErasureTarget, isActor, isTarget, targetResource } from './erasure-target.js';
 import { isHeld, lockRetention } from './hold.js';
 import { OWN_ACTIONS } from './own-actions.js';
 import type { OwnEntries, OwnerDatabase } from './own-entries.js';
-
-/** What to erase: all entries of which a person is the actor, or one entry. */
-export type ErasureTarget = { actorId: string } | { entryId: string };
+import { readRecordsNaming } from './read-records.js';
 
 export interface Erasure {
   tenantId: string;
@@ -23,18 +25,24 @@ export interface Erasure {
 }
 
 export interface Erased {
-  /** Entries erased now. */
+  /** Entries of the target that were erased now, and in how many of them the person acted, and was acted for. */
   erased: number;
+  asActor: number;
+  onBehalf: number;
+  /** Records of reading that were erased since they name what was erased. */
+  records: number;
+  /** By an earlier run; unknown, and 0, of an e-mail address. */
   erasedBefore: number;
   /** Not erased, since a hold covers them. */
   onHold: number;
   /** Not erased, since in them Reel records holds, removals and erasures. */
   ownAccount: number;
-  /** Entries that somebody else made on behalf of the person, and whose identity fields are the other's; not erased. */
-  onBehalf: number;
 }
 
 const BATCH = 2_000;
+const PAGE = 500;
+/** Values that are looked for at once. */
+const MAX_VALUES = 100_000;
 const BLANKED = sql.raw(
   personalColumns()
     .map((column) => `${column} = null`)
@@ -46,94 +54,174 @@ const NIL = '00000000-0000-0000-0000-000000000000';
 const isOwnRecord = (entry: RawBuilder<unknown>) => sql<boolean>`
   (${entry}.module = ${OWN_MODULE} and ${entry}.action = any (${Object.values(OWN_ACTIONS)}::text[]))`;
 
-const matches = (entry: RawBuilder<unknown>, tenantId: string, target: ErasureTarget) => {
-  const which =
-    'actorId' in target
-      ? sql`${entry}.actor_id = ${target.actorId}`
-      : sql`${entry}.id = ${target.entryId}::uuid`;
-  return sql<boolean>`${entry}.tenant_id = ${tenantId}::uuid and ${which}`;
-};
+const isErasable = (entry: RawBuilder<unknown>) => sql<boolean>`
+  (${entry}.erased_at is null and not ${isHeld(entry)} and not ${isOwnRecord(entry)})`;
+
+/** A row of reel_log_entries. */
+const e = sql`e`;
 
 /**
  * Blanks identity fields, data and salts of entries and leaves their digests, so that every proof still holds; in
- * batches, each in a transaction of its own together with an entry that records who, why and how many. Entries on hold are
- * left. Run again, it continues where it was interrupted, and does nothing if nothing is left.
+ * batches, each in a transaction of its own together with an entry that records who, why and how many. Records of reading
+ * that name what is erased go first: an interrupted run could not tell them any more. Entries on hold are left. Run again,
+ * it continues where it was interrupted, and does nothing if nothing is left.
  */
 export async function eraseEntries(database: OwnerDatabase, erasure: Erasure): Promise<Erased> {
   await erasure.ownEntries.ensureMonth(database);
-  const { batch = BATCH } = erasure;
-  let erased = 0;
+  const run = new ErasureRun(database, erasure);
   // The second pass is for entries committed behind the first one; no third, since the person may go on acting.
   for (let pass = 0; pass < 2; pass += 1) {
-    let ids: string[] = [];
-    do {
-      const after = ids.at(-1) ?? NIL;
-      ids = await database.transact((execute) =>
-        eraseBatch(execute, erasure, { after, limit: batch, erased }),
-      );
-      erased += ids.length;
-      if (ids.length > 0) erasure.onErased?.(erased);
-    } while (ids.length === batch);
+    await run.eraseRecords();
+    await run.eraseTarget();
   }
-  const left = await database.transact((execute) => countLeft(execute, erasure));
-  return { erased, ...left, erasedBefore: left.erasedBefore - erased };
+  return run.result();
 }
 
-/** Returns the ids of the entries that it erased, in order. `erased`: how many the run erased before. */
-async function eraseBatch(
-  execute: Execute,
-  { tenantId, target, reason, ownEntries }: Erasure,
-  { after, limit, erased }: { after: string; limit: number; erased: number },
-): Promise<string[]> {
-  await lockRetention(execute);
-  const e = sql`e`;
-  const rows = await execute<{ id: string }>(sql`
-    select e.id from reel_log_entries e
-    where ${matches(e, tenantId, target)} and e.id > ${after}::uuid and e.erased_at is null and not ${isHeld(e)} and not ${isOwnRecord(e)}
-    order by e.id limit ${limit}`);
-  if (rows.length === 0) return [];
-  const ids = rows.map((row) => row.id);
-  const { at } = await ownEntries.write(execute, {
-    action: OWN_ACTIONS.erase,
-    tenantId,
-    resourceType: 'actorId' in target ? 'actor' : 'log',
-    resourceId: 'actorId' in target ? target.actorId : target.entryId,
-    data: (erasedAt) => ({ reason, erasedAt, entries: ids.length, entriesOfRun: erased + ids.length }),
-  });
-  // The hash is of what was said, without a salt: who guesses that could tell. An empty one is like no content, so that
-  // the same request sent again is refused and not stored anew.
-  await execute(sql`
-    update reel_log_keys set content_hash = '' where tenant_id = ${tenantId}::uuid and entry_id = any (${ids}::uuid[])`);
-  await execute(sql`
-    update reel_log_entries e set ${BLANKED}, erased_at = ${at}::timestamptz,
-      key_digest = (select ${KEY_DIGEST} from reel_log_keys k where k.tenant_id = e.tenant_id and k.entry_id = e.id)
-    where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids}::uuid[])`);
-  await eraseFromSearch(execute, tenantId, ids);
-  return ids;
+class ErasureRun {
+  private asActor = 0;
+  private onBehalf = 0;
+  private records = 0;
+  private heldRecords = new Set<string>();
+
+  constructor(
+    private readonly database: OwnerDatabase,
+    private readonly erasure: Erasure,
+  ) {}
+
+  private get erased(): number {
+    return this.asActor + this.onBehalf;
+  }
+
+  /** Erases the records of reading that name what the target's entries hold. */
+  async eraseRecords(): Promise<void> {
+    const { target } = this.erasure;
+    let values = new ErasedValues();
+    if ('email' in target) values.addIdentity(target.email);
+    let after: string | null = NIL;
+    while (after !== null) {
+      after = await this.database.transact((execute) =>
+        addValuesOf(execute, values, this.erasure, { where: isErasable(e), after: after!, limit: PAGE }),
+      );
+      if (after !== null && values.size < MAX_VALUES) continue;
+      if (values.size > 0) await this.eraseRecordsNaming(values);
+      values = new ErasedValues();
+    }
+  }
+
+  private async eraseRecordsNaming(values: ErasedValues): Promise<void> {
+    const { tenantId, batch = BATCH } = this.erasure;
+    let after: string | null = NIL;
+    while (after !== null) {
+      after = await this.database.transact(async (execute) => {
+        await lockRetention(execute);
+        const page = await readRecordsNaming(execute, tenantId, values, { after: after!, limit: batch });
+        if (page.named.length === 0) return page.last;
+        const rows = await execute<{ id: string }>(sql`
+          select e.id from reel_log_entries e
+          where e.tenant_id = ${tenantId}::uuid and e.id = any (${page.named}::uuid[]) and ${isErasable(e)} order by e.id`);
+        const ids = rows.map(({ id }) => id);
+        for (const id of page.named) if (!ids.includes(id)) this.heldRecords.add(id);
+        await this.blank(execute, ids);
+        this.records += ids.length;
+        return page.last;
+      });
+      this.erasure.onErased?.(this.erased + this.records);
+    }
+  }
+
+  /** Erases the target's entries. */
+  async eraseTarget(): Promise<void> {
+    const { tenantId, target, batch = BATCH } = this.erasure;
+    let after: string | null = NIL;
+    while (after !== null) {
+      const rows = await this.database.transact(async (execute) => {
+        await lockRetention(execute);
+        const found = await execute<{ id: string; is_actor: boolean }>(sql`
+          select e.id, ${isActor(e, target)} as is_actor from reel_log_entries e
+          where ${isTarget(e, tenantId, target)} and e.id > ${after}::uuid and ${isErasable(e)}
+          order by e.id limit ${batch}`);
+        await this.blank(
+          execute,
+          found.map(({ id }) => id),
+        );
+        return found;
+      });
+      for (const { is_actor } of rows)
+        if (is_actor) this.asActor += 1;
+        else this.onBehalf += 1;
+      if (rows.length > 0) this.erasure.onErased?.(this.erased + this.records);
+      after = rows.length < batch ? null : rows.at(-1)!.id;
+    }
+  }
+
+  private async blank(execute: Execute, ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    const { tenantId, target, reason, ownEntries } = this.erasure;
+    const entriesOfRun = this.erased + this.records + ids.length;
+    const { at } = await ownEntries.write(execute, {
+      action: OWN_ACTIONS.erase,
+      tenantId,
+      ...targetResource(target),
+      data: (erasedAt) => ({ reason, erasedAt, entries: ids.length, entriesOfRun }),
+    });
+    await replaceContentHashes(execute, tenantId, ids);
+    await execute(sql`
+      update reel_log_entries e set ${BLANKED}, erased_at = ${at}::timestamptz,
+        key_digest = (select ${KEY_DIGEST} from reel_log_keys k where k.tenant_id = e.tenant_id and k.entry_id = e.id)
+      where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids}::uuid[])`);
+    await eraseFromSearch(execute, tenantId, ids);
+  }
+
+  async result(): Promise<Erased> {
+    const { asActor, onBehalf, records, erased } = this;
+    const left = await this.database.transact((execute) => countLeft(execute, this.erasure));
+    return {
+      erased,
+      asActor,
+      onBehalf,
+      records,
+      erasedBefore: Math.max(0, left.erasedBefore - erased),
+      onHold: left.onHold + this.heldRecords.size,
+      ownAccount: left.ownAccount,
+    };
+  }
 }
 
-async function countLeft(execute: Execute, { tenantId, target }: Erasure): Promise<Omit<Erased, 'erased'>> {
-  const e = sql`e`;
-  const onBehalf =
-    'actorId' in target
-      ? sql`(select count(*) from reel_log_entries e where e.tenant_id = ${tenantId}::uuid
-          and e.on_behalf_of_id = ${target.actorId} and e.actor_id is distinct from ${target.actorId}::text and e.erased_at is null)`
-      : sql`0`;
-  const [row] = await execute<{
-    erased_before: string;
-    on_hold: string;
-    own_account: string;
-    on_behalf: string;
-  }>(sql`
+/** The hash with a key is of what was said, without a salt: who guesses that could tell. */
+async function replaceContentHashes(execute: Execute, tenantId: string, ids: readonly string[]) {
+  const keys = await execute<{ entry_id: string }>(sql`
+    select entry_id from reel_log_keys where tenant_id = ${tenantId}::uuid and entry_id = any (${ids}::uuid[])`);
+  if (keys.length === 0) return;
+  const rows = await execute(sql`
+    select ${sql.raw(KEPT_COLUMNS)} from reel_log_entries
+    where tenant_id = ${tenantId}::uuid and id = any (${keys.map((key) => key.entry_id)}::uuid[])`);
+  const entries = rows.map(readKeptContent);
+  await execute(sql`
+    update reel_log_keys k set content_hash = kept.hash
+    from unnest(${entries.map(({ id }) => id)}::uuid[], ${entries.map(hashKeptContent)}::bytea[]) kept(id, hash)
+    where k.tenant_id = ${tenantId}::uuid and k.entry_id = kept.id`);
+}
+
+type Left = Pick<Erased, 'erasedBefore' | 'onHold' | 'ownAccount'>;
+
+async function countLeft(execute: Execute, { tenantId, target }: Erasure): Promise<Left> {
+  const [row] = await execute<{ erased_before: string; on_hold: string; own_account: string }>(sql`
     select count(*) filter (where e.erased_at is not null) as erased_before,
       count(*) filter (where e.erased_at is null and ${isOwnRecord(e)}) as own_account,
-      count(*) filter (where e.erased_at is null and not ${isOwnRecord(e)} and ${isHeld(e)}) as on_hold,
-      ${onBehalf} as on_behalf
-    from reel_log_entries e where ${matches(e, tenantId, target)}`);
+      count(*) filter (where e.erased_at is null and not ${isOwnRecord(e)} and ${isHeld(e)}) as on_hold
+    from reel_log_entries e where ${isTarget(e, tenantId, target)}`);
+  const naming = 'email' in target ? await countNaming(execute, tenantId, target.email) : 0;
   return {
     erasedBefore: Number(row?.erased_before ?? 0),
     onHold: Number(row?.on_hold ?? 0),
-    ownAccount: Number(row?.own_account ?? 0),
-    onBehalf: Number(row?.on_behalf ?? 0),
+    ownAccount: Number(row?.own_account ?? 0) + naming,
   };
+}
+
+/** Reel's own records of holds, removals and erasures in whose words the address stands. */
+async function countNaming(execute: Execute, tenantId: string, email: string): Promise<number> {
+  const [row] = await execute<{ naming: string }>(sql`
+    select count(*) as naming from reel_log_entries e
+    where e.tenant_id = ${tenantId}::uuid and ${isOwnRecord(e)} and strpos(lower(e.data::text), ${foldEmail(email)}) > 0`);
+  return Number(row?.naming ?? 0);
 }

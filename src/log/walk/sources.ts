@@ -28,6 +28,14 @@ export function allConditions({ scope, conditions }: Criteria): readonly Conditi
   return [{ negated: false, anyOf: ofClients }, ...conditions];
 }
 
+/** Texts that every matching entry contains. */
+export const needlesOf = ({ conditions }: Criteria): string[] =>
+  conditions.flatMap(({ negated, anyOf }) =>
+    negated || anyOf.length > 1
+      ? []
+      : anyOf[0]!.flatMap((test) => ('contains' in test ? test.contains : [])),
+  );
+
 function sourceOf({ negated, anyOf }: Condition, isOnly: boolean): CandidateSource | null {
   if (negated) return null;
   const [walks, gatherings, given]: [ValueWalk[], Gathering[], string[]] = [[], [], []];

@@ -1,6 +1,7 @@
 import { CompiledQuery, sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
 import { conflict } from '../../errors.js';
+import { isSameContent } from './kept-content.js';
 import { insertColumns, type PreparedEntry } from './prepare.js';
 
 const ENTRY_COLUMNS = insertColumns();
@@ -118,7 +119,7 @@ async function claimKeys(
     if (!holder || holder.entryId === entry.id) continue;
     outcomes.set(
       prepared,
-      holder.contentHash.equals(key.contentHash)
+      isSameContent(entry, key.contentHash, holder.contentHash)
         ? { storedBefore: holder.entryId }
         : {
             refused: conflict(

@@ -662,7 +662,7 @@ describe('fields', () => {
       entry({ data: { before: { a: 1 }, after: { a: 2 } } }),
     );
     const { body } = await server.ask(
-      `{ log(id: "${requestId}") { data changes { path before after } } checkpoint { note } consistencyProof(first: 1, second: 2) { second }
+      `{ log(id: "${requestId}") { data changes { path before after } changeCount } checkpoint { note } consistencyProof(first: 1, second: 2) { second }
          logStats { totalEntries timeline { start } facet(field: MODULE) { key count } } }`,
     );
     expect(body).toEqual({
@@ -670,6 +670,7 @@ describe('fields', () => {
         log: {
           data: { before: { a: 1 }, after: { a: 2 } },
           changes: [{ path: '/a', before: '1', after: '2' }],
+          changeCount: 1,
         },
         checkpoint: null,
         consistencyProof: { second: 2 },

@@ -12,6 +12,7 @@ const NOW = Date.UTC(2026, 0, 5, 10);
 const criteriaOf = (filter: LogFilter) =>
   toCriteria({ tenantId: TENANT, clients: [CLIENT] }, filter, new Date(NOW));
 const ticket = (over: Partial<ExportTicket> = {}): ExportTicket => ({
+  exportId: '0196f2f0-0000-7000-8000-00000000e001',
   criteria: criteriaOf({}),
   format: LogExportFormat.CSV,
   includeData: false,

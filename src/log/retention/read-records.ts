@@ -1,0 +1,51 @@
+import { sql } from 'kysely';
+import type { Execute } from '../../database/execute.js';
+import { OWN_MODULE } from '../entry/module-name.js';
+import { READ_ACTIONS } from '../read-audit.js';
+import type { ErasedValues } from './erased-values.js';
+
+/** Keys of a record, and fields of its conditions, whose values are names of the trade and no one's own. */
+const IMPERSONAL: ReadonlySet<string> = new Set([
+  ...['door', 'step', 'field', 'format', 'filename', 'orderBy', 'timeZone'],
+  ...['start', 'end', 'startDate', 'endDate', 'occurredFrom', 'occurredUntil'],
+  ...['module', 'modules', 'notModules', 'action', 'actions', 'notActions', 'resourceType'],
+  ...['severity', 'severities', 'minSeverity', 'origin', 'outcome', 'outcomes', 'actorType', 'actorTypes'],
+]);
+
+/** One term of a query line, without its field's name and operator. */
+const TERM = /-?(?:[\w.[\]*-]+(?:>=|<=|:|>|<))?("(?:[^"\\]|\\.)*"|[^\s",]+)/g;
+
+/** Everything that a record of reading says of what was asked. */
+export function* textsOf(said: unknown, key = ''): Generator<string> {
+  if (typeof said === 'string') {
+    yield said;
+    if (key === 'query') for (const [, value = ''] of said.matchAll(TERM)) yield value;
+  } else if (Array.isArray(said)) {
+    for (const each of said) yield* textsOf(each, key);
+  } else if (typeof said === 'object' && said !== null) {
+    if ('field' in said && IMPERSONAL.has(String(said.field))) return;
+    for (const [name, each] of Object.entries(said)) if (!IMPERSONAL.has(name)) yield* textsOf(each, name);
+  }
+}
+
+/** A page of the tenant's records of reading that are not erased, in order, and those of them that name one of the values. */
+export async function readRecordsNaming(
+  execute: Execute,
+  tenantId: string,
+  values: ErasedValues,
+  { after, limit }: { after: string; limit: number },
+): Promise<{ named: string[]; last: string | null }> {
+  const rows = await execute<{ id: string; data: unknown }>(sql`
+    select id, data from reel_log_entries
+    where tenant_id = ${tenantId}::uuid and module = ${OWN_MODULE} and action = any (${Object.values(READ_ACTIONS)}::text[])
+      and id > ${after}::uuid and erased_at is null
+    order by id limit ${limit}`);
+  const named = rows.filter(({ data }) => {
+    for (const text of textsOf(data)) if (values.isNamedIn(text)) return true;
+    return false;
+  });
+  return {
+    named: named.map(({ id }) => id),
+    last: rows.length < limit ? null : rows.at(-1)!.id,
+  };
+}
