@@ -118,7 +118,7 @@ function matches(filter: LogFilter, entry: LogEntry): boolean {
     (!filter.clientId || entry.clientId === filter.clientId) &&
     (!filter.requestId || entry.requestId === filter.requestId) &&
     (!filter.ipAddress || inBlock(filter.ipAddress)) &&
-    (!filter.search || pieces(entry.data).some((piece) => fold(piece).includes(fold(filter.search!))))
+    (!filter.search || searchText(entry).includes(searchNeedle(filter.search)))
   );
 }
 

@@ -127,18 +127,38 @@ async function insertGroups(
   members: readonly Member[],
 ): Promise<void> {
   if (firsts.length === 0) return;
+  const grams = await computeGrams(execute, tenantId, firsts, members);
+  const rows = firsts.map((first, index) => [tenantId, first, integerArray(grams[index]!)]);
+  await execute(insertion('reel_log_search', ['tenant_id', 'first_seq', 'grams'], rows));
+}
+
+/** The grams of the groups that begin at these sequences, in ascending order, from what their entries show now. */
+export async function gramsOf(
+  execute: Execute,
+  tenantId: string,
+  firsts: readonly number[],
+): Promise<Int32Array[]> {
+  const members = await readMembers(execute, tenantId, firsts[0]!, firsts.at(-1)! + GROUP_WIDTH - 1);
+  return computeGrams(execute, tenantId, firsts, members);
+}
+
+async function computeGrams(
+  execute: Execute,
+  tenantId: string,
+  firsts: readonly number[],
+  members: readonly Member[],
+): Promise<Int32Array[]> {
   const ids = members.map(({ id }) => id).sort();
   // The range of ids lets the planner skip all other months.
-  const texts = await execute<{ id: string; search_text: string }>(sql`
+  const texts = await execute<{ id: string; search_text: string | null }>(sql`
     select id, search_text from reel_log_entries where tenant_id = ${tenantId}::uuid
       and id >= ${ids[0]}::uuid and id <= ${ids.at(-1)}::uuid and id = any (${ids}::uuid[])`);
   // A removed entry has none.
   const textOf = new Map(texts.map((row) => [row.id, row.search_text]));
   const byGroup = Map.groupBy(members, ({ sequence }) => groupOf(sequence));
   const grams = new Grams(tenantId);
-  const rows = firsts.map((first) => {
+  return firsts.map((first) => {
     for (const { id } of byGroup.get(first) ?? []) grams.add(textOf.get(id) ?? '');
-    return [tenantId, first, integerArray(grams.take())];
+    return grams.take();
   });
-  await execute(insertion('reel_log_search', ['tenant_id', 'first_seq', 'grams'], rows));
 }
