@@ -18,6 +18,7 @@ interface ExportOptions extends RemoteOptions {
   includeProofs?: boolean;
   output?: string;
   json?: boolean;
+  timeZone?: string;
 }
 
 const EXPORT_LOGS = `mutation Export($input: ExportLogsInput!) {
@@ -51,8 +52,8 @@ export function exportCommand(program: Command, context: CommandContext): void {
     if (options.json && options.output === undefined)
       throw new StartError('--json: expected --output FILE as well, since the export itself goes to stdout');
     const remote = remoteOf(options, context);
-    const { format, includeData = false, includeProofs = false } = options;
-    const input = { filter: filterOf({ ...options }), format, includeData, includeProofs };
+    const { format, includeData = false, includeProofs = false, timeZone } = options;
+    const input = { filter: filterOf({ ...options }), format, includeData, includeProofs, timeZone };
     const { exportLogs: prepared } = await askGraphql<{ exportLogs: LogExport }>(remote, EXPORT_LOGS, {
       input,
     });

@@ -8,16 +8,17 @@ import { askGraphql, headersOf, type Remote, type RemoteOptions, remoteOf, urlOn
 
 interface TailOptions extends RemoteOptions {
   after?: number;
+  timeZone?: string;
 }
 
 interface Followed {
   sequence: number;
 }
 
-const FOLLOW = `subscription ($filter: LogFilter, $after: Count) {
-  logAdded(filter: $filter, after: $after) {
-    id module action severity origin actorId actorEmail actorName onBehalfOfId tenantId clientId resourceType resourceId
-    data ipAddress userAgent requestId occurredAt createdAt sequence
+const FOLLOW = `subscription ($filter: LogFilter, $after: Count, $timeZone: String! = "UTC") {
+  logAdded(filter: $filter, after: $after, timeZone: $timeZone) {
+    id module action severity origin actorId actorType actorEmail actorName onBehalfOfId onBehalfOfName tenantId clientId
+    resourceType resourceId resourceName outcome data ipAddress userAgent requestId repaired occurredAt createdAt sequence
   }
 }`;
 const NEWEST = '{ logs(first: 100) { nodes { sequence } } }';
@@ -41,7 +42,11 @@ export function tailCommand(program: Command, context: CommandContext): void {
   filterOptions(command).action(async (options: TailOptions) => {
     context.config();
     const remote = remoteOf(options, context);
-    const tail = { filter: filterOf({ ...options }), after: options.after ?? (await lastSequence(remote)) };
+    const tail = {
+      filter: filterOf({ ...options }),
+      after: options.after ?? (await lastSequence(remote)),
+      timeZone: options.timeZone,
+    };
     process.once('SIGINT', () => {
       context.note(`resume with --after ${tail.after ?? 0}`);
       process.exit(0);
@@ -59,7 +64,7 @@ export function tailCommand(program: Command, context: CommandContext): void {
 /** Prints entries as they arrive and remembers the last sequence; resolves when the connection breaks. Errors: StartError if the server refuses. */
 async function follow(
   remote: Remote,
-  tail: { filter: object; after: number | null },
+  tail: { filter: object; after: number | null; timeZone: string | undefined },
   context: CommandContext,
 ): Promise<void> {
   const client = createClient({

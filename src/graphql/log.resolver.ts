@@ -55,13 +55,16 @@ export class LogsArgs implements PageRequest {
 
   @Field(() => Int, { nullable: true })
   page?: number | null;
+
+  @Field(() => String, { defaultValue: 'UTC', description: 'Of bare dates in the query line.' })
+  timeZone!: string;
 }
 
 @Resolver(() => LogEntry)
 export class LogResolver {
   @Query(() => LogConnection, {
     description:
-      "The tenant's entries, in the order of their ids, whose time is createdAt. Pages by cursor (first/after, last/before) or by number (first with page, from 1). first and last: 1 to 100, else BAD_USER_INPUT, as are first with last, after with before, and page with a cursor or last; 50 where neither first nor last is given. A clientId outside the caller's scope matches nothing.",
+      "The tenant's entries, in the order of their ids, whose time is createdAt. timeZone is that of bare dates in the query line. Pages by cursor (first/after, last/before) or by number (first with page, from 1). first and last: 1 to 100, else BAD_USER_INPUT, as are first with last, after with before, and page with a cursor or last; 50 where neither first nor last is given. A clientId outside the caller's scope matches nothing.",
   })
   @Mentor(VIEW, ['ACCOUNT', 'CLIENT'])
   async logs(
@@ -69,7 +72,7 @@ export class LogResolver {
     @Args(() => LogsArgs) args: LogsArgs,
     @Ctx() { services, pageSizes, now }: ReelContext,
   ): Promise<LogConnection> {
-    const criteria = toCriteria(scope, args.filter, now);
+    const criteria = toCriteria(scope, args.filter, now, args.timeZone);
     return new LogConnection(await services.reader.list(criteria, checkPage(args, pageSizes)), criteria);
   }
 
@@ -94,7 +97,7 @@ export class LogResolver {
     @Arg('timeZone', () => String, { defaultValue: 'UTC' }) timeZone: string,
     @Ctx() { services, now }: ReelContext,
   ): Promise<LogStats> {
-    return services.stats.stats(toCriteria(scope, filter, now), timeZone, now);
+    return services.stats.stats(toCriteria(scope, filter, now, timeZone), timeZone, now);
   }
 
   @Mutation(() => LogEntry, { description: 'Stores one entry; answered only after it is on disk.' })
@@ -144,20 +147,23 @@ export class LogResolver {
   ): Promise<LogExport> {
     // @mentor may have granted several clients; an export is of one.
     const scope = await services.authorizer.exportScope(caller);
-    return services.exports.prepare(toCriteria(scope, input.filter, now), input, readerOf(caller));
+    const criteria = toCriteria(scope, input.filter, now, input.timeZone);
+    return services.exports.prepare(criteria, input, readerOf(caller));
   }
 
   @Subscription(() => LogEntry, {
     description:
       'Entries as they are sealed, in order and without gaps. after: the last sequence already seen.',
-    subscribe: ({ args: { filter, after }, context, info }) =>
-      followLog(context, toCriteria(grantedScope(info), filter, context.now), after ?? null),
+    subscribe: ({ args: { filter, after, timeZone }, context, info }) =>
+      followLog(context, toCriteria(grantedScope(info), filter, context.now, timeZone), after ?? null),
   })
   @Mentor(VIEW, ['ACCOUNT', 'CLIENT'])
   logAdded(
     @Root() entry: LogEntry,
     @Arg('filter', () => LogFilter, { nullable: true }) _filter: LogFilter | null,
     @Arg('after', () => Count, { nullable: true }) _after: number | null,
+    @Arg('timeZone', () => String, { defaultValue: 'UTC', description: 'Of bare dates in the query line.' })
+    _timeZone: string,
   ): LogEntry {
     return entry;
   }

@@ -7,7 +7,7 @@ import type { CreateLogInput } from '../log/entry/create-log-input.js';
 import { camel, snake } from '../log/entry/fields.js';
 import { type ExportLogsInput, LogExportFormat } from '../log/export/export-logs-input.js';
 import { Fields, isObject, MAX_UNKNOWN, show, unknownName } from './fields.js';
-import { readFilterFields } from './list-query.js';
+import { readFilterFields, readZone } from './list-query.js';
 
 /** The body as a JSON object; every fault of it is kept, and null answered where it is none. */
 export async function readBody(
@@ -78,7 +78,12 @@ export function inputFaults(input: CreateLogInput, author: Author | null, faults
 
 const FORMATS = { csv: LogExportFormat.CSV, json: LogExportFormat.JSON, ndjson: LogExportFormat.NDJSON };
 
-export async function readExportInput(request: FastifyRequest, faults: Fault[]): Promise<ExportLogsInput> {
+/** `now`: of relative times in the filter's query line. `time_zone` may stand in the filter or beside it. */
+export async function readExportInput(
+  request: FastifyRequest,
+  faults: Fault[],
+  now: Date,
+): Promise<ExportLogsInput> {
   const body = (await readBody(request, faults)) ?? {};
   const fields = new Fields(body, ['body'], faults);
   const format = fields.oneOf('format', Object.keys(FORMATS) as (keyof typeof FORMATS)[]);
@@ -90,7 +95,7 @@ export async function readExportInput(request: FastifyRequest, faults: Fault[]):
     spreadsheet: fields.boolean('spreadsheet') ?? false,
   };
   const filter = new Fields(fields.object('filter') ?? {}, ['body', 'filter'], faults);
-  input.filter = readFilterFields(filter);
+  Object.assign(input, readFilterFields(filter, now, readZone(fields)));
   filter.refuseOthers();
   fields.refuseOthers();
   return input;

@@ -1,4 +1,5 @@
-import type { Fault } from '../errors.js';
+import { type Fault, ReelError } from '../errors.js';
+import { camel } from '../log/entry/fields.js';
 import { nearest } from '../query-line/nearest.js';
 import { UnheldNumber } from '../query-line/number.js';
 import { isStorable, parseInstant, parseUuid } from '../query-line/values.js';
@@ -43,6 +44,25 @@ export class Fields {
     if (!isStorable(value))
       return this.fault(name, 'value_error', 'Input should not contain NUL or lone surrogates');
     return value;
+  }
+
+  /** Text that `check` takes; the faults of the BAD_USER_INPUT that it throws are faults of this field. */
+  checked(name: string, check: (text: string) => void): string | undefined {
+    const value = this.given(name);
+    if (value === undefined) return undefined;
+    if (typeof value !== 'string') return this.fault(name, 'string_type', 'Input should be a valid string');
+    try {
+      check(value);
+      return value;
+    } catch (error) {
+      if (!(error instanceof ReelError) || error.code !== 'BAD_USER_INPUT') throw error;
+      const prefix = `${camel(name)}: `;
+      for (const fault of error.faults) {
+        const msg = fault.msg.startsWith(prefix) ? fault.msg.slice(prefix.length) : fault.msg;
+        this.faults.push({ ...fault, loc: [...this.location, name], msg, input: show(value) });
+      }
+      return undefined;
+    }
   }
 
   /** Returned in lower case. */

@@ -72,9 +72,10 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   app.get('/logs', { onRequest: mayView, exposeHeadRoute: true }, async (request) => {
     const allowed = access.of<Scope>(request);
     const faults: Fault[] = [];
-    const { filter, page, pageSize } = readListQuery(request, config, faults);
+    const now = new Date();
+    const { filter, timeZone, page, pageSize } = readListQuery(request, config, faults, now);
     const scope = granted(allowed, faults);
-    const criteria = toCriteria(scope, filter, new Date());
+    const criteria = toCriteria(scope, filter, now, timeZone);
     const [total, entries] = await Promise.all([
       reader.count(criteria, 'budget'),
       page > LAST_PAGE ? [] : reader.list(criteria, { first: pageSize, page }).then((found) => found.entries),
@@ -85,10 +86,10 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
 
   app.get('/logs/stats', { onRequest: mayView, exposeHeadRoute: true }, async (request) => {
     const faults: Fault[] = [];
-    const filter = readStatsQuery(request, faults);
-    const scope = granted(access.of<Scope>(request), faults);
     const now = new Date();
-    const found = await stats.stats(toCriteria(scope, filter, now), 'UTC', now);
+    const { filter, timeZone } = readStatsQuery(request, faults, now);
+    const scope = granted(access.of<Scope>(request), faults);
+    const found = await stats.stats(toCriteria(scope, filter, now, timeZone), 'UTC', now);
     await recordView(request, scope, { path: '/logs/stats', filter });
     return statsToWire(found);
   });
@@ -125,14 +126,15 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   app.post('/logs/export', { onRequest: mayExport, bodyLimit: MAX_BODY_BYTES }, async (request) => {
     const allowed = access.of<Scope>(request);
     const faults: Fault[] = [];
-    const input = await readExportInput(request, faults);
+    const now = new Date();
+    const input = await readExportInput(request, faults, now);
     const named = input.filter?.clientId;
     // The body may name the client that no header does.
     const result =
       allowed.caller?.clientId === null && named
         ? await access.check(allowed.caller, (caller) => authorizer.exportScope(caller, named))
         : allowed;
-    const criteria = toCriteria(granted(result, faults), input.filter, new Date());
+    const criteria = toCriteria(granted(result, faults), input.filter, now, input.timeZone);
     return exportToWire(await exports.prepare(criteria, input, readerOf(allowed.caller!)));
   });
 

@@ -2,9 +2,18 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compile } from '../../src/database/execute.js';
+import { ACTOR_TYPES } from '../../src/log/entry/actor-type.js';
 import { LogOrigin } from '../../src/log/entry/origin.js';
+import { OUTCOMES } from '../../src/log/entry/outcome.js';
 import { LogSeverity, SEVERITIES } from '../../src/log/entry/severity.js';
-import { type Criteria, toCriteria } from '../../src/log/filter/criteria.js';
+import {
+  type Criteria,
+  isCountable,
+  type Test,
+  toCriteria,
+  withoutConditionsOn,
+} from '../../src/log/filter/criteria.js';
+import type { DataCondition } from '../../src/log/filter/data-condition.js';
 import type { LogFilter } from '../../src/log/filter/log-filter.js';
 import { textBeyond, whereAll } from '../../src/log/filter/where.js';
 
@@ -26,14 +35,36 @@ const filters = fc.record<Required<LogFilter>>({
   severities: fc.option(fc.subarray([...SEVERITIES])),
   minSeverity: fc.option(fc.constantFrom(...SEVERITIES)),
   origin: fc.option(fc.constantFrom(LogOrigin.MODULE, LogOrigin.BROWSER)),
-  actorIds: fc.option(ids),
+  occurredFrom: fc.option(instants),
+  occurredUntil: fc.option(instants),
+  ids: fc.option(ids),
+  actorIds: fc.option(fc.oneof(ids, texts)),
+  notActorIds: fc.option(texts),
   actorEmail: fc.option(text),
+  actorName: fc.option(text),
+  actorTypes: fc.option(fc.subarray([...ACTOR_TYPES])),
+  onBehalfOfId: fc.option(text),
+  outcomes: fc.option(fc.subarray([...OUTCOMES])),
   resourceType: fc.option(text),
   resourceId: fc.option(fc.oneof(text, fc.uuid())),
   clientId: fc.option(fc.uuid()),
   requestId: fc.option(fc.uuid()),
   ipAddress: fc.option(fc.constantFrom('10.0.0.0/8', '::ffff:10.0.0.1', '2001:db8::/32')),
+  notIpAddress: fc.option(fc.constantFrom('10.0.0.0/8', '[::1]:443')),
   search: fc.option(text),
+  notSearch: fc.option(texts),
+  data: fc.option(
+    fc.array(
+      fc
+        .constantFrom<DataCondition>(
+          { path: 'a.b' },
+          { path: 'items[*]."a key"', op: 'NE', value: '1e3' },
+          { path: 'a', op: 'EXISTS' },
+        )
+        .map((condition) => ({ value: condition.op === 'EXISTS' ? null : 'x', ...condition })),
+      { maxLength: 3 },
+    ),
+  ),
   query: fc.option(
     fc.constantFrom(
       '',
@@ -88,7 +119,30 @@ test.each<[LogFilter, string]>([
   [{ actions: ['x'.repeat(321)] }, 'actions: expected at most 320 characters, got "321 characters"'],
   [{ search: 'x'.repeat(256) }, 'search: expected at most 255 characters, got "256 characters"'],
   [{ ipAddress: '10.0.0.0/33' }, 'ipAddress: expected an IP address or a CIDR block'],
-  [{ ipAddress: 'fe80::1%eth0' }, 'ipAddress: expected an IP address or a CIDR block'],
+  [{ ipAddress: 'fe80::1%eth0/64' }, 'ipAddress: expected an IP address or a CIDR block'],
+  [{ notIpAddress: '10.0.0' }, 'notIpAddress: expected an IP address or a CIDR block'],
+  [{ ids: Array(21).fill(SCOPE.tenantId) }, 'ids: expected at most 20 items'],
+  [{ actorName: 'x'.repeat(321) }, 'actorName: expected at most 320 characters'],
+  [{ actorTypes: Array(21).fill('USER') }, 'actorTypes: expected at most 20 items'],
+  [{ notActorIds: ['a\0b'] }, 'notActorIds: expected text without NUL'],
+  [{ onBehalfOfId: 'x'.repeat(321) }, 'onBehalfOfId: expected at most 320 characters'],
+  [{ resourceId: '𝕏'.repeat(1_025) }, 'resourceId: expected at most 1024 characters'],
+  [{ notSearch: ['ok', 'x'.repeat(256)] }, 'notSearch: expected at most 255 characters'],
+  [{ query: 'x '.repeat(1_001) }, 'query: expected at most 2000 characters'],
+  [{ data: Array(21).fill({ path: 'a', value: '1' }) }, 'data: expected at most 20 items'],
+  [{ data: [{ path: '', value: '1' }] }, 'data.path: expected keys joined by dots'],
+  [{ data: [{ path: 'a..b', value: '1' }] }, 'data.path: expected keys joined by dots'],
+  [{ data: [{ path: 'a b', value: '1' }] }, 'data.path: expected keys joined by dots'],
+  [{ data: [{ path: 'a.', value: '1' }] }, 'data.path: expected keys joined by dots'],
+  [{ data: [{ path: '[*].a', value: '1' }] }, 'data.path: expected keys joined by dots'],
+  [{ data: [{ path: 'a[0]', value: '1' }] }, 'data.path: expected keys joined by dots'],
+  [{ data: [{ path: '"a', value: '1' }] }, 'data.path: expected keys joined by dots'],
+  [{ data: [{ path: '"a\0"', value: '1' }] }, 'data.path: expected keys joined by dots'],
+  [{ data: [{ path: 'x'.repeat(256), value: '1' }] }, 'data.path: expected keys joined by dots'],
+  [{ data: [{ path: 'a' }] }, 'data.value: expected a value to compare with by EQ'],
+  [{ data: [{ path: 'a', op: 'GT', value: null }] }, 'data.value: expected a value to compare with by GT'],
+  [{ data: [{ path: 'a', op: 'EXISTS', value: '1' }] }, 'data.value: expected none with EXISTS'],
+  [{ data: [{ path: 'a', value: 'x'.repeat(321) }] }, 'data.value: expected at most 320 characters'],
   [{ resourceId: 'a\0b' }, 'resourceId: expected text without NUL'],
   [{ notActions: ['\ud800.*'] }, 'notActions: expected text without NUL or lone surrogates'],
   [{ severities: Array(21).fill(LogSeverity.INFO) }, 'severities: expected at most 20 items'],
@@ -96,6 +150,32 @@ test.each<[LogFilter, string]>([
   expect(() => criteriaOf(filter)).toThrowError(
     expect.objectContaining({ code: 'BAD_USER_INPUT', message: expect.stringContaining(expected) }),
   );
+});
+
+test.each([
+  ['Mars/Olympus', 'timeZone: expected an IANA time zone such as America/Sao_Paulo'],
+  ['', 'timeZone: expected an IANA time zone'],
+  ['x'.repeat(300), `got "${'x'.repeat(198)}…`],
+])('a time zone that is none is refused: %s', (zone, expected) => {
+  expect(() => toCriteria(SCOPE, null, NOW, zone)).toThrowError(
+    expect.objectContaining({ code: 'BAD_USER_INPUT', message: expect.stringContaining(expected) }),
+  );
+});
+
+test('what a term is about is left out by all that it is about', () => {
+  const criteria: Criteria = {
+    ...criteriaOf({ modules: ['a'], actorIds: ['x'], notActorIds: ['y'], actorEmail: 'a@b.example' }),
+  };
+  expect(withoutConditionsOn(criteria, ['actorId', 'actorEmail', 'actorName', 'actor']).conditions).toEqual([
+    { negated: false, anyOf: [[{ field: 'module', is: 'a' }]] },
+  ]);
+  const term = (anyOf: Test[][]) => ({ ...criteria, conditions: [{ negated: false, anyOf }] });
+  const actor = term([[{ field: 'actorId', is: 'x' }], [{ field: 'actorEmail', is: 'x' }]]);
+  expect(withoutConditionsOn(actor, ['actorId']).conditions).toHaveLength(1);
+  expect(withoutConditionsOn(actor, ['actorId', 'actorEmail']).conditions).toEqual([]);
+  expect(withoutConditionsOn(term([[{ contains: 'x' }]]), ['text']).conditions).toEqual([]);
+  const counted = term([[{ field: 'clientId', absent: true }], [{ field: 'module', prefix: 'a' }]]);
+  expect([counted, actor].map(isCountable)).toEqual([true, false]);
 });
 
 test("a query line's fault says where it is", () => {

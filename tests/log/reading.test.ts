@@ -85,7 +85,7 @@ function matches(filter: LogFilter, entry: LogEntry): boolean {
   const any = <T>(list: T[] | null | undefined, test: (item: T) => boolean) =>
     !list?.length || list.some(test);
   const action = (pattern: string) =>
-    pattern.endsWith('.*') ? entry.action.startsWith(pattern.slice(0, -1)) : entry.action === pattern;
+    pattern.endsWith('*') ? entry.action.startsWith(pattern.slice(0, -1)) : entry.action === pattern;
   // A final sigma is a sigma: without that, case would depend on a letter's neighbours.
   const fold = (text: string) => text.toLowerCase().replaceAll('ς', 'σ');
   const pieces = (value: unknown): string[] =>

@@ -10,31 +10,90 @@ export type ActorType =
   | 'SYSTEM'
   | 'USER';
 
-/** All conditions must hold; a list means any of, an empty list is no condition. Text is compared exactly, except where it says otherwise. */
+/** One condition on a value in data, for example {path: "invoice.amount", op: GT, value: "1000"}. */
+export type DataCondition = {
+  /** How it is compared. */
+  op?: DataOperator;
+  /** Keys joined by dots, a key with other characters than letters, digits, _ and - in double quotes, [*] for any item of an array: after.\"card.type\", items[*].sku. At most 255 characters. */
+  path: string;
+  /** Compared as a number where both are numbers, else as text, exactly; true, false and null as JSON's. Not for EXISTS. */
+  value?: string | null | undefined;
+};
+
+/** How a value in data is compared. */
+export type DataOperator =
+  /** Is the value. */
+  | 'EQ'
+  /** Is there, whatever it is, null included. */
+  | 'EXISTS'
+  /** Is greater or equal. */
+  | 'GE'
+  /** Is greater. */
+  | 'GT'
+  /** Is less or equal. */
+  | 'LE'
+  /** Is less. */
+  | 'LT'
+  /** Is not the value; entries that have none there match, too. With [*]: none of the items is. */
+  | 'NE';
+
+/** All conditions must hold; a list means any of, an empty list is no condition; a negated one (not…, NE) also matches entries without a value. Text is compared exactly, except where it says otherwise; a UUID is found in any case, an address in any spelling. */
 export type LogFilter = {
-  /** A trailing .* means everything below: users.* matches users.create. */
+  /** A trailing .* means everything below: users.* matches users.create; a trailing * every action that begins so. */
   actions?: Array<string> | null | undefined;
   /** Case does not matter. */
   actorEmail?: string | null | undefined;
+  /** A trailing * means every value that begins so. */
   actorIds?: Array<string> | null | undefined;
+  /** The whole name; case does not matter. */
+  actorName?: string | null | undefined;
+  /** One of these kinds of actor acted. */
+  actorTypes?: Array<ActorType> | null | undefined;
+  /** Of this client. */
   clientId?: string | null | undefined;
+  /** Conditions on values in data; all must hold. */
+  data?: Array<DataCondition> | null | undefined;
   /** At or before, as the REST filter has always had it. */
   endDate?: string | null | undefined;
+  /** The entries with these ids. */
+  ids?: Array<string> | null | undefined;
   /** An address or a CIDR block. */
   ipAddress?: string | null | undefined;
   /** This severity or graver. */
   minSeverity?: LogSeverity | null | undefined;
+  /** Written by one of these modules. */
   modules?: Array<string> | null | undefined;
+  /** None of these, read as in actions. */
   notActions?: Array<string> | null | undefined;
+  /** None of these, read as in actorIds. */
+  notActorIds?: Array<string> | null | undefined;
+  /** Not from this address or CIDR block; entries without an address match, too. */
+  notIpAddress?: string | null | undefined;
+  /** Written by none of these modules. */
   notModules?: Array<string> | null | undefined;
+  /** Texts that are not found, each looked for as by search. */
+  notSearch?: Array<string> | null | undefined;
+  /** Happened at or after, at or before (occurredAt); startDate and endDate are about createdAt. */
+  occurredFrom?: string | null | undefined;
+  /** Happened at or before (occurredAt), as occurredFrom. */
+  occurredUntil?: string | null | undefined;
+  /** For whom the actor acted, by id. */
+  onBehalfOfId?: string | null | undefined;
+  /** Written by a module, or reported by a signed-in person's browser. */
   origin?: LogOrigin | null | undefined;
+  /** Ended in one of these ways. */
+  outcomes?: Array<LogOutcome> | null | undefined;
   /** The query line, for example: module:guardian severity>=ERROR -action:users.login actor:ana@example.com "free text". */
   query?: string | null | undefined;
+  /** Of this request, trace or correlation. */
   requestId?: string | null | undefined;
+  /** About the resource with this id; at most 1,024 characters. */
   resourceId?: string | null | undefined;
+  /** About a resource of this type. */
   resourceType?: string | null | undefined;
   /** At most 255 characters, found in any key or any text, number or boolean of the data payload, each taken as written (no JSON escapes), in any case by Unicode's lower case; % and _ mean themselves. */
   search?: string | null | undefined;
+  /** One of these severities. */
   severities?: Array<LogSeverity> | null | undefined;
   /** At or after. */
   startDate?: string | null | undefined;

@@ -2,7 +2,7 @@ import { ACTOR_TYPES, ActorType } from '../entry/actor-type.js';
 import { ORIGINS } from '../entry/origin.js';
 import { OUTCOMES } from '../entry/outcome.js';
 import { SEVERITIES } from '../entry/severity.js';
-import type { FilterField, Test } from './criteria.js';
+import type { FilterField, Test } from './condition.js';
 
 /**
  * Where a field's value is stored. Row-level security lets a condition use an index only where its operator is leakproof:

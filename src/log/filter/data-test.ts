@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { DataStep } from '../../query-line/data-path.js';
-import type { DataOp } from './criteria.js';
+import type { DataOp } from './condition.js';
 
 /** A test of a value in data, with the value as JSON writes a number, a truth value, null or, without quotes, a text. */
 interface DataTest {

@@ -1,17 +1,22 @@
 import { ReelError } from '../../errors.js';
 import { parseQueryLine } from '../../query-line/parse.js';
 import { QueryLineError } from '../../query-line/terms.js';
-import type { LogFilter } from './log-filter.js';
+import type { Condition } from './condition.js';
+import { conditionsOf } from './field-conditions.js';
 
-/**
- * A query line as filters that must all hold: one for its fields, and one for each of its texts. Relative times are
- * relative to `now`. Errors: BAD_USER_INPUT with position and length.
- */
-export function parseQuery(line: string, now: Date): LogFilter[] {
+/** What a query line asks for. */
+export interface QueryConditions {
+  readonly conditions: readonly Condition[];
+  readonly start: string | null;
+  readonly end: string | null;
+}
+
+/** Relative times are relative to `now`. Errors: BAD_USER_INPUT with position and length. */
+export function readQuery(line: string, now: Date, _timeZone: string): QueryConditions {
   try {
-    const { since, until, searches, ...conditions } = parseQueryLine(line, now).filter;
-    const fields: LogFilter = { ...conditions, startDate: since, endDate: until };
-    return [fields, ...searches.map((search): LogFilter => ({ search }))];
+    const { since, until, searches, ...fields } = parseQueryLine(line, now).filter;
+    const conditions = [...conditionsOf(fields), ...searches.flatMap((search) => conditionsOf({ search }))];
+    return { conditions, start: since, end: until };
   } catch (error) {
     if (!(error instanceof QueryLineError)) throw error;
     const { message, position, length } = error;

@@ -1,7 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Scope } from '../../auth/scope.js';
 import { COLUMNS, type Column } from './columns.js';
-import type { Condition, Criteria, FilterField, Test } from './criteria.js';
+import type { Condition, FilterField, Test } from './condition.js';
+import type { Criteria } from './criteria.js';
 import { whereData } from './data-test.js';
 
 /** The tenant, and those of its clients whose entries may be seen; nothing else adds the tenant. */
@@ -55,6 +56,7 @@ function whereHolds({ negated, anyOf }: Condition): RawBuilder<unknown> {
   return negated ? sql`${found} is not true` : found;
 }
 
+/** One test; null where the entry has no value. */
 export function wherePasses(test: Test): RawBuilder<unknown> {
   if ('path' in test) return whereData(test);
   if ('contains' in test) return sql`strpos(search_text, ${test.contains}::text) > 0`;

@@ -12,6 +12,7 @@ import {
   type Subject,
   withoutConditionsOn,
 } from '../filter/criteria.js';
+import { readTimeZone } from '../filter/time-zone.js';
 import { whereAll } from '../filter/where.js';
 import { countBuckets } from './bucket-counts.js';
 import { matchCounts, narrowed } from './counts.js';
@@ -24,7 +25,7 @@ import {
   type StatsInterval,
   type TimeBucket,
 } from './log-stats.js';
-import { bucketBounds, readTimeZone, startsOf } from './time-buckets.js';
+import { bucketBounds, startsOf } from './time-buckets.js';
 import { DAY, fromMicros, type Micros, QUARTER, toMicros, toTimestamp } from './time-spans.js';
 
 /** Values of one facet. */
