@@ -218,8 +218,8 @@ async function targets({ table, name }: Column): Promise<Target[]> {
   const [first, last] = splitRange(SEQUENCES[table]!);
   const own = table === 'reel_log_signing_keys' ? '' : `where t.tenant_id = '${TENANT}'`;
   // Where the search index ends, entries are looked at one by one: a row less at its end is no fault.
-  const last = `(select max(first_seq) from reel_log_search where tenant_id = '${TENANT}')`;
-  const mine = table === 'reel_log_search' ? `${own} and t.first_seq < ${last}` : own;
+  const end = `(select max(first_seq) from reel_log_search where tenant_id = '${TENANT}')`;
+  const mine = table === 'reel_log_search' ? `${own} and t.first_seq < ${end}` : own;
   const { rows } = await superuser.query(
     `select t.ctid::text as ctid, t.tableoid::text as tableoid, t.${name}::text as value, (${first})::float8 as first, (${last})::float8 as last
      from ${table} t ${mine} order by 4, 5, 1`,

@@ -143,7 +143,7 @@ describe('an entry', () => {
     expect((await logs.verify(own)).found).toEqual([]);
     await logs.tamper(`update reel_log_entries set user_agent = 'x' where id = ${which}`, own);
     expect((await logs.verify(own)).lines).toEqual([
-      expect.stringMatching(/^changed 4: .*user_agent: expected null in an erased entry$/),
+      expect.stringMatching(/^changed 4: .*user_agent: expected null in an erased entry;/),
     ]);
     await logs.tamper(`update reel_log_entries set user_agent = null where id = ${which}`, own);
     // A record does not cover more entries than it counts.
