@@ -20,6 +20,8 @@ export interface Fault {
   loc: (string | number)[];
   msg: string;
   input?: unknown;
+  /** More for programs, for example position, length, fault and suggestion of a query line's. */
+  ctx?: Record<string, unknown>;
 }
 
 /** What is left of a bound on calls. */

@@ -5,7 +5,8 @@ import { OUTCOMES } from '../log/entry/outcome.js';
 import { LogSeverity } from '../log/entry/severity.js';
 import { type DataCondition, DataOperator } from '../log/filter/data-condition.js';
 import type { LogFilter } from '../log/filter/log-filter.js';
-import { EXPECTED_TIME, readTime, type TimeField } from '../query-line/time.js';
+import type { TimeField } from '../query-line/fields.js';
+import { EXPECTED_TIME, readTime } from '../query-line/time.js';
 import { textsOption, uuidOption, uuidsOption } from './options.js';
 
 interface FilterOption {
@@ -15,9 +16,9 @@ interface FilterOption {
 }
 
 const time = (field: TimeField) => (text: string) => {
-  const parsed = readTime(field, text, new Date());
+  const parsed = readTime(field, text, { now: new Date(), timeZone: 'UTC' });
   if (parsed === null) throw new InvalidArgumentError(`Expected ${EXPECTED_TIME}.`);
-  return parsed.instant;
+  return parsed.is;
 };
 
 const oneOf = (values: readonly string[]) => (text: string) => {

@@ -2,7 +2,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { StartError } from '../errors.js';
 import { addHold, type Hold, listHolds, releaseHold } from '../log/retention/hold.js';
 import { OwnEntries } from '../log/retention/own-entries.js';
-import { EXPECTED_TIME, readTime, type TimeField } from '../query-line/time.js';
+import type { TimeField } from '../query-line/fields.js';
+import { EXPECTED_TIME, readTime } from '../query-line/time.js';
 import { type CommandContext, exit1, Problem } from './context.js';
 import { withOwner } from './database.js';
 import { operator } from './operator.js';
@@ -20,9 +21,9 @@ interface AddOptions {
 const MAX_REASON = 1000;
 
 const time = (field: TimeField) => (text: string) => {
-  const parsed = readTime(field, text, new Date());
+  const parsed = readTime(field, text, { now: new Date(), timeZone: 'UTC' });
   if (parsed === null) throw new InvalidArgumentError(`Expected ${EXPECTED_TIME}.`);
-  return parsed.instant;
+  return parsed.is;
 };
 
 export function holdCommand(program: Command, context: CommandContext): void {

@@ -5,6 +5,17 @@ export function nearest<T extends string>(name: string, known: readonly T[]): T 
   return known[distances.indexOf(Math.min(...distances))]!;
 }
 
+/** The known names, all equally near, that a third of a name's letters, at least one, make out of it. */
+export function near<T extends string>(name: string, known: readonly T[]): T[] {
+  if (name.length < 3 || name.length > MAX_LETTERS) return [];
+  const lower = name.toLowerCase();
+  const distances = known.map((each) => distance(lower, each.toLowerCase()));
+  const least = Math.min(...distances);
+  return known.filter(
+    (_, at) => distances[at] === least && least <= Math.max(1, Math.floor(name.length / 3)),
+  );
+}
+
 /** Longer than any known name. */
 const MAX_LETTERS = 100;
 

@@ -7,6 +7,12 @@ export type Severity = (typeof SEVERITIES)[number];
 export const ORIGINS = ['MODULE', 'BROWSER'] as const;
 export type Origin = (typeof ORIGINS)[number];
 
+export const OUTCOMES = ['SUCCESS', 'FAILURE', 'DENIED'] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+export const ACTOR_TYPES = ['USER', 'SERVICE', 'AGENT', 'SYSTEM', 'ANONYMOUS'] as const;
+export type ActorType = (typeof ACTOR_TYPES)[number];
+
 const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** Any RFC 9562 UUID, in either case; returned in lower case. */

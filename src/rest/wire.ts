@@ -35,12 +35,12 @@ export const exportToWire = (prepared: LogExport) => ({
 const LOCATIONS = new Set(['query', 'path', 'header', 'body']);
 
 /** A fault of log/entry, whose loc begins with the field's name, as a fault of this request. */
-export function faultToWire(fault: Fault, location: 'query' | 'body'): Required<Fault> {
-  const { type, loc, msg, input = null } = fault;
+export function faultToWire(fault: Fault, location: 'query' | 'body'): Fault {
+  const { type, loc, msg, input = null, ctx } = fault;
   const field = loc[0];
   const message =
     typeof field === 'string' && msg.startsWith(field) ? snake(field) + msg.slice(field.length) : msg;
-  return { type, loc: locationOf(loc, location), msg: message, input };
+  return { type, loc: locationOf(loc, location), msg: message, input, ...(ctx && { ctx }) };
 }
 
 function locationOf(loc: Fault['loc'], location: 'query' | 'body'): Fault['loc'] {

@@ -106,8 +106,8 @@ test('every JSON, GraphQL and query line block is well formed', () => {
       if (language === 'json') JSON.parse(text);
       if (language === 'graphql') expect(validate(schema, parse(text))).toEqual([]);
       if (language === 'query') {
-        const parsed = parseQueryLine(text.trim(), new Date());
-        expect(printQueryLine(parsed)).toBe(text.trim());
+        const parsed = parseQueryLine(text.trim(), { now: new Date() });
+        expect(printQueryLine(parsed.terms)).toBe(text.trim());
       }
     }
 });

@@ -178,9 +178,13 @@ test('what a term is about is left out by all that it is about', () => {
   expect([counted, actor].map(isCountable)).toEqual([true, false]);
 });
 
-test("a query line's fault says where it is", () => {
+test("a query line's fault says where it is, which, and how it is mended", () => {
+  const said = { position: 0, length: 7, fault: 'UNKNOWN_FIELD', suggestion: 'module:x' };
+  const faults = [
+    expect.objectContaining({ type: 'value_error', loc: ['query'], input: 'modul:x', ctx: said }),
+  ];
   expect(() => criteriaOf({ query: 'modul:x' })).toThrowError(
-    expect.objectContaining({ code: 'BAD_USER_INPUT', extensions: { position: 0, length: 7 } }),
+    expect.objectContaining({ code: 'BAD_USER_INPUT', extensions: said, faults }),
   );
 });
 

@@ -1,16 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseQueryLine } from '../../src/query-line/parse.js';
+import { FAULTS } from '../../src/query-line/fault.js';
+import { printQueryLine } from '../../src/query-line/print.js';
 import { completionsAt } from '../../web/stage/query/completion.js';
 import {
   canonicalLine,
-  hasCondition,
+  type FieldValue,
+  matchingSeverities,
+  pinnedLine,
   setValue,
+  type Terms,
+  termsOf,
   toggleExcluded,
   toggleValue,
 } from '../../web/stage/query/edit.js';
-import { translateQueryError } from '../../web/stage/query/error-messages.js';
+import { queryErrorMessage } from '../../web/stage/query/error-messages.js';
 
 const locale = (name: string) =>
   JSON.parse(
@@ -18,26 +23,41 @@ const locale = (name: string) =>
   );
 
 describe('query line', () => {
+  const edited = (
+    edit: (terms: Terms, condition: FieldValue) => Terms,
+    line: string,
+    field: FieldValue['field'],
+    value: FieldValue['value'],
+  ) => canonicalLine(printQueryLine(edit(termsOf(line, 'UTC'), { field, value })), 'UTC');
+
   test('values are added, removed, set and excluded', () => {
-    expect(toggleValue('', 'module', 'a b')).toBe('module:"a b"');
-    expect(toggleValue('module:a', 'module', 'b')).toBe('module:a,b');
-    expect(toggleValue('module:a,b', 'module', 'a')).toBe('module:b');
-    expect(toggleValue('-module:a', 'module', 'a')).toBe('module:a');
-    expect(toggleValue('severity>=ERROR', 'severity', 'INFO')).toBe('severity:INFO,ERROR,CRITICAL');
-    expect(toggleExcluded('severity>=ERROR', 'severity', 'ERROR')).toBe('severity:CRITICAL');
-    expect(toggleExcluded('module:a,b text', 'module', 'a')).toBe('module:b -module:a text');
-    expect(toggleExcluded('-action:x', 'action', 'x')).toBe('');
-    expect(setValue('module:a,b since:-24h', 'since', '2026-01-05T10:00:00.123456Z')).toBe(
+    expect(edited(toggleValue, '', 'module', { is: 'a b' })).toBe('module:"a b"');
+    expect(edited(toggleValue, 'module:a', 'module', { is: 'b' })).toBe('module:a,b');
+    expect(edited(toggleValue, 'module:a,b', 'module', { is: 'a' })).toBe('module:b');
+    expect(edited(toggleValue, '-module:a', 'module', { is: 'a' })).toBe('module:a');
+    expect(edited(toggleValue, 'origin:browser', 'origin', { is: 'MODULE' })).toBe('origin:module');
+    expect(edited(toggleValue, 'severity>=ERROR', 'severity', { is: 'INFO' })).toBe(
+      'severity:INFO,ERROR,CRITICAL',
+    );
+    expect(edited(toggleValue, 'actor:none', 'actor', { none: true })).toBe('');
+    expect(edited(toggleExcluded, 'severity:ERROR,INFO', 'severity', { is: 'ERROR' })).toBe(
+      'severity:INFO -severity:ERROR',
+    );
+    expect(edited(toggleExcluded, 'module:a,b text', 'module', { is: 'a' })).toBe('module:b -module:a text');
+    expect(edited(toggleExcluded, '-action:x -action:y', 'action', { is: 'x' })).toBe('-action:y');
+    expect(edited(toggleExcluded, '', 'actor', { is: 'auth0|5f1' })).toBe('-actor:auth0|5f1');
+    expect(edited(toggleExcluded, 'ip:10.0.0.0/8', 'ip', { is: '10.0.0.7' })).toBe(
+      'ip:10.0.0.0/8 -ip:10.0.0.7',
+    );
+    expect(edited(setValue, 'module:a,b since:-24h', 'since', { is: '2026-01-05T10:00:00.123456Z' })).toBe(
       'module:a,b since:2026-01-05T10:00:00.123456Z',
     );
-    expect(setValue('actor:ana@example.com', 'resource', 'user/4/2')).toBe(
-      'actor:ana@example.com resource:user/4/2',
+    expect(edited(setValue, 'x', 'resource', { type: 'a/b', id: { is: '4/2,*' } })).toBe(
+      'resource:"a/b"/"4/2,*" x',
     );
   });
 
-  test('has a condition for an id, or says that it has none', () => {
-    const uuid = '6f2b4c0e-0000-4000-8000-0000000000b1';
-    for (const field of ['actor', 'request'] as const) expect(hasCondition(field, uuid)).toBe(true);
+  test('an id of any form is found as it is', () => {
     for (const id of [
       'auth0|5f1',
       'system:serviceaccount:ci:build',
@@ -46,14 +66,28 @@ describe('query line', () => {
       '-',
       'none',
       '__proto__',
+      'a*',
     ])
-      for (const field of ['actor', 'request'] as const) {
-        // Whatever it says, the line never means anything else.
-        if (!hasCondition(field, id)) continue;
-        const { filter } = parseQueryLine(setValue('', field, id), new Date());
-        expect(field === 'actor' ? filter.actorIds : [filter.requestId]).toEqual([id]);
+      for (const field of ['actor', 'request', 'behalf'] as const) {
+        const line = printQueryLine(setValue([], { field, value: { is: id } }));
+        expect(termsOf(line, 'UTC'), line).toMatchObject([{ field, negated: false, values: [{ is: id }] }]);
       }
-    expect(hasCondition('actor', 'ana@example.com')).toBe(false);
+  });
+
+  test('severities that match', () => {
+    expect(matchingSeverities(termsOf('', 'UTC'))).toHaveLength(5);
+    expect(matchingSeverities(termsOf('severity>INFO -severity:ERROR', 'UTC'))).toEqual([
+      'WARNING',
+      'CRITICAL',
+    ]);
+  });
+
+  test('a link that is kept has instants for what depends on now or the zone', () => {
+    expect(canonicalLine('since:2026-01-05', 'America/Sao_Paulo')).toBe('since:2026-01-05');
+    expect(pinnedLine('until:2026-01-05 since:2026-01-05', 'America/Sao_Paulo')).toBe(
+      'since:2026-01-05T03:00:00Z until:2026-01-06T02:59:59.999999Z',
+    );
+    expect(pinnedLine('since:-24h', 'UTC')).toMatch(/^since:\d{4}-\d\d-\d\dT/);
   });
 
   test('completes fields and values at the caret', () => {
@@ -67,65 +101,55 @@ describe('query line', () => {
         { key: 'users.delete', count: 1 },
       ],
       severities: [{ key: 'ERROR', count: 3 }],
+      actors: [{ key: 'auth0|5f1', count: 3 }],
+      resourceTypes: [{ key: 'Microsoft.Web/sites', count: 1 }],
+      clients: [],
     };
-    const labels = (line: string, caret = line.length) =>
-      completionsAt(line, caret, vocabulary).map(({ label }) => label);
+    const found = (line: string, caret = line.length) => completionsAt(line, caret, vocabulary);
+    const labels = (line: string, caret = line.length) => found(line, caret).map(({ label }) => label);
+    expect(labels('')).toEqual([
+      ...[
+        'module:',
+        'action:',
+        'severity:',
+        'severity>=',
+        'outcome:',
+        'origin:',
+        'actor:',
+        'type:',
+        'behalf:',
+      ],
+      ...['resource:', 'client:', 'request:', 'id:', 'ip:', 'since:', 'until:', 'occurred-since:'],
+      ...['occurred-until:', 'data.'],
+    ]);
     expect(labels('mod')).toEqual(['module:']);
     expect(labels('gua')).toEqual(['module:guardian', 'module:guard dog']);
-    expect(labels('-act')).toEqual(['-action:']);
+    expect(labels('-act')).toEqual(['-action:', '-actor:']);
+    expect(labels('-sin')).toEqual([]);
     expect(labels('action:users.')).toEqual(['action:users.create', 'action:users.delete', 'action:users.*']);
     expect(labels('severity>=err text', 13)).toEqual(['severity>=ERROR']);
-    expect(completionsAt('module:guardian,guard', 21, vocabulary)[0]).toMatchObject({
-      text: '"guard dog"',
-      from: 16,
-      to: 21,
-    });
+    expect(labels('outcome:')).toEqual(['outcome:success', 'outcome:failure', 'outcome:denied']);
+    expect(labels('-type:a')[0]).toBe('-type:agent');
+    expect(labels('occurred-since:-7')).toEqual(['occurred-since:-7d']);
+    expect(labels('actor:n')).toEqual(['actor:none']);
+    expect(found('resource:micro')[0]).toMatchObject({ text: '"Microsoft.Web/sites"' });
+    expect(labels('data.invoice.amount')).toEqual([
+      ...['data.invoice.amount:', 'data.invoice.amount:*', 'data.invoice.amount>', 'data.invoice.amount>='],
+      ...['data.invoice.amount<', 'data.invoice.amount<='],
+    ]);
+    expect(found('module:guardian,guard')[0]).toMatchObject({ text: '"guard dog"', from: 16, to: 21 });
     expect(labels('"mod')).toEqual([]);
   });
 
-  test('every error has a translation', () => {
-    const invalid = [
-      'modul:x',
-      'severity:loud',
-      '"open',
-      'module:',
-      'module:a,,b',
-      'module:a module:b',
-      '-actor:x',
-      'resource:a,b',
-      'module>=a',
-      '-text',
-      '"a"b',
-      '""',
-      'ip:999',
-      'since:soon',
-      'actor:me',
-      'actor:me,you',
-      'client:x',
-      'request:x',
-      `module:${'x'.repeat(321)}`,
-      'x '.repeat(51),
-      `module:${'x,'.repeat(20)}x`,
-      'x'.repeat(2001),
-    ];
-    for (const name of ['en', 'pt-BR']) {
-      const { queryErrors } = locale(name);
-      for (const line of invalid) {
-        let message = '';
-        try {
-          canonicalLine(line);
-        } catch (cause) {
-          ({ message } = cause as Error);
-        }
-        const keys: string[] = [];
-        translateQueryError(message, (key) => {
-          keys.push(key.replace('queryErrors.', ''));
-          return key;
-        });
-        expect(keys, `${name}: ${line.slice(0, 30)}: ${message.slice(0, 80)}`).toHaveLength(1);
-        expect(queryErrors, line).toHaveProperty(keys[0]!);
-      }
-    }
+  test.each(['en', 'pt-BR'])('every fault has a message in %s', (name) => {
+    const { queryFaults } = locale(name);
+    expect(Object.keys(queryFaults).sort()).toEqual([...FAULTS, 'other'].sort());
+    const t = (key: string, { term }: Record<string, string>) =>
+      queryFaults[key.replace('queryFaults.', '')].replace('{term}', term);
+    const te = (key: string) => key.replace('queryFaults.', '') in queryFaults;
+    const at = { line: 'x `modul`:y', position: 2, length: 9, suggestion: null };
+    expect(queryErrorMessage({ ...at, fault: 'UNKNOWN_FIELD' }, t, te)).toContain('`ˋmodulˋ:y`');
+    expect(queryErrorMessage({ ...at, fault: 'OF_A_NEWER_SERVER' }, t, te)).toContain('`ˋmodulˋ:y`');
   });
 });
 

@@ -1,4 +1,5 @@
 import { computed, type InjectionKey, inject, ref, shallowRef, watch } from 'vue';
+import { printQueryLine } from '../../src/query-line/print.js';
 import { type LogFilterInput, ReelError } from '../reel/index.js';
 import { browserLanguage, i18n, type Language, storeLanguage, switchLanguage } from './i18n.js';
 import { RANGES, type Range } from './link.js';
@@ -9,7 +10,7 @@ import { useAnnouncer } from './parts/announcer.js';
 import { copyToClipboard } from './parts/clipboard.js';
 import { browserZone, trimInstant } from './parts/times.js';
 import { usePreferences } from './preferences.js';
-import { canonicalLine } from './query/edit.js';
+import { canonicalLine, pinnedLine, type Terms, termsOf } from './query/edit.js';
 import { useQueryError } from './query/error.js';
 import { useVocabulary } from './query/vocabulary.js';
 import { useClients } from './session/clients.js';
@@ -60,7 +61,7 @@ export function createStage(session: Session) {
     newRows.value = [];
     live.stop();
     try {
-      if (view.q) canonicalLine(view.q);
+      if (view.q) termsOf(view.q, zone.value);
       queryError.value = null;
     } catch (cause) {
       showQueryError(cause, view.q);
@@ -81,7 +82,7 @@ export function createStage(session: Session) {
   /** Applies the line in its canonical form. If it has an error, shows that and returns false. */
   function applyQuery(line: string): boolean {
     try {
-      const q = canonicalLine(line);
+      const q = canonicalLine(line, zone.value);
       queryError.value = null;
       if (q !== view.q) navigate({ q });
       else if (entries.state.value === 'failed') void load();
@@ -93,9 +94,11 @@ export function createStage(session: Session) {
   }
 
   /** Changes the query by one of query/edit's functions. A change that no query line can express is announced and not made. */
-  function editQuery(edit: (line: string) => string): void {
+  function editQuery(edit: (terms: Terms) => Terms): void {
     try {
-      navigate({ q: canonicalLine(edit(view.q)) });
+      const q = printQueryLine(edit(termsOf(view.q, zone.value)));
+      termsOf(q, zone.value);
+      navigate({ q });
     } catch {
       announce(t('status.noCondition'));
     }
@@ -172,12 +175,22 @@ export function createStage(session: Session) {
     const last = to ?? new Date(loadedAt).toISOString();
     const fixed = {
       ...view,
+      q: pinned(view.q),
       range: null,
       from: first && trimInstant(first),
       to: trimInstant(last),
       live: false,
     };
     return location.origin + location.pathname + urlState.searchOf(fixed);
+  }
+
+  function pinned(line: string): string {
+    try {
+      return pinnedLine(line, zone.value);
+    } catch {
+      // A line with a fault shows the fault.
+      return line;
+    }
   }
 
   async function setLanguage(to: Language): Promise<void> {

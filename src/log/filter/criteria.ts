@@ -26,7 +26,7 @@ export interface Criteria {
 /**
  * Checks a filter, its query line included. Relative times of the line are relative to `now`, one for a whole request; a
  * time without an offset is of `timeZone`. Errors: BAD_USER_INPUT that names the field, what was expected and what was
- * given; for a query line with position and length.
+ * given; for a query line as readQuery.
  */
 export function toCriteria(
   scope: Scope,

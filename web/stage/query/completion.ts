@@ -1,5 +1,7 @@
-import { FIELDS, type FieldName, isBareItem, quote } from '../../../src/query-line/terms.js';
-import { SEVERITIES } from '../../../src/query-line/values.js';
+import { FIELDS, type FieldName, isNegatable, isTimeField } from '../../../src/query-line/fields.js';
+import { printQueryLine } from '../../../src/query-line/print.js';
+import { ACTOR_TYPES, ORIGINS, OUTCOMES, SEVERITIES } from '../../../src/query-line/values.js';
+import { fieldOf, headOf } from '../../../src/query-line/words.js';
 import type { Vocabulary } from './vocabulary.js';
 
 export interface Completion {
@@ -15,89 +17,117 @@ export interface Completion {
   count?: number;
 }
 
-type Value = { key: string | null; count?: number };
+/** `written`: as it stands in the line where that is no quoted form of the key. */
+interface Value {
+  key: string | null;
+  count?: number;
+  written?: string;
+}
 
 const MAX_COMPLETIONS = 12;
-const ORIGINS: Value[] = [{ key: 'module' }, { key: 'browser' }];
-const TIMES: Value[] = ['-1h', '-24h', '-7d', '-4w'].map((key) => ({ key }));
+const TIMES = ['-1h', '-24h', '-7d', '-4w'];
 
-/** What the term at the caret can be completed to: fields, and values that occur in this tenant. */
+/** What the term at the caret can be completed to: fields, operators, and values that occur in this tenant. */
 export function completionsAt(line: string, caret: number, vocabulary: Vocabulary | null): Completion[] {
   const from = termStart(line, caret);
   const to = caret + (/^[^\s"]*/.exec(line.slice(caret))?.[0].length ?? 0);
   const typed = line.slice(from, caret);
-  const head = /^(-?)([a-z]+)(:|>=)(.*)$/is.exec(typed);
+  const head = headOf(typed);
   if (head) {
-    const [, minus = '', name = '', op = '', value = ''] = head;
-    const values = valuesOf(name.toLowerCase(), vocabulary);
+    const field = fieldOf(head.name);
+    const value = typed.slice(head.length);
     // Values are separated by commas; the last one is completed.
-    const at = from + typed.length - (value.split(',').at(-1) ?? '').length;
     const used = value.split(',').slice(0, -1);
-    return matching(values, line.slice(at, caret), used).map(({ key, count }) => ({
-      kind: 'value',
-      label: `${minus}${name.toLowerCase()}${op}${key}`,
-      text: quoteIfNeeded(key!),
-      from: at,
-      to,
-      ...(count !== undefined && { count }),
-    }));
+    const at = caret - (value.split(',').at(-1) ?? '').length;
+    return matching(valuesOf(field, vocabulary), line.slice(at, caret), used).map(
+      ({ key, count, written }) => ({
+        kind: 'value',
+        label: `${typed.slice(0, head.length).toLowerCase()}${key}`,
+        text: written ?? quotedIfNeeded(key!),
+        from: at,
+        to,
+        ...(count !== undefined && { count }),
+      }),
+    );
   }
+  if (typed.includes('"')) return [];
   const minus = typed.startsWith('-') ? '-' : '';
   const word = typed.slice(minus.length).toLowerCase();
-  if (word.includes('"')) return [];
-  const fields = FIELDS.filter(
-    (name) => name.startsWith(word) && (!minus || name === 'module' || name === 'action'),
-  );
-  const wholeTerms = (name: string, values: readonly Value[]): Completion[] =>
+  const fieldCompletion = (field: FieldName, text: string): Completion => ({
+    kind: 'field',
+    label: minus + text,
+    text: minus + text,
+    from,
+    to,
+    field,
+  });
+  if (/^data\.[^\s"]+$/.test(word)) {
+    const path = typed.slice(minus.length);
+    return [':', ':*', '>', '>=', '<', '<='].map((operator) => fieldCompletion('data', path + operator));
+  }
+  const fields = FIELDS.filter((field) => field.startsWith(word) && (!minus || isNegatable(field)));
+  const wholeTerms = (field: FieldName): Completion[] =>
     word === ''
       ? []
-      : matching(values, word, []).map(({ key, count }) => ({
+      : matching(valuesOf(field, vocabulary), word, []).map(({ key, count, written }) => ({
           kind: 'value',
-          label: `${minus}${name}:${key}`,
-          text: `${minus}${name}:${quoteIfNeeded(key!)}`,
+          label: `${minus}${field}:${key}`,
+          text: `${minus}${field}:${written ?? quotedIfNeeded(key!)}`,
           from,
           to,
           ...(count !== undefined && { count }),
         }));
   return [
-    ...fields.map(
-      (name): Completion => ({
-        kind: 'field',
-        label: `${minus}${name}:`,
-        text: `${minus}${name}:`,
-        from,
-        to,
-        field: name,
-      }),
-    ),
-    ...wholeTerms('module', vocabulary?.modules ?? []),
-    ...wholeTerms('action', vocabulary?.actions ?? []),
-    ...(minus ? [] : wholeTerms('severity', severitiesOf(vocabulary))),
-  ].slice(0, MAX_COMPLETIONS);
+    ...fields.flatMap((field) => headsOf(field).map((text) => fieldCompletion(field, text))),
+    ...(['module', 'action', 'severity', 'outcome', 'actor', 'resource'] as const).flatMap(wholeTerms),
+  ].slice(0, word === '' ? FIELDS.length + 1 : MAX_COMPLETIONS);
 }
 
-const quoteIfNeeded = (value: string) => (isBareItem(value) ? value : quote(value));
+/** What a term of a field can begin with. */
+function headsOf(field: FieldName): string[] {
+  if (field === 'severity') return ['severity:', 'severity>='];
+  return [field === 'data' ? 'data.' : `${field}:`];
+}
+
+/** A text as a value of the query line. */
+const quotedIfNeeded = (value: string): string =>
+  printQueryLine([
+    { position: 0, length: 0, field: 'actor', negated: false, op: ':', values: [{ is: value }] },
+  ]).slice('actor:'.length);
+
+const lowerCase = (words: readonly string[]): Value[] =>
+  words.map((key) => ({ key: key.toLowerCase(), written: key.toLowerCase() }));
 
 const severitiesOf = (vocabulary: Vocabulary | null): Value[] =>
   [...SEVERITIES].reverse().map((key) => vocabulary?.severities.find((each) => each.key === key) ?? { key });
 
-function valuesOf(name: string, vocabulary: Vocabulary | null): readonly Value[] {
-  if (name === 'module') return vocabulary?.modules ?? [];
-  if (name === 'action') return withPrefixes(vocabulary?.actions ?? []);
-  if (name === 'severity') return severitiesOf(vocabulary);
-  if (name === 'origin') return ORIGINS;
-  if (name === 'since' || name === 'until') return TIMES;
-  return [];
+function valuesOf(field: FieldName | null, vocabulary: Vocabulary | null): readonly Value[] {
+  if (field === null) return [];
+  if (field === 'module') return vocabulary?.modules ?? [];
+  if (field === 'action') return withPrefixes(vocabulary?.actions ?? []);
+  if (field === 'severity') return severitiesOf(vocabulary);
+  if (field === 'outcome') return lowerCase(OUTCOMES);
+  if (field === 'origin') return lowerCase(ORIGINS);
+  if (field === 'type') return lowerCase(ACTOR_TYPES);
+  if (field === 'actor') return [...(vocabulary?.actors ?? []), { key: 'none', written: 'none' }];
+  if (field === 'client') return [...(vocabulary?.clients ?? []), { key: 'none', written: 'none' }];
+  if (field === 'resource')
+    return (vocabulary?.resourceTypes ?? []).map(({ key, count }) => ({
+      key,
+      count,
+      ...(key?.includes('/') && { written: `"${key}"` }),
+    }));
+  return isTimeField(field) ? TIMES.map((key) => ({ key })) : [];
 }
 
 /** The actions, and `prefix.*` for each prefix that several of them share. */
 function withPrefixes(actions: readonly Value[]): readonly Value[] {
   const groups = Map.groupBy(actions, ({ key }) => `${key}`.slice(0, `${key}`.lastIndexOf('.')));
-  const prefixes = [...groups].flatMap(([name, list]) =>
-    name && list.length > 1
-      ? [{ key: `${name}.*`, count: list.reduce((sum, { count = 0 }) => sum + count, 0) }]
-      : [],
-  );
+  const prefixes = [...groups].flatMap(([name, list]) => {
+    if (!name || list.length < 2 || /[\s",*]/.test(name)) return [];
+    const count = list.reduce((sum, each) => sum + (each.count ?? 0), 0);
+    return [{ key: `${name}.*`, count, written: `${name}.*` }];
+  });
   return [...actions, ...prefixes];
 }
 
@@ -120,7 +150,8 @@ function termStart(line: string, caret: number): number {
   let isQuoted = false;
   for (let at = 0; at < caret; at++) {
     const char = line[at]!;
-    if (char === '"' && line[at - 1] !== '\\') isQuoted = !isQuoted;
+    if (char === '\\' && isQuoted) at += 1;
+    else if (char === '"') isQuoted = !isQuoted;
     else if (!isQuoted && /\s/.test(char)) start = at + 1;
   }
   return start;

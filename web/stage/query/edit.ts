@@ -1,103 +1,107 @@
-import { type ParsedLine, type ParsedQuery, parseQueryLine } from '../../../src/query-line/parse.js';
+import { isSeverityOf } from '../../../src/query-line/check-together.js';
+import { type FieldName, takesSeveral } from '../../../src/query-line/fields.js';
+import { parseQueryLine } from '../../../src/query-line/parse.js';
 import { printQueryLine } from '../../../src/query-line/print.js';
-import type { FieldName } from '../../../src/query-line/terms.js';
-import { SEVERITIES, type Severity } from '../../../src/query-line/values.js';
+import type { QueryTerm, QueryValue } from '../../../src/query-line/terms.js';
+import { SEVERITIES } from '../../../src/query-line/values.js';
 
-/** Fields whose values can be excluded. */
-export const EXCLUDABLE: readonly FieldName[] = ['module', 'action', 'severity'];
+export type Terms = readonly QueryTerm[];
 
-/** The line in its canonical form. Throws QueryLineError, as does every function here that takes a line. */
-export const canonicalLine = (line: string) => printQueryLine(parseQueryLine(line, new Date()));
-
-/** The severities that match; all of them where the line has no condition on severity. */
-export function matchingSeverities({ severities, minSeverity }: ParsedQuery): Severity[] {
-  if (severities.length > 0) return severities;
-  return minSeverity ? SEVERITIES.slice(SEVERITIES.indexOf(minSeverity)) : [...SEVERITIES];
+/** A value of a field, as a term of the query line has it. */
+export interface FieldValue {
+  field: FieldName;
+  value: QueryValue;
 }
 
-const without = <T>(list: T[], value: T) => list.filter((each) => each !== value);
+/** The terms of a line, whose times without an offset are of the zone. Throws QueryLineError. */
+export const termsOf = (line: string, timeZone: string): Terms =>
+  parseQueryLine(line, { now: new Date(), timeZone }).terms;
 
-function edit(line: string, change: (query: ParsedQuery, parsed: ParsedLine) => void): string {
-  const parsed = parseQueryLine(line, new Date());
-  change(parsed.filter, parsed);
-  return printQueryLine(parsed);
+/** The line in its canonical form. Throws QueryLineError. */
+export const canonicalLine = (line: string, timeZone: string) => printQueryLine(termsOf(line, timeZone));
+
+/** The same with its times as instants, so that it means the same tomorrow and in any zone. */
+export const pinnedLine = (line: string, timeZone: string) =>
+  printQueryLine(
+    termsOf(line, timeZone).map((term) => ({
+      ...term,
+      values: term.values.map((value) => ('written' in value ? { is: value.is } : value)),
+    })),
+  );
+
+const isSame = (one: QueryValue, other: QueryValue) => JSON.stringify(one) === JSON.stringify(other);
+const has = (values: readonly QueryValue[], value: QueryValue) => values.some((each) => isSame(each, value));
+
+/** The severities that match: all of them where no term is about severity. */
+export const matchingSeverities = (terms: Terms) =>
+  SEVERITIES.filter((severity) =>
+    terms.every((term) => term.field !== 'severity' || isSeverityOf(term, severity)),
+  );
+
+const isOf = (term: QueryTerm, field: FieldName, negated: boolean) =>
+  term.field === field && term.negated === negated;
+
+/** The values that the terms limit a field to. */
+export function includedValues(terms: Terms, field: FieldName): QueryValue[] {
+  const included = terms.filter((term) => isOf(term, field, false));
+  if (field === 'severity' && included.length > 0)
+    return matchingSeverities(included).map((severity) => ({ is: severity }));
+  return included.flatMap(({ values }) => values);
+}
+
+/** The values that the terms exclude by name. */
+export const excludedValues = (terms: Terms, field: FieldName): QueryValue[] =>
+  terms.filter((term) => isOf(term, field, true) && term.op === ':').flatMap(({ values }) => values);
+
+function termOf(field: FieldName, values: readonly QueryValue[], negated: boolean): QueryTerm[] {
+  return values.length === 0 ? [] : [{ position: 0, length: 0, field, negated, op: ':', values }];
+}
+
+/** The terms with other values that a field is limited to; none: it is not limited. */
+function withIncluded(terms: Terms, field: FieldName, values: readonly QueryValue[]): Terms {
+  return [...terms.filter((term) => !isOf(term, field, false)), ...termOf(field, values, false)];
+}
+
+function withoutExcluded(terms: Terms, field: FieldName, value: QueryValue): Terms {
+  return terms.flatMap((term) => {
+    if (!isOf(term, field, true) || term.op !== ':') return [term];
+    return termOf(
+      field,
+      term.values.filter((each) => !isSame(each, value)),
+      true,
+    );
+  });
 }
 
 /** Adds a value to those that the field may have, or removes it if it is one of them. */
-export const toggleValue = (line: string, field: FieldName, value: string) =>
-  edit(line, (query) => {
-    const values = includedValues(query, field);
-    const others = without(values, value);
-    setValues(query, field, values.includes(value) ? others : [...others, value]);
-  });
+export function toggleValue(terms: Terms, { field, value }: FieldValue): Terms {
+  const values = includedValues(terms, field);
+  const others = takesSeveral(field) ? values.filter((each) => !isSame(each, value)) : [];
+  const toggled = has(values, value) ? others : [...others, value];
+  return withIncluded(
+    withoutExcluded(terms, field, value),
+    field,
+    field === 'severity' ? byGravity(toggled) : toggled,
+  );
+}
+
+const byGravity = (values: readonly QueryValue[]): QueryValue[] =>
+  SEVERITIES.map((severity) => ({ is: severity })).filter((value) => has(values, value));
 
 /** Makes this the only value that the field may have. */
-export const setValue = (line: string, field: FieldName, value: string) =>
-  edit(line, (query, parsed) => {
-    if (field === 'since' || field === 'until') delete parsed.relative[field];
-    setValues(query, field, [value]);
-  });
+export const setValue = (terms: Terms, { field, value }: FieldValue): Terms =>
+  withIncluded(withoutExcluded(terms, field, value), field, [value]);
 
-/** Excludes a value of an EXCLUDABLE field, or stops excluding it if it is excluded. */
-export const toggleExcluded = (line: string, field: FieldName, value: string) =>
-  edit(line, (query) => {
-    if (field === 'severity') {
-      const severity = value as Severity;
-      const current = matchingSeverities(query);
-      const rest = current.includes(severity) ? without(current, severity) : [...current, severity];
-      if (rest.length > 0) setValues(query, field, rest.length === SEVERITIES.length ? [] : rest);
-      return;
-    }
-    const key = field === 'module' ? 'notModules' : 'notActions';
-    const isExcluded = query[key].includes(value);
-    setValues(query, field, without(includedValues(query, field), value));
-    query[key] = isExcluded ? without(query[key], value) : [...without(query[key], value), value];
-  });
-
-/** The values that the line limits the field to. */
-export function includedValues(query: ParsedQuery, field: FieldName): string[] {
-  if (field === 'module') return query.modules;
-  if (field === 'action') return query.actions;
-  if (field === 'severity')
-    return query.severities.length > 0 || query.minSeverity ? matchingSeverities(query) : [];
-  if (field === 'actor') return query.actorIds;
-  return [];
-}
-
-/** Whether the line has a condition for this id: ids may be any text, and some would be read as something else. */
-export function hasCondition(field: 'actor' | 'request', id: string): boolean {
-  try {
-    const { filter } = parseQueryLine(setValue('', field, id), new Date());
-    return field === 'actor' ? filter.actorIds.includes(id) : filter.requestId === id;
-  } catch {
-    return false;
-  }
-}
-
-/** The values that the line excludes by name. */
-export function excludedValues(query: ParsedQuery, field: FieldName): string[] {
-  if (field === 'module') return query.notModules;
-  if (field === 'action') return query.notActions;
-  return [];
-}
-
-function setValues(query: ParsedQuery, field: FieldName, values: string[]): void {
-  const [first = null] = values;
-  const [type = null, ...id] = first?.split('/') ?? [];
-  const changes: Record<FieldName, Partial<ParsedQuery>> = {
-    module: { modules: values, notModules: query.notModules.filter((each) => !values.includes(each)) },
-    action: { actions: values, notActions: query.notActions.filter((each) => !values.includes(each)) },
-    severity: { severities: SEVERITIES.filter((each) => values.includes(each)), minSeverity: null },
-    origin: { origin: first as ParsedQuery['origin'] },
-    actor: first?.includes('@')
-      ? { actorEmail: first.toLowerCase(), actorIds: [] }
-      : { actorIds: values, actorEmail: null },
-    resource: { resourceType: type, resourceId: id.length > 0 ? id.join('/') : null },
-    client: { clientId: first },
-    request: { requestId: first },
-    ip: { ipAddress: first },
-    since: { since: first },
-    until: { until: first },
-  };
-  Object.assign(query, changes[field]);
+/** Excludes a value, or stops excluding it if it is excluded. */
+export function toggleExcluded(terms: Terms, { field, value }: FieldValue): Terms {
+  if (has(excludedValues(terms, field), value)) return withoutExcluded(terms, field, value);
+  const values = includedValues(terms, field);
+  const rest = has(values, value)
+    ? withIncluded(
+        terms,
+        field,
+        values.filter((each) => !isSame(each, value)),
+      )
+    : terms;
+  return [...rest, ...termOf(field, [value], true)];
 }

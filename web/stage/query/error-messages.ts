@@ -1,39 +1,17 @@
-/** Messages of QueryLineError, with the keys of their translations. */
-const PATTERNS: readonly [RegExp, string][] = [
-  [/^unknown field (`.*`), did you mean (`.*`)\?/s, 'unknown'],
-  [/^expected one of (.*), got (`.*`)$/s, 'oneOf'],
-  [/^expected a closing " for the quote opened at position (\d+)$/, 'unclosed'],
-  [/^expected a value after (`.*`)$/s, 'noValue'],
-  [/^expected no empty value in (`.*`)$/s, 'emptyItem'],
-  [/^expected (`.*`) only once$/s, 'twice'],
-  [/^expected (`.*`) without -, since only module and action can be negated$/s, 'notNegatable'],
-  [/^expected one value after (`.*`); put one with a comma in quotes$/s, 'oneValue'],
-  [/^expected (`.*`), since only severity takes >=$/s, 'onlySeverity'],
-  [
-    /^expected a field after -, since text cannot be negated; in quotes, (`.*`), it is searched for$/s,
-    'negatedText',
-  ],
-  [/^expected white space between quoted and other text in (`.*`)$/s, 'touching'],
-  [/^expected text between the quotes$/, 'emptyText'],
-  [/^expected at most (\d+) characters(?: in (`.*`))?$/s, 'tooLong'],
-  [/^expected at most (\d+) terms$/, 'tooManyTerms'],
-  [/^expected at most (\d+) values.*, got (\d+)$/s, 'tooManyValues'],
-  [/^expected a date .*, got (`.*`)$/s, 'time'],
-  [/^expected an IP address .*, got (`.*`)$/s, 'ip'],
-  [/^expected a user id .*, got (`.*`)$/s, 'actor'],
-  [/^expected user ids .*, got (`.*`)$/s, 'actors'],
-  [/^expected a client id .*, got (`.*`)$/s, 'id'],
-  [/^expected a request id .*, got (`.*`)$/s, 'id'],
-];
+import type { QueryError } from './error.js';
 
-/** A query line's error in the page's language; unchanged where it matches no pattern. */
-export function translateQueryError(
-  message: string,
+const MAX_TERM = 80;
+
+/** What is wrong with a query line, in the page's language: by its code, never by the server's English. */
+export function queryErrorMessage(
+  { fault, line, position, length }: QueryError,
   t: (key: string, named: Record<string, string>) => string,
+  te: (key: string) => boolean,
 ): string {
-  for (const [pattern, key] of PATTERNS) {
-    const match = pattern.exec(message);
-    if (match) return t(`queryErrors.${key}`, { a: match[1] ?? '', b: match[2] ?? '' });
-  }
-  return message;
+  const term = line.slice(position, position + length);
+  const cut = term.length > MAX_TERM ? `${term.slice(0, MAX_TERM - 1).toWellFormed()}…` : term;
+  const key = `queryFaults.${fault}`;
+  // Backticks mark what is shown as code.
+  const shown = cut.replaceAll('`', 'ˋ');
+  return t(te(key) ? key : 'queryFaults.other', { term: `\`${shown}\`` });
 }
