@@ -59,7 +59,11 @@ export function verifyCommand(program: Command, context: CommandContext): void {
       // Loaded on demand: a file needs nothing of the database.
       const head = await (tenant === undefined
         ? (await import('./verify-export.js')).verifyExport(file!, key!, report, context)
-        : (await import('./verify-log.js')).verifyStoredLog({ tenantId: tenant, noteFile: checkpoint, search: options.search ?? false }, report, context)
+        : (await import('./verify-log.js')).verifyStoredLog(
+            { tenantId: tenant, noteFile: checkpoint, search: options.search ?? false },
+            report,
+            context,
+          )
       ).finally(() => context.progress(''));
       const { tenantId, size } = head;
       const root = head.root.toString('base64');

@@ -202,7 +202,10 @@ describe('an erasure', () => {
     expect(await search(tenantId, WORD)).toEqual([]);
     expect(await search(tenantId, 'KEPT-4711')).toEqual([id]);
     expect(
-      await trail.own.query(`select id from reel_log_entries where tenant_id = $1 and search_text like '%qzxjkvw%'`, [tenantId]),
+      await trail.own.query(
+        `select id from reel_log_entries where tenant_id = $1 and search_text like '%qzxjkvw%'`,
+        [tenantId],
+      ),
     ).toEqual([]);
     expect(await faults(tenantId)).toEqual([]);
   });

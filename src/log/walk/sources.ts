@@ -31,9 +31,7 @@ export function allConditions({ scope, conditions }: Criteria): readonly Conditi
 /** Texts that every matching entry contains. */
 export const needlesOf = ({ conditions }: Criteria): string[] =>
   conditions.flatMap(({ negated, anyOf }) =>
-    negated || anyOf.length > 1
-      ? []
-      : anyOf[0]!.flatMap((test) => ('contains' in test ? test.contains : [])),
+    negated || anyOf.length > 1 ? [] : anyOf[0]!.flatMap((test) => ('contains' in test ? test.contains : [])),
   );
 
 function sourceOf({ negated, anyOf }: Condition, isOnly: boolean): CandidateSource | null {
