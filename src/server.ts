@@ -127,10 +127,8 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     throw new StartError('REEL_DATABASE_URL: expected a postgres:// URL, got nothing');
   const database = await connect(config.databaseUrl, undefined, config.statementMs);
   const metrics = createMetrics();
-  const reader = new LogReader(database, config.defaultPageSize, {
-    searchMs: config.searchMs,
-    statementMs: config.statementMs,
-  });
+  const bounds = { searchMs: config.searchMs, statementMs: config.statementMs };
+  const reader = new LogReader(database, config.defaultPageSize, bounds);
   const trail = new Tail(database, reader);
   const seal = await openSeal(database, config, (error) =>
     log.warn({ err: error }, 'the witness did not accept a checkpoint; a newer one is sent in a minute'),
@@ -173,7 +171,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     searchBehind: () => filler.behind,
   });
   const service = new ReelService(writer);
-  const stats = new StatsService(database);
+  const stats = new StatsService(database, bounds);
   const audit = new ReadAudit(service, config.auditReads);
   const exports = new ExportService({
     reader,

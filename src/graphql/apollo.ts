@@ -14,6 +14,7 @@ import { checkCost } from './cost.js';
 import { causeOf, errorFormatter } from './format-error.js';
 import { badRequest, checkSize, LIMITS, selectionsRule } from './limits.js';
 import { responsePlugin } from './response.js';
+import { placesRule, placeVariableErrors } from './value-errors.js';
 
 /** Browsers send these to another origin only after a preflight, so a request that has one is not forged. */
 const CSRF_HEADERS = ['authorization', 'apollo-require-preflight', 'x-apollo-operation-name'];
@@ -38,7 +39,7 @@ export function createApollo(
     },
     csrfPrevention: { requestHeaders: CSRF_HEADERS },
     parseOptions: { maxTokens: LIMITS.tokens },
-    validationRules: [selectionsRule],
+    validationRules: [selectionsRule, placesRule],
     validationOptions: { maxErrors: LIMITS.errors },
     persistedQueries: false,
     stopOnTerminationSignals: false,
@@ -68,6 +69,9 @@ const operationPlugin: ApolloServerPlugin<ReelContext> = {
         );
       checkSize(document, operation);
       checkCost({ schema, document, operation, variables, pageSizes: contextValue.pageSizes });
+    },
+    async didEncounterErrors({ errors, schema, operation, request: { variables = {} } }) {
+      if (operation) placeVariableErrors(errors, { schema, operation, variables });
     },
     async willSendResponse({ errors = [], response: { body } }) {
       // Of the copies by which selectionsRule stops validation, one is answered.

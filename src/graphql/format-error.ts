@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { ReelError } from '../errors.js';
 import { LIMITS } from './limits.js';
+import { valueMessage } from './value-errors.js';
 
 export interface ErrorOptions {
   log: { error(details: object, message: string): void };
@@ -72,25 +73,15 @@ function requestErrorMessage(error: unknown, hints: boolean): string {
   if (/^GraphQL introspection is not allowed/.test(message)) return 'Introspection is off on this server';
   // Apollo's fixed messages about the HTTP request.
   if (extensions.code === 'BAD_REQUEST') return message;
-  const shortened = withoutValue(
-    hints ? message : message.replace(/ ?Did you mean .*\?$/s, ''),
-    error as GraphQLError,
-  );
   const cause = causeOf(error);
+  const reason = cause instanceof GraphQLError ? cause.message : message;
+  const named = valueMessage(error as GraphQLError, reason, hints);
+  if (named !== null) return named;
+  const shortened = hints ? message : message.replace(/ ?Did you mean .*\?$/s, '');
   const isOwn = cause instanceof GraphQLError && cause.extensions.code === 'BAD_USER_INPUT';
   return isOwn
     ? shortened.replace(/(?<=, got ).*$/s, (input) => cut(input, MAX_INPUT))
     : cut(shortened, MAX_MESSAGE);
-}
-
-/** `Variable "$input.module": …` instead of the whole invalid value, of which the reason says enough. */
-function withoutValue(message: string, { originalError }: GraphQLError): string {
-  const reason = originalError?.message.slice(0, 60);
-  const name = /^Variable "\$(\w+)" got invalid value /.exec(message)?.[1];
-  const end = reason ? message.lastIndexOf(`; ${reason}`) : -1;
-  if (name === undefined || end < 0) return message;
-  const path = / at "([\w.[\]]+)"$/.exec(message.slice(0, end))?.[1];
-  return `Variable "$${cut(path ?? name, MAX_INPUT / 2)}": ${message.slice(end + 2)}`;
 }
 
 const cut = (text: string, max: number): string =>

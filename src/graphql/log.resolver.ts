@@ -96,8 +96,8 @@ export class LogResolver {
     @Arg('filter', () => LogFilter, { nullable: true }) filter: LogFilter | null,
     @Arg('timeZone', () => String, { defaultValue: 'UTC' }) timeZone: string,
     @Ctx() { services, now }: ReelContext,
-  ): Promise<LogStats> {
-    return services.stats.stats(toCriteria(scope, filter, now, timeZone), timeZone, now);
+  ): LogStats {
+    return new LogStats(services.stats.stats(toCriteria(scope, filter, now, timeZone), timeZone, now));
   }
 
   @Mutation(() => LogEntry, { description: 'Stores one entry; answered only after it is on disk.' })

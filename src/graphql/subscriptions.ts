@@ -24,6 +24,7 @@ import { checkCost } from './cost.js';
 import type { errorFormatter } from './format-error.js';
 import { badRequest, checkSize, LIMITS, selectionsError } from './limits.js';
 import type { Services } from './services.js';
+import { type CoercedOperation, placesRule, placeVariableErrors } from './value-errors.js';
 
 export interface SubscriptionRequest {
   query: string;
@@ -46,6 +47,7 @@ export interface SubscriptionOptions {
   format: ReturnType<typeof errorFormatter>;
 }
 
+type PreparedSubscription = ExecutionArgs & CoercedOperation;
 type MaybePromise<T> = T | Promise<T>;
 
 /** A result that any number of subscriptions may share. */
@@ -71,7 +73,11 @@ export class Subscriptions {
   private readonly shared = new WeakMap<object, Map<string, MaybePromise<SubscriptionResult>>>();
 
   constructor(private readonly options: SubscriptionOptions) {
-    this.rules = [...specifiedRules, ...(options.introspection ? [] : [NoSchemaIntrospectionCustomRule])];
+    this.rules = [
+      ...specifiedRules,
+      placesRule,
+      ...(options.introspection ? [] : [NoSchemaIntrospectionCustomRule]),
+    ];
   }
 
   /**
@@ -86,7 +92,10 @@ export class Subscriptions {
     const args = this.prepare(request, caller);
     if (!('document' in args)) return args.map(this.formatError);
     const source = await createSourceEventStream(args);
-    if (!(Symbol.asyncIterator in source)) return only(this.result(source));
+    if (!(Symbol.asyncIterator in source)) {
+      placeVariableErrors(source.errors ?? [], args);
+      return only(this.result(source));
+    }
     return mapAsyncIterator(
       source,
       this.executor(args),
@@ -94,7 +103,10 @@ export class Subscriptions {
     );
   }
 
-  private prepare(request: SubscriptionRequest, caller: Caller): ExecutionArgs | readonly GraphQLError[] {
+  private prepare(
+    request: SubscriptionRequest,
+    caller: Caller,
+  ): PreparedSubscription | readonly GraphQLError[] {
     const { schema, services, pageSizes } = this.options;
     const { query, operationName } = request;
     const variables = request.variables ?? {};
@@ -111,7 +123,15 @@ export class Subscriptions {
       checkSize(document, operation);
       checkCost({ schema, document, operation, variables, pageSizes });
       const contextValue = createContext(caller, services, pageSizes);
-      return { schema, document, operationName, variableValues: variables, contextValue };
+      return {
+        schema,
+        document,
+        operation,
+        operationName,
+        variables,
+        variableValues: variables,
+        contextValue,
+      };
     } catch (error) {
       if (error instanceof GraphQLError) return [error];
       throw error;

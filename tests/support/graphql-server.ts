@@ -13,7 +13,6 @@ import type { Services } from '../../src/graphql/services.js';
 import { parseJson } from '../../src/http/json.js';
 import type { LogEntry } from '../../src/log/entry/log-entry.entity.js';
 import { CountPrecision } from '../../src/log/stats/log-count.js';
-import { LogStats } from '../../src/log/stats/log-stats.js';
 
 export const TENANT = '6f2b4c0e-0000-4000-8000-000000000001';
 const MODULE_AUTHOR: Author & { kind: 'module' } = {
@@ -114,17 +113,18 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
       byRequests: async () => new Map(),
     },
     stats: {
-      stats: async () =>
-        new LogStats(
-          {
-            totalEntries: 3,
-            entriesBySeverity: [],
-            entriesByModule: [],
-            entriesToday: 1,
-            entriesThisWeek: 2,
-          },
-          { timeline: async () => [], facet: async (field) => [{ key: field, label: null, count: 3 }] },
-        ),
+      stats: () => ({
+        totals: async () => ({
+          totalEntries: 3,
+          entriesBySeverity: [],
+          entriesByModule: [],
+          entriesToday: 1,
+          entriesThisWeek: 2,
+        }),
+        timeline: async () => [],
+        facet: async (field) => [{ key: field, label: null, count: 3 }],
+        reach: async () => ({ precision: CountPrecision.EXACT, searchedUntil: null }),
+      }),
     },
     exports: {
       prepare: async () => ({

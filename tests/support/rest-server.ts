@@ -19,7 +19,7 @@ import type { Criteria } from '../../src/log/filter/criteria.js';
 import type { PageRequest } from '../../src/log/read/page.js';
 import { CountPrecision } from '../../src/log/stats/log-count.js';
 import type { Stored } from '../../src/log/write/writer.js';
-import type { RestOptions, StatisticsReader } from '../../src/rest/options.js';
+import type { RestOptions } from '../../src/rest/options.js';
 import { REST_PREFIX, restRoutes } from '../../src/rest/routes.js';
 
 export const TENANT = '11111111-1111-4111-8111-111111111111';
@@ -88,7 +88,9 @@ const matches = ({ scope, conditions }: Criteria, entry: LogEntry) =>
   within(scope, entry) &&
   conditions.every(({ anyOf }) =>
     anyOf.some((group) =>
-      group.every((test) => 'contains' in test || ('is' in test && test.is === entry[test.field])),
+      group.every(
+        (test) => 'contains' in test || ('is' in test && test.is === entry[test.field as keyof LogEntry]),
+      ),
     ),
   );
 
@@ -200,16 +202,21 @@ export async function startRestServer(
     maxRecords: over.maxRecords ?? 0,
     clock: () => now.ms,
   });
-  const stats: StatisticsReader = {
-    stats: async (criteria) => ({
-      totalEntries: reel.matching(criteria).length,
-      entriesBySeverity: [
-        { key: 'INFO', count: 2 },
-        { key: 'ERROR', count: 0 },
-      ],
-      entriesByModule: [{ key: '__proto__', count: 2 }],
-      entriesToday: 1,
-      entriesThisWeek: 2,
+  const stats: RestOptions['stats'] = {
+    stats: (criteria) => ({
+      totals: async () => ({
+        totalEntries: reel.matching(criteria).length,
+        entriesBySeverity: [
+          { key: 'INFO', label: null, count: 2 },
+          { key: 'ERROR', label: null, count: 0 },
+        ],
+        entriesByModule: [{ key: '__proto__', label: null, count: 2 }],
+        entriesToday: 1,
+        entriesThisWeek: 2,
+      }),
+      timeline: async () => [],
+      facet: async () => [],
+      reach: async () => ({ precision: CountPrecision.EXACT, searchedUntil: null }),
     }),
   };
   const errors: unknown[] = [];

@@ -42,6 +42,9 @@ interface Stats {
   entriesByModule: Record<string, number>;
   entriesToday: number;
   entriesThisWeek: number;
+  precision: string;
+  /** null where looking did not stop. */
+  searchedUntil: string | null;
 }
 export interface Wire {
   list(
@@ -52,7 +55,7 @@ export interface Wire {
     headers?: object,
   ): Promise<Outcome<Listed>>;
   get(token: string | null, id: string, headers?: object): Promise<Outcome<Fields | null>>;
-  stats(token: string | null, headers?: object): Promise<Outcome<Stats>>;
+  stats(token: string | null, headers?: object, filter?: Fields): Promise<Outcome<Stats>>;
   create(token: string | null, input: Fields, key?: string, headers?: object): Promise<Outcome<Fields>>;
   export(
     token: string | null,
@@ -107,13 +110,15 @@ export const graphql: Wire = (() => {
       const { data, ...rest } = await ask(token, query, { id }, headers);
       return { ...rest, value: data?.log ?? null };
     },
-    async stats(token, headers) {
+    async stats(token, headers, filter = {}) {
       const map = (counts: { key: string; count: number }[]) =>
         Object.fromEntries(counts.filter(({ count }) => count > 0).map(({ key, count }) => [key, count]));
       const { data, ...rest } = await ask(
         token,
-        '{ logStats { totalEntries entriesBySeverity { key count } entriesByModule { key count } entriesToday entriesThisWeek } }',
-        {},
+        `query ($filter: LogFilter) { logStats(filter: $filter) {
+          totalEntries entriesBySeverity { key count } entriesByModule { key count } entriesToday entriesThisWeek precision searchedUntil
+        } }`,
+        { filter: filterOf(filter) },
         headers,
       );
       const stats = data?.logStats;
@@ -193,9 +198,10 @@ export const rest: Wire = (() => {
       // GraphQL's null is REST's 404.
       return { code: code === 'NOT_FOUND' ? undefined : code, text, value: code ? null : spelt(body, camel) };
     },
-    async stats(token, headers) {
-      const { body, ...response } = await ask(token, 'GET', '/logs/stats', undefined, headers);
-      return { ...response, value: spelt(body, camel) as unknown as Stats };
+    async stats(token, headers, filter = {}) {
+      const query = new URLSearchParams(spelt(filter, snake) as Record<string, string>);
+      const { body, ...response } = await ask(token, 'GET', `/logs/stats?${query}`, undefined, headers);
+      return { ...response, value: { searchedUntil: null, ...spelt(body, camel) } as unknown as Stats };
     },
     async create(token, input, key, headers) {
       const { body, ...response } = await ask(token, 'POST', '/logs', spelt(input, snake), {

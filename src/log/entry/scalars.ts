@@ -3,8 +3,12 @@ import { clip } from '../../errors.js';
 import { readNumber, UnheldNumber } from '../../query-line/number.js';
 import { parseInstant, parseUuid } from '../../query-line/values.js';
 
-const refuse = (expected: string, came: unknown): GraphQLError =>
-  new GraphQLError(`expected ${expected}, got ${clip(came)}`, { extensions: { code: 'BAD_USER_INPUT' } });
+/** `node`: of a literal; it tells where in the document the value is. */
+const refuse = (expected: string, came: unknown, node?: ValueNode): GraphQLError =>
+  new GraphQLError(`expected ${expected}, got ${clip(came)}`, {
+    nodes: node ?? null,
+    extensions: { code: 'BAD_USER_INPUT' },
+  });
 
 /** Output passes through: the database's answer is already in the wire's form, and checking it again costs. */
 const passThrough = (value: unknown) => value;
@@ -15,17 +19,18 @@ function textScalar(
   expected: string,
   parse: (text: string) => string | null,
 ): GraphQLScalarType {
-  const read = (value: unknown): string => {
+  const read = (value: unknown, node?: ValueNode): string => {
     const parsed = typeof value === 'string' ? parse(value) : null;
-    if (parsed === null) throw refuse(expected, value);
+    if (parsed === null) throw refuse(expected, value, node);
     return parsed;
   };
   return new GraphQLScalarType({
     name,
     description,
+    extensions: { expected },
     serialize: passThrough,
-    parseValue: read,
-    parseLiteral: (node) => read(node.kind === Kind.STRING ? node.value : literal(node)),
+    parseValue: (value) => read(value),
+    parseLiteral: (node) => read(literal(node), node),
   });
 }
 
@@ -44,28 +49,32 @@ export const UUID = textScalar('UUID', 'RFC 9562 UUID, lower case.', 'a UUID', p
 export const JSONObject = new GraphQLScalarType<Record<string, unknown>, unknown>({
   name: 'JSONObject',
   description: 'A JSON object: the root is never an array or a bare value.',
+  extensions: { expected: 'a JSON object' },
   serialize: passThrough,
-  parseValue: jsonObject,
-  parseLiteral: (node, variables) => jsonObject(literal(node, variables ?? undefined)),
+  parseValue: (value) => jsonObject(value),
+  parseLiteral: (node, variables) => jsonObject(literal(node, variables ?? undefined), node),
 });
+
+const COUNT = 'an integer from 0 to 2^53 - 1';
 
 export const Count = new GraphQLScalarType<number, unknown>({
   name: 'Count',
   description: 'A non-negative integer up to 2^53 - 1, since Int ends at 2^31 - 1.',
+  extensions: { expected: COUNT },
   serialize: passThrough,
-  parseValue: count,
-  parseLiteral: (node) => count(literal(node)),
+  parseValue: (value) => count(value),
+  parseLiteral: (node) => count(literal(node), node),
 });
 
-function jsonObject(value: unknown): Record<string, unknown> {
+function jsonObject(value: unknown, node?: ValueNode): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof UnheldNumber)
-    throw refuse('a JSON object', value);
+    throw refuse('a JSON object', value, node);
   return value as Record<string, unknown>;
 }
 
-function count(value: unknown): number {
+function count(value: unknown, node?: ValueNode): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
-    throw refuse('an integer from 0 to 2^53 - 1', value);
+    throw refuse(COUNT, value, node);
   return value;
 }
 

@@ -18,7 +18,8 @@ export type FilterField =
   | 'resourceId'
   | 'clientId'
   | 'requestId'
-  | 'ipAddress';
+  | 'ipAddress'
+  | 'leafVersion';
 
 /** Operators on a value in data; that it is another one is a negated EQ. */
 export type DataOp = 'EQ' | 'GT' | 'GE' | 'LT' | 'LE' | 'EXISTS';
@@ -27,6 +28,8 @@ export type DataOp = 'EQ' | 'GT' | 'GE' | 'LT' | 'LE' | 'EXISTS';
 export type Test =
   | { readonly field: FilterField; readonly is: string }
   | { readonly field: FilterField; readonly prefix: string }
+  /** The actor's name, as it is folded: of entries of leaf version 1, beside which it does not stand folded. */
+  | { readonly field: 'actorName'; readonly unfolded: string }
   /** Of severities from mild to grave, and of instants. */
   | { readonly field: 'severity' | 'occurredAt'; readonly atLeast: string }
   | { readonly field: 'severity' | 'occurredAt'; readonly atMost: string }

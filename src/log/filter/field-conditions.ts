@@ -32,8 +32,6 @@ const not = (reader: ConditionReader): ConditionReader => ({ ...reader, negated:
 const enumerated = (field: FilterField) => one((value) => ({ field, is: value }));
 const text = (field: FilterField, max = MAX_TEXT) =>
   one((value, name) => ({ field, is: checkText(name, value, max) }));
-const folded = (field: FilterField, fold: (text: string) => string) =>
-  one((value, name) => ({ field, is: fold(checkText(name, value, MAX_TEXT)) }));
 
 /** UUIDs are stored in lower case. */
 const id = (field: FilterField, max = MAX_TEXT) =>
@@ -66,6 +64,18 @@ const addresses: ConditionReader = {
   },
 };
 
+/** The whole name of an actor, in any case, as groups of tests, of which one has to hold. */
+export function nameTests(name: string): Test[][] {
+  const is = foldName(name);
+  return [
+    [{ field: 'actorName', is }],
+    [
+      { field: 'leafVersion', is: '1' },
+      { field: 'actorName', unfolded: is },
+    ],
+  ];
+}
+
 /** An address or CIDR block as groups of one test, of which one has to hold; null where it is neither. */
 export const addressTests = (text: string): Test[][] | null =>
   addressRanges(text)?.map(({ first, last }) => [{ field: 'ipAddress', between: [first, last] }]) ?? null;
@@ -85,8 +95,11 @@ const CONDITION_READERS: Readonly<Record<ConditionName, ConditionReader>> = {
   ids: enumerated('id'),
   actorIds,
   notActorIds: not(actorIds),
-  actorEmail: folded('actorEmail', foldEmail),
-  actorName: folded('actorName', foldName),
+  actorEmail: one((email, name) => ({
+    field: 'actorEmail',
+    is: foldEmail(checkText(name, email, MAX_TEXT)),
+  })),
+  actorName: { read: (value, name) => nameTests(checkText(name, value, MAX_TEXT)) },
   actorTypes: enumerated('actorType'),
   onBehalfOfId: id('onBehalfOfId'),
   outcomes: enumerated('outcome'),

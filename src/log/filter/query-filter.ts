@@ -3,11 +3,11 @@ import { QueryLineError } from '../../query-line/fault.js';
 import type { FieldName } from '../../query-line/fields.js';
 import { parseQueryLine } from '../../query-line/parse.js';
 import type { QueryTerm, QueryText, QueryValue } from '../../query-line/terms.js';
-import { foldEmail, foldName } from '../entry/email.js';
+import { foldEmail } from '../entry/email.js';
 import { searchNeedle } from '../entry/search-text.js';
 import { type LogSeverity, SEVERITIES } from '../entry/severity.js';
 import type { Condition, FilterField, Test } from './condition.js';
-import { addressTests } from './field-conditions.js';
+import { addressTests, nameTests } from './field-conditions.js';
 
 /** What a query line asks for. */
 export interface QueryConditions {
@@ -27,7 +27,7 @@ export function readQuery(line: string, now: Date, timeZone: string): QueryCondi
     return value && 'is' in value ? value.is : null;
   };
   return {
-    conditions: terms.flatMap((term) => conditionOf(term) ?? []),
+    conditions: terms.flatMap(conditionsOf),
     start: instant('since'),
     end: instant('until'),
   };
@@ -49,11 +49,15 @@ function parse(line: string, now: Date, timeZone: string): readonly QueryTerm[] 
   }
 }
 
-/** Null for bounds on the time of storing. */
-function conditionOf(term: QueryTerm): Condition | null {
+function conditionsOf(term: QueryTerm): Condition[] {
   const { field, negated, values } = term;
-  if (field === 'since' || field === 'until') return null;
-  return { negated, anyOf: values.flatMap((value) => groupsOf(term, value)) };
+  // Bounds on the time of storing are no conditions.
+  if (field === 'since' || field === 'until') return [];
+  const anyOf = values.flatMap((value) => groupsOf(term, value));
+  const [group = [], ...others] = anyOf;
+  // What must hold together is as many conditions, so that a facet of one leaves out that one alone.
+  if (!negated && others.length === 0) return group.map((test) => ({ negated, anyOf: [[test]] }));
+  return [{ negated, anyOf }];
 }
 
 /** What a term's field is in an entry. */
@@ -92,7 +96,7 @@ function groupsOf(term: QueryTerm, value: QueryValue): Test[][] {
     return [
       [{ field: 'actorId', is: text }],
       [{ field: 'actorEmail', is: foldEmail(text) }],
-      [{ field: 'actorName', is: foldName(text) }],
+      ...nameTests(text),
     ];
   }
   const name = ENTRY_FIELDS[field];

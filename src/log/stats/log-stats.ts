@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { Arg, Field, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { Count, DateTime } from '../entry/scalars.js';
+import { CountPrecision } from './log-count.js';
 
 export enum StatsInterval {
   MINUTE = 'MINUTE',
@@ -81,7 +82,7 @@ export class TimeBucket {
   bySeverity!: FacetCount[];
 }
 
-/** What is always counted. */
+/** The numbers of everything that matches. */
 export interface LogTotals {
   totalEntries: number;
   entriesBySeverity: FacetCount[];
@@ -90,38 +91,57 @@ export interface LogTotals {
   entriesThisWeek: number;
 }
 
-/** What is counted only when it is selected. */
-export interface LogBreakdown {
+/** The statistics of some entries: whatever is asked for in the same tick is counted together. */
+export interface Statistics {
+  totals(): Promise<LogTotals>;
   timeline(interval: StatsInterval): Promise<TimeBucket[]>;
   facet(field: LogFacet, first: number): Promise<FacetCount[]>;
+  /** How far looking came for all that. */
+  reach(): Promise<{ readonly precision: CountPrecision; readonly searchedUntil: string | null }>;
 }
 
-@ObjectType()
-export class LogStats implements LogTotals {
-  @Field(() => Count)
-  readonly totalEntries: number;
+@ObjectType({
+  description: 'How many entries match, by time and by value. Only what is selected is counted.',
+})
+export class LogStats {
+  constructor(private readonly statistics: Statistics) {}
+
+  @Field(() => CountPrecision, {
+    description:
+      'AT_LEAST where looking stopped at its budget, which the whole logStats shares: every figure then covers what was looked at.',
+  })
+  async precision(): Promise<CountPrecision> {
+    return (await this.statistics.reach()).precision;
+  }
+
+  @Field(() => DateTime, { nullable: true, description: 'How far it got, where it stopped; else null.' })
+  async searchedUntil(): Promise<string | null> {
+    return (await this.statistics.reach()).searchedUntil;
+  }
+
+  @Field(() => Count, { description: 'All that match.' })
+  async totalEntries(): Promise<number> {
+    return (await this.statistics.totals()).totalEntries;
+  }
 
   @Field(() => [FacetCount], { description: 'From mild to grave, only those that occur.' })
-  readonly entriesBySeverity: FacetCount[];
+  async entriesBySeverity(): Promise<FacetCount[]> {
+    return (await this.statistics.totals()).entriesBySeverity;
+  }
 
   @Field(() => [FacetCount], { description: 'The most frequent first.' })
-  readonly entriesByModule: FacetCount[];
+  async entriesByModule(): Promise<FacetCount[]> {
+    return (await this.statistics.totals()).entriesByModule;
+  }
 
   @Field(() => Count, { description: 'Since midnight in the time zone asked for.' })
-  readonly entriesToday: number;
+  async entriesToday(): Promise<number> {
+    return (await this.statistics.totals()).entriesToday;
+  }
 
   @Field(() => Count, { description: 'Since Monday midnight in the time zone asked for.' })
-  readonly entriesThisWeek: number;
-
-  constructor(
-    totals: LogTotals,
-    private readonly breakdown: LogBreakdown,
-  ) {
-    this.totalEntries = totals.totalEntries;
-    this.entriesBySeverity = totals.entriesBySeverity;
-    this.entriesByModule = totals.entriesByModule;
-    this.entriesToday = totals.entriesToday;
-    this.entriesThisWeek = totals.entriesThisWeek;
+  async entriesThisWeek(): Promise<number> {
+    return (await this.statistics.totals()).entriesThisWeek;
   }
 
   @Field(() => [TimeBucket], {
@@ -135,7 +155,7 @@ export class LogStats implements LogTotals {
     })
     interval: StatsInterval,
   ): Promise<TimeBucket[]> {
-    return this.breakdown.timeline(interval);
+    return this.statistics.timeline(interval);
   }
 
   @Field(() => [FacetCount], {
@@ -146,6 +166,6 @@ export class LogStats implements LogTotals {
     @Arg('field', () => LogFacet) field: LogFacet,
     @Arg('first', () => Int, { defaultValue: 10 }) first: number,
   ): Promise<FacetCount[]> {
-    return this.breakdown.facet(field, first);
+    return this.statistics.facet(field, first);
   }
 }

@@ -1,203 +1,120 @@
-import { type RawBuilder, sql } from 'kysely';
-import type { Database } from '../../database/database.js';
-import type { Execute } from '../../database/execute.js';
+import { setImmediate } from 'node:timers/promises';
+import type { ReadDatabase } from '../../database/database.js';
 import { badInput } from '../../errors.js';
-import { ORIGINS } from '../entry/origin.js';
-import { OUTCOMES } from '../entry/outcome.js';
-import { SEVERITIES } from '../entry/severity.js';
-import {
-  type Criteria,
-  type FilterField,
-  isCountable,
-  type Subject,
-  withoutConditionsOn,
-} from '../filter/criteria.js';
+import type { Criteria } from '../filter/criteria.js';
 import { readTimeZone } from '../filter/time-zone.js';
-import { whereAll } from '../filter/where.js';
-import { countBuckets } from './bucket-counts.js';
-import { matchCounts, narrowed } from './counts.js';
-import { ACTOR_KEYS, type ActorKey, actorLabels } from './labels.js';
-import {
-  type FacetCount,
-  LogFacet,
-  LogStats,
-  type LogTotals,
-  type StatsInterval,
-  type TimeBucket,
-} from './log-stats.js';
-import { bucketBounds, startsOf } from './time-buckets.js';
-import { DAY, fromMicros, type Micros, QUARTER, toMicros, toTimestamp } from './time-spans.js';
+import { Budget, LOOKING_BOUNDS, type LookingBounds } from '../walk/budget.js';
+import { FacetFigure, MAX_FACET } from './facet.js';
+import type { Figure, Read, Tally } from './figure.js';
+import type { FacetCount, LogFacet, LogTotals, Statistics, StatsInterval, TimeBucket } from './log-stats.js';
+import { type Reach, sumUp } from './sum-up.js';
+import { startsOf } from './time-buckets.js';
+import { toMicros } from './time-spans.js';
+import { TimelineFigure } from './timeline.js';
+import { TotalsFigure } from './totals.js';
 
-/** Values of one facet. */
-export const MAX_FACET = 100;
-
-/** How one facet is counted: by `key`, an expression that gives a text or null, out of `columns`. */
-interface FacetSource {
-  /** Conditions on these are left out. */
-  readonly subjects: readonly Subject[];
-  readonly columns: readonly string[];
-  readonly key: RawBuilder<unknown>;
-  /** Of an actor: what its key is, as in ACTOR_KEYS. */
-  readonly kind?: RawBuilder<unknown>;
-  /** Whether the stored counts have the column. */
-  readonly counted: boolean;
-}
-
-const ofColumn = (field: FilterField, column: string, counted = false): FacetSource => ({
-  subjects: [field],
-  columns: [column],
-  key: sql`${sql.ref(column)}::text`,
-  counted,
-});
-const ofEnumeration = (field: FilterField, column: string, names: readonly string[], counted = false) => ({
-  ...ofColumn(field, column, counted),
-  key: sql`(${names}::text[])[${sql.ref(column)} + 1]`,
-});
-
-const FACETS: Record<LogFacet, FacetSource> = {
-  MODULE: ofColumn('module', 'module', true),
-  ACTION: ofColumn('action', 'action'),
-  SEVERITY: ofEnumeration('severity', 'severity', SEVERITIES, true),
-  ACTOR: {
-    subjects: ['actor', 'actorId', 'actorEmail', 'actorName'],
-    columns: ['actor_id', 'actor_email_folded', 'actor_name'],
-    key: sql`coalesce(actor_id, actor_email_folded, actor_name)`,
-    kind: sql`case when actor_id is not null then ${sql.lit(ACTOR_KEYS.id)} when actor_email_folded is not null
-      then ${sql.lit(ACTOR_KEYS.email)} else ${sql.lit(ACTOR_KEYS.name)} end`,
-    counted: false,
-  },
-  RESOURCE_TYPE: ofColumn('resourceType', 'resource_type'),
-  CLIENT: ofColumn('clientId', 'client_id', true),
-  OUTCOME: ofEnumeration('outcome', 'outcome', OUTCOMES),
-  ORIGIN: ofEnumeration('origin', 'origin', ORIGINS),
-};
-
-/** Counts matching entries, exactly; the numbers of each part are of one snapshot. */
+/** Counts matching entries: from the stored counts where they suffice, and then exactly, else entry by entry within a budget. */
 export class StatsService {
-  constructor(private readonly database: Database) {}
+  private readonly bounds: LookingBounds;
 
-  /**
-   * Counts the totals at once, timeline and facets on demand. `now` decides which day is today. Errors: BAD_USER_INPUT for an
-   * invalid time zone.
-   */
-  async stats(criteria: Criteria, timeZone: string, now: Date): Promise<LogStats> {
-    const zone = readTimeZone(timeZone);
-    const read = <T>(work: (execute: Execute) => Promise<T>) =>
-      this.database.read(criteria.scope.tenantId, work);
-    return new LogStats(
-      await read((execute) => totals(execute, criteria, startsOf(toMicros(now.toISOString()), zone))),
-      {
-        timeline: (interval) => read((execute) => timeline(execute, criteria, interval, zone)),
-        facet: async (field, first) => {
-          if (!Number.isInteger(first) || first < 1 || first > MAX_FACET)
-            throw badInput('first', `1 to ${MAX_FACET}`, first);
-          return read((execute) => facet(execute, criteria, field, first));
-        },
-      },
-    );
+  constructor(
+    private readonly database: ReadDatabase,
+    bounds: Partial<LookingBounds> = {},
+  ) {
+    this.bounds = { ...LOOKING_BOUNDS, ...bounds };
+  }
+
+  /** `now` decides which day is today. Errors: BAD_USER_INPUT for an invalid time zone. */
+  stats(criteria: Criteria, timeZone: string, now: Date): Statistics {
+    return new Look(this.database, criteria, readTimeZone(timeZone), now, this.bounds);
   }
 }
 
-async function totals(
-  execute: Execute,
-  criteria: Criteria,
-  starts: { day: Micros; week: Micros },
-): Promise<LogTotals> {
-  const since = (start: Micros) =>
-    sql`coalesce(sum(n) filter (where at >= ${toTimestamp(start)}::timestamptz), 0)`;
-  const rows = await execute<{ module: string; severity: number; n: string; day: string; week: string }>(sql`
-    select module, severity, sum(n) as n, ${since(starts.day)} as day, ${since(starts.week)} as week
-    from ${matchCounts(criteria, { largest: 'block', cuts: [starts.week, starts.day] })} counts
-    group by module, severity order by module`);
-  const sum = (name: 'n' | 'day' | 'week') => rows.reduce((total, row) => total + Number(row[name]), 0);
-  const modules = new Map<string, number>();
-  for (const row of rows) modules.set(row.module, (modules.get(row.module) ?? 0) + Number(row.n));
-  return {
-    totalEntries: sum('n'),
-    entriesBySeverity: bySeverity(rows),
-    // The sort is stable: equal counts stay ordered by name.
-    entriesByModule: [...modules]
-      .map(([key, count]) => ({ key, label: null, count }))
-      .sort((a, b) => b.count - a.count),
-    entriesToday: sum('day'),
-    entriesThisWeek: sum('week'),
-  };
+/** What is counted together. */
+interface Batch {
+  readonly figures: Figure<unknown>[];
+  readonly looked: Promise<Reach>;
 }
 
-/** From mild to grave, only those that occur. */
-function bySeverity(rows: readonly { severity: number; n: string | number }[]): FacetCount[] {
-  const counts = SEVERITIES.map(() => 0);
-  for (const row of rows) counts[row.severity] = (counts[row.severity] ?? 0) + Number(row.n);
-  return SEVERITIES.map((key, index) => ({ key, label: null, count: counts[index]! })).filter(
-    ({ count }) => count > 0,
-  );
-}
+/**
+ * Counts whatever is asked for in the same tick together and within one budget, as GraphQL asks for all fields of one
+ * object; so its reach is known to be that of all.
+ */
+class Look implements Statistics {
+  #batch: Batch | null = null;
+  #totals: Promise<LogTotals> | null = null;
+  readonly #timelines = new Map<StatsInterval, Promise<TimeBucket[]>>();
+  readonly #facets = new Map<LogFacet, { figure: FacetFigure; values: Promise<FacetCount[]> }>();
 
-async function facet(execute: Execute, all: Criteria, name: LogFacet, first: number): Promise<FacetCount[]> {
-  const { subjects, columns, key, kind, counted } = FACETS[name];
-  const criteria = withoutConditionsOn(all, subjects);
-  const source = counted
-    ? matchCounts(criteria, { largest: 'block' })
-    : sql`(select ${sql.join(columns.map((column) => sql.ref(column)))}, 1::bigint as n from reel_log_entries where ${whereAll(criteria)})`;
-  const rows = await execute<{ key: string | null; kind: ActorKey; n: string }>(sql`
-    select ${key} collate "C" as key, min(${kind ?? sql`0`}) as kind, sum(n) as n from ${source} counts
-    group by 1 order by n desc, key nulls last limit ${first}`);
-  const keys = new Map(rows.flatMap(({ key, kind }) => (key === null ? [] : [[key, kind] as const])));
-  const labels =
-    name === LogFacet.ACTOR
-      ? await actorLabels(execute, criteria.scope, keys)
-      : name === LogFacet.CLIENT
-        ? criteria.scope.clientNames
-        : undefined;
-  return rows.map(({ key, n }) => ({
-    key,
-    label: (key === null ? null : labels?.get(key)) ?? null,
-    count: Number(n),
-  }));
-}
+  constructor(
+    private readonly database: ReadDatabase,
+    private readonly criteria: Criteria,
+    private readonly zone: string,
+    private readonly now: Date,
+    private readonly bounds: LookingBounds,
+  ) {}
 
-async function timeline(
-  execute: Execute,
-  criteria: Criteria,
-  interval: StatsInterval,
-  zone: string,
-): Promise<TimeBucket[]> {
-  const first =
-    criteria.start === null ? await endmost(execute, criteria, 'first') : toMicros(criteria.start);
-  const last = criteria.end === null ? await endmost(execute, criteria, 'last') : toMicros(criteria.end);
-  if (first === null || last === null || first > last) return [];
-  const bounds = bucketBounds(first, last, interval, zone);
-  const counts = await countBuckets(execute, criteria, bounds);
-  return bounds.slice(0, -1).map((start, index) => {
-    const found = bySeverity([...(counts.get(index) ?? [])].map(([severity, n]) => ({ severity, n })));
-    const count = found.reduce((total, each) => total + each.count, 0);
-    return { start: fromMicros(start), end: fromMicros(bounds[index + 1]!), count, bySeverity: found };
-  });
-}
+  totals(): Promise<LogTotals> {
+    const starts = startsOf(toMicros(this.now.toISOString()), this.zone);
+    this.#totals ??= this.#count(new TotalsFigure(this.criteria, starts));
+    return this.#totals;
+  }
 
-/** When the first or last matching entry was stored; null where none matches. Narrowed by the counts before any entry is read. */
-async function endmost(
-  execute: Execute,
-  criteria: Criteria,
-  which: 'first' | 'last',
-): Promise<Micros | null> {
-  const [extreme, direction] = which === 'first' ? [sql`min`, sql`asc`] : [sql`max`, sql`desc`];
-  let range = criteria;
-  if (isCountable(criteria)) {
-    for (const [largest, unit] of [
-      ['day', DAY],
-      ['quarter', QUARTER],
-    ] as const) {
-      const [row] = await execute<{ at: string | null }>(sql`
-        select extract(epoch from date_bin(${`${unit / 1_000_000n} seconds`}::interval, ${extreme}(at), timestamptz 'epoch'))::bigint as at
-        from ${matchCounts(range, { largest })} counts`);
-      if (!row || row.at === null) return null;
-      const from = BigInt(row.at) * 1_000_000n;
-      range = { ...criteria, ...narrowed(criteria, from, from + unit) };
+  timeline(interval: StatsInterval): Promise<TimeBucket[]> {
+    const asked = this.#timelines.get(interval);
+    if (asked) return asked;
+    const buckets = this.#count(new TimelineFigure(this.criteria, interval, this.zone));
+    this.#timelines.set(interval, buckets);
+    return buckets;
+  }
+
+  async facet(field: LogFacet, first: number): Promise<FacetCount[]> {
+    if (!Number.isInteger(first) || first < 1 || first > MAX_FACET)
+      throw badInput('first', `1 to ${MAX_FACET}`, first);
+    let asked = this.#facets.get(field);
+    if (!asked) {
+      const figure = new FacetFigure(this.criteria, field);
+      asked = { figure, values: this.#count(figure) };
+      this.#facets.set(field, asked);
     }
+    asked.figure.most = Math.max(asked.figure.most, first);
+    return (await asked.values).slice(0, first);
   }
-  const [found] = await execute<{ at: string }>(sql`
-    select (extract(epoch from created_at) * 1000000)::bigint as at
-    from reel_log_entries where ${whereAll(range)} order by id ${direction} limit 1`);
-  return found ? BigInt(found.at) : null;
+
+  reach(): Promise<Reach> {
+    this.#batch ??= this.#open();
+    return this.#batch.looked;
+  }
+
+  #count<T>(figure: Figure<T>): Promise<T> {
+    this.#batch ??= this.#open();
+    this.#batch.figures.push(figure);
+    return this.#batch.looked.then(() => figure.result(this.#read));
+  }
+
+  #open(): Batch {
+    const figures: Figure<unknown>[] = [];
+    const looked = setImmediate().then(() => {
+      // Alone, the reach is that of the totals.
+      if (figures.length === 0) void this.totals();
+      this.#batch = null;
+      return this.#look(figures);
+    });
+    return { figures, looked };
+  }
+
+  async #look(figures: readonly Figure<unknown>[]): Promise<Reach> {
+    const budget = new Budget(this.bounds.searchMs, this.bounds.clock);
+    const tallies: Tally[] = [];
+    await this.#read(async (execute) => {
+      for (const figure of figures) {
+        const tally = await figure.prepare(execute);
+        if (tally) tallies.push(tally);
+      }
+    });
+    return sumUp(this.database, tallies, budget, this.bounds);
+  }
+
+  readonly #read: Read = (work) =>
+    this.database.read(this.criteria.scope.tenantId, work, { inIndexOrder: true });
 }

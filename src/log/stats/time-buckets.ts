@@ -36,21 +36,78 @@ export function bucketBounds(
   throw badInput('interval', expected, interval);
 }
 
+/**
+ * The boundaries of the last MAX_BUCKETS buckets up to the one that holds `last`, at least; for a timeline whose beginning
+ * is not known yet.
+ */
+export function bucketBoundsUpTo(last: Micros, interval: StatsInterval, timeZone: string): Micros[] {
+  const from = last - BigInt(MAX_BUCKETS + 2) * LENGTHS[interval] - 2n * DAY;
+  // No id is of a time before 1970.
+  return [...boundaries(from < 0n && last >= 0n ? 0n : from, last, interval, timeZone)];
+}
+
 /** Null where there would be more than MAX_BUCKETS. */
 function boundsOf(first: Micros, last: Micros, interval: StatsInterval, timeZone: string): Micros[] | null {
   // Far too many are refused before they are made.
   if (last - first > 2n * BigInt(MAX_BUCKETS) * LENGTHS[interval]) return null;
+  const bounds: Micros[] = [];
+  for (const bound of boundaries(first, last, interval, timeZone))
+    if (bounds.push(bound) > MAX_BUCKETS + 1) return null;
+  return bounds;
+}
+
+function* boundaries(
+  first: Micros,
+  last: Micros,
+  interval: StatsInterval,
+  timeZone: string,
+): Generator<Micros> {
   let start = startOf(zoned(first, timeZone), interval);
   let end = startAfter(start, interval);
   // A wall clock set back over midnight shows the old day again within the new day's bucket.
   for (; micros(end) <= first; end = startAfter(end, interval)) start = end;
-  const bounds = [micros(start), micros(end)];
-  for (; micros(end) <= last; bounds.push(micros(end))) {
-    if (bounds.length > MAX_BUCKETS) return null;
-    end = startAfter(end, interval);
+  yield micros(start);
+  let at = micros(end);
+  for (let steady = steadyFrom(end); at <= last; ) {
+    yield at;
+    if (steady.until !== null && at >= steady.until) steady = steadyFrom(zoned(at, timeZone));
+    at = plainNext(at, interval, steady) ?? micros(startAfter(zoned(at, timeZone), interval));
   }
-  return bounds;
+  yield at;
 }
+
+/** From some instant on a zone's offset stays the same until this one; null: for ever. */
+interface Steady {
+  readonly offset: Micros;
+  readonly until: Micros | null;
+}
+
+function steadyFrom(at: Temporal.ZonedDateTime): Steady {
+  const change = at.getTimeZoneTransition('next');
+  return { offset: BigInt(at.offsetNanoseconds) / 1000n, until: change && micros(change) };
+}
+
+/** The next bucket's start by plain addition; null where the clock's changes have a say. */
+function plainNext(at: Micros, interval: StatsInterval, { offset, until }: Steady): Micros | null {
+  const wall = at + offset;
+  const next = (isWhole(wall, interval) ? wallAfter(wall, interval) : wall) - offset;
+  return next > at && (until === null || next < until) ? next : null;
+}
+
+/** Whether a wall clock, as microseconds, shows a start of the interval. */
+function isWhole(wall: Micros, interval: StatsInterval): boolean {
+  if (interval === StatsInterval.MONTH) return wall % DAY === 0n && dateOf(wall).getUTCDate() === 1;
+  // 1970 began on a Thursday.
+  return (wall + (interval === StatsInterval.WEEK ? 3n * DAY : 0n)) % LENGTHS[interval] === 0n;
+}
+
+function wallAfter(wall: Micros, interval: StatsInterval): Micros {
+  if (interval !== StatsInterval.MONTH) return wall + LENGTHS[interval];
+  const date = dateOf(wall);
+  return BigInt(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1)) * 1000n;
+}
+
+const dateOf = (wall: Micros) => new Date(Number(wall / 1000n));
 
 function startOf(at: Temporal.ZonedDateTime, interval: StatsInterval): Temporal.ZonedDateTime {
   switch (interval) {

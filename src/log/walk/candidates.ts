@@ -20,6 +20,8 @@ export interface Part {
 export interface ValueWalk {
   /** SQL. */
   readonly column: string;
+  /** SQL: a partial index's own condition. */
+  readonly where: string | null;
   readonly type: string;
   readonly value: string;
 }
@@ -126,13 +128,14 @@ async function walkValues(
   const numbered = walks.map((walk, index) => ({ ...walk, index }));
   const byColumn = Map.groupBy(numbered, ({ column, type }) => `${column} ${type}`);
   const statements = [...byColumn.values()].map((group) => {
-    const { column, type } = group[0]!;
+    const { column, type, where } = group[0]!;
+    const inIndex = where === null ? sql`` : sql`and ${sql.raw(where)}`;
     const [name, direction] = [sql.raw(column), directionOf(way)];
     return sql`
       (select w.nr, e.id from unnest(${group.map(({ value }) => value)}::${sql.raw(type)}[], ${group.map(({ index }) => index)}::integer[]) w(value, nr)
       cross join lateral (
         select id from reel_log_entries
-        where ${whereOnWay(way)} and ${name} >= w.value and ${name} <= w.value
+        where ${whereOnWay(way)} and ${name} >= w.value and ${name} <= w.value ${inIndex}
         order by ${name} ${direction}, id ${direction} limit ${most}
       ) e)`;
   });

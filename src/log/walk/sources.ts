@@ -47,7 +47,7 @@ function sourceOf({ negated, anyOf }: Condition, isOnly: boolean): CandidateSour
     const { test, use } = best;
     if ('is' in test) {
       if (test.field === 'id') given.push(test.is);
-      else walks.push({ column: use.column, type: COLUMNS[test.field].type, value: test.is });
+      else walks.push({ ...use, type: COLUMNS[test.field].type, value: test.is });
     } else gatherings.push({ column: use.column, where: wherePasses(test) });
   }
   if (walks.length > MAX_WALKS || gatherings.length > MAX_GATHERINGS) return null;

@@ -237,6 +237,6 @@ test('stats: only keys that occur, a module named __proto__ among them', async (
   server.reel.entries.push(anEntry());
   const { raw } = await get('/logs/stats');
   expect(raw).toBe(
-    '{"total_entries":1,"entries_by_severity":{"INFO":2},"entries_by_module":{"__proto__":2},"entries_today":1,"entries_this_week":2}',
+    '{"total_entries":1,"entries_by_severity":{"INFO":2},"entries_by_module":{"__proto__":2},"entries_today":1,"entries_this_week":2,"precision":"EXACT"}',
   );
 });

@@ -115,6 +115,7 @@ test('what is created is found again, the same byte for byte', async () => {
     entries_by_module: { guardian: 1 },
     entries_today: 1,
     entries_this_week: 1,
+    precision: 'EXACT',
   });
 });
 

@@ -271,6 +271,8 @@ describe.each(WIRES)('%s: statistics', (_, wire) => {
       entriesByModule: count('module'),
       entriesToday: trail.length,
       entriesThisWeek: trail.length,
+      precision: 'EXACT',
+      searchedUntil: null,
     });
   });
 
@@ -292,6 +294,8 @@ describe.each(WIRES)('%s: statistics', (_, wire) => {
       entriesByModule: {},
       entriesToday: 0,
       entriesThisWeek: 0,
+      precision: 'EXACT',
+      searchedUntil: null,
     });
   });
 
