@@ -64,8 +64,8 @@ export function useCounts() {
     buckets.value = stats.timeline;
   }
 
-  async function loadFacets(filter: LogFilterInput, signal: AbortSignal): Promise<void> {
-    facets.value = (await askReel(BreakdownDocument, { filter }, signal)).logStats;
+  async function loadFacets(filter: LogFilterInput, timeZone: string, signal: AbortSignal): Promise<void> {
+    facets.value = (await askReel(BreakdownDocument, { filter, timeZone }, signal)).logStats;
     // Without their names, actors are shown by id.
     await loadActorNames(facets.value.actors.slice(0, NAMES_PER_REQUEST), signal).catch(() => {});
   }
@@ -115,7 +115,7 @@ export function useCounts() {
         buckets.value = [];
         total.value = null;
       }),
-      loadFacets(filter, signal).catch((cause) => {
+      loadFacets(filter, timeZone, signal).catch((cause) => {
         if (signal.aborted) return;
         facetsError.value = cause;
         facets.value = null;
