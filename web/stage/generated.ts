@@ -198,7 +198,12 @@ export type VocabularyQuery = { logStats: { modules: Array<{ key: string | null,
 export type ClientsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ClientsQuery = { logStats: { clients: Array<{ key: string | null, count: number }> } };
+export type ClientsQuery = { logStats: { clients: Array<{ key: string | null, label: string | null }> } };
+
+export type MeQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type MeQuery = { me: { tenants: Array<{ id: string, clients: Array<{ id: string, name: string | null }> }> } };
 
 /** The text of an operation, typed by its result and variables. */
 
@@ -216,4 +221,6 @@ export const BreakdownDocument: Operation<BreakdownQuery, BreakdownQueryVariable
 
 export const VocabularyDocument: Operation<VocabularyQuery, VocabularyQueryVariables> = `query Vocabulary{logStats{modules:facet(field:MODULE first:100){key count}actions:facet(field:ACTION first:100){key count}severities:facet(field:SEVERITY first:5){key count}actors:facet(field:ACTOR first:100){key count}resourceTypes:facet(field:RESOURCE_TYPE first:100){key count}clients:facet(field:CLIENT first:100){key count}}}`;
 
-export const ClientsDocument: Operation<ClientsQuery, ClientsQueryVariables> = `query Clients{logStats{clients:facet(field:CLIENT first:100){key count}}}`;
+export const ClientsDocument: Operation<ClientsQuery, ClientsQueryVariables> = `query Clients{logStats{clients:facet(field:CLIENT first:100){key label}}}`;
+
+export const MeDocument: Operation<MeQuery, MeQueryVariables> = `query Me{me{tenants{id clients{id name}}}}`;
