@@ -173,7 +173,7 @@ export class Walk {
     this.source = null;
     if (first?.isExact && first.gatherings.length === 0) {
       this.source = first;
-      return this.nextOf(execute, first, Math.min(size, wanted));
+      return this.nextOf(execute, first, this.mostOf(wanted));
     }
     const key = await walkKey(execute, this.way(), size);
     const parts: { source: CandidateSource; part: Part }[] = [];
@@ -191,6 +191,11 @@ export class Walk {
       this.source = source;
     }
     return best;
+  }
+
+  /** How many to take where every candidate matches. */
+  private mostOf(wanted: number): number {
+    return Number.isFinite(wanted) ? Math.min(wanted, this.bounds.candidates.most) : this.size;
   }
 
   private nextOf(execute: Execute, source: CandidateSource, most: number): Promise<Part | null> {
@@ -224,7 +229,8 @@ export class Walk {
 
   private async takeFromKey(execute: Execute, wanted: number) {
     const { matchesAll, criteria, size } = this;
-    const isWhole = matchesAll && criteria.start === null && criteria.end === null && wanted <= size;
+    const isWhole =
+      matchesAll && criteria.start === null && criteria.end === null && wanted <= this.bounds.candidates.most;
     if (isWhole)
       return {
         candidates: this.alongKey(this.range, wanted),
@@ -234,7 +240,7 @@ export class Walk {
           if (found < wanted) this.moveTo(null);
         },
       };
-    const most = matchesAll ? Math.min(size, wanted) : size;
+    const most = matchesAll ? this.mostOf(wanted) : size;
     const way = this.way();
     const [last] = await execute<{ id: string }>(sql`
       select id from reel_log_entries where ${whereOnWay(way)}
