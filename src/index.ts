@@ -11,4 +11,5 @@ export { LogEntry } from './log/entry/log-entry.entity.js';
 export { LogOrigin } from './log/entry/origin.js';
 export { LogSeverity } from './log/entry/severity.js';
 export { type LogInput, ReelService } from './log/service.js';
+export type { Stored, WriteResult } from './log/write/writer.js';
 export { createReelServer, type ReelServer, router } from './server.js';
