@@ -4,10 +4,15 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 /** What kind of actor acted. Default: SYSTEM where no actor field is given, else USER. */
 export type ActorType =
+  /** A program that acts for a person, such as an AI agent. */
   | 'AGENT'
+  /** Somebody who was not signed in. */
   | 'ANONYMOUS'
+  /** Another program, by an account of its own. */
   | 'SERVICE'
+  /** The module itself, as by a schedule. */
   | 'SYSTEM'
+  /** A person. */
   | 'USER';
 
 /** One condition on a value in data, for example {path: "invoice.amount", op: GT, value: "1000"}. */
@@ -101,25 +106,38 @@ export type LogFilter = {
 
 /** Ties are broken by id, so every order is total. */
 export type LogOrder =
+  /** From the newest entry to the oldest. */
   | 'NEWEST_FIRST'
+  /** From the oldest entry to the newest. */
   | 'OLDEST_FIRST';
 
 /** How an entry came in: written by a module, or reported by a signed-in person's browser. */
 export type LogOrigin =
+  /** Reported by a signed-in person's browser; who acted is taken from the credential. */
   | 'BROWSER'
+  /** Written by a module; who acted is what the module says. */
   | 'MODULE';
 
 /** How it ended, where the module says. */
 export type LogOutcome =
+  /** It was refused, for want of permission for example. */
   | 'DENIED'
+  /** It was tried and did not work. */
   | 'FAILURE'
+  /** It was done. */
   | 'SUCCESS';
 
+/** How grave an entry is, from mild to grave. */
 export type LogSeverity =
+  /** Needs attention at once. */
   | 'CRITICAL'
+  /** Detail for those who build or operate the module. */
   | 'DEBUG'
+  /** Something failed or was refused. */
   | 'ERROR'
+  /** What happens in the normal course of things. */
   | 'INFO'
+  /** Unusual, or likely to need attention. */
   | 'WARNING';
 
 /** How long each bucket of a timeline is, in the time zone asked for. */
