@@ -29,6 +29,12 @@ export function allConditions({ scope, conditions }: Criteria): readonly Conditi
   return [{ negated: false, anyOf: ofClients }, ...conditions];
 }
 
+/** Texts that every matching entry contains. */
+export const needlesOf = ({ conditions }: Criteria): string[] =>
+  conditions.flatMap(({ negated, anyOf }) =>
+    negated || anyOf.length > 1 ? [] : anyOf[0]!.flatMap((test) => ('contains' in test ? test.contains : [])),
+  );
+
 /** Of tests that must all hold each is a source; of several groups each gives the one that is likely to leave fewest. */
 function sourcesOfCondition({ negated, anyOf }: Condition, isOnly: boolean): CandidateSource[] {
   if (negated) return [];

@@ -4,8 +4,10 @@ import type { Execute, Row } from '../../database/execute.js';
 import { isTimeout } from '../../database/unavailable.js';
 import type { Criteria } from '../filter/criteria.js';
 import { whereAll } from '../filter/where.js';
+import { searchCandidates } from '../search/candidates.js';
 import type { Budget, LookingBounds } from './budget.js';
 import {
+  allOf,
   type CandidateSource,
   directionOf,
   nextCandidates,
@@ -23,7 +25,7 @@ import {
   newerThan,
   olderThan,
 } from './id-range.js';
-import { allConditions, sourcesOf } from './sources.js';
+import { allConditions, needlesOf, sourcesOf } from './sources.js';
 
 export interface WalkOptions {
   /** Newest first. */
@@ -145,12 +147,22 @@ export class Walk {
   private async take(execute: Execute, wanted: number) {
     let part = this.pending;
     if (part === null) {
+      if (this.stretches === 0) part = await this.searched(execute);
       // Now and then, since what is rare here may be frequent further on.
-      if (this.sources.length > 0 && Number.isInteger(Math.log2(Math.max(1, this.stretches))))
+      if (part !== null) this.source = null;
+      else if (this.sources.length > 0 && Number.isInteger(Math.log2(Math.max(1, this.stretches))))
         part = await this.choose(execute, wanted);
       else if (this.source) part = await this.nextOf(execute, this.source, this.size);
     }
     return part === null ? this.takeFromKey(execute, wanted) : this.takeFrom(part);
+  }
+
+  /** All candidates, where the search index leaves few. */
+  private async searched(execute: Execute): Promise<Part | null> {
+    const needles = needlesOf(this.criteria);
+    if (needles.length === 0) return null;
+    const found = await searchCandidates(execute, this.criteria.scope.tenantId, needles);
+    return found === 'many' ? null : allOf(found.ids, this.way());
   }
 
   /** The first candidates of the source that leaves fewest; null where it is the key. */
