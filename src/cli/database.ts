@@ -38,7 +38,7 @@ const missingOwner = () => new StartError("REEL_MIGRATE_URL: expected the owner'
 
 // Loaded on demand, since it loads the ORM.
 const migrateFirst = async ({ ownerUrl, runtimeUrl }: EmbeddedUrls) =>
-  (await import('../database/migrate.js')).migrate(ownerUrl, runtimeUrl);
+  (await import('../log/migrate.js')).migrate(ownerUrl, runtimeUrl);
 
 /** `prepare` is for a database that is started here; a running one was prepared by its server. */
 async function withEmbedded<T>(
@@ -56,7 +56,7 @@ async function withEmbedded<T>(
     const interrupt = () =>
       void stop()
         .then(unlock)
-        .finally(() => process.exit(130));
+        .finally(() => process.exit(2));
     process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
     try {
       await prepare(database);
