@@ -51,8 +51,13 @@ const filters = fc.record<Required<LogFilter>>({
   requestId: fc.option(fc.uuid()),
   ipAddress: fc.option(fc.constantFrom('10.0.0.0/8', '::ffff:10.0.0.1', '2001:db8::/32')),
   notIpAddress: fc.option(fc.constantFrom('10.0.0.0/8', '[::1]:443')),
-  search: fc.option(text),
-  notSearch: fc.option(texts),
+  search: fc.option(text.map((rest) => `x${rest}`)),
+  notSearch: fc.option(
+    fc.array(
+      text.map((rest) => `x${rest}`),
+      { maxLength: 3 },
+    ),
+  ),
   data: fc.option(
     fc.array(
       fc
