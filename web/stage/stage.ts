@@ -238,6 +238,7 @@ export function createStage(session: Session) {
     ...{ newRows, isAtTop, activeRow, focusDetails },
     ...{ language, zone, preferences: usePreferences() },
     ...{ vocabulary: vocabulary.vocabulary, clients: clients.clients, headers: clients.headers },
+    clientName: clients.nameOf,
     ...{ start, navigate, load, filter, applyQuery, editQuery, setRange, setTimeSpan, setLanguage, setZone },
     ...{ toggleLive, showNewRows, openEntry, closeEntry, announce, copy, permalink, signIn: urlState.signIn },
   };

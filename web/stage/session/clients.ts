@@ -7,6 +7,7 @@ import type { Session } from './session.js';
 /** The clients to choose from, and the headers that say which one a request is for. */
 export function useClients(session: Session, view: View) {
   const clients = shallowRef<string[]>([]);
+  const names = shallowRef<ReadonlyMap<string, string>>(new Map());
   let omitClient = false;
 
   /** The headers of a request, as it starts. */
@@ -28,12 +29,17 @@ export function useClients(session: Session, view: View) {
     omitClient = true;
     const request = askReel(ClientsDocument, {});
     omitClient = false;
-    const found = await request.then(
-      ({ logStats }) => logStats.clients.flatMap(({ key }) => key ?? []),
+    const counted = await request.then(
+      ({ logStats }) => logStats.clients,
       () => [],
     );
+    const found = counted.flatMap(({ key }) => key ?? []);
+    names.value = new Map(counted.flatMap(({ key, label }) => (key && label ? [[key, label] as const] : [])));
     clients.value = [...new Set([...granted, ...found, ...(view.client ? [view.client] : [])])].sort();
   }
 
-  return { clients, headers, load };
+  /** A client by its name, where a grant says it. */
+  const nameOf = (id: string) => names.value.get(id) ?? id;
+
+  return { clients, nameOf, headers, load };
 }
