@@ -77,16 +77,18 @@ function typeSection(type: GraphQLNamedType): (string | null | undefined)[] {
 
 function membersTable(type: GraphQLNamedType): string {
   if (isEnumType(type))
-    return type
-      .getValues()
-      .map(({ name }) => `\`${name}\``)
-      .join(', ');
+    return markdownTable(
+      ['Value', 'Meaning'],
+      type.getValues().map(({ name, description }) => [`\`${name}\``, description ?? '']),
+    );
   if (isInputObjectType(type)) return inputsTable('Field', Object.values(type.getFields()));
   if (!isObjectType(type)) return '';
   const rows = Object.values(type.getFields()).map((field) => [
     `\`${field.name}\`${field.args.length > 0 ? `(${field.args.map(inline).join(', ')})` : ''}`,
     typeLink(field.type),
-    field.description ?? '',
+    [field.description, ...field.args.map(({ name, description }) => `\`${name}\`: ${description}`)].join(
+      ' ',
+    ),
   ]);
   return markdownTable(['Field', 'Type', 'Meaning'], rows);
 }

@@ -16,14 +16,17 @@ import {
 } from 'graphql';
 import { createParameterDecorator, Directive } from 'type-graphql';
 import { VIEW } from '../auth/actions.js';
-import { MENTOR_SCOPES, type MentorScope } from '../auth/grant.js';
+import type { MentorScope } from '../auth/grant.js';
 import type { Author, Scope } from '../auth/scope.js';
 import type { ReelContext } from './context.js';
 
 const MentorScopeType = new GraphQLEnumType({
   name: 'MentorScope',
   description: 'Where a Mentor grant holds: the whole account (tenant), or one client of it.',
-  values: Object.fromEntries(MENTOR_SCOPES.map((scope) => [scope, { value: scope }])),
+  values: {
+    ACCOUNT: { description: 'The whole account (tenant).' },
+    CLIENT: { description: 'One client of it.' },
+  } satisfies Record<MentorScope, object>,
 });
 
 const MENTOR = new GraphQLDirective({

@@ -33,30 +33,36 @@ import type { ReelContext } from './context.js';
 import { Authenticated, GrantedAuthor, GrantedScope, grantedScope, Internal, Mentor } from './directives.js';
 import { followLog } from './log-added.js';
 
+const WHICH = 'Which entries; none: all that the caller may view.';
+const BARE_DATES = 'Of bare dates in the query line.';
+
 @ArgsType()
 export class LogsArgs implements PageRequest {
-  @Field(() => LogFilter, { nullable: true })
+  @Field(() => LogFilter, { nullable: true, description: WHICH })
   filter?: LogFilter | null;
 
-  @Field(() => LogOrder, { defaultValue: LogOrder.NEWEST_FIRST })
+  @Field(() => LogOrder, { defaultValue: LogOrder.NEWEST_FIRST, description: 'By createdAt.' })
   orderBy!: LogOrder;
 
-  @Field(() => Int, { nullable: true })
+  @Field(() => Int, { nullable: true, description: 'How many entries, from the beginning or behind after.' })
   first?: number | null;
 
-  @Field(() => String, { nullable: true })
+  @Field(() => String, { nullable: true, description: 'A cursor, as in endCursor: the page behind it.' })
   after?: string | null;
 
-  @Field(() => Int, { nullable: true })
+  @Field(() => Int, { nullable: true, description: 'How many entries, up to the end or to before.' })
   last?: number | null;
 
-  @Field(() => String, { nullable: true })
+  @Field(() => String, {
+    nullable: true,
+    description: 'A cursor, as in startCursor: the page in front of it.',
+  })
   before?: string | null;
 
-  @Field(() => Int, { nullable: true })
+  @Field(() => Int, { nullable: true, description: 'The number of the page, from 1; first is its size.' })
   page?: number | null;
 
-  @Field(() => String, { defaultValue: 'UTC', description: 'Of bare dates in the query line.' })
+  @Field(() => String, { defaultValue: 'UTC', description: BARE_DATES })
   timeZone!: string;
 }
 
@@ -83,18 +89,23 @@ export class LogResolver {
   @Mentor(VIEW, ['ACCOUNT', 'CLIENT'])
   log(
     @GrantedScope() scope: Scope,
-    @Arg('id', () => UUID) id: string,
+    @Arg('id', () => UUID, { description: "The entry's id." }) id: string,
     @Ctx() { services }: ReelContext,
   ): Promise<LogEntry | null> {
     return services.reader.get(scope, id);
   }
 
-  @Query(() => LogStats)
+  @Query(() => LogStats, { description: 'Counts of the entries that match, in all, by field and over time.' })
   @Mentor(VIEW, ['ACCOUNT', 'CLIENT'])
   logStats(
     @GrantedScope() scope: Scope,
-    @Arg('filter', () => LogFilter, { nullable: true }) filter: LogFilter | null,
-    @Arg('timeZone', () => String, { defaultValue: 'UTC' }) timeZone: string,
+    @Arg('filter', () => LogFilter, { nullable: true, description: WHICH }) filter: LogFilter | null,
+    @Arg('timeZone', () => String, {
+      defaultValue: 'UTC',
+      description:
+        'Of days, weeks and buckets, and of bare dates in the query line: a name such as America/Sao_Paulo.',
+    })
+    timeZone: string,
     @Ctx() { services, now }: ReelContext,
   ): LogStats {
     return new LogStats(services.stats.stats(toCriteria(scope, filter, now, timeZone), timeZone, now));
@@ -103,7 +114,7 @@ export class LogResolver {
   @Mutation(() => LogEntry, { description: 'Stores one entry; answered only after it is on disk.' })
   @Authenticated()
   async createLog(
-    @Arg('input', () => CreateLogInput) input: CreateLogInput,
+    @Arg('input', () => CreateLogInput, { description: 'The entry.' }) input: CreateLogInput,
     @Ctx() context: ReelContext,
   ): Promise<LogEntry> {
     const author = await context.services.authorizer.author(context.caller);
@@ -117,7 +128,8 @@ export class LogResolver {
   @Internal()
   createLogs(
     @GrantedAuthor() author: Author,
-    @Arg('inputs', () => [CreateLogInput]) inputs: CreateLogInput[],
+    @Arg('inputs', () => [CreateLogInput], { description: 'The entries, in order.' })
+    inputs: CreateLogInput[],
     @Ctx() { services }: ReelContext,
   ): Promise<LogEntry[]> {
     return services.reel.createMany(author, inputs);
@@ -130,7 +142,8 @@ export class LogResolver {
   @Internal()
   async writeLogs(
     @GrantedAuthor() author: Author,
-    @Arg('inputs', () => [CreateLogInput]) inputs: CreateLogInput[],
+    @Arg('inputs', () => [CreateLogInput], { description: 'The entries, in order.' })
+    inputs: CreateLogInput[],
     @Ctx() { services: { reel, report } }: ReelContext,
   ): Promise<LogWriteResult[]> {
     return (await reel.writeEach(author, inputs)).map((result) => LogWriteResult.of(result, report));
@@ -142,7 +155,8 @@ export class LogResolver {
   })
   @Mentor(EXPORT, ['CLIENT'])
   async exportLogs(
-    @Arg('input', () => ExportLogsInput) input: ExportLogsInput,
+    @Arg('input', () => ExportLogsInput, { description: 'Which entries, and the form of the file.' })
+    input: ExportLogsInput,
     @Ctx() { services, caller, now }: ReelContext,
   ): Promise<LogExport> {
     // @mentor may have granted several clients; an export is of one.
@@ -160,9 +174,13 @@ export class LogResolver {
   @Mentor(VIEW, ['ACCOUNT', 'CLIENT'])
   logAdded(
     @Root() entry: LogEntry,
-    @Arg('filter', () => LogFilter, { nullable: true }) _filter: LogFilter | null,
-    @Arg('after', () => Count, { nullable: true }) _after: number | null,
-    @Arg('timeZone', () => String, { defaultValue: 'UTC', description: 'Of bare dates in the query line.' })
+    @Arg('filter', () => LogFilter, { nullable: true, description: WHICH }) _filter: LogFilter | null,
+    @Arg('after', () => Count, {
+      nullable: true,
+      description: 'The last sequence already seen; none: from now on.',
+    })
+    _after: number | null,
+    @Arg('timeZone', () => String, { defaultValue: 'UTC', description: BARE_DATES })
     _timeZone: string,
   ): LogEntry {
     return entry;
@@ -187,7 +205,8 @@ export class LogResolver {
   })
   related(
     @Root() entry: LogEntry,
-    @Arg('first', () => Int, { defaultValue: 20 }) first: number,
+    @Arg('first', () => Int, { defaultValue: 20, description: 'At most so many, from 1 to 100.' })
+    first: number,
     @Ctx() { loaders }: ReelContext,
   ): Promise<LogEntry[]> {
     return loaders.relatedTo(entry, first);
@@ -211,7 +230,11 @@ export class LogConnectionResolver {
   })
   totalCount(
     @Root() { criteria }: LogConnection,
-    @Arg('exact', () => Boolean, { defaultValue: false }) exact: boolean,
+    @Arg('exact', () => Boolean, {
+      defaultValue: false,
+      description: 'Whether every match is counted.',
+    })
+    exact: boolean,
     @Ctx() { services }: ReelContext,
   ): Promise<LogCount> {
     return services.reader.count(criteria, exact ? 'exact' : 'cap');

@@ -57,10 +57,7 @@ class CallerTenant implements TenantStanding {
   simpleResolvers: true,
 })
 class CallerAnswer {
-  @Field(() => String, {
-    nullable: true,
-    description: 'Of a person; null where the person is known by an e-mail address alone.',
-  })
+  @Field(() => String, { nullable: true, description: 'Of a person.' })
   id!: string | null;
 
   @Field(() => String, { nullable: true, description: "A person's e-mail address, where the token has one." })

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { printSchemaWithDirectives } from '@graphql-tools/utils';
-import { type GraphQLSchema, specifiedDirectives } from 'graphql';
+import { type GraphQLObjectType, type GraphQLSchema, specifiedDirectives } from 'graphql';
 import { buildSchemaSync, type PubSub } from 'type-graphql';
 import { DIRECTIVES, enforceDirectives } from './directives.js';
 import { LogConnectionResolver, LogResolver } from './log.resolver.js';
@@ -9,14 +9,21 @@ import { SealResolver } from './seal.resolver.js';
 
 /** The executable schema. Resolvers take all that they need from a ReelContext, so that one schema serves any number of servers. */
 export function buildReelSchema(): GraphQLSchema {
-  return enforceDirectives(
-    buildSchemaSync({
-      resolvers: [LogResolver, LogConnectionResolver, SealResolver, MeResolver],
-      directives: [...specifiedDirectives, ...DIRECTIVES],
-      pubSub: NO_PUB_SUB,
-      validate: false,
-    }),
-  );
+  const schema = buildSchemaSync({
+    resolvers: [LogResolver, LogConnectionResolver, SealResolver, MeResolver],
+    directives: [...specifiedDirectives, ...DIRECTIVES],
+    pubSub: NO_PUB_SUB,
+    validate: false,
+  });
+  // type-graphql has no place to say these.
+  describe(schema.getQueryType(), 'What can be asked.');
+  describe(schema.getMutationType(), 'What can be stored, and prepared for download.');
+  describe(schema.getSubscriptionType(), 'What can be followed, over a websocket or an event stream.');
+  return enforceDirectives(schema);
+}
+
+function describe(type: GraphQLObjectType | null | undefined, description: string): void {
+  if (type) type.description = description;
 }
 
 /** The text of schema.graphql. */

@@ -23,8 +23,9 @@ export class SealResolver {
   @Mentor(VIEW, ['ACCOUNT'])
   consistencyProof(
     @GrantedScope() scope: Scope,
-    @Arg('first', () => Count) first: number,
-    @Arg('second', () => Count) second: number,
+    @Arg('first', () => Count, { description: 'The earlier size.' }) first: number,
+    @Arg('second', () => Count, { description: "The later size, at most the newest checkpoint's." })
+    second: number,
     @Ctx() { services }: ReelContext,
   ): Promise<ConsistencyProof> {
     return services.seal.consistencyProof(scope, first, second);

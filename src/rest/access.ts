@@ -7,7 +7,7 @@ import type { RestOptions } from './options.js';
 const PATHS = [
   { path: /^\/logs$/, methods: ['GET', 'HEAD', 'POST'], isPublic: false },
   { path: /^\/logs\/stats$/, methods: ['GET', 'HEAD'], isPublic: false },
-  { path: /^\/logs\/export$/, methods: ['POST'], isPublic: false },
+  { path: /^\/logs\/(?:batch|export)$/, methods: ['POST'], isPublic: false },
   { path: /^\/logs\/[^/]+$/, methods: ['GET', 'HEAD'], isPublic: false },
   // The link is its own credential.
   { path: /^\/exports\/[^/]+$/, methods: ['GET'], isPublic: true },

@@ -32,8 +32,10 @@ export async function readBody(
   return isObject(body) ? body : fault('model_attributes_type', 'Input should be a valid dictionary', body);
 }
 
-/** Fields of a create body; the idempotency key is a header. */
-const CREATE_FIELDS: readonly string[] = INPUT_NAMES.filter((name) => name !== 'idempotencyKey').map(snake);
+/** Fields of an entry in a batch. */
+export const ENTRY_FIELDS: readonly string[] = INPUT_NAMES.map(snake);
+/** Those of a create body; the idempotency key is a header. */
+const CREATE_FIELDS = ENTRY_FIELDS.filter((name) => name !== 'idempotency_key');
 /** A person's are taken from the credential and the connection; what the body says of them is ignored. */
 const NOT_A_PERSONS: ReadonlySet<string> = new Set(['actor_email', 'actor_name', 'ip_address', 'user_agent']);
 
@@ -43,17 +45,26 @@ export async function readCreateInput(
   author: Author | null,
   faults: Fault[],
 ): Promise<CreateLogInput> {
-  const body = (await readBody(request, faults)) ?? {};
+  const input = readFields((await readBody(request, faults)) ?? {}, CREATE_FIELDS, author, faults);
+  const key = request.headers['idempotency-key'];
+  return key === undefined ? input : { ...input, idempotencyKey: String(key) };
+}
+
+/** An entry's fields by the names of an input; a fault for each that is not known. */
+export function readFields(
+  body: Readonly<Record<string, unknown>>,
+  known: readonly string[],
+  author: Author | null,
+  faults: Fault[],
+): CreateLogInput {
   const input: Record<string, unknown> = {};
   let unknown = 0;
   for (const [name, value] of Object.entries(body)) {
-    if (!CREATE_FIELDS.includes(name)) {
+    if (!known.includes(name)) {
       unknown += 1;
-      if (unknown <= MAX_UNKNOWN) faults.push(unknownName(['body'], name, CREATE_FIELDS));
+      if (unknown <= MAX_UNKNOWN) faults.push(unknownName(['body'], name, known));
     } else if (author?.kind === 'module' || !NOT_A_PERSONS.has(name)) input[camel(name)] = value;
   }
-  const key = request.headers['idempotency-key'];
-  if (key !== undefined) input.idempotencyKey = String(key);
   return input as unknown as CreateLogInput;
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type Fault, ReelError } from '../errors.js';
+import { clip, type Fault, ReelError } from '../errors.js';
 import { UnsupportedCoding } from '../http/content-encoding.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
 import { requestIdOf } from '../http/request-id.js';
@@ -9,6 +9,17 @@ import type { RestOptions } from './options.js';
 import { faultToWire } from './wire.js';
 
 export const MAX_BODY_BYTES = 1_048_576;
+
+export const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json\s*(?:;|$)/i;
+
+/** Answered as 415. */
+export class UnsupportedType extends Error {
+  readonly statusCode = 415;
+
+  constructor(expected: string, came: string) {
+    super(`Expected a Content-Type of ${expected}, got ${clip(came)}`);
+  }
+}
 
 /** All faults of a request as one error. */
 export const invalidRequest = (faults: Fault[]): ReelError =>
@@ -21,12 +32,6 @@ export const invalidId = (text: string): Fault => ({
   input: show(text),
 });
 
-/** Messages for what Fastify itself refuses; its own may repeat the input. */
-const FASTIFY_ERRORS: Readonly<Record<number, string>> = {
-  413: `Expected a body of at most ${MAX_BODY_BYTES} bytes`,
-  415: 'Expected a Content-Type that is JSON, such as application/json',
-};
-
 /** Replies with an error: a ReelError as it is, any other as an id under which it is logged. */
 export function sendError(
   log: RestOptions['log'],
@@ -38,12 +43,10 @@ export function sendError(
   reply.removeHeader('content-disposition');
   reply.type('application/json; charset=utf-8');
   if (error instanceof ReelError) return sendReelError(error, request, reply);
-  if (error instanceof UnsupportedCoding) return reply.code(error.statusCode).send({ detail: error.message });
+  if (error instanceof UnsupportedCoding || error instanceof UnsupportedType)
+    return reply.code(error.statusCode).send({ detail: error.message });
   const status = statusOf(error);
-  if (status >= 400 && status < 500)
-    return reply
-      .code(status)
-      .send({ detail: FASTIFY_ERRORS[status] ?? 'Expected a well-formed HTTP request' });
+  if (status >= 400 && status < 500) return reply.code(status).send({ detail: refusalOf(status, request) });
   const errorId = randomUUID();
   log.error({ err: error, errorId, requestId: requestIdOf(request.raw) }, 'a REST request failed');
   return reply.code(500).send({ detail: 'Internal server error', error_id: errorId });
@@ -63,6 +66,13 @@ function sendReelError(error: ReelError, request: FastifyRequest, reply: Fastify
   return reply.code(422).send({
     detail: faults.map((fault) => faultToWire({ ...fault, input: show(fault.input) }, location)),
   });
+}
+
+/** For what Fastify itself refuses; its own messages may repeat the input. */
+function refusalOf(status: number, request: FastifyRequest): string {
+  if (status === 413) return `Expected a body of at most ${request.routeOptions.bodyLimit} bytes`;
+  if (status === 415) return 'Expected a well-formed Content-Type, such as application/json';
+  return 'Expected a well-formed HTTP request';
 }
 
 /** The status of an error that Fastify throws while reading a request; 500 for any other. */

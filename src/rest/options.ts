@@ -10,12 +10,12 @@ import type { StatsService } from '../log/stats/stats.js';
 
 /** What the REST routes depend on. */
 export interface RestOptions {
-  reel: Pick<ReelService, 'store'>;
+  reel: Pick<ReelService, 'store' | 'batch'>;
   reader: Pick<LogReader, 'list' | 'count' | 'get'>;
   stats: Pick<StatsService, 'stats'>;
   exports: Pick<ExportService, 'prepare' | 'open'>;
   audit: Pick<ReadAudit, 'viewed'>;
-  authorizer: Pick<Authorizer, 'require' | 'author' | 'exportScope'>;
+  authorizer: Pick<Authorizer, 'require' | 'author' | 'internal' | 'exportScope'>;
   /** Errors: UNAUTHENTICATED for a bad token, before BAD_USER_INPUT (loc header) for a bad tenant or client header. */
   readCaller: (request: FastifyRequest) => Caller | Promise<Caller>;
   /** The connection that fetches an export link, which is its own credential: no other is read. */

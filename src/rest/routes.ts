@@ -1,4 +1,4 @@
-import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
@@ -9,8 +9,16 @@ import { entryToWire } from '../log/entry/wire.js';
 import { toCriteria } from '../log/filter/criteria.js';
 import { parseUuid } from '../query-line/values.js';
 import { AccessControl, type AccessResult } from './access.js';
+import { batchRoute } from './batch.js';
 import { inputFaults, readCreateInput, readExportInput } from './bodies.js';
-import { invalidId, invalidRequest, MAX_BODY_BYTES, sendError } from './errors.js';
+import {
+  invalidId,
+  invalidRequest,
+  JSON_TYPE,
+  MAX_BODY_BYTES,
+  sendError,
+  UnsupportedType,
+} from './errors.js';
 import { LAST_PAGE, queryOf, readListQuery, readStatsQuery } from './list-query.js';
 import type { RestOptions } from './options.js';
 import { exportToWire, listToWire, statsToWire } from './wire.js';
@@ -24,8 +32,6 @@ const DOWNLOAD_HEADERS = {
   'X-Frame-Options': 'DENY',
   'Referrer-Policy': 'no-referrer',
 };
-
-const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json\s*(?:;|$)/i;
 
 interface Wildcard {
   Params: { '*': string };
@@ -45,7 +51,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (request, body, done) => {
     const type = request.headers['content-type'];
     if (type === undefined || JSON_TYPE.test(type)) done(null, body);
-    else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
+    else done(new UnsupportedType('JSON, such as application/json', type));
   });
   app.addHook('preParsing', unpackBody);
   await app.register(answerHeaders);
@@ -123,6 +129,8 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
       return reply.code(201).header('Location', `${app.prefix}/logs/${entry.id}`).send(entryToWire(entry));
     },
   );
+
+  await app.register(batchRoute, { access, options });
 
   app.post('/logs/export', { onRequest: mayExport, bodyLimit: MAX_BODY_BYTES }, async (request) => {
     const allowed = access.of<Scope>(request);

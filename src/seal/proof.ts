@@ -8,28 +8,32 @@ import { Count, DateTime, UUID } from '../log/entry/scalars.js';
   simpleResolvers: true,
 })
 export class Checkpoint {
-  @Field(() => UUID)
+  @Field(() => UUID, { description: 'Whose log it is.' })
   tenantId!: string;
 
-  @Field(() => Count)
+  @Field(() => Count, { description: 'How many entries are sealed; they have the sequences 1 to this.' })
   treeSize!: number;
 
   @Field(() => String, { description: 'Base64.' })
   rootHash!: string;
 
-  @Field(() => DateTime)
+  @Field(() => DateTime, { description: 'When it was signed.' })
   sealedAt!: string;
 
   @Field(() => String, { description: 'The signed note, as text, for keeping outside.' })
   note!: string;
 }
 
-@ObjectType({ simpleResolvers: true })
+@ObjectType({
+  description:
+    "That an entry is in the sealed log: its leaf, and the hashes that lead from it to a checkpoint's root (RFC 6962).",
+  simpleResolvers: true,
+})
 export class InclusionProof {
   @Field(() => Int, { description: '1 or 2: see seal.md.' })
   leafVersion!: number;
 
-  @Field(() => Count)
+  @Field(() => Count, { description: "The leaf's place in the tree, from 0: the entry's sequence less one." })
   leafIndex!: number;
 
   @Field(() => String, { description: 'Base64.' })
@@ -42,7 +46,7 @@ export class InclusionProof {
   })
   identitySalt!: string | null;
 
-  @Field(() => String, { nullable: true })
+  @Field(() => String, { nullable: true, description: 'As identitySalt, of data.' })
   dataSalt!: string | null;
 
   @Field(() => String, {
@@ -51,22 +55,28 @@ export class InclusionProof {
   })
   identityDigest!: string;
 
-  @Field(() => String, { nullable: true })
+  @Field(() => String, {
+    nullable: true,
+    description: 'As identityDigest, of data; null where there is no data.',
+  })
   dataDigest!: string | null;
 
   @Field(() => [String], { description: 'Audit path, base64, leaf to root (RFC 6962 section 2.1.1).' })
   path!: string[];
 
-  @Field(() => Checkpoint)
+  @Field(() => Checkpoint, { description: 'The checkpoint whose root the path leads to.' })
   checkpoint!: Checkpoint;
 }
 
-@ObjectType({ simpleResolvers: true })
+@ObjectType({
+  description: 'That a later log extends an earlier one: nothing in it was changed or removed (RFC 6962).',
+  simpleResolvers: true,
+})
 export class ConsistencyProof {
-  @Field(() => Count)
+  @Field(() => Count, { description: 'The earlier size.' })
   first!: number;
 
-  @Field(() => Count)
+  @Field(() => Count, { description: 'The later size.' })
   second!: number;
 
   @Field(() => [String], { description: 'Base64 (RFC 6962 section 2.1.2).' })

@@ -16,6 +16,7 @@ import { ERROR_STATUS } from '../../src/errors.js';
 import { buildReelSchema } from '../../src/graphql/schema.js';
 import { createMetrics } from '../../src/http/health.js';
 import { OWN_ACTIONS } from '../../src/log/retention/own-actions.js';
+import { FAULTS } from '../../src/query-line/fault.js';
 import { type View, writeLink } from '../../web/stage/link.js';
 import { allText, blocksOf, PAGES, pageText, root } from './pages.js';
 
@@ -131,7 +132,8 @@ test('every code that is named exists', () => {
   // Words of the code that look alike: enums of the schema and variables of the examples.
   const schema = readFileSync(join(root, 'schema.graphql'), 'utf8');
   const named = wordsOf(allText, /(?<=`)[A-Z]+(?:_[A-Z]+)+(?=`)/g);
-  const others = [...named].filter((word) => !codes.includes(word) && !schema.includes(word));
+  const known = [...codes, ...FAULTS];
+  const others = [...named].filter((word) => !known.includes(word) && !schema.includes(word));
   expect(others.filter((word) => !/^REEL_|^DEPLOY_|_TOKEN$/.test(word))).toEqual([]);
   for (const code of codes) expect(pageText('docs/errors.md')).toContain(`\`${code}\``);
 });

@@ -18,6 +18,7 @@ import { ExportService, type SealedReader } from '../../src/log/export/export.js
 import type { Criteria } from '../../src/log/filter/criteria.js';
 import type { PageRequest } from '../../src/log/read/page.js';
 import { CountPrecision } from '../../src/log/stats/log-count.js';
+import type { Batch } from '../../src/log/write/batch.js';
 import type { Stored } from '../../src/log/write/writer.js';
 import type { RestOptions } from '../../src/rest/options.js';
 import { REST_PREFIX, restRoutes } from '../../src/rest/routes.js';
@@ -100,6 +101,10 @@ export class FakeReel {
   readonly asked: { criteria?: Criteria; counted?: Criteria; page?: PageRequest } = {};
   fails: Error | null = null;
   private readonly identifier = new Identifier();
+
+  batch(): Batch {
+    throw new Error('expected no batch of a fake');
+  }
 
   async store(author: Author, input: CreateLogInput): Promise<Stored> {
     if (this.fails) throw this.fails;

@@ -4,15 +4,22 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 /** What kind of actor acted. Default: SYSTEM where no actor field is given, else USER. */
 export type ActorType =
+  /** A program that acts for a person, such as an AI agent. */
   | 'AGENT'
+  /** Somebody who was not signed in. */
   | 'ANONYMOUS'
+  /** Another program, by an account of its own. */
   | 'SERVICE'
+  /** The module itself, as by a schedule. */
   | 'SYSTEM'
+  /** A person. */
   | 'USER';
 
 /** EXACT: every match counted. AT_LEAST: counting stopped at the cap; at least this many match. */
 export type CountPrecision =
+  /** Counting stopped early: there are at least so many. */
   | 'AT_LEAST'
+  /** Every match was counted. */
   | 'EXACT';
 
 /** An entry as a module, or the browser of a signed-in person, reports it. */
@@ -110,8 +117,11 @@ export type ExportLogsInput = {
 
 /** CSV: RFC 4180, for spreadsheets. JSON: one object with all entries. NDJSON: one JSON object a line. */
 export type LogExportFormat =
+  /** A table with a header line (RFC 4180). */
   | 'CSV'
+  /** One object with all entries. */
   | 'JSON'
+  /** One JSON object a line; the form that can carry proofs. */
   | 'NDJSON';
 
 /** All conditions must hold; a list means any of, an empty list is no condition; a negated one (not…, NE) also matches entries without a value. Text is compared exactly, except where it says otherwise; a UUID is found in any case, an address in any spelling. */
@@ -178,25 +188,38 @@ export type LogFilter = {
 
 /** Ties are broken by id, so every order is total. */
 export type LogOrder =
+  /** From the newest entry to the oldest. */
   | 'NEWEST_FIRST'
+  /** From the oldest entry to the newest. */
   | 'OLDEST_FIRST';
 
 /** How an entry came in: written by a module, or reported by a signed-in person's browser. */
 export type LogOrigin =
+  /** Reported by a signed-in person's browser; who acted is taken from the credential. */
   | 'BROWSER'
+  /** Written by a module; who acted is what the module says. */
   | 'MODULE';
 
 /** How it ended, where the module says. */
 export type LogOutcome =
+  /** It was refused, for want of permission for example. */
   | 'DENIED'
+  /** It was tried and did not work. */
   | 'FAILURE'
+  /** It was done. */
   | 'SUCCESS';
 
+/** How grave an entry is, from mild to grave. */
 export type LogSeverity =
+  /** Needs attention at once. */
   | 'CRITICAL'
+  /** Detail for those who build or operate the module. */
   | 'DEBUG'
+  /** Something failed or was refused. */
   | 'ERROR'
+  /** What happens in the normal course of things. */
   | 'INFO'
+  /** Unusual, or likely to need attention. */
   | 'WARNING';
 
 /** How long each bucket of a timeline is, in the time zone asked for. */

@@ -4,15 +4,22 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 /** What kind of actor acted. Default: SYSTEM where no actor field is given, else USER. */
 export type ActorType =
+  /** A program that acts for a person, such as an AI agent. */
   | 'AGENT'
+  /** Somebody who was not signed in. */
   | 'ANONYMOUS'
+  /** Another program, by an account of its own. */
   | 'SERVICE'
+  /** The module itself, as by a schedule. */
   | 'SYSTEM'
+  /** A person. */
   | 'USER';
 
 /** EXACT: every match counted. AT_LEAST: counting stopped at the cap; at least this many match. */
 export type CountPrecision =
+  /** Counting stopped early: there are at least so many. */
   | 'AT_LEAST'
+  /** Every match was counted. */
   | 'EXACT';
 
 /** One condition on a value in data, for example {path: "invoice.amount", op: GT, value: "1000"}. */
@@ -106,25 +113,38 @@ export type LogFilter = {
 
 /** Ties are broken by id, so every order is total. */
 export type LogOrder =
+  /** From the newest entry to the oldest. */
   | 'NEWEST_FIRST'
+  /** From the oldest entry to the newest. */
   | 'OLDEST_FIRST';
 
 /** How an entry came in: written by a module, or reported by a signed-in person's browser. */
 export type LogOrigin =
+  /** Reported by a signed-in person's browser; who acted is taken from the credential. */
   | 'BROWSER'
+  /** Written by a module; who acted is what the module says. */
   | 'MODULE';
 
 /** How it ended, where the module says. */
 export type LogOutcome =
+  /** It was refused, for want of permission for example. */
   | 'DENIED'
+  /** It was tried and did not work. */
   | 'FAILURE'
+  /** It was done. */
   | 'SUCCESS';
 
+/** How grave an entry is, from mild to grave. */
 export type LogSeverity =
+  /** Needs attention at once. */
   | 'CRITICAL'
+  /** Detail for those who build or operate the module. */
   | 'DEBUG'
+  /** Something failed or was refused. */
   | 'ERROR'
+  /** What happens in the normal course of things. */
   | 'INFO'
+  /** Unusual, or likely to need attention. */
   | 'WARNING';
 
 /** How long each bucket of a timeline is, in the time zone asked for. */
@@ -147,6 +167,7 @@ export type RowsQueryVariables = Exact<{
   orderBy: LogOrder;
   first: number;
   after?: string | null | undefined;
+  timeZone: string;
 }>;
 
 
@@ -192,7 +213,7 @@ export type Operation<Result, Variables> = string & { __apiType?: (variables: Va
 
 const Row = `fragment Row on LogEntry{id module action severity origin actorId actorEmail actorName actorType onBehalfOfId onBehalfOfName clientId resourceType resourceId resourceName outcome ipAddress requestId occurredAt createdAt sequence}`;
 
-export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int!$after:String){logs(filter:$filter orderBy:$orderBy first:$first after:$after){nodes{...Row}pageInfo{hasNextPage endCursor}}}${Row}`;
+export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int!$after:String$timeZone:String!){logs(filter:$filter orderBy:$orderBy first:$first after:$after timeZone:$timeZone){nodes{...Row}pageInfo{hasNextPage endCursor}}}${Row}`;
 
 export const EntryDocument: Operation<EntryQuery, EntryQueryVariables> = `query Entry($id:UUID!){log(id:$id){...Row tenantId userAgent data repaired erasedAt proof{leafVersion leafIndex leafHash identitySalt dataSalt identityDigest dataDigest path checkpoint{tenantId treeSize rootHash sealedAt note}}changeCount changes{path before after}related(first:50){id module action severity createdAt}}}${Row}`;
 

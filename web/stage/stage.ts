@@ -55,6 +55,12 @@ export function createStage(session: Session) {
     return { ...(view.q && { query: view.q }), ...(from && { startDate: from }), ...(to && { endDate: to }) };
   }
 
+  /** The same in a time zone of any kind, for what is asked for without one. */
+  function pinnedFilter(): LogFilterInput {
+    const { query, ...others } = filter();
+    return { ...others, ...(query && { query: pinned(query) }) };
+  }
+
   async function load(): Promise<void> {
     if (!session.token.value) return;
     loadedAt = Date.now();
@@ -70,7 +76,7 @@ export function createStage(session: Session) {
       return;
     }
     const current = filter();
-    const rowsLoaded = entries.load(current, view.oldest);
+    const rowsLoaded = entries.load({ filter: current, oldest: view.oldest, timeZone: zone.value });
     const countsLoaded = counts.load(current, zone.value, rowsLoaded);
     if (await rowsLoaded) {
       activeRow.value = 0;
@@ -137,7 +143,7 @@ export function createStage(session: Session) {
 
   function startLive(): void {
     const last = Math.max(0, ...entries.rows.value.map(({ sequence }) => sequence ?? 0));
-    live.start(filter(), last || null);
+    live.start(pinnedFilter(), last || null);
   }
 
   function toggleLive(): void {
@@ -239,7 +245,8 @@ export function createStage(session: Session) {
     ...{ language, zone, preferences: usePreferences() },
     ...{ vocabulary: vocabulary.vocabulary, clients: clients.clients, headers: clients.headers },
     clientName: clients.nameOf,
-    ...{ start, navigate, load, filter, applyQuery, editQuery, setRange, setTimeSpan, setLanguage, setZone },
+    ...{ start, navigate, load, pinnedFilter, applyQuery, editQuery },
+    ...{ setRange, setTimeSpan, setLanguage, setZone },
     ...{ toggleLive, showNewRows, openEntry, closeEntry, announce, copy, permalink, signIn: urlState.signIn },
   };
 }

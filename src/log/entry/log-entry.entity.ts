@@ -17,17 +17,48 @@ import { LogOutcome } from './outcome.js';
 import { Count, DateTime, JSONObject, UUID } from './scalars.js';
 import { LogSeverity } from './severity.js';
 
-registerEnumType(LogSeverity, { name: 'LogSeverity' });
+registerEnumType(LogSeverity, {
+  name: 'LogSeverity',
+  description: 'How grave an entry is, from mild to grave.',
+  valuesConfig: {
+    DEBUG: { description: 'Detail for those who build or operate the module.' },
+    INFO: { description: 'What happens in the normal course of things.' },
+    WARNING: { description: 'Unusual, or likely to need attention.' },
+    ERROR: { description: 'Something failed or was refused.' },
+    CRITICAL: { description: 'Needs attention at once.' },
+  },
+});
 registerEnumType(LogOrigin, {
   name: 'LogOrigin',
   description: "How an entry came in: written by a module, or reported by a signed-in person's browser.",
+  valuesConfig: {
+    MODULE: { description: 'Written by a module; who acted is what the module says.' },
+    BROWSER: {
+      description: "Reported by a signed-in person's browser; who acted is taken from the credential.",
+    },
+  },
 });
 
 registerEnumType(ActorType, {
   name: 'ActorType',
   description: 'What kind of actor acted. Default: SYSTEM where no actor field is given, else USER.',
+  valuesConfig: {
+    USER: { description: 'A person.' },
+    SERVICE: { description: 'Another program, by an account of its own.' },
+    AGENT: { description: 'A program that acts for a person, such as an AI agent.' },
+    SYSTEM: { description: 'The module itself, as by a schedule.' },
+    ANONYMOUS: { description: 'Somebody who was not signed in.' },
+  },
 });
-registerEnumType(LogOutcome, { name: 'LogOutcome', description: 'How it ended, where the module says.' });
+registerEnumType(LogOutcome, {
+  name: 'LogOutcome',
+  description: 'How it ended, where the module says.',
+  valuesConfig: {
+    SUCCESS: { description: 'It was done.' },
+    FAILURE: { description: 'It was tried and did not work.' },
+    DENIED: { description: 'It was refused, for want of permission for example.' },
+  },
+});
 
 /** MikroORM also names the default schema, even if it is not in the search path, by which every other table of Reel is found. */
 const sequenceOf: FormulaCallback<LogEntry> = (columns, { schema }) => {

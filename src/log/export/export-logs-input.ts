@@ -11,6 +11,11 @@ registerEnumType(LogExportFormat, {
   name: 'LogExportFormat',
   description:
     'CSV: RFC 4180, for spreadsheets. JSON: one object with all entries. NDJSON: one JSON object a line.',
+  valuesConfig: {
+    CSV: { description: 'A table with a header line (RFC 4180).' },
+    JSON: { description: 'One object with all entries.' },
+    NDJSON: { description: 'One JSON object a line; the form that can carry proofs.' },
+  },
 });
 
 @InputType({ description: 'What to export, and in which form.' })

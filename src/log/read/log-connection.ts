@@ -6,12 +6,12 @@ import type { Criteria } from '../filter/criteria.js';
 import { timeReached } from '../walk/id-range.js';
 import type { LogPage } from './reader.js';
 
-@ObjectType({ simpleResolvers: true })
+@ObjectType({ description: 'Where a page stands in the list.', simpleResolvers: true })
 export class PageInfo {
-  @Field(() => Boolean)
+  @Field(() => Boolean, { description: 'Whether there is a page behind endCursor.' })
   hasNextPage!: boolean;
 
-  @Field(() => Boolean)
+  @Field(() => Boolean, { description: 'Whether there is a page in front of startCursor.' })
   hasPreviousPage!: boolean;
 
   @Field(() => String, {
@@ -36,25 +36,25 @@ export class PageInfo {
   searchedUntil!: string | null;
 }
 
-@ObjectType({ simpleResolvers: true })
+@ObjectType({ description: 'An entry of a page, with its cursor.', simpleResolvers: true })
 export class LogEdge {
-  @Field(() => String)
+  @Field(() => String, { description: 'For after or before.' })
   cursor!: string;
 
-  @Field(() => LogEntry)
+  @Field(() => LogEntry, { description: 'The entry.' })
   node!: LogEntry;
 }
 
 /** A page of the list, and the criteria that totalCount counts by. An entry's cursor is its id. */
-@ObjectType({ simpleResolvers: true })
+@ObjectType({ description: 'A page of the list.', simpleResolvers: true })
 export class LogConnection {
-  @Field(() => [LogEdge])
+  @Field(() => [LogEdge], { description: "The page's entries, each with its cursor." })
   readonly edges: LogEdge[];
 
-  @Field(() => [LogEntry])
+  @Field(() => [LogEntry], { description: "The page's entries." })
   readonly nodes: LogEntry[];
 
-  @Field(() => PageInfo)
+  @Field(() => PageInfo, { description: 'Where the page stands, and how to go on.' })
   readonly pageInfo: PageInfo;
 
   constructor(

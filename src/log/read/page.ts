@@ -10,6 +10,10 @@ export enum LogOrder {
 registerEnumType(LogOrder, {
   name: 'LogOrder',
   description: 'Ties are broken by id, so every order is total.',
+  valuesConfig: {
+    NEWEST_FIRST: { description: 'From the newest entry to the oldest.' },
+    OLDEST_FIRST: { description: 'From the oldest entry to the newest.' },
+  },
 });
 
 /** How a page of the list is asked for: by cursor (first/after, last/before) or by number (first with page). */

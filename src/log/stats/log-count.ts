@@ -9,13 +9,17 @@ export enum CountPrecision {
 registerEnumType(CountPrecision, {
   name: 'CountPrecision',
   description: 'EXACT: every match counted. AT_LEAST: counting stopped at the cap; at least this many match.',
+  valuesConfig: {
+    EXACT: { description: 'Every match was counted.' },
+    AT_LEAST: { description: 'Counting stopped early: there are at least so many.' },
+  },
 });
 
-@ObjectType()
+@ObjectType({ description: 'How many entries match, and how exactly that is known.' })
 export class LogCount {
-  @Field(() => Count)
+  @Field(() => Count, { description: 'The number of entries.' })
   value!: number;
 
-  @Field(() => CountPrecision)
+  @Field(() => CountPrecision, { description: 'Whether there may be more.' })
   precision!: CountPrecision;
 }

@@ -163,8 +163,9 @@ export class LogStats {
       "The most frequent values of one field, leaving out the filter's own condition on it (for ACTOR both actorIds and actorEmail); first from 1 to 100.",
   })
   facet(
-    @Arg('field', () => LogFacet) field: LogFacet,
-    @Arg('first', () => Int, { defaultValue: 10 }) first: number,
+    @Arg('field', () => LogFacet, { description: 'The field whose values are counted.' }) field: LogFacet,
+    @Arg('first', () => Int, { defaultValue: 10, description: 'At most so many values, from 1 to 100.' })
+    first: number,
   ): Promise<FacetCount[]> {
     return this.statistics.facet(field, first);
   }

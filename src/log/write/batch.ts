@@ -35,8 +35,9 @@ export class Batch {
   }
 
   /** In place of an input that is refused before it could be checked. */
-  refuse(error: ReelError): void {
+  async refuse(error: ReelError): Promise<void> {
     this.inputs.push(error);
+    await this.slice.pass();
   }
 
   async addAll(inputs: readonly CreateLogInput[]): Promise<this> {

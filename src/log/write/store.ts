@@ -21,13 +21,14 @@ export async function storeEntries(
   const claims = await claimKeys(execute, entries);
   const fresh = entries.filter((entry) => !claims.has(entry));
   if (fresh.length > 0) {
-    await execute(
-      insertion(
-        'reel_log_entries',
-        columns,
-        fresh.map((each) => each.values),
-      ),
-    );
+    for (const each of statementsOf(fresh))
+      await execute(
+        insertion(
+          'reel_log_entries',
+          columns,
+          each.map(({ values }) => values),
+        ),
+      );
     await execute(
       insertion(
         'reel_log_inbox',
@@ -129,6 +130,23 @@ async function claimKeys(
     );
   }
   return outcomes;
+}
+
+/** Approximate bytes of one statement, as the queue counts them: the driver writes a statement in one go, and so holds the event loop. */
+const STATEMENT_BYTES = 4 * 1024 * 1024;
+
+function statementsOf(entries: readonly PreparedEntry[]): PreparedEntry[][] {
+  const statements: PreparedEntry[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const entry of entries) {
+    if (bytes + entry.bytes > STATEMENT_BYTES) {
+      statements.push([]);
+      bytes = 0;
+    }
+    bytes += entry.bytes;
+    statements.at(-1)!.push(entry);
+  }
+  return statements;
 }
 
 /** Unambiguous, since neither a UUID nor a writer nor a key contains NUL. */

@@ -5,10 +5,19 @@ import {
   type DirectiveDefinitionNode,
   type DirectiveNode,
   type FieldDefinitionNode,
+  type GraphQLArgument,
+  type GraphQLInputField,
   GraphQLObjectType,
   GraphQLSchema,
   GraphQLString,
   type InputValueDefinitionNode,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isIntrospectionType,
+  isObjectType,
+  isSpecifiedDirective,
+  isSpecifiedScalarType,
   Kind,
   parse,
   print,
@@ -76,6 +85,33 @@ describe('the schema', () => {
         /!$/.test(String(type)) && defaultValue === null && !contract.has(path),
     );
     expect(required).toEqual([]);
+  });
+
+  it('describes every type, field, argument, input field, enum value and directive', () => {
+    const undescribed: string[] = [];
+    const look = (path: string, { description }: { description?: string | null | undefined }) => {
+      if (!description?.trim()) undescribed.push(path);
+    };
+    const members = (path: string, of: readonly (GraphQLArgument | GraphQLInputField)[]) => {
+      for (const each of of) look(`${path}${each.name}`, each);
+    };
+    const schema = buildReelSchema();
+    for (const type of Object.values(schema.getTypeMap())) {
+      if (isIntrospectionType(type) || isSpecifiedScalarType(type)) continue;
+      look(type.name, type);
+      if (isEnumType(type)) for (const value of type.getValues()) look(`${type.name}.${value.name}`, value);
+      if (isInputObjectType(type)) members(`${type.name}.`, Object.values(type.getFields()));
+      if (isObjectType(type) || isInterfaceType(type))
+        for (const field of Object.values(type.getFields())) {
+          look(`${type.name}.${field.name}`, field);
+          members(`${type.name}.${field.name}: `, field.args);
+        }
+    }
+    for (const directive of schema.getDirectives().filter((each) => !isSpecifiedDirective(each))) {
+      look(`@${directive.name}`, directive);
+      members(`@${directive.name}: `, directive.args);
+    }
+    expect(undescribed).toEqual([]);
   });
 
   it('is the one that schema.graphql shows', () => {

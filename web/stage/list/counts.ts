@@ -37,7 +37,8 @@ const stoppedOf = ({
 }): Stopped | null => (precision === 'AT_LEAST' ? { searchedUntil } : null);
 
 /** The actor of an entry as the facet has actors. */
-const actorKey = ({ actorId, actorEmail, actorName }: Row) => actorId ?? actorEmail?.toLowerCase() ?? actorName;
+const actorKey = ({ actorId, actorEmail, actorName }: Row) =>
+  actorId ?? actorEmail?.toLowerCase() ?? actorName;
 
 /** The total of the matching entries, their timeline, and their most frequent values. */
 export function useCounts() {

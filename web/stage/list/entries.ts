@@ -13,13 +13,21 @@ const MAX_RETRY_MS = 30_000;
 export type ListState = 'loading' | 'shown' | 'failed';
 
 /** The pages of the list loaded so far. Rows stay until the next response replaces them. `reload` is called to retry a failed list. */
+/** What the list answers. */
+interface Question {
+  filter: LogFilterInput;
+  oldest: boolean;
+  /** Of times without an offset in the query line. */
+  timeZone: string;
+}
+
 export function useEntries(reload: () => void) {
   const rows = shallowRef<readonly Row[]>([]);
   const state = shallowRef<ListState>('loading');
   /** The next page. */
   const more = shallowRef<'none' | 'available' | 'loading' | 'failed'>('none');
   const error = shallowRef<ReelError | null>(null);
-  const query = shallowRef<{ filter: LogFilterInput; oldest: boolean }>({ filter: {}, oldest: false });
+  const query = shallowRef<Question>({ filter: {}, oldest: false, timeZone: 'UTC' });
   /** Incremented whenever the list should scroll to its top. */
   const version = shallowRef(0);
   let cursor: string | null = null;
@@ -33,11 +41,11 @@ export function useEntries(reload: () => void) {
     clearTimeout(timer);
     controller = new AbortController();
     const { signal } = controller;
-    const { filter, oldest } = query.value;
+    const { filter, oldest, timeZone } = query.value;
     try {
       const { logs } = await askReel(
         RowsDocument,
-        { filter, orderBy: oldest ? 'OLDEST_FIRST' : 'NEWEST_FIRST', first, after },
+        { filter, orderBy: oldest ? 'OLDEST_FIRST' : 'NEWEST_FIRST', first, after, timeZone },
         signal,
       );
       if (signal.aborted) return false;
@@ -59,8 +67,8 @@ export function useEntries(reload: () => void) {
   }
 
   /** Loads the first page. False where it failed or was superseded. */
-  async function load(filter: LogFilterInput, oldest: boolean): Promise<boolean> {
-    query.value = { filter, oldest };
+  async function load(question: Question): Promise<boolean> {
+    query.value = question;
     state.value = 'loading';
     try {
       if (!(await fetchPage(FIRST_PAGE, null))) return false;

@@ -1,0 +1,16 @@
+/**
+ * The longest CPU time, in milliseconds, for which this thread held its event loop while something was done. Unlike a
+ * delay by the clock it does not depend on what else the machine does.
+ */
+export async function longestHold(work: () => Promise<unknown>): Promise<number> {
+  let longest = 0;
+  let before = process.threadCpuUsage();
+  // Late by as long as the loop is held.
+  const sampling = setInterval(() => {
+    const now = process.threadCpuUsage();
+    longest = Math.max(longest, (now.user + now.system - before.user - before.system) / 1_000);
+    before = now;
+  }, 5);
+  await work().finally(() => clearInterval(sampling));
+  return longest;
+}
