@@ -3,12 +3,12 @@ import 'reflect-metadata';
 
 export { type ActionRegistry, REEL_ACTIONS, type ReelAction, registerReelActions } from './auth/actions.js';
 export { type Config, readConfig } from './config/config.js';
-export { migrate } from './database/migrate.js';
 export { ReelSchemaGenerator } from './database/schema-generator.js';
 export { ReelError } from './errors.js';
 export { getLogReader, getReelService } from './log/embed.js';
 export { LogEntry } from './log/entry/log-entry.entity.js';
 export { LogOrigin } from './log/entry/origin.js';
 export { LogSeverity } from './log/entry/severity.js';
+export { migrate } from './log/migrate.js';
 export { type LogInput, ReelService } from './log/service.js';
 export { createReelServer, type ReelServer, router } from './server.js';

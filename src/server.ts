@@ -29,6 +29,7 @@ import { Writer } from './log/write/writer.js';
 import { REST_PREFIX, restRoutes } from './rest/routes.js';
 import { openSeal } from './seal/open-seal.js';
 import { exportProofs } from './seal/proof-bundle.js';
+import { SearchFiller } from './seal/search-filler.js';
 import { Sequencer } from './seal/sequencer.js';
 
 export interface ReelServer {
@@ -142,8 +143,14 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       metrics.entriesSequenced.inc(sealed.last - sealed.first + 1);
       trail.advance(sealed.tenantId, sealed.last);
       seal.onSealed(sealed);
+      filler.wake(sealed);
     },
     (error) => log.error({ err: error }, 'the sequencer failed; it will try again'),
+  );
+  const filler = new SearchFiller(
+    database,
+    () => sequencer.isSealing,
+    (error) => log.error({ err: error }, 'the search index could not be filled; it will be tried again'),
   );
   const writer = new Writer(
     {
@@ -158,7 +165,11 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       sequencer.wake();
     },
   );
-  metrics.watch({ writeQueueLength: () => writer.length, sequencerLagSeconds: () => sequencer.lagSeconds });
+  metrics.watch({
+    writeQueueLength: () => writer.length,
+    sequencerLagSeconds: () => sequencer.lagSeconds,
+    searchBehind: () => filler.behind,
+  });
   const service = new ReelService(writer);
   const stats = new StatsService(database, bounds);
   const audit = new ReadAudit(service, config.auditReads);
@@ -175,6 +186,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
   const authorizer = new Authorizer(mentorPort(config), config);
   const door = { verify: tokenVerifier(config), trusts: trustedProxies(config.trustProxy) };
   sequencer.start();
+  filler.start();
 
   return {
     service,
@@ -235,6 +247,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     close: async () => {
       await writer.close();
       await sequencer.stop();
+      await filler.stop();
       await seal.close();
       await database.close();
     },

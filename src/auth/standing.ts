@@ -1,5 +1,5 @@
 import { EXPORT, MANAGE_STREAMS, VIEW } from './actions.js';
-import { clientNames, type Grant } from './grant.js';
+import { clientNames } from './grant.js';
 import type { TenantAccess } from './mentor.js';
 
 /** What a person may do in a tenant that they belong to. */
@@ -26,30 +26,27 @@ export function standingIn(
   { grants, member, tenantName }: TenantAccess,
 ): TenantStanding | null {
   if (!member && grants.length === 0) return null;
-  const holds = (action: string, clientId: string | null) =>
-    grants.some((grant) => grant.action === action && isFor(grant, clientId));
   const names = clientNames(grants);
-  const clients = new Set(grants.flatMap(({ scope, clientId }) => (scope === 'CLIENT' && clientId) || []));
-  const viewsAll = holds(VIEW, null);
+  const wholly = new Set(grants.flatMap(({ action, scope }) => (scope === 'ACCOUNT' ? action : [])));
+  const clients = new Map<string, Set<string>>();
+  for (const { action, scope, clientId } of grants)
+    if (scope === 'CLIENT' && clientId !== null)
+      clients.set(clientId, (clients.get(clientId) ?? new Set()).add(action));
   return {
     id: tenantId,
     name: tenantName ?? null,
     mayView: grants.some(({ action }) => action === VIEW),
-    mayManageStreams: holds(MANAGE_STREAMS, null),
+    mayManageStreams: wholly.has(MANAGE_STREAMS),
     clients: byName(
-      [...clients].map((id) => ({
+      [...clients].map(([id, actions]) => ({
         id,
         name: names.get(id) ?? null,
-        mayView: viewsAll || holds(VIEW, id),
-        mayExport: holds(EXPORT, id),
+        mayView: wholly.has(VIEW) || actions.has(VIEW),
+        mayExport: actions.has(EXPORT),
       })),
     ),
   };
 }
-
-/** Whether a grant is for this client, or for the whole tenant (null). */
-const isFor = ({ scope, clientId }: Grant, client: string | null): boolean =>
-  client === null ? scope === 'ACCOUNT' : scope === 'CLIENT' && clientId === client;
 
 const { compare } = new Intl.Collator('und');
 

@@ -38,7 +38,7 @@ const missingOwner = () => new StartError("REEL_MIGRATE_URL: expected the owner'
 
 // Loaded on demand, since it loads the ORM.
 const migrateFirst = async ({ ownerUrl, runtimeUrl }: EmbeddedUrls) =>
-  (await import('../database/migrate.js')).migrate(ownerUrl, runtimeUrl);
+  (await import('../log/migrate.js')).migrate(ownerUrl, runtimeUrl);
 
 /** `prepare` is for a database that is started here; a running one was prepared by its server. */
 async function withEmbedded<T>(

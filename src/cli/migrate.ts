@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import pg from 'pg';
 import type { Config } from '../config/config.js';
 import { embeddedUrls } from '../database/embedded/embedded.js';
-import { migrate } from '../database/migrate.js';
 import { MIGRATION_NAMES } from '../database/migration-names.js';
 import { StartError } from '../errors.js';
+import { migrate } from '../log/migrate.js';
 import { type CommandContext, exit1, Problem } from './context.js';
 import { withBothRoles } from './database.js';
 

@@ -13,10 +13,17 @@ import type { CommandContext } from './context.js';
 import { withRuntimeRole } from './database.js';
 import type { TreeHead } from './tree-head.js';
 
-/** Verifies a tenant's log in the database; `noteFile`: a checkpoint that it must extend. */
+export interface StoredLog {
+  tenantId: string;
+  /** A checkpoint that it must extend. */
+  noteFile: string | undefined;
+  /** Whether to compute the search index, too. */
+  search: boolean;
+}
+
+/** Verifies a tenant's log in the database. */
 export async function verifyStoredLog(
-  tenantId: string,
-  noteFile: string | undefined,
+  { tenantId, noteFile, search }: StoredLog,
   report: Report,
   context: CommandContext,
 ): Promise<TreeHead> {
@@ -32,7 +39,7 @@ export async function verifyStoredLog(
         const snapshot = await exportSnapshot(execute, url, tenantId);
         await using joined = await joinSnapshot(snapshot);
         const parallel = joined.execute;
-        return await verifyLog(execute, tenantId, { keys, trusted, report, onProgress, parallel });
+        return await verifyLog(execute, tenantId, { keys, trusted, search, report, onProgress, parallel });
       });
       return { tenantId, ...verified };
     } catch (error) {

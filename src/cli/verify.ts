@@ -7,6 +7,7 @@ import { uuidOption } from './options.js';
 interface VerifyOptions {
   tenant?: string;
   checkpoint?: string;
+  search?: boolean;
   export?: string;
   key?: string;
   json?: boolean;
@@ -24,6 +25,10 @@ export function verifyCommand(program: Command, context: CommandContext): void {
       '--checkpoint <file>',
       'with --tenant: a signed checkpoint kept elsewhere, which the log must extend',
     )
+    .option(
+      '--search',
+      'with --tenant: compute the search index from the entries as well, which takes longer than all else',
+    )
     .option('--export <file>', 'NDJSON export with proofs to verify; needs neither database nor server')
     .option(
       '--key <file>',
@@ -39,6 +44,8 @@ export function verifyCommand(program: Command, context: CommandContext): void {
         throw new StartError('expected --export FILE and --key FILE together');
       if (checkpoint !== undefined && tenant === undefined)
         throw new StartError('expected --checkpoint FILE only with --tenant ID');
+      if (options.search && tenant === undefined)
+        throw new StartError('expected --search only with --tenant ID');
       const faults: Fault[] = [];
       let count = 0;
       const report = (fault: Fault) => {
@@ -52,7 +59,11 @@ export function verifyCommand(program: Command, context: CommandContext): void {
       // Loaded on demand: a file needs nothing of the database.
       const head = await (tenant === undefined
         ? (await import('./verify-export.js')).verifyExport(file!, key!, report, context)
-        : (await import('./verify-log.js')).verifyStoredLog(tenant, checkpoint, report, context)
+        : (await import('./verify-log.js')).verifyStoredLog(
+            { tenantId: tenant, noteFile: checkpoint, search: options.search ?? false },
+            report,
+            context,
+          )
       ).finally(() => context.progress(''));
       const { tenantId, size } = head;
       const root = head.root.toString('base64');

@@ -1,5 +1,7 @@
 import { MikroORM } from '@mikro-orm/postgresql';
+import type { Transaction } from 'kysely';
 import { StartError } from '../errors.js';
+import { compile, type Execute, type Row } from './execute.js';
 import { databaseOptions } from './options.js';
 import { ensureRuntimeRole } from './roles.js';
 
@@ -8,18 +10,33 @@ const MONTHS_AHEAD = 12;
 /** An arbitrary key: every process that migrates a database must use the same. */
 const MIGRATION_LOCK = 7_237_533;
 
+/** What was done. */
+export interface Migrated {
+  /** Names of the migrations that were applied now. */
+  applied: string[];
+}
+
 /**
- * Applies pending migrations as the owner, creates partitions for the months ahead, and grants the runtime role of
- * `runtimeUrl` what the server needs. Safe to run again and concurrently: an advisory lock makes one wait for the other.
- * Errors: StartError.
+ * Applies pending migrations as the owner, calls `complete` for what takes more than SQL, creates partitions for the months
+ * ahead, and grants the runtime role of `runtimeUrl` what the server needs, all in one transaction. Safe to run again and
+ * concurrently: an advisory lock makes one wait for the other. Errors: StartError.
  */
-export async function migrate(ownerUrl: string, runtimeUrl: string): Promise<{ applied: string[] }> {
+export async function applyMigrations(
+  ownerUrl: string,
+  runtimeUrl: string,
+  complete: (execute: Execute) => Promise<void>,
+): Promise<Migrated> {
   const orm = await MikroORM.init(databaseOptions(ownerUrl, { max: 2 }));
   try {
     return await orm.em.getConnection().transactional(async (trx) => {
       const execute = (sql: string) => orm.em.getConnection().execute(sql, [], 'all', trx);
       await execute(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
       const applied = await orm.migrator.up({ transaction: trx });
+      const transaction = trx as unknown as Transaction<unknown>;
+      await complete(
+        async <R extends Row>(statement: Parameters<Execute>[0]) =>
+          (await transaction.executeQuery(compile(statement))).rows as R[],
+      );
       await execute(
         `select reel_ensure_month(now() + make_interval(months => ahead)) from generate_series(0, ${MONTHS_AHEAD}) ahead`,
       );

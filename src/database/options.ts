@@ -6,6 +6,7 @@ import { Migration20261124000001_seal } from './migrations/Migration202611240000
 import { Migration20261124000002_retention } from './migrations/Migration20261124000002_retention.js';
 import { Migration20261124000003_kept } from './migrations/Migration20261124000003_kept.js';
 import { Migration20261129000000_records } from './migrations/Migration20261129000000_records.js';
+import { Migration20261129000001_search } from './migrations/Migration20261129000001_search.js';
 import { ReelSchemaGenerator } from './schema-generator.js';
 import { sessionOptions, splitUrl } from './session.js';
 
@@ -15,6 +16,7 @@ const CLASSES: Record<MigrationName, Constructor<Migration>> = {
   Migration20261124000002_retention,
   Migration20261124000003_kept,
   Migration20261129000000_records,
+  Migration20261129000001_search,
 };
 
 export interface PoolBounds {

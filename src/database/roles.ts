@@ -12,6 +12,7 @@ const GRANTS: Record<string, string> = {
   reel_log_keys: 'select, insert',
   reel_log_inbox: 'select, insert, delete',
   reel_log_counts: 'select, insert, update',
+  reel_log_search: 'select, insert',
   reel_log_removals: 'select',
   reel_log_holds: 'select',
   reel_migrations: 'select',
@@ -61,7 +62,7 @@ export async function ensureRuntimeRole(
     await execute(`grant ${rights} on ${table} to ${identifier(role)}`);
   }
   await execute(
-    `grant execute on function reel_first_id(timestamptz), reel_ensure_month(timestamptz), reel_waiting_tenants(integer) to ${identifier(role)}`,
+    `grant execute on function reel_first_id(timestamptz), reel_ensure_month(timestamptz), reel_waiting_tenants(integer), reel_search_candidates(integer[], integer), reel_search_backlog(integer) to ${identifier(role)}`,
   );
 }
 
@@ -74,7 +75,7 @@ export async function excessPrivileges(execute: ExecuteSql): Promise<string | nu
     select current_user as role, r.rolsuper as superuser, r.rolbypassrls as bypass,
       exists (select from pg_class c where c.relname in ('reel_log_entries', 'reel_log_sequence')
         and pg_has_role(current_user, c.relowner, 'MEMBER')) as owner,
-      exists (select from pg_class c where c.relname in ('reel_log_entries', 'reel_log_sequence', 'reel_log_tiles', 'reel_log_checkpoints', 'reel_log_signing_keys', 'reel_log_removals', 'reel_log_holds')
+      exists (select from pg_class c where c.relname in ('reel_log_entries', 'reel_log_sequence', 'reel_log_tiles', 'reel_log_checkpoints', 'reel_log_signing_keys', 'reel_log_removals', 'reel_log_holds', 'reel_log_search')
         and has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')) as writes
     from pg_roles r where r.rolname = current_user`);
   if (!row) return null;

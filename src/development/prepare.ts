@@ -2,7 +2,7 @@ import { withDevelopmentSecrets } from '../auth/secrets.js';
 import type { Config } from '../config/config.js';
 import { startEmbedded } from '../database/embedded/embedded.js';
 import { lockDataDir } from '../database/embedded/lock.js';
-import { migrate } from '../database/migrate.js';
+import { migrate } from '../log/migrate.js';
 
 export interface Development {
   /** With generated secrets and the embedded database's URLs where none were given. */

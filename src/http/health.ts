@@ -25,6 +25,8 @@ export interface MetricSources {
   writeQueueLength?: () => number;
   /** How long the oldest committed entry has been waiting for its place; 0 where none waits. */
   sequencerLagSeconds?: () => number | Promise<number>;
+  /** Sealed entries that are not in the search index yet. */
+  searchBehind?: () => number;
 }
 
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -48,6 +50,14 @@ export function createMetrics(): Metrics {
     registers,
     async collect() {
       this.set((await sources.sequencerLagSeconds?.()) ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'reel_search_index_behind_entries',
+    help: 'Sealed entries that this server knows not to be in the search index yet; searches look at them one by one.',
+    registers,
+    collect() {
+      this.set(sources.searchBehind?.() ?? 0);
     },
   });
   new Gauge({

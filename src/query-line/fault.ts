@@ -60,9 +60,9 @@ export class QueryLineError extends Error {
   }
 }
 
-/** For a message: in backticks, cut at 100 characters. */
+/** For a message: in backticks, cut at 60 characters. */
 export const shown = (text: string): string =>
-  `\`${text.length > 100 ? `${text.slice(0, 99).toWellFormed()}…` : text}\``;
+  `\`${text.length > 60 ? `${text.slice(0, 59).toWellFormed()}…` : text}\``;
 
 /** The line with a part of it replaced. */
 export const splice = (line: string, { position, length }: Span, text: string): string =>

@@ -46,7 +46,7 @@ export function readItem(written: string, context: TermContext): { text: string;
   if (!isQuoted(written))
     throw context.error(
       'TOUCHING_QUOTE',
-      `expected white space or a comma between quoted and other text in \`${written.slice(0, 90).toWellFormed()}\``,
+      `expected white space or a comma between quoted and other text in \`${written.slice(0, 60).toWellFormed()}\``,
     );
   return { text: unquote(written), isBare: false };
 }

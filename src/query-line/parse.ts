@@ -28,11 +28,14 @@ export function parseQueryLine(line: string, { now, timeZone = 'UTC' }: QueryLin
   }
 }
 
+/** A line with more faults is none that somebody mistyped. */
+const MAX_MENDS = 10;
+
 /** Mends one fault after another until the line parses; null where there is one that has no one right spelling. */
 function mendAll(first: QueryLineError, times: TimeContext): string | null {
   const tried = new Set<string>();
   let [fault, hadBooleanWord] = [first, false];
-  while (tried.size < MAX_TERMS) {
+  while (tried.size < MAX_MENDS) {
     const line = fault.suggestion;
     if (line === null || line.trim() === '' || tried.has(line)) return null;
     // `module:a AND module:b` is not `module:a,b`.

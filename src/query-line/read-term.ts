@@ -86,8 +86,9 @@ const span = (first: Span, last: Span): Span => ({
   length: last.position + last.length - first.position,
 });
 
-/** Characters that leave nothing to be searched for. */
-const INVISIBLE = /^[\p{Cf}\p{Default_Ignorable_Code_Point}]*$/u;
+/** Nothing but white space and what is displayed as nothing: it would be found everywhere. Signs of Arabic, Syriac and Kaithi are seen. */
+const INVISIBLE =
+  /^(?:(?![\u0600-\u0605\u06DD\u070F\u0890\u0891\u08E2\u{110BD}\u{110CD}])[\p{Cf}\p{Default_Ignorable_Code_Point}\p{White_Space}])*$/u;
 
 function readText(word: Word, context: TermContext): QueryTerm {
   const { position, length, written } = word;
@@ -101,7 +102,8 @@ function readText(word: Word, context: TermContext): QueryTerm {
       bare.includes('"') ? null : quote(written),
     );
   const { text } = readItem(bare, context);
-  if (INVISIBLE.test(text)) throw context.error('EMPTY_TEXT', 'expected text between the quotes');
+  if (INVISIBLE.test(text))
+    throw context.error('EMPTY_TEXT', 'expected text that can be seen between the quotes');
   checkText(text, MAX_TEXT, context);
   return { position, length, field: null, negated, op: ':', values: [{ is: text }] };
 }

@@ -7,6 +7,7 @@ import { conditionsOf } from '../log/filter/field-conditions.js';
 import type { FilterInput } from '../log/filter/log-filter.js';
 import { readQuery } from '../log/filter/query-filter.js';
 import { readTimeZone } from '../log/filter/time-zone.js';
+import { checkPage } from '../log/read/page.js';
 import { Fields } from './fields.js';
 
 /** The query parameters of a request; of one that is given twice the last counts, as in the first edition. */
@@ -58,16 +59,32 @@ export const readZone = (fields: Fields): string | undefined => fields.checked('
 /** No list is long enough for a page past this. */
 export const LAST_PAGE = 2 ** 31 - 1;
 
+/** Which part of the list: a page by its number, or what is after or before a cursor. */
+export interface ListQuery extends FilterRequest {
+  /** null with a cursor. */
+  page: number | null;
+  pageSize: number;
+  after: string | null;
+  before: string | null;
+}
+
 export function readListQuery(
   request: FastifyRequest,
   sizes: { defaultPageSize: number; maxPageSize: number },
   faults: Fault[],
   now: Date,
-): FilterRequest & { page: number; pageSize: number } {
+): ListQuery {
   const fields = new Fields(queryOf(request), ['query'], faults);
+  const page = fields.integer('page', 1, Number.MAX_SAFE_INTEGER);
+  const pageSize = fields.integer('page_size', 1, sizes.maxPageSize) ?? sizes.defaultPageSize;
+  const after = fields.checked('after', (text) => checkPage({ page, after: text }, sizes));
+  const before = fields.checked('before', (text) => checkPage({ page, after, before: text }, sizes));
   const query = {
-    page: fields.integer('page', 1, Number.MAX_SAFE_INTEGER) ?? 1,
-    pageSize: fields.integer('page_size', 1, sizes.maxPageSize) ?? sizes.defaultPageSize,
+    page: after === undefined && before === undefined ? (page ?? 1) : null,
+    pageSize,
+    // In stored form.
+    after: after?.toLowerCase() ?? null,
+    before: before?.toLowerCase() ?? null,
     ...readFilterFields(fields, now),
   };
   fields.refuseOthers();

@@ -7,6 +7,7 @@ import { rateLimitHeaders } from '../http/rate-limit.js';
 import { answerHeaders } from '../http/request-id.js';
 import { entryToWire } from '../log/entry/wire.js';
 import { toCriteria } from '../log/filter/criteria.js';
+import type { LogPage } from '../log/read/reader.js';
 import { parseUuid } from '../query-line/values.js';
 import { AccessControl, type AccessResult } from './access.js';
 import { batchRoute } from './batch.js';
@@ -32,6 +33,9 @@ const DOWNLOAD_HEADERS = {
   'X-Frame-Options': 'DENY',
   'Referrer-Policy': 'no-referrer',
 };
+
+/** Of a page whose number no list reaches. */
+const PAST_THE_END: LogPage = { entries: [], hasNextPage: false, hasPreviousPage: true, stopped: null };
 
 interface Wildcard {
   Params: { '*': string };
@@ -79,15 +83,16 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     const allowed = access.of<Scope>(request);
     const faults: Fault[] = [];
     const now = new Date();
-    const { filter, timeZone, page, pageSize } = readListQuery(request, config, faults, now);
+    const { filter, timeZone, page, pageSize, after, before } = readListQuery(request, config, faults, now);
     const scope = granted(allowed, faults);
     const criteria = toCriteria(scope, filter, now, timeZone);
-    const [total, entries] = await Promise.all([
-      reader.count(criteria, 'budget'),
-      page > LAST_PAGE ? [] : reader.list(criteria, { first: pageSize, page }).then((found) => found.entries),
+    const asked = before === null ? { first: pageSize, after, page } : { last: pageSize, before };
+    const [total, found] = await Promise.all([
+      page === null ? null : reader.count(criteria, 'budget'),
+      page !== null && page > LAST_PAGE ? PAST_THE_END : reader.list(criteria, asked),
     ]);
-    await recordView(request, scope, { path: '/logs', filter, page });
-    return listToWire(entries, total.value, page, pageSize);
+    await recordView(request, scope, { path: '/logs', filter, page, after, before });
+    return listToWire(found, { total, number: page, size: pageSize });
   });
 
   app.get('/logs/stats', { onRequest: mayView, exposeHeadRoute: true }, async (request) => {

@@ -1,17 +1,30 @@
 import type { Fault } from '../errors.js';
 import { snake } from '../log/entry/fields.js';
-import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import { entryToWire } from '../log/entry/wire.js';
 import type { LogExport } from '../log/export/export.js';
+import { pageInfoOf } from '../log/read/log-connection.js';
+import type { LogPage } from '../log/read/reader.js';
+import type { LogCount } from '../log/stats/log-count.js';
 import type { FacetCount, LogTotals, Statistics } from '../log/stats/log-stats.js';
 
-export const listToWire = (entries: readonly LogEntry[], total: number, page: number, pageSize: number) => ({
-  items: entries.map(entryToWire),
-  total,
-  page,
-  page_size: pageSize,
-  pages: Math.ceil(total / pageSize),
-});
+/** `total` and `number` are null where the page was asked for by cursor. */
+export function listToWire(
+  found: LogPage,
+  { total, number, size }: { total: LogCount | null; number: number | null; size: number },
+) {
+  const { hasNextPage, hasPreviousPage, startCursor, endCursor, searchedUntil } = pageInfoOf(found);
+  return {
+    items: found.entries.map(entryToWire),
+    total: total?.value ?? null,
+    page: number,
+    page_size: size,
+    pages: total && Math.ceil(total.value / size),
+    total_precision: total?.precision ?? null,
+    next_cursor: hasNextPage ? endCursor : null,
+    previous_cursor: hasPreviousPage ? startCursor : null,
+    searched_until: searchedUntil,
+  };
+}
 
 const countsToWire = (counts: readonly FacetCount[]) =>
   Object.fromEntries(counts.filter(({ count }) => count > 0).map(({ key, count }) => [key ?? '', count]));

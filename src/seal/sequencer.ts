@@ -30,7 +30,7 @@ export interface Sealed {
  */
 export class Sequencer {
   private readonly poller = new Poller(
-    () => this.sequenceInbox(),
+    () => this.sequenceInbox().finally(() => (this.isAtWork = false)),
     POLL_MS,
     (error) => this.onFault(error),
   );
@@ -38,6 +38,7 @@ export class Sequencer {
   /** Tenants whose log is broken, and when each is tried again, in milliseconds of performance.now(). */
   private readonly retryBrokenAt = new Map<string, number>();
   private lag = 0;
+  private isAtWork = false;
   private isStopped = false;
 
   constructor(
@@ -60,6 +61,11 @@ export class Sequencer {
   async stop(): Promise<void> {
     this.isStopped = true;
     await this.poller.stop();
+  }
+
+  /** Whether entries of the inbox are being sealed. */
+  get isSealing(): boolean {
+    return this.isAtWork;
   }
 
   /** How long the oldest entry of the last batch was in the inbox; 0 if the inbox is empty. */
@@ -87,6 +93,7 @@ export class Sequencer {
   private async sequenceInbox(): Promise<void> {
     let tenants = await this.tenantsInInbox();
     if (tenants.length === 0) this.lag = 0;
+    this.isAtWork = tenants.length > 0;
     while (tenants.length > 0 && !this.isStopped) {
       const unfinished: string[] = [];
       for (const tenantId of tenants) {

@@ -120,7 +120,8 @@ const BLANK = {
   ip_address: null,
   user_agent: null,
   data: null,
-  search_text: null,
+  // Of what it still shows.
+  search_text: expect.any(String),
   identity_salt: null,
   data_salt: null,
   erased_at: expect.any(Date),
@@ -245,7 +246,7 @@ describe('by actor', () => {
 
   test('is found and exported no more, and counted as ever', async () => {
     const token = await seer(tenantId);
-    for (const filter of ['search: "needle 0"', 'search: "needle 2"', 'query: "needle 4"']) {
+    for (const filter of ['search: "needle 0"', 'search: "needle 2"', 'query: "\\"needle 4\\""']) {
       const { body } = await reel.graphql(token, `{ logs(filter: { ${filter} }) { nodes { id } } }`);
       expect([filter, body.data.logs.nodes]).toEqual([filter, []]);
     }

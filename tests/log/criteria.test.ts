@@ -103,7 +103,7 @@ test("the query line's conditions stand beside the filter's own, each of its tex
     scope: SCOPE,
     conditions: [
       { negated: false, anyOf: [[{ field: 'module', is: 'a' }]] },
-      { negated: false, anyOf: [[{ contains: 'größe' }]] },
+      { negated: false, anyOf: [[{ contains: 'grösse' }]] },
       { negated: false, anyOf: [[{ field: 'module', is: 'b' }], [{ field: 'module', is: 'c' }]] },
       { negated: false, anyOf: [[{ field: 'severity', atLeast: 'ERROR' }]] },
       { negated: false, anyOf: [[{ contains: 'card declined' }]] },

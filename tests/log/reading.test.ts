@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LogEntry } from '../../src/log/entry/log-entry.entity.js';
 import { LogOrigin } from '../../src/log/entry/origin.js';
+import { searchNeedle, searchText } from '../../src/log/entry/search-text.js';
 import { LogSeverity, SEVERITIES } from '../../src/log/entry/severity.js';
 import { type Condition, toCriteria } from '../../src/log/filter/criteria.js';
 import type { LogFilter } from '../../src/log/filter/log-filter.js';
@@ -88,14 +89,6 @@ function matches(filter: LogFilter, entry: LogEntry): boolean {
     pattern.endsWith('*') ? entry.action.startsWith(pattern.slice(0, -1)) : entry.action === pattern;
   // A final sigma is a sigma: without that, case would depend on a letter's neighbours.
   const fold = (text: string) => text.toLowerCase().replaceAll('ς', 'σ');
-  const pieces = (value: unknown): string[] =>
-    value === null
-      ? []
-      : Array.isArray(value)
-        ? value.flatMap(pieces)
-        : typeof value === 'object'
-          ? Object.entries(value as object).flatMap(([key, each]) => [key, ...pieces(each)])
-          : [String(value)];
   const inBlock = (block: string) => {
     if (block === '10.0.0.0/8') return entry.ipAddress?.startsWith('10.') ?? false;
     if (block === '::/0') return entry.ipAddress?.includes(':') ?? false;
@@ -118,7 +111,7 @@ function matches(filter: LogFilter, entry: LogEntry): boolean {
     (!filter.clientId || entry.clientId === filter.clientId) &&
     (!filter.requestId || entry.requestId === filter.requestId) &&
     (!filter.ipAddress || inBlock(filter.ipAddress)) &&
-    (!filter.search || pieces(entry.data).some((piece) => fold(piece).includes(fold(filter.search!))))
+    (!filter.search || searchText(entry).includes(searchNeedle(filter.search)))
   );
 }
 

@@ -58,7 +58,7 @@ describe('a list that stops at its budget', () => {
         fc.constantFrom(LogOrder.NEWEST_FIRST, LogOrder.OLDEST_FIRST),
         fc.boolean(),
         fc.integer({ min: 5, max: 60 }),
-        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 1, max: 12 }),
         sizes,
         fc.integer({ min: 0, max: 300 }),
         async (scope, filter, orderBy, backwards, size, looks, candidates, gathered) => {

@@ -10,7 +10,8 @@ export type ColumnType =
   | 'timestamp with time zone'
   | 'jsonb'
   | 'inet'
-  | 'text[]';
+  | 'text[]'
+  | 'integer[]';
 
 /** Draws whole numbers from 0 to before `end`. */
 export type Draw = (end: number) => number;
@@ -52,6 +53,7 @@ const SOME: Record<ColumnType, string> = {
   jsonb: '{}',
   inet: '::1',
   'text[]': '{x}',
+  'integer[]': '{1}',
 };
 
 /** Values that a row can have and that no writer writes. */
@@ -69,6 +71,7 @@ export const ODD: Partial<Record<ColumnType, readonly string[]>> = {
   inet: ['0.0.0.0/0', '::/0'],
   text: ['', '\u{10ffff}', '\n\n', '\uffff'],
   'text[]': ['{}', '{NULL}', '{""}', '[0:0]={data}', '{{data}}', '{request_id,data}'],
+  'integer[]': ['{}', '{NULL}', '{1,2}', '[0:0]={1}', '{{1}}'],
   bytea: ['\\x', `\\x${'00'.repeat(33)}`],
 };
 
@@ -120,6 +123,11 @@ const FLIPS: Record<ColumnType, (text: string, draw: Draw) => string> = {
     const place = places[draw(places.length)]!;
     const letter = String.fromCharCode(names[at]!.charCodeAt(place) + 1);
     return `{${names.with(at, replaceAt(names[at]!, place, letter)).join(',')}}`;
+  },
+  'integer[]': (text, draw) => {
+    const numbers = text.slice(1, -1).split(',').map(Number);
+    const at = draw(numbers.length);
+    return `{${numbers.with(at, numbers[at]! ^ (1 << draw(32))).join(',')}}`;
   },
   inet: (text, draw) =>
     text

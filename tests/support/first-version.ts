@@ -17,7 +17,8 @@ export async function storeFirstVersion(
   inputs: readonly (CreateLogInput & { tenantId: string })[],
 ): Promise<void> {
   const prepared = inputs.map((input) => {
-    const checked = checkInput(input, { kind: 'module', module: '*', ip: null, agent: null });
+    const given = checkInput(input, { kind: 'module', module: '*', ip: null, agent: null });
+    const checked = { ...given, onBehalfOfName: null, resourceName: null };
     const layout = { fields: FIELDS, leaf: new LeafVersion(1) };
     const each = prepareEntry(checked, identifier.next(), undefined, layout);
     const values = each.values.map((value, at) => (LATER.includes(COLUMNS[at]!) ? null : value));

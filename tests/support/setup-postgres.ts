@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { startEmbedded } from '../../src/database/embedded/embedded.js';
-import { migrate } from '../../src/database/migrate.js';
+import { migrate } from '../../src/log/migrate.js';
 
 declare module 'vitest' {
   export interface ProvidedContext {

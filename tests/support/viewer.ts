@@ -97,7 +97,7 @@ export function viewerToken(): Promise<string> {
     name: 'Ana Souza',
     grants: [
       tenant('reel.logs.view:ACCOUNT'),
-      tenant(`reel.logs.export:CLIENT:${CLIENT}`),
+      { ...tenant(`reel.logs.export:CLIENT:${CLIENT}`), clientName: 'Loja Centro' },
       tenant(`reel.logs.export:CLIENT:${OTHER_CLIENT}`),
     ],
   });

@@ -77,11 +77,11 @@ const spelt = (fields: Fields, as: (name: string) => string) =>
 export let reel: TestReel;
 
 export const graphql: Wire = (() => {
-  /** REST's one module, action, severity and actor are GraphQL's lists of one. */
+  /** REST's one module, action, severity, outcome and actor are GraphQL's lists of one. */
   const filterOf = (filter: Fields) =>
     Object.fromEntries(
       Object.entries(filter).map(([name, value]) =>
-        ['module', 'action', 'actorId'].includes(name)
+        ['module', 'action', 'actorId', 'outcome'].includes(name)
           ? [`${name}s`, value === '' ? [] : [value]]
           : name === 'severity'
             ? ['severities', value === '' ? [] : [value]]

@@ -88,20 +88,18 @@ describe('data canonicalized as bytes', () => {
 
   test('has the pieces of its own search text, in any order, and of no other', () => {
     const reader = new JsonCanonicalizer(50_000, 'tight');
-    for (const data of someData(2_000).filter((each) => !isRare(each))) {
+    for (const data of someData(2_000).filter((each) => !isRare(each) && Object.keys(each).length > 0)) {
       canonical(reader, JSON.stringify(data));
-      const text = searchText(data);
+      const text = searchText({ data });
       expect(isSearched(reader, text)).toBe(true);
-      const pieces = (text ?? '').split('\uFFFF');
-      expect(isSearched(reader, text && pieces.toReversed().join('\uFFFF'))).toBe(true);
-      for (const other of [`${text ?? ''}x`, `${text ?? ''}\uFFFF`, `\uFFFF${text ?? ''}`])
+      const pieces = text.split('\n');
+      expect(isSearched(reader, pieces.toReversed().join('\n'))).toBe(true);
+      for (const other of [null, `${text}x`, `${text}\n`, `\n${text}`])
         expect(isSearched(reader, other)).toBe(false);
-      if (text === null) continue;
-      expect(isSearched(reader, null)).toBe(false);
       const [first] = pieces as [string];
       if (new Set(pieces).size > 1) {
         const other = pieces.findIndex((piece) => piece !== first);
-        expect(isSearched(reader, pieces.with(other, first).join('\uFFFF'))).toBe(false);
+        expect(isSearched(reader, pieces.with(other, first).join('\n'))).toBe(false);
       }
       if (first !== '') expect(isSearched(reader, text.slice(1))).toBe(false);
     }

@@ -125,7 +125,8 @@ describe('an entry', () => {
   test('that was erased without a record is reported, and so is what an erasure left behind', async () => {
     const own = await logs.sealedLog([10]);
     const blank = `actor_email = null, actor_email_folded = null, actor_name = null, actor_name_folded = null,
-      on_behalf_of_name = null, resource_name = null, ip_address = null, user_agent = null, data = null, search_text = null, identity_salt = null, data_salt = null`;
+      on_behalf_of_name = null, resource_name = null, ip_address = null, user_agent = null, data = null, identity_salt = null, data_salt = null,
+      search_text = lower(concat_ws(e'\\n', id, module, action, resource_type, resource_id, actor_id, request_id, on_behalf_of_id))`;
     const which = '(select entry_id from reel_log_sequence where tenant_id = $1 and seq = 4)';
     await logs.tamper(
       `update reel_log_entries set ${blank}, erased_at = '2026-01-05T10:00:00.5Z' where id = ${which}`,
@@ -142,7 +143,7 @@ describe('an entry', () => {
     expect((await logs.verify(own)).found).toEqual([]);
     await logs.tamper(`update reel_log_entries set user_agent = 'x' where id = ${which}`, own);
     expect((await logs.verify(own)).lines).toEqual([
-      expect.stringMatching(/^changed 4: .*user_agent: expected null in an erased entry$/),
+      expect.stringMatching(/^changed 4: .*user_agent: expected null in an erased entry;/),
     ]);
     await logs.tamper(`update reel_log_entries set user_agent = null where id = ${which}`, own);
     // A record does not cover more entries than it counts.

@@ -264,6 +264,8 @@ describe('components', () => {
     await page.getByLabel('Client', { exact: true }).selectOption(OTHER_CLIENT);
     await page.locator(status, { hasText: '118 entries' }).waitFor();
     expect(searchParams(page).get('client')).toBe(OTHER_CLIENT);
+    const names = page.getByLabel('Client', { exact: true }).locator('option');
+    expect(await names.allTextContents()).toEqual(['All clients', OTHER_CLIENT, 'Loja Centro']);
     await page.getByLabel('Client', { exact: true }).selectOption('');
     await page.locator(status, { hasText: '240 entries' }).waitFor();
     await page.getByRole('button', { name: 'Export' }).click();

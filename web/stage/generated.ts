@@ -103,7 +103,7 @@ export type LogFilter = {
   resourceId?: string | null | undefined;
   /** About a resource of this type. */
   resourceType?: string | null | undefined;
-  /** At most 255 characters, found in any key or any text, number or boolean of the data payload, each taken as written (no JSON escapes), in any case by Unicode's lower case; % and _ mean themselves. */
+  /** At most 255 characters, found anywhere in what an entry shows: id, module, action, resource type, id and name, actor id, name and e-mail address, on-behalf-of id and name, user agent, request id, IP address, and any key or any text, number or boolean of data (each taken as written, no JSON escapes); after removal of invisible format characters, NFKC, full case folding, U+0307 behind i dropped, NFKC, white space of any kind as one space; % and _ mean themselves. */
   search?: string | null | undefined;
   /** One of these severities. */
   severities?: Array<LogSeverity> | null | undefined;
@@ -205,7 +205,12 @@ export type VocabularyQuery = { logStats: { modules: Array<{ key: string | null,
 export type ClientsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ClientsQuery = { logStats: { clients: Array<{ key: string | null, label: string | null, count: number }> } };
+export type ClientsQuery = { logStats: { clients: Array<{ key: string | null, label: string | null }> } };
+
+export type MeQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type MeQuery = { me: { tenants: Array<{ id: string, clients: Array<{ id: string, name: string | null }> }> } };
 
 /** The text of an operation, typed by its result and variables. */
 
@@ -223,4 +228,6 @@ export const BreakdownDocument: Operation<BreakdownQuery, BreakdownQueryVariable
 
 export const VocabularyDocument: Operation<VocabularyQuery, VocabularyQueryVariables> = `query Vocabulary{logStats{modules:facet(field:MODULE first:100){key count}actions:facet(field:ACTION first:100){key count}severities:facet(field:SEVERITY first:5){key count}actors:facet(field:ACTOR first:100){key count}resourceTypes:facet(field:RESOURCE_TYPE first:100){key count}clients:facet(field:CLIENT first:100){key count}}}`;
 
-export const ClientsDocument: Operation<ClientsQuery, ClientsQueryVariables> = `query Clients{logStats{clients:facet(field:CLIENT first:100){key label count}}}`;
+export const ClientsDocument: Operation<ClientsQuery, ClientsQueryVariables> = `query Clients{logStats{clients:facet(field:CLIENT first:100){key label}}}`;
+
+export const MeDocument: Operation<MeQuery, MeQueryVariables> = `query Me{me{tenants{id clients{id name}}}}`;

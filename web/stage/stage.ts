@@ -244,7 +244,6 @@ export function createStage(session: Session) {
     ...{ newRows, isAtTop, activeRow, focusDetails },
     ...{ language, zone, preferences: usePreferences() },
     ...{ vocabulary: vocabulary.vocabulary, clients: clients.clients, headers: clients.headers },
-    clientName: clients.nameOf,
     ...{ start, navigate, load, pinnedFilter, applyQuery, editQuery },
     ...{ setRange, setTimeSpan, setLanguage, setZone },
     ...{ toggleLive, showNewRows, openEntry, closeEntry, announce, copy, permalink, signIn: urlState.signIn },

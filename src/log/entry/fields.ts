@@ -22,6 +22,8 @@ interface Traits<T> {
   readonly standard?: boolean;
   /** Whether an erasure blanks it. */
   readonly personal?: boolean;
+  /** Whether a search looks through it. */
+  readonly searched?: boolean;
   /** false: not a column of reel_log_entries that is written with the entry. */
   readonly written?: boolean;
   /** false: REST does not show it. */
@@ -45,6 +47,7 @@ export interface Field {
   readonly export: number | null;
   readonly standard: boolean;
   readonly personal: boolean;
+  readonly searched: boolean;
   readonly written: boolean;
   readonly rest: boolean;
   /** The stored form of the entry's value, as a parameter of a statement. */
@@ -78,6 +81,7 @@ export function field<K extends FieldName>(
     export: traits.export ?? null,
     standard: traits.standard ?? false,
     personal: traits.personal ?? false,
+    searched: traits.searched ?? false,
     written: traits.written ?? true,
     rest: traits.rest ?? true,
     store: (entry) => kind.store(entry[name] as LogEntry[K]),
@@ -108,31 +112,67 @@ const guessActorType = (row: Row): ActorType => {
  * its column, and its description in log-entry.entity.ts.
  */
 export const FIELDS: readonly Field[] = [
-  field('id', uuid, { sealed: 'leaf', export: 1, standard: true }),
-  field('module', text, { sealed: 'leaf', export: 3, standard: true }),
-  field('action', text, { sealed: 'leaf', export: 4, standard: true }),
+  field('id', uuid, { sealed: 'leaf', export: 1, standard: true, searched: true }),
+  field('module', text, { sealed: 'leaf', export: 3, standard: true, searched: true }),
+  field('action', text, { sealed: 'leaf', export: 4, standard: true, searched: true }),
   field('severity', oneOf(SEVERITIES), { sealed: 'leaf', export: 5, standard: true }),
-  field('resourceType', nullable(text), { sealed: 'leaf', export: 11, standard: true }),
-  field('resourceId', nullable(text), { sealed: 'leaf', export: 12, standard: true }),
-  field('data', nullable(json), { sealed: 'data', export: 25, standard: true, personal: true }),
-  field('actorId', nullable(text), { sealed: 'leaf', export: 6, standard: true }),
-  field('actorEmail', nullable(text), { sealed: 'identity', export: 7, standard: true, personal: true }),
-  field('actorName', nullable(text), { sealed: 'identity', export: 8, standard: true, personal: true }),
+  field('resourceType', nullable(text), { sealed: 'leaf', export: 11, standard: true, searched: true }),
+  field('resourceId', nullable(text), { sealed: 'leaf', export: 12, standard: true, searched: true }),
+  field('data', nullable(json), {
+    sealed: 'data',
+    export: 25,
+    standard: true,
+    personal: true,
+    searched: true,
+  }),
+  field('actorId', nullable(text), { sealed: 'leaf', export: 6, standard: true, searched: true }),
+  field('actorEmail', nullable(text), {
+    sealed: 'identity',
+    export: 7,
+    standard: true,
+    personal: true,
+    searched: true,
+  }),
+  field('actorName', nullable(text), {
+    sealed: 'identity',
+    export: 8,
+    standard: true,
+    personal: true,
+    searched: true,
+  }),
   field('tenantId', uuid, { sealed: 'leaf', export: 9, standard: true }),
   field('clientId', nullable(uuid), { sealed: 'leaf', export: 10, standard: true }),
-  field('ipAddress', nullable(address), { sealed: 'identity', export: 13, standard: true, personal: true }),
-  field('userAgent', nullable(text), { sealed: 'identity', export: 22, personal: true }),
-  field('requestId', nullable(text), { sealed: 'leaf', export: 23 }),
+  field('ipAddress', nullable(address), {
+    sealed: 'identity',
+    export: 13,
+    standard: true,
+    personal: true,
+    searched: true,
+  }),
+  field('userAgent', nullable(text), { sealed: 'identity', export: 22, personal: true, searched: true }),
+  field('requestId', nullable(text), { sealed: 'leaf', export: 23, searched: true }),
   field('createdAt', instant, { sealed: 'leaf', export: 2, standard: true }),
   field('origin', oneOf(ORIGINS), { sealed: 'leaf', export: 14 }),
   field('occurredAt', instant, { sealed: 'leaf', export: 15 }),
   // Stored in reel_log_sequence, since an entry's row is never written again.
   field('sequence', nullable(sequence), { sealed: null, written: false, export: 16 }),
-  field('onBehalfOfId', nullable(text), { sealed: 'leaf', export: 18 }),
+  field('onBehalfOfId', nullable(text), { sealed: 'leaf', export: 18, searched: true }),
   field('actorType', oneOf(ACTOR_TYPES), { sealed: 'leaf', since: 2, export: 17, before: guessActorType }),
   field('outcome', nullable(oneOf(OUTCOMES)), { sealed: 'leaf', since: 2, export: 21 }),
-  field('onBehalfOfName', nullable(text), { sealed: 'identity', since: 2, export: 19, personal: true }),
-  field('resourceName', nullable(text), { sealed: 'identity', since: 2, export: 20, personal: true }),
+  field('onBehalfOfName', nullable(text), {
+    sealed: 'identity',
+    since: 2,
+    export: 19,
+    personal: true,
+    searched: true,
+  }),
+  field('resourceName', nullable(text), {
+    sealed: 'identity',
+    since: 2,
+    export: 20,
+    personal: true,
+    searched: true,
+  }),
   field('repaired', list, { sealed: 'leaf', since: 2, export: 24 }),
   field('erasedAt', nullable(instant), { sealed: null, written: false, rest: false }),
 ];
@@ -144,8 +184,9 @@ export const FIELDS: readonly Field[] = [
 export const DERIVED_COLUMNS = [
   { column: 'leaf_version', type: 'smallint', since: 1, personal: false },
   { column: 'actor_email_folded', type: 'text', since: 1, personal: true },
-  { column: 'actor_name_folded', type: 'text', since: 2, personal: true },
-  { column: 'search_text', type: 'text', since: 1, personal: true },
+  { column: 'actor_name_folded', type: 'text', since: 1, personal: true },
+  // Erasure recomputes it.
+  { column: 'search_text', type: 'text', since: 1, personal: false },
   { column: 'identity_salt', type: 'bytea', since: 1, personal: true },
   { column: 'data_salt', type: 'bytea', since: 1, personal: true },
   { column: 'identity_digest', type: 'bytea', since: 1, personal: false },

@@ -2,7 +2,7 @@ import { badInput } from '../../errors.js';
 import { MAX_PATH, parseDataPath } from '../../query-line/data-path.js';
 import { isStorable, parseInstant, parseUuid } from '../../query-line/values.js';
 import { foldEmail, foldName } from '../entry/email.js';
-import { searchNeedle } from '../entry/search-text.js';
+import { isSearchable, searchNeedle } from '../entry/search-text.js';
 import { addressRanges } from './address-range.js';
 import type { Condition, FilterField, Test } from './condition.js';
 import { type DataCondition, DataOperator } from './data-condition.js';
@@ -49,7 +49,12 @@ const toMicroseconds = (instant: string): string => parseInstant(instant) ?? ins
 const startOrAll = (field: FilterField, value: string): Test =>
   value.endsWith('*') ? { field, prefix: value.slice(0, -1) } : { field, is: value };
 
-const search = one((value, name) => ({ contains: searchNeedle(checkText(name, value, MAX_SEARCH)) }));
+const search = one((value, name) => {
+  const needle = searchNeedle(checkText(name, value, MAX_SEARCH));
+  if (!isSearchable(needle))
+    throw badInput(name, 'text with a character other than white space and invisible ones', value);
+  return { contains: needle };
+});
 
 const addresses: ConditionReader = {
   read: (value, name) => {

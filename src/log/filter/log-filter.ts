@@ -122,7 +122,7 @@ export class LogFilter {
   @Field(() => String, {
     nullable: true,
     description:
-      "At most 255 characters, found in any key or any text, number or boolean of the data payload, each taken as written (no JSON escapes), in any case by Unicode's lower case; % and _ mean themselves.",
+      'At most 255 characters, found anywhere in what an entry shows: id, module, action, resource type, id and name, actor id, name and e-mail address, on-behalf-of id and name, user agent, request id, IP address, and any key or any text, number or boolean of data (each taken as written, no JSON escapes); after removal of invisible format characters, NFKC, full case folding, U+0307 behind i dropped, NFKC, white space of any kind as one space; % and _ mean themselves.',
   })
   search?: string | null;
 

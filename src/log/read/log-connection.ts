@@ -58,17 +58,22 @@ export class LogConnection {
   readonly pageInfo: PageInfo;
 
   constructor(
-    { entries, hasNextPage, hasPreviousPage, stopped }: LogPage,
+    page: LogPage,
     readonly criteria: Criteria,
   ) {
-    this.nodes = entries;
-    this.edges = entries.map((node) => ({ cursor: node.id, node }));
-    this.pageInfo = {
-      hasNextPage,
-      hasPreviousPage,
-      startCursor: (stopped?.backwards ? stopped.id : entries.at(0)?.id) ?? null,
-      endCursor: (stopped && !stopped.backwards ? stopped.id : entries.at(-1)?.id) ?? null,
-      searchedUntil: stopped && timeReached(stopped.id, stopped.newestFirst),
-    };
+    this.nodes = page.entries;
+    this.edges = page.entries.map((node) => ({ cursor: node.id, node }));
+    this.pageInfo = pageInfoOf(page);
   }
+}
+
+/** Where a page stopped takes the place of its last entry in the direction in which it was read. */
+export function pageInfoOf({ entries, hasNextPage, hasPreviousPage, stopped }: LogPage): PageInfo {
+  return {
+    hasNextPage,
+    hasPreviousPage,
+    startCursor: (stopped?.backwards ? stopped.id : entries.at(0)?.id) ?? null,
+    endCursor: (stopped && !stopped.backwards ? stopped.id : entries.at(-1)?.id) ?? null,
+    searchedUntil: stopped && timeReached(stopped.id, stopped.newestFirst),
+  };
 }

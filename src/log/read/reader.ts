@@ -51,18 +51,13 @@ export class LogReader {
   /** `request` has passed checkPage. */
   async list(criteria: Criteria, request: PageRequest): Promise<LogPage> {
     const order = request.orderBy ?? LogOrder.NEWEST_FIRST;
-    const budget = new Budget(this.bounds.searchMs, this.bounds.clock);
     return request.page != null
-      ? this.numbered(criteria, order, request.first ?? this.defaultPageSize, request.page, budget)
-      : this.byCursor(criteria, order, request, budget);
+      ? this.numbered(criteria, order, request.first ?? this.defaultPageSize, request.page)
+      : this.byCursor(criteria, order, request);
   }
 
-  private async byCursor(
-    criteria: Criteria,
-    order: LogOrder,
-    request: PageRequest,
-    budget: Budget,
-  ): Promise<LogPage> {
+  private async byCursor(criteria: Criteria, order: LogOrder, request: PageRequest): Promise<LogPage> {
+    const budget = this.budget();
     const backwards = request.last != null || (request.first == null && request.before != null);
     const size = (backwards ? request.last : request.first) ?? this.defaultPageSize;
     const descending = (order === LogOrder.NEWEST_FIRST) !== backwards;
@@ -100,13 +95,7 @@ export class LogReader {
     return !walk.ended;
   }
 
-  private async numbered(
-    criteria: Criteria,
-    order: LogOrder,
-    size: number,
-    page: number,
-    budget: Budget,
-  ): Promise<LogPage> {
+  private async numbered(criteria: Criteria, order: LogOrder, size: number, page: number): Promise<LogPage> {
     const descending = order === LogOrder.NEWEST_FIRST;
     const { tenantId } = criteria.scope;
     const start = await this.database.read(
@@ -115,7 +104,7 @@ export class LogReader {
       { inIndexOrder: true },
     );
     const within = idsWithin(start.from ?? null, start.until ?? null);
-    const walk = this.walk(criteria, { descending, within, budget });
+    const walk = this.walk(criteria, { descending, within, budget: this.budget() });
     const rows =
       start.skip === 0
         ? await this.entriesOf(walk, criteria, size + 1, descending)
@@ -126,6 +115,10 @@ export class LogReader {
       hasPreviousPage: page > 1,
       stopped: rows.length < size ? stopOf(walk, descending, false) : null,
     };
+  }
+
+  private budget(): Budget {
+    return new Budget(this.bounds.searchMs, this.bounds.clock);
   }
 
   private walk(

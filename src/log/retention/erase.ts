@@ -3,6 +3,7 @@ import type { Execute } from '../../database/execute.js';
 import { foldEmail } from '../entry/email.js';
 import { personalColumns } from '../entry/fields.js';
 import { OWN_MODULE } from '../entry/module-name.js';
+import { eraseFromSearch } from '../search/erased.js';
 import { hashKeptContent, KEPT_COLUMNS, readKeptContent } from '../write/kept-content.js';
 import { KEY_DIGEST } from '../write/key-digest.js';
 import { ErasedValues } from './erased-values.js';
@@ -168,6 +169,7 @@ class ErasureRun {
       update reel_log_entries e set ${BLANKED}, erased_at = ${at}::timestamptz,
         key_digest = (select ${KEY_DIGEST} from reel_log_keys k where k.tenant_id = e.tenant_id and k.entry_id = e.id)
       where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids}::uuid[])`);
+    await eraseFromSearch(execute, tenantId, ids);
   }
 
   async result(): Promise<Erased> {

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute, Row } from '../../database/execute.js';
+import { reindexRemoved, type SequenceRange } from '../search/groups.js';
 import { SPAN_MINUTES } from '../stats/time-spans.js';
 import { OWN_ACTIONS } from './own-actions.js';
 import type { OwnEntries } from './own-entries.js';
@@ -17,6 +18,7 @@ interface RemovalRow extends Row {
   n: string;
   first: string;
   last: string;
+  ranges: SequenceRange[] | null;
 }
 
 /**
@@ -27,8 +29,8 @@ export const POSITIONS_DIGEST: RawBuilder<string> = sql<string>`
   bit_xor(('x' || left(encode(sha256(convert_to(s.seq || ' ' || s.entry_id, 'UTF8')), 'hex'), 16))::bit(64)::bigint)`;
 
 /**
- * Deletes the idempotency keys of removed entries, subtracts the entries from the counts and records the positions that they
- * leave empty; `removed` selects them. The counts are updated in the sequencer's order, so that the two cannot deadlock.
+ * Deletes the idempotency keys of removed entries, subtracts the entries from the counts and the search index, and records
+ * the positions that they leave empty; `removed` selects them. The counts are updated in the sequencer's order, so that the two cannot deadlock.
  */
 export async function applyRemoval(execute: Execute, removed: RawBuilder<unknown>): Promise<TenantRemoval[]> {
   const rows = await execute<RemovalRow>(sql`
@@ -42,7 +44,7 @@ export async function applyRemoval(execute: Execute, removed: RawBuilder<unknown
         select s.tenant_id, s.seq, s.entry_id, s.seq - row_number() over (partition by s.tenant_id order by s.seq) as island
         from removed join reel_log_sequence s on s.tenant_id = removed.tenant_id and s.entry_id = removed.id
       ) s group by tenant_id, island
-      on conflict do nothing
+      on conflict do nothing returning tenant_id, first_seq, last_seq
     ),
     counted as (
       insert into reel_log_counts as counted (tenant_id, span, bucket, client_id, module, severity, count)
@@ -54,7 +56,8 @@ export async function applyRemoval(execute: Execute, removed: RawBuilder<unknown
       on conflict (tenant_id, span, bucket, client_id, module, severity)
       do update set count = counted.count + excluded.count
     )
-    select tenant_id, count(*) as n, min(created_at)::text as first, max(created_at)::text as last
+    select tenant_id, count(*) as n, min(created_at)::text as first, max(created_at)::text as last,
+      (select json_agg(json_build_array(p.first_seq, p.last_seq)) from positions p where p.tenant_id = removed.tenant_id) as ranges
     from removed group by tenant_id order by tenant_id`);
   const tenants = rows.map((row) => row.tenant_id);
   // A row of the counts also means that there is something to find.
@@ -65,6 +68,7 @@ export async function applyRemoval(execute: Execute, removed: RawBuilder<unknown
     where c.tenant_id = g.tenant_id and c.span = any (${SPANS}::smallint[]) and c.count = 0
       and c.bucket >= date_bin(make_interval(mins => c.span), g.first, timestamptz 'epoch') and c.bucket <= g.last`);
   await joinRanges(execute, tenants);
+  for (const row of rows) await reindexRemoved(execute, row.tenant_id, row.ranges ?? []);
   return rows.map((row) => ({ tenantId: row.tenant_id, entries: Number(row.n) }));
 }
 

@@ -77,6 +77,9 @@ export async function nextCandidates(
   return merge(parts, way);
 }
 
+/** All that there are of these on the way. */
+export const allOf = (ids: readonly string[], way: Way): Part => merge([{ ids, until: null }], way);
+
 /** All that is complete as far as the part that ends first. */
 function merge(parts: readonly Part[], { descending, range }: Way): Part {
   const ends = parts.flatMap(({ until }) => until ?? []).sort();

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { COLUMNS, indexOf } from '../filter/columns.js';
-import type { Condition, Criteria, Test } from '../filter/criteria.js';
+import { type Condition, type Subject, subjectOf, type Test } from '../filter/condition.js';
+import type { Criteria } from '../filter/criteria.js';
 import { wherePasses } from '../filter/where.js';
 import type { CandidateSource, Gathering, ValueWalk } from './candidates.js';
 import { idsWithin } from './id-range.js';
@@ -16,7 +17,7 @@ const MAX_SOURCES = 6;
 export function sourcesOf(criteria: Criteria): CandidateSource[] {
   const conditions = allConditions(criteria);
   const isOnly = conditions.length === 1;
-  const sources = conditions.flatMap((condition) => sourceOf(condition, isOnly) ?? []);
+  const sources = conditions.flatMap((condition) => sourcesOfCondition(condition, isOnly));
   const occurred = occurredSource(conditions);
   return [...sources, ...(occurred ? [occurred] : [])].slice(0, MAX_SOURCES);
 }
@@ -28,30 +29,44 @@ export function allConditions({ scope, conditions }: Criteria): readonly Conditi
   return [{ negated: false, anyOf: ofClients }, ...conditions];
 }
 
-function sourceOf({ negated, anyOf }: Condition, isOnly: boolean): CandidateSource | null {
-  if (negated) return null;
+/** Texts that every matching entry contains. */
+export const needlesOf = ({ conditions }: Criteria): string[] =>
+  conditions.flatMap(({ negated, anyOf }) =>
+    negated || anyOf.length > 1 ? [] : anyOf[0]!.flatMap((test) => ('contains' in test ? test.contains : [])),
+  );
+
+/** Of tests that must all hold each is a source; of several groups each gives the one that is likely to leave fewest. */
+function sourcesOfCondition({ negated, anyOf }: Condition, isOnly: boolean): CandidateSource[] {
+  if (negated) return [];
+  const [group] = anyOf;
+  const choices =
+    anyOf.length === 1 && group ? indexed(group).map((test) => [test]) : [anyOf.flatMap(rarest)];
+  const isExact = isOnly && anyOf.every(({ length }) => length === 1);
+  return choices.flatMap((tests) => (tests.length === anyOf.length ? (sourceOf(tests, isExact) ?? []) : []));
+}
+
+const indexed = (group: readonly Test[]): Test[] => group.filter((test) => indexOf(test) !== null);
+
+/** Few values are of many entries. */
+const COMMON: ReadonlySet<Subject> = new Set<Subject>(['module', 'action', 'resourceType', 'clientId']);
+
+function rarest(group: readonly Test[]): Test[] {
+  const tests = indexed(group);
+  const rare = tests.find((test) => !COMMON.has(subjectOf(test)) && 'is' in test) ?? tests[0];
+  return rare ? [rare] : [];
+}
+
+function sourceOf(tests: readonly Test[], isExact: boolean): CandidateSource | null {
   const [walks, gatherings, given]: [ValueWalk[], Gathering[], string[]] = [[], [], []];
-  for (const group of anyOf) {
-    const indexed = group.flatMap((test) => {
-      const use = indexOf(test);
-      return use === null ? [] : [{ test, use }];
-    });
-    const best = indexed.find(({ use }) => use.order === 'ordered') ?? indexed[0];
-    if (!best) return null;
-    const { test, use } = best;
-    if ('is' in test) {
-      if (test.field === 'id') given.push(test.is);
-      else walks.push({ ...use, type: COLUMNS[test.field].type, value: test.is });
-    } else gatherings.push({ column: use.column, where: wherePasses(test) });
+  for (const test of tests) {
+    const use = indexOf(test);
+    if (use === null) return null;
+    if (!('is' in test)) gatherings.push({ column: use.column, where: wherePasses(test) });
+    else if (test.field === 'id') given.push(test.is);
+    else walks.push({ ...use, type: COLUMNS[test.field].type, value: test.is });
   }
   if (walks.length > MAX_WALKS || gatherings.length > MAX_GATHERINGS) return null;
-  return {
-    walks,
-    gatherings,
-    given,
-    within: null,
-    isExact: isOnly && anyOf.every((group) => group.length === 1),
-  };
+  return { walks, gatherings, given, within: null, isExact };
 }
 
 /**

@@ -4,8 +4,10 @@ import type { Execute, Row } from '../../database/execute.js';
 import { isTimeout } from '../../database/unavailable.js';
 import type { Criteria } from '../filter/criteria.js';
 import { whereAll } from '../filter/where.js';
+import { searchCandidates } from '../search/candidates.js';
 import type { Budget, LookingBounds } from './budget.js';
 import {
+  allOf,
   type CandidateSource,
   directionOf,
   nextCandidates,
@@ -23,7 +25,7 @@ import {
   newerThan,
   olderThan,
 } from './id-range.js';
-import { allConditions, sourcesOf } from './sources.js';
+import { allConditions, needlesOf, sourcesOf } from './sources.js';
 
 export interface WalkOptions {
   /** Newest first. */
@@ -145,12 +147,22 @@ export class Walk {
   private async take(execute: Execute, wanted: number) {
     let part = this.pending;
     if (part === null) {
+      if (this.stretches === 0) part = await this.searched(execute);
       // Now and then, since what is rare here may be frequent further on.
-      if (this.sources.length > 0 && Number.isInteger(Math.log2(Math.max(1, this.stretches))))
+      if (part !== null) this.source = null;
+      else if (this.sources.length > 0 && Number.isInteger(Math.log2(Math.max(1, this.stretches))))
         part = await this.choose(execute, wanted);
       else if (this.source) part = await this.nextOf(execute, this.source, this.size);
     }
     return part === null ? this.takeFromKey(execute, wanted) : this.takeFrom(part);
+  }
+
+  /** All candidates, where the search index leaves few. */
+  private async searched(execute: Execute): Promise<Part | null> {
+    const needles = needlesOf(this.criteria);
+    if (needles.length === 0) return null;
+    const found = await searchCandidates(execute, this.criteria.scope.tenantId, needles);
+    return found === 'many' ? null : allOf(found.ids, this.way());
   }
 
   /** The first candidates of the source that leaves fewest; null where it is the key. */
@@ -161,7 +173,7 @@ export class Walk {
     this.source = null;
     if (first?.isExact && first.gatherings.length === 0) {
       this.source = first;
-      return this.nextOf(execute, first, Math.min(size, wanted));
+      return this.nextOf(execute, first, this.mostOf(wanted));
     }
     const key = await walkKey(execute, this.way(), size);
     const parts: { source: CandidateSource; part: Part }[] = [];
@@ -179,6 +191,11 @@ export class Walk {
       this.source = source;
     }
     return best;
+  }
+
+  /** How many to take where every candidate matches. */
+  private mostOf(wanted: number): number {
+    return Number.isFinite(wanted) ? Math.min(wanted, this.bounds.candidates.most) : this.size;
   }
 
   private nextOf(execute: Execute, source: CandidateSource, most: number): Promise<Part | null> {
@@ -212,7 +229,8 @@ export class Walk {
 
   private async takeFromKey(execute: Execute, wanted: number) {
     const { matchesAll, criteria, size } = this;
-    const isWhole = matchesAll && criteria.start === null && criteria.end === null && wanted <= size;
+    const isWhole =
+      matchesAll && criteria.start === null && criteria.end === null && wanted <= this.bounds.candidates.most;
     if (isWhole)
       return {
         candidates: this.alongKey(this.range, wanted),
@@ -222,7 +240,7 @@ export class Walk {
           if (found < wanted) this.moveTo(null);
         },
       };
-    const most = matchesAll ? Math.min(size, wanted) : size;
+    const most = matchesAll ? this.mostOf(wanted) : size;
     const way = this.way();
     const [last] = await execute<{ id: string }>(sql`
       select id from reel_log_entries where ${whereOnWay(way)}

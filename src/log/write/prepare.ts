@@ -52,7 +52,7 @@ export function prepareEntry(
     leaf_version: leaf.version,
     actor_email_folded: entry.actorEmail && foldEmail(entry.actorEmail),
     actor_name_folded: entry.actorName && foldName(entry.actorName),
-    search_text: searchText(entry.data),
+    search_text: searchText(entry),
     identity_salt: sealed.identitySalt,
     data_salt: sealed.dataSalt,
     identity_digest: sealed.identityDigest,

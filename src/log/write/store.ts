@@ -155,7 +155,11 @@ const nameOf = (tenantId: string, writer: string, key: string) => `${tenantId}\0
 const texts = new Map<string, string>();
 
 /** A multi-row INSERT … VALUES; not unnest or COPY, which row-level security or Citus would refuse (docs/decisions.md). */
-function insertion(table: string, columns: readonly string[], rows: readonly unknown[][]): CompiledQuery {
+export function insertion(
+  table: string,
+  columns: readonly string[],
+  rows: readonly unknown[][],
+): CompiledQuery {
   const name = `${table} ${columns.length} ${rows.length}`;
   let text = texts.get(name);
   if (!text) {

@@ -1,7 +1,6 @@
 import { MAX_DATA_LEVELS } from '../../log/entry/check-data.js';
-import { fold } from '../../log/entry/search-text.js';
 import type { HashInput } from './hash-input.js';
-import { SearchPieces } from './search-pieces.js';
+import { LOWER_CASE, SearchPieces } from './search-pieces.js';
 
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a] as const;
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d] as const;
@@ -13,17 +12,12 @@ const FIRST_UNSORTED = 0xee;
 const MAX_INTEGER_DIGITS = 15;
 const MAX_MEMBERS = 4096;
 
-/** Each byte, upper-case ASCII letters in lower case. */
-export const LOWER_CASE = Uint8Array.from({ length: 256 }, (_, byte) =>
-  byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte,
-);
-
 /** Thrown for what only JSON.parse handles, or rejects. */
 const UNSUPPORTED = new Error('expected JSON of a supported form');
 
 /**
- * Turns a JSON object as jsonb or JSON.stringify prints it into canonical JSON (RFC 8785) and the pieces of its search text,
- * in one pass over the bytes; several times as fast as JSON.parse and canonicalize. It handles the common forms only.
+ * Turns a JSON object as jsonb or JSON.stringify prints it into canonical JSON (RFC 8785) and the pieces of search text
+ * that it has, in one pass over the bytes; several times as fast as JSON.parse and canonicalize. It handles the common forms only.
  */
 export class JsonCanonicalizer {
   private source: Buffer = Buffer.alloc(0);
@@ -125,9 +119,8 @@ export class JsonCanonicalizer {
     const start = this.at;
     if (source[start] !== QUOTE) throw UNSUPPORTED;
     const folded = pieces.bytes;
-    const first = pieces.end;
     let to = this.length;
-    let piece = first;
+    let piece = pieces.end;
     let next = start + 1;
     let isPlain = true;
     bytes[to++] = QUOTE;
@@ -138,14 +131,16 @@ export class JsonCanonicalizer {
         bytes[to++] = byte;
         byte = source[++next]!;
         isPlain = false;
-      } else if (byte >= FIRST_NON_ASCII) isPlain = false;
+      } else if (byte >= FIRST_NON_ASCII || (byte === SPACE && source[next + 1] === SPACE)) isPlain = false;
       bytes[to++] = byte;
       folded[piece++] = LOWER_CASE[byte]!;
       next += 1;
     }
     bytes[to++] = QUOTE;
-    const text = isPlain ? '' : fold(JSON.parse(bytes.toString('utf8', this.length, to)));
-    this.addPiece(isPlain ? piece : first + folded.write(text, first));
+    const isAdded = isPlain
+      ? pieces.add(piece)
+      : pieces.addNormalized(JSON.parse(bytes.toString('utf8', this.length, to)));
+    if (!isAdded) throw UNSUPPORTED;
     this.length = to;
     this.at = next + 1;
   }
@@ -187,11 +182,7 @@ export class JsonCanonicalizer {
     }
     this.length = to;
     // null is not searched.
-    if (source[from] !== LETTER_N) this.addPiece(piece);
-  }
-
-  private addPiece(end: number): void {
-    if (!this.pieces.add(end)) throw UNSUPPORTED;
+    if (source[from] !== LETTER_N && !pieces.add(piece)) throw UNSUPPORTED;
   }
 
   private copyByte(byte: number): void {

@@ -3,9 +3,11 @@ import type { CopiedRow } from '../../database/copy-out.js';
 import { FOLDED_COLUMNS } from '../../log/entry/email.js';
 import { type Field, laterColumns, storedColumns } from '../../log/entry/fields.js';
 import { LEAF_VERSIONS, type LeafMember, type LeafVersion, type Template } from '../../log/entry/leaf.js';
+import { SEARCHED_FIELDS } from '../../log/entry/search-text.js';
 import { HashInput } from '../canonical/hash-input.js';
 import { isHexOf } from '../canonical/hex.js';
-import { JsonCanonicalizer, LOWER_CASE } from '../canonical/json-canonicalizer.js';
+import { JsonCanonicalizer } from '../canonical/json-canonicalizer.js';
+import { LOWER_CASE } from '../canonical/search-pieces.js';
 
 const COLUMNS = storedColumns();
 
@@ -35,6 +37,11 @@ const AT = {
   createdAt: indexOf('created_at'),
   occurredAt: indexOf('occurred_at'),
 } as const;
+
+const SEARCHED = SEARCHED_FIELDS.map(({ column, kind }) => ({
+  column: indexOf(column),
+  isUuid: kind.type === 'uuid',
+}));
 
 const NULL = Buffer.from('null');
 
@@ -148,6 +155,7 @@ export class FastRowCheck {
       layout.later.every((column) => row.isNull(column)) &&
       this.isIdentityValid(row, layout) &&
       this.isDataValid(row) &&
+      this.isSearchTextValid(row) &&
       layout.folded.every(({ column, source, fold }) => isFolded(row, column, source, fold));
     return passes ? this.hashLeaf(row, layout) : null;
   }
@@ -167,8 +175,10 @@ export class FastRowCheck {
 
   private isDataValid(row: CopiedRow): boolean {
     const { input, canonicalizer } = this;
-    if (row.isNull(AT.data))
-      return row.isNull(AT.dataSalt) && row.isNull(AT.dataDigest) && row.isNull(AT.searchText);
+    if (row.isNull(AT.data)) {
+      canonicalizer.pieces.clear();
+      return row.isNull(AT.dataSalt) && row.isNull(AT.dataDigest);
+    }
     if (row.lengths[AT.dataSalt] !== SALT_BYTES) return false;
     input.length = 0;
     input.column(row, AT.dataSalt);
@@ -178,9 +188,21 @@ export class FastRowCheck {
     return (
       row.bytes[from] === 1 &&
       canonicalizer.write(input, row.bytes, from + 1, end) === end &&
-      isColumn(row, AT.dataDigest, input.sha256()) &&
-      canonicalizer.pieces.matches(row.bytes, row.starts[AT.searchText]!, row.lengths[AT.searchText]!)
+      isColumn(row, AT.dataDigest, input.sha256())
     );
+  }
+
+  /** To be called after isDataValid, which collects data's pieces. */
+  private isSearchTextValid(row: CopiedRow): boolean {
+    const { pieces } = this.canonicalizer;
+    const { bytes, starts, lengths } = row;
+    for (const { column, isUuid } of SEARCHED) {
+      if (row.isNull(column)) continue;
+      const from = starts[column]!;
+      if (!(isUuid ? pieces.addUuid(bytes, from) : pieces.addText(bytes, from, lengths[column]!)))
+        return false;
+    }
+    return pieces.matches(bytes, starts[AT.searchText]!, lengths[AT.searchText]!);
   }
 
   private hashLeaf(row: CopiedRow, { leaf }: Layout): string | null {

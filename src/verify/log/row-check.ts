@@ -4,7 +4,7 @@ import { FOLDED_COLUMNS } from '../../log/entry/email.js';
 import { FIELDS, laterColumns, personalColumns, storedColumns } from '../../log/entry/fields.js';
 import { instant } from '../../log/entry/instant.js';
 import { hashData, LEAF, LEAF_VERSIONS, type LeafValues, type LeafVersion } from '../../log/entry/leaf.js';
-import { searchText } from '../../log/entry/search-text.js';
+import { SEPARATOR, searchText } from '../../log/entry/search-text.js';
 
 const COLUMNS = storedColumns();
 
@@ -58,7 +58,8 @@ export function checkRow(row: EntryRow): CheckedRow {
       const object = data as Record<string, unknown> | null;
       if (erasedAt === null) checkDigests(row, leaf, values, object, problems);
       else checkErased(row, problems);
-      if (!isSearchTextOf(row.search_text ?? null, object)) problems.push('search_text does not match data');
+      if (!isSearchTextOf(row.search_text ?? null, searchText({ ...values, data: object })))
+        problems.push('search_text does not match what the entry shows');
     }
   } catch {
     // A number that no double can hold, for example.
@@ -122,9 +123,9 @@ const bytesIn = (hex: string | null | undefined): number => (hex ?? '').length /
 const isSalt = (hex: string | null | undefined): hex is string => bytesIn(hex) === SALT_BYTES;
 
 const ADDRESSES = FIELDS.filter(({ kind }) => kind.type === 'inet');
-/** The search columns are compared with what they derive from. */
-const SEARCH_COLUMNS: readonly string[] = ['search_text', ...FOLDED_COLUMNS.map(({ column }) => column)];
-const ERASED_COLUMNS = personalColumns().filter((column) => !SEARCH_COLUMNS.includes(column));
+/** Folded columns are compared with what they derive from. */
+const FOLDED: readonly string[] = FOLDED_COLUMNS.map(({ column }) => column);
+const ERASED_COLUMNS = personalColumns().filter((column) => !FOLDED.includes(column));
 
 function checkErased(row: EntryRow, problems: string[]): void {
   for (const column of ERASED_COLUMNS)
@@ -147,13 +148,10 @@ function leafValues(row: EntryRow): LeafValues {
 
 const INSTANT = 'timestamp with time zone';
 
-const SEPARATOR = '\uFFFF';
-
-/** In whatever order of its pieces: search_text has keys in the order received, jsonb in its own. */
-function isSearchTextOf(stored: string | null, data: Record<string, unknown> | null): boolean {
-  const expected = searchText(data);
+/** In whatever order of its pieces: search_text has data's keys in the order received, jsonb in its own. */
+function isSearchTextOf(stored: string | null, expected: string): boolean {
   if (stored === expected) return true;
-  if (stored === null || expected === null || stored.length !== expected.length) return false;
+  if (stored === null || stored.length !== expected.length) return false;
   const left = expected.split(SEPARATOR);
   const pieces = stored.split(SEPARATOR);
   if (pieces.length !== left.length) return false;

@@ -68,6 +68,13 @@ const SEARCHABLE: readonly Searchable[] = [
       sql`reel_log_checkpoints t where t.tenant_id = ${tenantId}::uuid and ${within('tree_size', from, until)}`,
     sequence: (size) => size,
   },
+  {
+    kind: 'changed',
+    what: 'the search index from here on',
+    rows: (tenantId, from, until) =>
+      sql`reel_log_search t where t.tenant_id = ${tenantId}::uuid and ${within('first_seq', from, until)}`,
+    sequence: (first) => first,
+  },
 ];
 
 /** Tables whose rows have no number, and the kind of their faults, which are reported at sequence 1. */

@@ -11,6 +11,7 @@ import { LeafCheck } from './leaf-check.js';
 import { verifyRemovals } from './removals.js';
 import { readRetentionRecords } from './retention-records.js';
 import type { CheckedRow } from './row-check.js';
+import { verifySearchGroups } from './search-groups.js';
 import { type SequencePage, walkPages } from './sequence-pages.js';
 import { countSequenced, lastSequence, type SequenceRow, walkPastEnd } from './sequence-rows.js';
 import { readTiles, reportExtraTiles } from './tile-rows.js';
@@ -24,6 +25,8 @@ export interface VerifyOptions {
   /** A checkpoint from elsewhere that the log must extend. */
   trusted?: { size: number; root: Buffer } | null;
   report: Report;
+  /** Whether to compute the search index from the entries as well, which takes longer than everything else. */
+  search?: boolean;
   /** A second connection that sees the same snapshot, for queries that run meanwhile; may be the first one. */
   parallel: Execute;
   /** Called after each page with how many sequences were checked, and how many there are. */
@@ -45,7 +48,7 @@ const MAX_UNSEQUENCED = 100_000;
 
 /**
  * Recomputes a tenant's log from its stored rows: every leaf, tile, checkpoint and count, and what is stored beside them
- * (holds, removals, idempotency and signing keys). `run` reads this tenant's rows. Memory grows with the number of faults,
+ * (holds, removals, idempotency and signing keys, the rows of the search index). `run` reads this tenant's rows. Memory grows with the number of faults,
  * not with the log.
  */
 export async function verifyLog(
@@ -109,6 +112,7 @@ export async function verifyLog(
   reportIdempotencyKeys(await idempotencyKeys, size + 1, report);
   await verifyHolds(execute, tenantId, size + 1, report);
   await verifySigningKeys(execute, size, report);
+  await verifySearchGroups(execute, tenantId, Math.max(size, last), options.search ?? false, report);
   return { size, root: tree.root(), faults };
 }
 

@@ -101,7 +101,23 @@ describe('the list', () => {
     const { body } = await get('/logs?page=2&page_size=2');
     expect(body).toMatchObject({ total: 5, page: 2, page_size: 2, pages: 3 });
     expect(body.items.map((entry: { id: string }) => entry.id)).toEqual([id(3), id(2)]);
-    expect(Object.keys(body)).toEqual(['items', 'total', 'page', 'page_size', 'pages']);
+    expect(Object.keys(body)).toEqual([
+      'items',
+      'total',
+      'page',
+      'page_size',
+      'pages',
+      'total_precision',
+      'next_cursor',
+      'previous_cursor',
+      'searched_until',
+    ]);
+    expect(body).toMatchObject({
+      total_precision: 'EXACT',
+      next_cursor: id(2),
+      previous_cursor: id(3),
+      searched_until: null,
+    });
     for (const page of [4, 3_000_000_000])
       expect((await get(`/logs?page=${page}&page_size=2`)).body).toEqual({
         items: [],
@@ -109,11 +125,25 @@ describe('the list', () => {
         page,
         page_size: 2,
         pages: 3,
+        total_precision: 'EXACT',
+        next_cursor: null,
+        previous_cursor: null,
+        searched_until: null,
       });
   });
 
   test('nothing there', async () => {
-    expect((await get('/logs')).body).toEqual({ items: [], total: 0, page: 1, page_size: 50, pages: 0 });
+    expect((await get('/logs')).body).toEqual({
+      items: [],
+      total: 0,
+      page: 1,
+      page_size: 50,
+      pages: 0,
+      total_precision: 'EXACT',
+      next_cursor: null,
+      previous_cursor: null,
+      searched_until: null,
+    });
   });
 
   test('every parameter reaches the filter', async () => {
@@ -149,7 +179,7 @@ describe('the list', () => {
     expect(server.reel.asked.criteria).toEqual(criteriaOf(filter));
     // The same instant, were it of relative times.
     expect(server.reel.asked.counted).toBe(server.reel.asked.criteria);
-    expect(server.reel.asked.page).toEqual({ first: 50, page: 1 });
+    expect(server.reel.asked.page).toEqual({ first: 50, after: null, page: 1 });
   });
 
   test('a time without an offset is UTC; empty values are not given; of a name that comes twice the last counts', async () => {

@@ -87,7 +87,8 @@ describe.each(WIRES)('%s: a filter', (name, wire) => {
     ['no two texts in a row', { search: 'leftb' }, () => false],
     ['no punctuation between texts', { search: '","' }, () => false],
     ['a text that is not there', { search: 'nowhere to be found' }, () => false],
-    ['no other columns', { search: 'guardian' }, () => false],
+    ['a module in any case', { search: 'GUARDIAN' }, ({ module }) => /guardian/i.test(String(module))],
+    ['no severity', { search: 'warning' }, () => false],
   ])('by %s', async (_name, filter, keep) => {
     const { code, value } = await wire.list(ana, filter);
     expect(code).toBeUndefined();
@@ -163,6 +164,8 @@ describe.each(WIRES)('%s: a filter', (name, wire) => {
     ['endDate', { endDate: '2026-01-05T10:00:00+24:00' }],
     ['search', { search: 'x'.repeat(256) }],
     ['search', { search: 'a\0b' }],
+    ['search', { search: ' \t' }],
+    ['search', { search: '\u200b\u00ad' }],
     ['module', { module: 'x'.repeat(321) }],
     ['resourceType', { resourceType: 'x'.repeat(321) }],
     ['resourceId', { resourceId: 'x'.repeat(1_025) }],

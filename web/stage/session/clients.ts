@@ -1,18 +1,27 @@
 import { shallowRef } from 'vue';
 import { askReel } from '../../reel/index.js';
-import { ClientsDocument } from '../generated.js';
+import { ClientsDocument, MeDocument } from '../generated.js';
 import type { View } from '../link.js';
 import type { Session } from './session.js';
 
+/** A client of the tenant, by name where that is known. */
+export interface Client {
+  id: string;
+  name: string | null;
+}
+
+const none = (): Client[] => [];
+
 /** The clients to choose from, and the headers that say which one a request is for. */
 export function useClients(session: Session, view: View) {
-  const clients = shallowRef<string[]>([]);
-  const names = shallowRef<ReadonlyMap<string, string>>(new Map());
+  const clients = shallowRef<Client[]>([]);
   let omitClient = false;
+
+  const openTenant = () => view.tenant ?? session.tenant.value;
 
   /** The headers of a request, as it starts. */
   function headers(): Record<string, string> {
-    const tenant = view.tenant ?? session.tenant.value;
+    const tenant = openTenant();
     return {
       ...(session.token.value && { Authorization: `Bearer ${session.token.value}` }),
       ...(tenant && { 'X-Tenant-Id': tenant }),
@@ -20,26 +29,28 @@ export function useClients(session: Session, view: View) {
     };
   }
 
-  /** Clients that the token has grants for, and those that have entries. */
+  /** Clients that the person has grants for, and those that have entries. */
   async function load(): Promise<void> {
-    const granted = (session.claims.value?.grants ?? []).flatMap(({ client_id, tenant_id }) =>
-      client_id && (!session.tenant.value || tenant_id === session.tenant.value) ? [client_id] : [],
-    );
     // With X-Client-Id the response would hold that client alone.
     omitClient = true;
-    const request = askReel(ClientsDocument, {});
+    const requests = [askReel(MeDocument, {}), askReel(ClientsDocument, {})] as const;
     omitClient = false;
-    const counted = await request.then(
-      ({ logStats }) => logStats.clients,
-      () => [],
-    );
-    const found = counted.flatMap(({ key }) => key ?? []);
-    names.value = new Map(counted.flatMap(({ key, label }) => (key && label ? [[key, label] as const] : [])));
-    clients.value = [...new Set([...granted, ...found, ...(view.client ? [view.client] : [])])].sort();
+    const [granted, found] = await Promise.all([
+      requests[0].then(({ me }) => me.tenants.filter(isOpen).flatMap((tenant) => tenant.clients), none),
+      requests[1].then(
+        ({ logStats }) => logStats.clients.flatMap(({ key, label }) => (key ? { id: key, name: label } : [])),
+        none,
+      ),
+    ]);
+    const names = new Map<string, string | null>(view.client ? [[view.client, null]] : []);
+    for (const { id, name } of [...granted, ...found]) names.set(id, name ?? names.get(id) ?? null);
+    const { compare } = new Intl.Collator();
+    clients.value = [...names]
+      .map(([id, name]) => ({ id, name }))
+      .sort((a, b) => compare(a.name ?? a.id, b.name ?? b.id));
   }
 
-  /** A client by its name, where a grant says it. */
-  const nameOf = (id: string) => names.value.get(id) ?? id;
+  const isOpen = ({ id }: { id: string }) => (openTenant() ?? id) === id;
 
-  return { clients, nameOf, headers, load };
+  return { clients, headers, load };
 }
