@@ -188,12 +188,12 @@ export type BreakdownQueryVariables = Exact<{
 }>;
 
 
-export type BreakdownQuery = { logStats: { modules: Array<{ key: string | null, count: number }>, actions: Array<{ key: string | null, count: number }>, severities: Array<{ key: string | null, count: number }>, actors: Array<{ key: string | null, count: number }> } };
+export type BreakdownQuery = { logStats: { modules: Array<{ key: string | null, count: number }>, actions: Array<{ key: string | null, count: number }>, severities: Array<{ key: string | null, count: number }>, actors: Array<{ key: string | null, label: string | null, count: number }> } };
 
 export type VocabularyQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type VocabularyQuery = { logStats: { modules: Array<{ key: string | null, count: number }>, actions: Array<{ key: string | null, count: number }>, severities: Array<{ key: string | null, count: number }>, actors: Array<{ key: string | null, count: number }>, resourceTypes: Array<{ key: string | null, count: number }>, clients: Array<{ key: string | null, count: number }> } };
+export type VocabularyQuery = { logStats: { modules: Array<{ key: string | null, count: number }>, actions: Array<{ key: string | null, count: number }>, severities: Array<{ key: string | null, count: number }>, actors: Array<{ key: string | null, label: string | null, count: number }>, resourceTypes: Array<{ key: string | null, count: number }>, clients: Array<{ key: string | null, label: string | null, count: number }> } };
 
 export type ClientsQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -217,9 +217,9 @@ export const EntryDocument: Operation<EntryQuery, EntryQueryVariables> = `query 
 
 export const TimelineDocument: Operation<TimelineQuery, TimelineQueryVariables> = `query Timeline($filter:LogFilter$timeZone:String!$interval:StatsInterval!){logStats(filter:$filter timeZone:$timeZone){totalEntries timeline(interval:$interval){start end count bySeverity{key count}}}}`;
 
-export const BreakdownDocument: Operation<BreakdownQuery, BreakdownQueryVariables> = `query Breakdown($filter:LogFilter$timeZone:String!){logStats(filter:$filter timeZone:$timeZone){modules:facet(field:MODULE first:50){key count}actions:facet(field:ACTION first:50){key count}severities:facet(field:SEVERITY first:50){key count}actors:facet(field:ACTOR first:50){key count}}}`;
+export const BreakdownDocument: Operation<BreakdownQuery, BreakdownQueryVariables> = `query Breakdown($filter:LogFilter$timeZone:String!){logStats(filter:$filter timeZone:$timeZone){modules:facet(field:MODULE first:50){key count}actions:facet(field:ACTION first:50){key count}severities:facet(field:SEVERITY first:50){key count}actors:facet(field:ACTOR first:50){key label count}}}`;
 
-export const VocabularyDocument: Operation<VocabularyQuery, VocabularyQueryVariables> = `query Vocabulary{logStats{modules:facet(field:MODULE first:100){key count}actions:facet(field:ACTION first:100){key count}severities:facet(field:SEVERITY first:5){key count}actors:facet(field:ACTOR first:100){key count}resourceTypes:facet(field:RESOURCE_TYPE first:100){key count}clients:facet(field:CLIENT first:100){key count}}}`;
+export const VocabularyDocument: Operation<VocabularyQuery, VocabularyQueryVariables> = `query Vocabulary{logStats{modules:facet(field:MODULE first:100){key count}actions:facet(field:ACTION first:100){key count}severities:facet(field:SEVERITY first:5){key count}actors:facet(field:ACTOR first:100){key label count}resourceTypes:facet(field:RESOURCE_TYPE first:100){key count}clients:facet(field:CLIENT first:100){key label count}}}`;
 
 export const ClientsDocument: Operation<ClientsQuery, ClientsQueryVariables> = `query Clients{logStats{clients:facet(field:CLIENT first:100){key label}}}`;
 
