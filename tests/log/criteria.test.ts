@@ -177,6 +177,12 @@ test('what a term is about is left out by all that it is about', () => {
   expect(withoutConditionsOn(criteria, ['actorId', 'actorEmail', 'actorName', 'actor']).conditions).toEqual([
     { negated: false, anyOf: [[{ field: 'module', is: 'a' }]] },
   ]);
+  const ofActors = ['actor', 'actorId', 'actorEmail', 'actorName'] as const;
+  for (const filter of [{ query: 'actor:x,"Ana Souza" -actor:none' }, { actorName: 'Ana Souza' }])
+    expect(withoutConditionsOn(criteriaOf(filter), ofActors).conditions).toEqual([]);
+  expect(withoutConditionsOn(criteriaOf({ query: 'resource:t/i' }), ['resourceType']).conditions).toEqual([
+    { negated: false, anyOf: [[{ field: 'resourceId', is: 'i' }]] },
+  ]);
   const term = (anyOf: Test[][]) => ({ ...criteria, conditions: [{ negated: false, anyOf }] });
   const actor = term([[{ field: 'actorId', is: 'x' }], [{ field: 'actorEmail', is: 'x' }]]);
   expect(withoutConditionsOn(actor, ['actorId']).conditions).toHaveLength(1);
