@@ -391,7 +391,7 @@ describe('the event loop is left to others', () => {
         await once(answer.resume(), 'end');
       });
       // 100 ms are the aim; the rest is for a slow machine, and for the client, which shares the loop here.
-      expect(longest).toBeLessThan(400);
+      expect(longest).toBeLessThan(500);
     },
     120_000,
   );
@@ -417,7 +417,7 @@ describe('the event loop is left to others', () => {
       expect(answer.statusCode).toBe(200);
       await once(answer.resume(), 'end');
     });
-    expect(longest).toBeLessThan(400);
+    expect(longest).toBeLessThan(500);
     expect(await count(tenantId)).toBe(1_000);
   }, 120_000);
 });
