@@ -5,6 +5,7 @@ import { compile } from '../../src/database/execute.js';
 import { ACTOR_TYPES } from '../../src/log/entry/actor-type.js';
 import { LogOrigin } from '../../src/log/entry/origin.js';
 import { OUTCOMES } from '../../src/log/entry/outcome.js';
+import { isSearchable, searchNeedle } from '../../src/log/entry/search-text.js';
 import { LogSeverity, SEVERITIES } from '../../src/log/entry/severity.js';
 import {
   type Criteria,
@@ -23,6 +24,8 @@ const criteriaOf = (filter: LogFilter | null) => toCriteria(SCOPE, filter, NOW);
 
 const texts = fc.array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }), { maxLength: 3 });
 const text = fc.string({ unit: 'grapheme', maxLength: 40 });
+/** Empty, or with something to look for. */
+const searched = text.map((each) => (isSearchable(searchNeedle(each)) ? each : ''));
 const ids = fc.array(fc.uuid(), { maxLength: 3 });
 const instants = fc.date({ min: new Date(0), max: NOW, noInvalidDate: true }).map((at) => at.toISOString());
 const filters = fc.record<Required<LogFilter>>({
@@ -51,8 +54,13 @@ const filters = fc.record<Required<LogFilter>>({
   requestId: fc.option(fc.uuid()),
   ipAddress: fc.option(fc.constantFrom('10.0.0.0/8', '::ffff:10.0.0.1', '2001:db8::/32')),
   notIpAddress: fc.option(fc.constantFrom('10.0.0.0/8', '[::1]:443')),
-  search: fc.option(text),
-  notSearch: fc.option(texts),
+  search: fc.option(searched),
+  notSearch: fc.option(
+    fc.array(
+      searched.filter((each) => each !== ''),
+      { maxLength: 3 },
+    ),
+  ),
   data: fc.option(
     fc.array(
       fc
@@ -130,19 +138,19 @@ test.each<[LogFilter, string]>([
   [{ notSearch: ['ok', 'x'.repeat(256)] }, 'notSearch: expected at most 255 characters'],
   [{ query: 'x '.repeat(1_001) }, 'query: expected at most 2000 characters'],
   [{ data: Array(21).fill({ path: 'a', value: '1' }) }, 'data: expected at most 20 items'],
-  [{ data: [{ path: '', value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: 'a..b', value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: 'a b', value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: 'a.', value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: '[*].a', value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: 'a[0]', value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: '"a', value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: '"a\0"', value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: 'x'.repeat(256), value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: 'a' }] }, 'data.value: expected a value to compare with by EQ'],
-  [{ data: [{ path: 'a', op: 'GT', value: null }] }, 'data.value: expected a value to compare with by GT'],
-  [{ data: [{ path: 'a', op: 'EXISTS', value: '1' }] }, 'data.value: expected none with EXISTS'],
-  [{ data: [{ path: 'a', value: 'x'.repeat(321) }] }, 'data.value: expected at most 320 characters'],
+  [{ data: [{ path: '', value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: 'a..b', value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: 'a b', value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: 'a.', value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: '[*].a', value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: 'a[0]', value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: '"a', value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: '"a\0"', value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: 'x'.repeat(256), value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: 'a' }] }, 'data[0].value: expected a value to compare with by EQ'],
+  [{ data: [{ path: 'a', op: 'GT', value: null }] }, 'data[0].value: expected a value to compare with by GT'],
+  [{ data: [{ path: 'a', op: 'EXISTS', value: '1' }] }, 'data[0].value: expected none with EXISTS'],
+  [{ data: [{ path: 'a', value: 'x'.repeat(321) }] }, 'data[0].value: expected at most 320 characters'],
   [{ resourceId: 'a\0b' }, 'resourceId: expected text without NUL'],
   [{ notActions: ['\ud800.*'] }, 'notActions: expected text without NUL or lone surrogates'],
   [{ severities: Array(21).fill(LogSeverity.INFO) }, 'severities: expected at most 20 items'],
@@ -168,6 +176,12 @@ test('what a term is about is left out by all that it is about', () => {
   };
   expect(withoutConditionsOn(criteria, ['actorId', 'actorEmail', 'actorName', 'actor']).conditions).toEqual([
     { negated: false, anyOf: [[{ field: 'module', is: 'a' }]] },
+  ]);
+  const ofActors = ['actor', 'actorId', 'actorEmail', 'actorName'] as const;
+  for (const filter of [{ query: 'actor:x,"Ana Souza" -actor:none' }, { actorName: 'Ana Souza' }])
+    expect(withoutConditionsOn(criteriaOf(filter), ofActors).conditions).toEqual([]);
+  expect(withoutConditionsOn(criteriaOf({ query: 'resource:t/i' }), ['resourceType']).conditions).toEqual([
+    { negated: false, anyOf: [[{ field: 'resourceId', is: 'i' }]] },
   ]);
   const term = (anyOf: Test[][]) => ({ ...criteria, conditions: [{ negated: false, anyOf }] });
   const actor = term([[{ field: 'actorId', is: 'x' }], [{ field: 'actorEmail', is: 'x' }]]);

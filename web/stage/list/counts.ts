@@ -10,12 +10,9 @@ import type { Row } from './entries.js';
 
 export type Bucket = TimelineQuery['logStats']['timeline'][number];
 export type Facets = BreakdownQuery['logStats'];
-interface Count {
-  key: string | null;
-  /** Of a person: the name, else the e-mail address. */
-  label?: string | null;
-  count: number;
-}
+type Count = { key: string | null; label?: string | null; count: number };
+/** How far counting came, where it stopped short: no count is too high then. */
+export type Stopped = { searchedUntil: string | null };
 
 const DAY_MS = 86_400_000;
 /** How long a filter must stay the same before it is counted. */
@@ -26,19 +23,33 @@ export function intervalFor(ms: number): StatsInterval {
   return days <= 8 ? 'HOUR' : days <= 120 ? 'DAY' : days <= 900 ? 'WEEK' : 'MONTH';
 }
 
-const increment = <T extends Count>(list: readonly T[], one: Omit<T, 'count'>): T[] =>
-  list.some(({ key }) => key === one.key)
-    ? list.map((each) => (each.key === one.key ? { ...each, count: each.count + 1 } : each))
-    : [...list, { ...one, count: 1 } as T];
+const increment = <T extends Count>(list: readonly T[], added: Omit<T, 'count'>): T[] =>
+  list.some(({ key }) => key === added.key)
+    ? list.map((each) => (each.key === added.key ? { ...each, ...added, count: each.count + 1 } : each))
+    : [...list, { ...added, count: 1 } as T];
+
+const stoppedOf = ({
+  precision,
+  searchedUntil,
+}: {
+  precision: string;
+  searchedUntil: string | null;
+}): Stopped | null => (precision === 'AT_LEAST' ? { searchedUntil } : null);
+
+/** The actor of an entry as the facet has actors. */
+const actorKey = ({ actorId, actorEmail, actorName }: Row) =>
+  actorId ?? actorEmail?.toLowerCase() ?? actorName;
 
 /** The total of the matching entries, their timeline, and their most frequent values. */
 export function useCounts() {
   const total = shallowRef<number | null>(null);
+  const stopped = shallowRef<Stopped | null>(null);
   const buckets = shallowRef<readonly Bucket[]>([]);
   const interval = shallowRef<StatsInterval>('DAY');
   const timelineError = shallowRef<ReelError | null>(null);
   const facets = shallowRef<Facets | null>(null);
   const facetsError = shallowRef<ReelError | null>(null);
+  const facetsStopped = shallowRef<Stopped | null>(null);
   const isLoading = shallowRef(true);
   let controller = new AbortController();
 
@@ -61,11 +72,13 @@ export function useCounts() {
     }
     interval.value = step;
     total.value = stats.totalEntries;
+    stopped.value = stoppedOf(stats);
     buckets.value = stats.timeline;
   }
 
   async function loadFacets(filter: LogFilterInput, timeZone: string, signal: AbortSignal): Promise<void> {
     facets.value = (await askReel(BreakdownDocument, { filter, timeZone }, signal)).logStats;
+    facetsStopped.value = stoppedOf(facets.value);
   }
 
   /** Starts after `rowsLoaded` settles: counting reads far more than the first rows, which should not wait for it. */
@@ -100,33 +113,39 @@ export function useCounts() {
     for (const row of rows) {
       if (total.value !== null) total.value++;
       buckets.value = addToBuckets(buckets.value, row);
-      if (facets.value)
-        facets.value = {
-          modules: increment(facets.value.modules, { key: row.module }),
-          actions: increment(facets.value.actions, { key: row.action }),
-          severities: increment(facets.value.severities, { key: row.severity }),
-          actors: increment(facets.value.actors, {
-            key: row.actorId ?? row.actorEmail?.toLowerCase() ?? row.actorName,
-            label: row.actorName ?? row.actorEmail,
-          }),
-        };
+      if (!facets.value) continue;
+      const key = actorKey(row);
+      const known = facets.value.actors.find((each) => each.key === key)?.label;
+      const label = row.actorName ?? row.actorEmail ?? known ?? null;
+      facets.value = {
+        ...facets.value,
+        modules: increment(facets.value.modules, { key: row.module }),
+        actions: increment(facets.value.actions, { key: row.action }),
+        severities: increment(facets.value.severities, { key: row.severity }),
+        outcomes: increment(facets.value.outcomes, { key: row.outcome }),
+        origins: increment(facets.value.origins, { key: row.origin }),
+        actors: increment(facets.value.actors, { key, label }),
+      };
     }
   }
 
   function clear(): void {
     controller.abort();
     total.value = null;
+    stopped.value = null;
     buckets.value = [];
     isLoading.value = false;
   }
 
   return {
     total,
+    stopped,
     buckets,
     interval,
     timelineError,
     facets,
     facetsError,
+    facetsStopped,
     isLoading,
     load,
     add,
