@@ -43,7 +43,7 @@ export async function batchRoute(
     };
     const chunks = await chunksOf(results, report);
     const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    reply.type('application/json; charset=utf-8').header('content-length', length);
+    reply.headers({ 'content-type': 'application/json; charset=utf-8', 'content-length': length });
     return reply.send(Readable.from(chunks));
   });
 }
