@@ -49,6 +49,18 @@ export async function writing(server: BenchServer): Promise<Line[]> {
       inputs: Array.from({ length: 1_000 }, () => entry),
     },
   );
+  const snakeEntry = Object.fromEntries(
+    Object.entries(entry).map(([name, value]) => [
+      name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      value,
+    ]),
+  );
+  const lines = {
+    url: `${url}/api/v1/reel/logs/batch`,
+    method: 'POST' as const,
+    headers: { ...module, 'content-type': 'application/x-ndjson' },
+    body: Array.from({ length: 1_000 }, () => JSON.stringify(snakeEntry)).join('\n'),
+  };
   try {
     const lone = await rounds({
       bare: () => latency(() => writer.write([prepare()]), SECONDS / 2),
@@ -67,12 +79,19 @@ export async function writing(server: BenchServer): Promise<Line[]> {
       bare: () =>
         latency(() => insertRows(database, tenantId, Array.from({ length: 1_000 }, prepare)), SECONDS / 2),
       reel: () => latency(() => send(many), SECONDS / 2),
+      rest: () => latency(() => send(lines), SECONDS / 2),
     });
     return [
       { what: 'createLog, 1 caller', reel: lone.reel, bare: lone.bare, unit: 'ms' },
       { what: 'createLog, 16 callers', reel: busy.reel16, bare: busy.bare16, unit: '/s' },
       { what: 'createLog, 64 callers', reel: busy.reel64, bare: busy.bare64, unit: '/s', aim: '4,000/s' },
       { what: 'createLogs of 1,000 (bare: one INSERT)', reel: batch.reel, bare: batch.bare, unit: 'ms' },
+      {
+        what: 'a batch of 1,000 by REST, whole entries back',
+        reel: batch.rest,
+        bare: batch.bare,
+        unit: 'ms',
+      },
     ];
   } finally {
     await database.close();

@@ -11,4 +11,5 @@ export { LogOrigin } from './log/entry/origin.js';
 export { LogSeverity } from './log/entry/severity.js';
 export { migrate } from './log/migrate.js';
 export { type LogInput, ReelService } from './log/service.js';
+export type { Stored, WriteResult } from './log/write/writer.js';
 export { createReelServer, type ReelServer, router } from './server.js';

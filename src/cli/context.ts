@@ -10,6 +10,8 @@ export interface CommandContext {
   remote(): { url: string | null; token: string | null };
   /** The command's data: `text`, or with `--json` the value as one line of JSON. */
   print(options: { json?: boolean }, value: unknown, text: string): void;
+  /** From now on a reader that closes stdout early, or a disk that is full, fails the write instead of ending the command. */
+  expectWholeOutput(): void;
   note(line: string): void;
   /** Replaces the previous progress line where stderr is a terminal; an empty line removes it. */
   progress(line: string): void;
@@ -24,9 +26,13 @@ export class Problem extends Error {
 export const exit1 = (when: string): string => `\nExit code 1: ${when}.`;
 
 export function createContext(settings: Pick<CommandContext, 'config' | 'remote'>): CommandContext {
-  exitOnClosedPipe(process.stdout);
+  let isWholeExpected = false;
+  exitOnClosedPipe(process.stdout, () => isWholeExpected);
   return {
     ...settings,
+    expectWholeOutput: () => {
+      isWholeExpected = true;
+    },
     print: ({ json = false }, value, text) => {
       const shown = json ? JSON.stringify(value) : text;
       if (shown !== '') process.stdout.write(`${shown}\n`);
@@ -51,12 +57,26 @@ const faultLine = (error: unknown): string =>
     ? `${error.code}: ${error.message}`
     : oneLineFault(error);
 
-/** The reader may close the pipe early, as `head` does. */
-function exitOnClosedPipe(stream: NodeJS.WriteStream): void {
+/** The reader may close the pipe early, as `head` does; `isWholeExpected`: then the write that failed is told. */
+function exitOnClosedPipe(stream: NodeJS.WriteStream, isWholeExpected: () => boolean): void {
   stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (isWholeExpected()) return;
     if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    process.stderr.write(`reel: stdout: expected it to be writable, got ${error.code ?? error.message}\n`);
+    process.exit(2);
   });
+}
+
+/** While it is in use, an interrupt ends the command with 2; a database that was started for it stops first. */
+export function exitOnInterrupt(): Disposable {
+  const stop = () => void process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  const interrupt = () => {
+    stop();
+    process.stderr.write('reel: interrupted\n');
+    if (process.listenerCount('SIGINT') === 0) process.exit(2);
+  };
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  return { [Symbol.dispose]: stop };
 }
 
 /** For commands that make up data. Errors: StartError in production. */

@@ -56,7 +56,7 @@ async function withEmbedded<T>(
     const interrupt = () =>
       void stop()
         .then(unlock)
-        .finally(() => process.exit(130));
+        .finally(() => process.exit(2));
     process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
     try {
       await prepare(database);

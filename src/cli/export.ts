@@ -1,121 +1,112 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { StartError } from '../errors.js';
-import type { LogExport } from '../log/export/export.js';
 import { LogExportFormat } from '../log/export/export-logs-input.js';
-import { type CommandContext, exit1, Problem } from './context.js';
-import { filterOf, filterOptions } from './filter-options.js';
-import { uuidOption } from './options.js';
-import { recordCount } from './record-count.js';
-import { askGraphql, fetchOrFail, type RemoteOptions, remoteOf, urlOn } from './remote.js';
+import { type CommandContext, exit1, exitOnInterrupt } from './context.js';
+import { exportRemote } from './export-remote.js';
+import { exportTenant } from './export-tenant.js';
+import { filterOptions } from './filter-options.js';
+import { conflicting, required, textOption, uuidOption } from './options.js';
+import { type RemoteOptions, remoteOf } from './remote.js';
 
-interface ExportOptions extends RemoteOptions {
+/** How the file is to be, of either way to make it. */
+export interface FileOptions {
   format: LogExportFormat;
   includeData?: boolean;
-  includeProofs?: boolean;
+  proofs?: boolean;
+  allFields?: boolean;
+  spreadsheet?: boolean;
+  /** Of times without an offset in the query line. */
+  timeZone?: string;
   output?: string;
   json?: boolean;
-  timeZone?: string;
 }
 
-const EXPORT_LOGS = `mutation Export($input: ExportLogsInput!) {
-  exportLogs(input: $input) { downloadUrl filename recordCount expiresAt }
-}`;
+interface ExportOptions extends RemoteOptions, FileOptions {
+  operator?: string;
+  includeProofs?: boolean;
+}
+
+const MAX_OPERATOR = 255;
 
 export function exportCommand(program: Command, context: CommandContext): void {
   const command = program
     .command('export')
-    .description("download a client's entries from a server to stdout or a file")
+    .summary("export a client's entries from a server, or a whole tenant from its database")
+    .description(
+      "export entries to stdout or a file: a client's from a server (--url, --token), or as an operator a whole tenant's, those without a client too, from its database (--tenant, --operator), as the server's role (REEL_DATABASE_URL)",
+    )
     .option('--url <url>', 'URL of the server (default: REEL_URL)')
     .option('--token <token>', 'token of a person who may export (default: REEL_TOKEN)')
-    .option('--tenant <id>', 'tenant; required for a person who belongs to several', uuidOption)
+    .option(
+      '--tenant <id>',
+      'tenant; required with --operator, and for a person who belongs to several',
+      uuidOption,
+    )
     .option(
       '--client <id>',
       'client whose entries to export; required for a person who may export several',
       uuidOption,
     )
+    .option(
+      '--operator <name>',
+      "who exports the whole tenant; recorded in the tenant's trail before anything is written",
+      textOption(MAX_OPERATOR),
+    )
     .addOption(
       new Option('--format <format>', 'csv, json or ndjson')
-        .default(LogExportFormat.CSV, 'csv')
+        .default(LogExportFormat.CSV, 'csv, with --proofs ndjson')
         .argParser(formatOption),
     )
     .option('--include-data', 'include the data of each entry')
-    .option('--include-proofs', 'include what is needed to check each entry offline; ndjson only')
+    .option('--proofs', 'include what is needed to check each entry offline; ndjson only')
+    .addOption(new Option('--include-proofs', 'the same as --proofs').hideHelp())
+    .option('--all-fields', "every field that an entry has, instead of the first edition's columns")
+    .option('--spreadsheet', 'a byte order mark and semicolons, as spreadsheets expect; csv only')
     .option('--output <file>', 'file to write; it appears only once it is complete (default: stdout)')
     .option('--json', 'with --output: print what was written as JSON')
-    .addHelpText('after', exit1('the download was cut off, or has another number of entries than announced'));
+    .addHelpText(
+      'after',
+      exit1(
+        'the download was cut off, or has another number of entries than announced; or the tenant has no entries',
+      ),
+    );
   filterOptions(command).action(async (options: ExportOptions) => {
-    context.config();
-    if (options.json && options.output === undefined)
-      throw new StartError('--json: expected --output FILE as well, since the export itself goes to stdout');
-    const remote = remoteOf(options, context);
-    const { format, includeData = false, includeProofs = false, timeZone } = options;
-    const input = { filter: filterOf({ ...options }), format, includeData, includeProofs, timeZone };
-    const { exportLogs: prepared } = await askGraphql<{ exportLogs: LogExport }>(remote, EXPORT_LOGS, {
-      input,
-    });
-    await download(urlOn(remote, prepared.downloadUrl), prepared, options, context);
-    const { output } = options;
-    if (output === undefined) context.note(`${prepared.recordCount} entries`);
-    else {
-      const { filename, recordCount: entries, expiresAt } = prepared;
-      context.print(options, { output, entries, filename, expiresAt }, `${entries} entries in ${output}`);
-    }
+    using _interrupt = exitOnInterrupt();
+    const file = fileOptions(options, command);
+    if (options.operator === undefined && (options.url ?? context.remote().url) === null)
+      throw new StartError(
+        'expected --url (or REEL_URL) to export from a server, or --operator <name> to export from the database, got neither',
+      );
+    if (options.operator === undefined)
+      return await exportRemote(remoteOf(options, context), { ...options, ...file }, context);
+    for (const given of ['url', 'token'] as const)
+      if (options[given] !== undefined) throw conflicting(['--operator <name>', `--${given} <${given}>`]);
+    if (options.client !== undefined)
+      throw new StartError(
+        '--client: expected none with --operator, which exports a whole tenant; --client-id narrows it',
+      );
+    const tenantId = required(options.tenant, '--tenant <id>');
+    return await exportTenant({ tenantId, operator: options.operator }, { ...options, ...file }, context);
   });
 }
 
-/** The link is its own credential: the token is not sent. Errors: Problem if the file has not the announced number of entries. */
-async function download(
-  link: string,
-  prepared: LogExport,
-  { format, output }: ExportOptions,
-  context: CommandContext,
-): Promise<void> {
-  const response = await fetchOrFail(link);
-  if (!response.ok || !response.body)
-    throw new StartError(`expected the export at ${new URL(link).origin}, got HTTP ${response.status}`);
-  const count = recordCount(format);
-  let bytes = 0;
-  const counted = async function* (chunks: AsyncIterable<Uint8Array>) {
-    for await (const chunk of chunks) {
-      count.add(chunk);
-      bytes += chunk.length;
-      context.progress(`${Math.round(bytes / 1024)} KiB`);
-      yield chunk;
-    }
-  };
-  const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
-  const draft = output === undefined ? null : `${output}.part`;
-  try {
-    await pipeline(body, counted, draft === null ? writeAll(process.stdout) : createWriteStream(draft)).catch(
-      (error) => {
-        if (draft !== null && (error as { path?: string }).path === draft)
-          throw new StartError(
-            `--output: expected a writable file, got ${output}: ${(error as Error).message}`,
-          );
-        throw new Problem(`the export was cut off after ${bytes} bytes: ${(error as Error).message}`);
-      },
+/** Errors: StartError for options that contradict each other. */
+function fileOptions(options: ExportOptions, command: Command): FileOptions {
+  const { includeProofs, output, json } = options;
+  const proofs = options.proofs ?? includeProofs ?? false;
+  const isFormatGiven = command.getOptionValueSource('format') !== 'default';
+  const format = proofs && !isFormatGiven ? LogExportFormat.NDJSON : options.format;
+  const shown = `--format ${format.toLowerCase()}`;
+  if (proofs && format !== LogExportFormat.NDJSON)
+    throw new StartError(`--proofs: expected --format ndjson, got ${shown}`);
+  if (options.spreadsheet && format !== LogExportFormat.CSV)
+    throw new StartError(
+      `--spreadsheet: expected --format csv, got ${isFormatGiven ? shown : '--proofs, which is ndjson'}`,
     );
-    context.progress('');
-    const received = count.total();
-    if (received !== prepared.recordCount)
-      throw new Problem(`expected ${prepared.recordCount} entries, got ${received ?? 'an incomplete file'}`);
-    if (draft !== null) await rename(draft, output!);
-  } finally {
-    if (draft !== null) await rm(draft, { force: true });
-  }
+  if (json && output === undefined)
+    throw new StartError('--json: expected --output FILE as well, since the export itself goes to stdout');
+  return { ...options, format, proofs };
 }
-
-/** Writes everything to stdout without closing it. */
-const writeAll =
-  (stdout: NodeJS.WriteStream) =>
-  async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
-    for await (const chunk of chunks)
-      if (!stdout.write(chunk)) await new Promise((drained) => stdout.once('drain', drained));
-  };
 
 function formatOption(text: string): LogExportFormat {
   const format = Object.values(LogExportFormat).find((each) => each === text.toUpperCase());

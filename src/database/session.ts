@@ -1,11 +1,22 @@
 import pg from 'pg';
 import { Database } from './database.js';
 
+const TIMESTAMPTZ = 1184;
+
+/** As the ORM reads them, too: a Date has no microseconds. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid: number, format?: unknown) =>
+    oid === TIMESTAMPTZ && format !== 'binary'
+      ? (text: string) => text
+      : pg.types.getTypeParser(oid, format as 'text'),
+};
+
 /** The driver's options for a session at `url`, in UTC, so that timestamps are read as stored. */
 export const sessionOptions = (url: string) => ({
   connectionString: splitUrl(url).clientUrl,
   connectionTimeoutMillis: 10_000,
   application_name: 'reel',
+  types,
   options: '-c timezone=UTC -c datestyle=ISO -c jit=off',
 });
 

@@ -1,7 +1,7 @@
 import { FIELDS, snake } from '../log/entry/fields.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import { entryNames, entryToWire, exportColumns } from '../log/entry/wire.js';
-import type { ExportProofs } from '../log/export/export.js';
+import type { ExportProofs } from '../log/export/export-content.js';
 import type { InclusionProof } from './proof.js';
 import type { StoredProver } from './stored-prover.js';
 

@@ -87,7 +87,7 @@ describe('what could not be done ends with 2 and one line', () => {
       'a folder that is not there',
       ['--output', '/nowhere/at/all.csv'],
       {},
-      /--output: expected a writable file/,
+      /--output: \/nowhere\/at\/all\.csv: expected to write it to the end, got ENOENT/,
     ],
     ['JSON beside the export', ['--json'], {}, /--output FILE/],
   ])('%s', async (_, args, settings, said) => {

@@ -5,6 +5,7 @@ import { compile } from '../../src/database/execute.js';
 import { ACTOR_TYPES } from '../../src/log/entry/actor-type.js';
 import { LogOrigin } from '../../src/log/entry/origin.js';
 import { OUTCOMES } from '../../src/log/entry/outcome.js';
+import { isSearchable, searchNeedle } from '../../src/log/entry/search-text.js';
 import { LogSeverity, SEVERITIES } from '../../src/log/entry/severity.js';
 import {
   type Criteria,
@@ -23,6 +24,8 @@ const criteriaOf = (filter: LogFilter | null) => toCriteria(SCOPE, filter, NOW);
 
 const texts = fc.array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }), { maxLength: 3 });
 const text = fc.string({ unit: 'grapheme', maxLength: 40 });
+/** Empty, or with something to look for. */
+const searched = text.map((each) => (isSearchable(searchNeedle(each)) ? each : ''));
 const ids = fc.array(fc.uuid(), { maxLength: 3 });
 const instants = fc.date({ min: new Date(0), max: NOW, noInvalidDate: true }).map((at) => at.toISOString());
 const filters = fc.record<Required<LogFilter>>({
@@ -51,8 +54,13 @@ const filters = fc.record<Required<LogFilter>>({
   requestId: fc.option(fc.uuid()),
   ipAddress: fc.option(fc.constantFrom('10.0.0.0/8', '::ffff:10.0.0.1', '2001:db8::/32')),
   notIpAddress: fc.option(fc.constantFrom('10.0.0.0/8', '[::1]:443')),
-  search: fc.option(text),
-  notSearch: fc.option(texts),
+  search: fc.option(searched),
+  notSearch: fc.option(
+    fc.array(
+      searched.filter((each) => each !== ''),
+      { maxLength: 3 },
+    ),
+  ),
   data: fc.option(
     fc.array(
       fc

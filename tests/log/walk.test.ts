@@ -101,5 +101,5 @@ describe('a list that stops at its budget', () => {
       { numRuns: 40 },
     );
     expect(stops).toBeGreaterThan(0);
-  });
+  }, 120_000);
 });

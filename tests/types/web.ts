@@ -79,6 +79,7 @@ expectTypeOf<LogEntryList>().toEqualTypeOf<{
   page: number;
   page_size: number;
   pages: number;
+  searched_until?: string;
 }>();
 expectTypeOf<LogStats>().toEqualTypeOf<{
   total_entries: number;

@@ -90,7 +90,11 @@ async function outcomesOf(name: string): Promise<{ reel: number; checkExport: nu
   const checkExport = once(runner, 'message').then(([code]) => code as number);
   runner.postMessage({ page: pathToFileURL(join(directory, 'check-export.mjs')).href, argv });
   const program = new Command();
-  const context = { print: () => {}, note: () => {}, progress: () => {}, remote: vi.fn(), config: vi.fn() };
+  const nothing = () => {};
+  const context = {
+    ...{ print: nothing, note: nothing, progress: nothing, expectWholeOutput: nothing },
+    ...{ remote: vi.fn(), config: vi.fn() },
+  };
   verifyCommand(program, context);
   const reel = program.parseAsync(['verify', '--export', argv[0]!, '--key', argv[1]!], { from: 'user' }).then(
     () => 0,

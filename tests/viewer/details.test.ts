@@ -139,9 +139,16 @@ describe.each(['en', 'pt-BR'])('in %s', (lang) => {
 test('ids of actors may be any text, and are shown by name in the breakdown', async () => {
   const { page, watched, close } = await viewer.open();
   const breakdown = page.getByRole('complementary', { name: 'Breakdown' });
-  for (const name of ['Helena Prado', 'Olga', 'Nobody'])
+  for (const name of ['Helena Prado', 'Olga', 'Nobody', 'ana@example.com', 'Denied', 'Not said'])
     await breakdown.getByText(name, { exact: true }).waitFor();
-  await breakdown.getByText(TOM, { exact: true }).waitFor();
+  await breakdown.getByText('Tom Becker', { exact: true }).waitFor();
+  await breakdown.getByRole('button', { name: /^Denied/ }).click();
+  await expect.poll(() => searchParams(page).get('q')).toBe('outcome:denied');
+  await breakdown.getByRole('button', { name: /^Denied/ }).click();
+  await breakdown.getByRole('button', { name: /^ana@example.com/ }).click();
+  await expect.poll(() => searchParams(page).get('q')).toBe('actor:ana@example.com');
+  await expect.poll(() => rowsOf(page).count()).toBe(1);
+  await breakdown.getByRole('button', { name: /^ana@example.com/ }).click();
   await breakdown.getByRole('button', { name: /^Helena Prado/ }).click();
   await expect.poll(() => searchParams(page).get('q')).toBe(`actor:${HELENA}`);
   expect(watched.errors).toEqual([]);

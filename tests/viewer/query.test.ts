@@ -101,7 +101,7 @@ describe('query line', () => {
         { key: 'users.delete', count: 1 },
       ],
       severities: [{ key: 'ERROR', count: 3 }],
-      actors: [{ key: 'auth0|5f1', count: 3 }],
+      actors: [{ key: 'auth0|5f1', label: 'Nora Field', count: 3 }],
       resourceTypes: [{ key: 'Microsoft.Web/sites', count: 1 }],
       clients: [],
     };
@@ -131,7 +131,9 @@ describe('query line', () => {
     expect(labels('outcome:')).toEqual(['outcome:success', 'outcome:failure', 'outcome:denied']);
     expect(labels('-type:a')[0]).toBe('-type:agent');
     expect(labels('occurred-since:-7')).toEqual(['occurred-since:-7d']);
-    expect(labels('actor:n')).toEqual(['actor:none']);
+    expect(labels('actor:n')).toEqual(['actor:Nora Field', 'actor:none']);
+    expect(found('nora')).toMatchObject([{ label: 'actor:Nora Field', text: 'actor:auth0|5f1' }]);
+    expect(labels('actor:5f1')).toEqual(['actor:Nora Field']);
     expect(found('resource:micro')[0]).toMatchObject({ text: '"Microsoft.Web/sites"' });
     expect(labels('data.invoice.amount')).toEqual([
       ...['data.invoice.amount:', 'data.invoice.amount:*', 'data.invoice.amount>', 'data.invoice.amount>='],

@@ -87,6 +87,8 @@ export interface LogEntryList {
   page_size: number;
   /** 0 where total is 0. */
   pages: number;
+  /** Only where looking stopped at Reel's budget before the page was full: everything down to this time has been looked at. */
+  searched_until?: string;
 }
 
 export interface LogStats {
@@ -211,7 +213,15 @@ export const fromEntry: (entry: EntryFieldsFragment) => LogEntry = toSnakeCase;
 
 export function fromPage({ logs }: LogsQuery, page: number, size: number): LogEntryList {
   const total = logs.totalCount?.value ?? 0;
-  return { items: logs.nodes.map(fromEntry), total, page, page_size: size, pages: Math.ceil(total / size) };
+  const { searchedUntil } = logs.pageInfo;
+  return {
+    items: logs.nodes.map(fromEntry),
+    total,
+    page,
+    page_size: size,
+    pages: Math.ceil(total / size),
+    ...(searchedUntil ? { searched_until: searchedUntil } : {}),
+  };
 }
 
 export function fromStats({ logStats }: LogStatsQuery): LogStats {

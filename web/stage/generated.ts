@@ -15,6 +15,13 @@ export type ActorType =
   /** A person. */
   | 'USER';
 
+/** EXACT: every match counted. AT_LEAST: counting stopped at the cap; at least this many match. */
+export type CountPrecision =
+  /** Counting stopped early: there are at least so many. */
+  | 'AT_LEAST'
+  /** Every match was counted. */
+  | 'EXACT';
+
 /** One condition on a value in data, for example {path: "invoice.amount", op: GT, value: "1000"}. */
 export type DataCondition = {
   /** How it is compared. */
@@ -164,7 +171,7 @@ export type RowsQueryVariables = Exact<{
 }>;
 
 
-export type RowsQuery = { logs: { nodes: Array<{ id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, actorType: ActorType, onBehalfOfId: string | null, onBehalfOfName: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, resourceName: string | null, outcome: LogOutcome | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type RowsQuery = { logs: { nodes: Array<{ id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, actorType: ActorType, onBehalfOfId: string | null, onBehalfOfName: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, resourceName: string | null, outcome: LogOutcome | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null, searchedUntil: string | null } } };
 
 export type EntryQueryVariables = Exact<{
   id: string;
@@ -180,7 +187,7 @@ export type TimelineQueryVariables = Exact<{
 }>;
 
 
-export type TimelineQuery = { logStats: { totalEntries: number, timeline: Array<{ start: string, end: string, count: number, bySeverity: Array<{ key: string | null, count: number }> }> } };
+export type TimelineQuery = { logStats: { precision: CountPrecision, searchedUntil: string | null, totalEntries: number, timeline: Array<{ start: string, end: string, count: number, bySeverity: Array<{ key: string | null, count: number }> }> } };
 
 export type BreakdownQueryVariables = Exact<{
   filter?: LogFilter | null | undefined;
@@ -188,12 +195,12 @@ export type BreakdownQueryVariables = Exact<{
 }>;
 
 
-export type BreakdownQuery = { logStats: { modules: Array<{ key: string | null, count: number }>, actions: Array<{ key: string | null, count: number }>, severities: Array<{ key: string | null, count: number }>, actors: Array<{ key: string | null, count: number }> } };
+export type BreakdownQuery = { logStats: { precision: CountPrecision, searchedUntil: string | null, modules: Array<{ key: string | null, count: number }>, actions: Array<{ key: string | null, count: number }>, severities: Array<{ key: string | null, count: number }>, outcomes: Array<{ key: string | null, count: number }>, origins: Array<{ key: string | null, count: number }>, actors: Array<{ key: string | null, label: string | null, count: number }> } };
 
 export type VocabularyQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type VocabularyQuery = { logStats: { modules: Array<{ key: string | null, count: number }>, actions: Array<{ key: string | null, count: number }>, severities: Array<{ key: string | null, count: number }>, actors: Array<{ key: string | null, count: number }>, resourceTypes: Array<{ key: string | null, count: number }>, clients: Array<{ key: string | null, count: number }> } };
+export type VocabularyQuery = { logStats: { modules: Array<{ key: string | null, count: number }>, actions: Array<{ key: string | null, count: number }>, severities: Array<{ key: string | null, count: number }>, actors: Array<{ key: string | null, label: string | null, count: number }>, resourceTypes: Array<{ key: string | null, count: number }>, clients: Array<{ key: string | null, label: string | null, count: number }> } };
 
 export type ClientsQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -211,15 +218,15 @@ export type Operation<Result, Variables> = string & { __apiType?: (variables: Va
 
 const Row = `fragment Row on LogEntry{id module action severity origin actorId actorEmail actorName actorType onBehalfOfId onBehalfOfName clientId resourceType resourceId resourceName outcome ipAddress requestId occurredAt createdAt sequence}`;
 
-export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int!$after:String$timeZone:String!){logs(filter:$filter orderBy:$orderBy first:$first after:$after timeZone:$timeZone){nodes{...Row}pageInfo{hasNextPage endCursor}}}${Row}`;
+export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int!$after:String$timeZone:String!){logs(filter:$filter orderBy:$orderBy first:$first after:$after timeZone:$timeZone){nodes{...Row}pageInfo{hasNextPage endCursor searchedUntil}}}${Row}`;
 
 export const EntryDocument: Operation<EntryQuery, EntryQueryVariables> = `query Entry($id:UUID!){log(id:$id){...Row tenantId userAgent data repaired erasedAt proof{leafVersion leafIndex leafHash identitySalt dataSalt identityDigest dataDigest path checkpoint{tenantId treeSize rootHash sealedAt note}}changeCount changes{path before after}related(first:50){id module action severity createdAt}}}${Row}`;
 
-export const TimelineDocument: Operation<TimelineQuery, TimelineQueryVariables> = `query Timeline($filter:LogFilter$timeZone:String!$interval:StatsInterval!){logStats(filter:$filter timeZone:$timeZone){totalEntries timeline(interval:$interval){start end count bySeverity{key count}}}}`;
+export const TimelineDocument: Operation<TimelineQuery, TimelineQueryVariables> = `query Timeline($filter:LogFilter$timeZone:String!$interval:StatsInterval!){logStats(filter:$filter timeZone:$timeZone){precision searchedUntil totalEntries timeline(interval:$interval){start end count bySeverity{key count}}}}`;
 
-export const BreakdownDocument: Operation<BreakdownQuery, BreakdownQueryVariables> = `query Breakdown($filter:LogFilter$timeZone:String!){logStats(filter:$filter timeZone:$timeZone){modules:facet(field:MODULE first:50){key count}actions:facet(field:ACTION first:50){key count}severities:facet(field:SEVERITY first:50){key count}actors:facet(field:ACTOR first:50){key count}}}`;
+export const BreakdownDocument: Operation<BreakdownQuery, BreakdownQueryVariables> = `query Breakdown($filter:LogFilter$timeZone:String!){logStats(filter:$filter timeZone:$timeZone){precision searchedUntil modules:facet(field:MODULE first:50){key count}actions:facet(field:ACTION first:50){key count}severities:facet(field:SEVERITY first:50){key count}outcomes:facet(field:OUTCOME first:5){key count}origins:facet(field:ORIGIN first:5){key count}actors:facet(field:ACTOR first:50){key label count}}}`;
 
-export const VocabularyDocument: Operation<VocabularyQuery, VocabularyQueryVariables> = `query Vocabulary{logStats{modules:facet(field:MODULE first:100){key count}actions:facet(field:ACTION first:100){key count}severities:facet(field:SEVERITY first:5){key count}actors:facet(field:ACTOR first:100){key count}resourceTypes:facet(field:RESOURCE_TYPE first:100){key count}clients:facet(field:CLIENT first:100){key count}}}`;
+export const VocabularyDocument: Operation<VocabularyQuery, VocabularyQueryVariables> = `query Vocabulary{logStats{modules:facet(field:MODULE first:100){key count}actions:facet(field:ACTION first:100){key count}severities:facet(field:SEVERITY first:5){key count}actors:facet(field:ACTOR first:100){key label count}resourceTypes:facet(field:RESOURCE_TYPE first:100){key count}clients:facet(field:CLIENT first:100){key label count}}}`;
 
 export const ClientsDocument: Operation<ClientsQuery, ClientsQueryVariables> = `query Clients{logStats{clients:facet(field:CLIENT first:100){key label}}}`;
 

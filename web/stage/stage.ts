@@ -70,9 +70,7 @@ export function createStage(session: Session) {
       if (view.q) termsOf(view.q, zone.value);
       queryError.value = null;
     } catch (cause) {
-      showQueryError(cause, view.q);
-      entries.fail(new ReelError('BAD_USER_INPUT', (cause as Error).message));
-      counts.clear();
+      refuse(cause, view.q);
       return;
     }
     const current = filter();
@@ -85,7 +83,16 @@ export function createStage(session: Session) {
     await countsLoaded;
   }
 
-  /** Applies the line in its canonical form. If it has an error, shows that and returns false. */
+  /** Shows a fault of a line in place of its answer. */
+  function refuse(cause: unknown, line: string): void {
+    live.stop();
+    newRows.value = [];
+    showQueryError(cause, line);
+    entries.fail(new ReelError('BAD_USER_INPUT', (cause as Error).message));
+    counts.clear();
+  }
+
+  /** Applies the line in its canonical form. If it has a fault, shows that instead of an older answer and returns false. */
   function applyQuery(line: string): boolean {
     try {
       const q = canonicalLine(line, zone.value);
@@ -94,7 +101,7 @@ export function createStage(session: Session) {
       else if (entries.state.value === 'failed') void load();
       return true;
     } catch (cause) {
-      showQueryError(cause, line);
+      refuse(cause, line);
       return false;
     }
   }

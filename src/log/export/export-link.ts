@@ -3,23 +3,12 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { CompactSign, compactVerify, errors } from 'jose';
 import type { Reader } from '../../auth/scope.js';
 import { forbidden, ReelError } from '../../errors.js';
-import type { Criteria } from '../filter/criteria.js';
-import type { LogExportFormat } from './export-logs-input.js';
+import type { ExportRequest } from './export-content.js';
 
 /** Everything that a download needs: nothing is stored on the server. */
-export interface ExportTicket {
+export interface ExportTicket extends ExportRequest {
   /** By which the records of its preparing and of each fetch are told to be of one export. */
   exportId: string;
-  criteria: Criteria;
-  format: LogExportFormat;
-  includeData: boolean;
-  /** All against the first checkpoint that covers the sequence `upTo`. */
-  includeProofs: boolean;
-  allFields: boolean;
-  spreadsheet: boolean;
-  /** The last sequence that the export covers. */
-  upTo: number;
-  recordCount: number;
   filename: string;
   /** Milliseconds since the epoch. */
   expiresAt: number;

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { Reader, Scope } from '../../auth/scope.js';
-import { badInput, conflict } from '../../errors.js';
-import type { LogEntry } from '../entry/log-entry.entity.js';
-import { exportColumns } from '../entry/wire.js';
+import type { Reader } from '../../auth/scope.js';
+import { badInput } from '../../errors.js';
 import type { Criteria } from '../filter/criteria.js';
 import type { ReadAudit } from '../read-audit.js';
-import { checkpointLine, EXPORT_FORMATS, SPREADSHEET_FORMAT } from './export-format.js';
+import { type ContentSources, exportContent } from './export-content.js';
+import { EXPORT_FORMATS } from './export-format.js';
 import { ExportLinks, type ExportTicket } from './export-link.js';
 import { type ExportLogsInput, LogExportFormat } from './export-logs-input.js';
 import type { LogExport } from './log-export.js';
@@ -20,29 +19,7 @@ export interface ExportFile {
   stream: Readable;
 }
 
-/** Reads entries with the sequences 1 to `upTo`. */
-export interface SealedReader {
-  countSequenced(criteria: Criteria, upTo: number): Promise<number>;
-  /** In sealed order, batch by batch, each read on demand. */
-  streamSequenced(criteria: Criteria, upTo: number, batchSize: number): AsyncIterable<LogEntry[]>;
-}
-
-/** Proofs of entries against one checkpoint, the first that covers the sequence `upTo`. */
-export interface ExportProofs {
-  /** The `proof` of each entry's line, in order. Errors: an Error if an entry has none. */
-  bundles(
-    scope: Scope,
-    entries: readonly LogEntry[],
-    upTo: number,
-    includeData: boolean,
-  ): Promise<readonly unknown[]>;
-  /** The checkpoint's signed note; null if nothing is sealed. */
-  note(scope: Scope, upTo: number): Promise<string | null>;
-}
-
-export interface ExportDependencies {
-  reader: SealedReader;
-  proofs: ExportProofs;
+export interface ExportDependencies extends ContentSources {
   /** Records who exports, before anything is returned. */
   audit: Pick<ReadAudit, 'exported'>;
   /** Waits until everything acknowledged so far is sequenced; returns the last sequence (0: none). */
@@ -54,10 +31,6 @@ export interface ExportDependencies {
   maxRecords: number;
   clock?: () => number;
 }
-
-const BATCH = 1000;
-/** With data, which may be 64 KiB per entry. */
-const BATCH_WITH_DATA = 200;
 
 /** Exports as links that carry the whole request: the file is read from the database while it is sent. */
 export class ExportService {
@@ -139,39 +112,7 @@ export class ExportService {
       },
     );
     const { contentType } = EXPORT_FORMATS[ticket.format];
-    return { filename, contentType, stream: Readable.from(this.chunks(ticket)) };
-  }
-
-  /** The head is sent with the first rows, so that a database error is reported before anything is sent. */
-  private async *chunks(ticket: ExportTicket): AsyncGenerator<string> {
-    const { criteria, includeData, includeProofs, upTo, recordCount } = ticket;
-    const { proofs } = this.deps;
-    const format = ticket.spreadsheet ? SPREADSHEET_FORMAT : EXPORT_FORMATS[ticket.format];
-    const columns = exportColumns(ticket.allFields).filter(({ field }) => includeData || field !== 'data');
-    const batch = includeData ? BATCH_WITH_DATA : BATCH;
-    let pending = format.head(columns);
-    let count = 0;
-    for await (const entries of this.deps.reader.streamSequenced(criteria, upTo, batch)) {
-      if (entries.length === 0) continue;
-      const bundles = includeProofs
-        ? await proofs.bundles(criteria.scope, entries, upTo, includeData)
-        : undefined;
-      const rows = format.rows(entries, columns, count === 0, bundles);
-      count += entries.length;
-      if (count > recordCount) break;
-      yield pending + rows;
-      pending = '';
-    }
-    // Entries may have been removed since. A truncated download is noticed, a file with too few entries is not.
-    if (count !== recordCount)
-      throw conflict(
-        `Expected ${recordCount} entries, got ${count}: some were removed or erased since; prepare the export again`,
-      );
-    const end =
-      pending +
-      format.tail(count) +
-      (includeProofs ? checkpointLine(await proofs.note(criteria.scope, upTo)) : '');
-    if (end !== '') yield end;
+    return { filename, contentType, stream: Readable.from(exportContent(ticket, this.deps)) };
   }
 }
 

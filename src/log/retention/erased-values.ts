@@ -1,3 +1,4 @@
+import { parseUuid } from '../../query-line/values.js';
 import { foldName } from '../entry/email.js';
 
 const WORDS = /[\p{L}\p{M}\p{N}]+/gu;
@@ -43,9 +44,9 @@ export class ErasedValues {
         if (end - start >= MIN_IDENTITY) this.whole.add(value.slice(start, end));
   }
 
-  /** Anything else that an erasure takes away. */
+  /** Anything else that an erasure takes away, but for UUIDs: ids stay. */
   addContent(text: string | null): void {
-    if (!text) return;
+    if (!text || parseUuid(text) !== null) return;
     const { value } = read(text);
     if (value === '') return;
     this.whole.add(value);

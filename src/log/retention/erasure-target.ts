@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
 import { foldEmail, foldName } from '../entry/email.js';
+import { OWN_MODULE } from '../entry/module-name.js';
 import type { ErasedValues } from './erased-values.js';
 
 /** What to erase: all entries in which a person acted or was acted for, by their id or e-mail address, or one entry. */
@@ -45,6 +46,7 @@ export function targetResource(target: ErasureTarget): { resourceType: string; r
 interface TargetRow {
   [column: string]: unknown;
   id: string;
+  module: string;
   is_actor: boolean;
   actor_email: string | null;
   actor_name: string | null;
@@ -57,8 +59,11 @@ interface TargetRow {
 
 /** What an entry holds of the person; of one entry, what stood in its data, since who it names stands in others, too. */
 function addValues(values: ErasedValues, row: TargetRow, target: ErasureTarget): void {
-  values.addContent(row.resource_name);
-  values.addData(row.data);
+  // What Reel itself recorded is what was asked, not of the person.
+  if (row.module !== OWN_MODULE) {
+    values.addContent(row.resource_name);
+    values.addData(row.data);
+  }
   if ('entryId' in target) return;
   if (!row.is_actor) {
     values.addIdentity(row.on_behalf_of_name);
@@ -79,7 +84,7 @@ export async function addValuesOf(
 ): Promise<string | null> {
   const e = sql`e`;
   const rows = await execute<TargetRow>(sql`
-    select e.id, ${isActor(e, target)} as is_actor, e.actor_email, e.actor_name, host(e.ip_address) as ip_address,
+    select e.id, e.module, ${isActor(e, target)} as is_actor, e.actor_email, e.actor_name, host(e.ip_address) as ip_address,
       e.user_agent, e.on_behalf_of_name, e.resource_name, e.data
     from reel_log_entries e
     where ${isTarget(e, tenantId, target)} and e.id > ${after}::uuid and ${where}

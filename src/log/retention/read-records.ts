@@ -6,7 +6,18 @@ import type { ErasedValues } from './erased-values.js';
 
 /** Keys of a record, and fields of its conditions, whose values are names of the trade and no one's own. */
 const IMPERSONAL: ReadonlySet<string> = new Set([
-  ...['door', 'step', 'field', 'format', 'filename', 'orderBy', 'timeZone'],
+  ...[
+    'door',
+    'step',
+    'command',
+    'field',
+    'format',
+    'filename',
+    'exportId',
+    'orderBy',
+    'timeZone',
+    'clientId',
+  ],
   ...['start', 'end', 'startDate', 'endDate', 'occurredFrom', 'occurredUntil'],
   ...['module', 'modules', 'notModules', 'action', 'actions', 'notActions', 'resourceType'],
   ...['severity', 'severities', 'minSeverity', 'origin', 'outcome', 'outcomes', 'actorType', 'actorTypes'],

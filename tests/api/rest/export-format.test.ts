@@ -2,40 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { exportColumns } from '../../../src/log/entry/wire.js';
 import { csvCell, EXPORT_FORMATS } from '../../../src/log/export/export-format.js';
+import { guarded, readCsv } from '../../support/csv.js';
 import { anEntry } from '../../support/rest-server.js';
 
 const EXPORT_COLUMNS = exportColumns();
-
-/** RFC 4180, read character by character; independent of how it is written. */
-function readCsv(text: string): string[][] {
-  const records: string[][] = [];
-  let record: string[] = [];
-  for (let at = 0; at < text.length; ) {
-    let cell = '';
-    if (text[at] === '"') {
-      for (at++; ; at++) {
-        if (at >= text.length) throw new Error('a quoted cell is not closed');
-        if (text[at] !== '"') cell += text[at];
-        else if (text[at + 1] === '"') cell += text[at++];
-        else break;
-      }
-      at++;
-    } else {
-      while (at < text.length && text[at] !== ',' && text[at] !== '\r') {
-        if (text[at] === '"' || text[at] === '\n') throw new Error('expected quotes around the cell');
-        cell += text[at++];
-      }
-    }
-    record.push(cell);
-    if (text[at] === ',') at++;
-    else if (text.slice(at, at + 2) === '\r\n') {
-      records.push(record);
-      record = [];
-      at += 2;
-    } else throw new Error(`expected a comma or CRLF, got ${JSON.stringify(text.slice(at, at + 5))}`);
-  }
-  return records;
-}
 
 const HEADER =
   'id,created_at,module,action,severity,actor_id,actor_email,actor_name,tenant_id,client_id,resource_type,resource_id,ip_address,data';
@@ -45,19 +15,6 @@ const anyText = fc.oneof(
     unit: fc.constantFrom('"', ',', '\r', '\n', '=', '+', '-', '@', '\t', "'", '1', '.', 'e', ' '),
   }),
 );
-/** The rule letter by letter: a quote before each beginning of a formula, unless the whole is a number. */
-function guarded(text: string): string {
-  if (/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) return text;
-  let out = '';
-  let isBeginning = true;
-  for (const [at, letter] of text.split('').entries()) {
-    const isCrLf = letter === '\n' && text[at - 1] === '\r';
-    if (isBeginning && !isCrLf && '=+-@＝＋－＠\t\r\n'.includes(letter)) out += "'";
-    out += letter;
-    isBeginning = /[\s,;|]/.test(letter);
-  }
-  return out;
-}
 
 test('the columns, in the order of the contract', () => {
   expect(EXPORT_FORMATS.CSV.head(EXPORT_COLUMNS)).toBe(`${HEADER}\r\n`);

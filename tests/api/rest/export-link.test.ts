@@ -1,11 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { CompactSign, SignJWT } from 'jose';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { PersonToken } from '../../../src/auth/token.js';
 import { ReelError } from '../../../src/errors.js';
 import { ExportLinks, type ExportTicket, maskToken } from '../../../src/log/export/export-link.js';
 import { LogExportFormat } from '../../../src/log/export/export-logs-input.js';
 import { toCriteria } from '../../../src/log/filter/criteria.js';
 import type { LogFilter } from '../../../src/log/filter/log-filter.js';
+import { runCommand, settingsOf } from '../../support/cli.js';
+import { grant, person, startReel, type TestReel } from '../../support/reel.js';
 import { CLIENT, SECRETS, TENANT } from '../../support/rest-server.js';
 
 const NOW = Date.UTC(2026, 0, 5, 10);
@@ -103,4 +107,66 @@ test("a link's token is not kept in logs", () => {
   expect(maskToken('/api/v1/reel/exports/logs.csv?%74oken=abc')).not.toContain('abc');
   expect(maskToken('/other?a=1&token=abc&b=2')).toBe('/other?a=1&token=…&b=2');
   expect(maskToken('/api/v1/reel/logs?page=2')).toBe('/api/v1/reel/logs?page=2');
+});
+
+describe('a link of the server', () => {
+  let reel: TestReel;
+  beforeAll(async () => {
+    reel = await startReel({ REEL_EXPORT_LINK_MINUTES: '30' });
+  });
+  afterAll(() => reel?.close());
+
+  const exporter = (tenantId: string, over: Partial<PersonToken> = {}) =>
+    person({ name: 'Ana', grants: [grant(tenantId, `reel.logs.export:CLIENT:${CLIENT}`)], ...over });
+  const prepare = async (token: string) => {
+    const { status, body } = await reel.rest(token, 'POST', '/logs/export', {});
+    expect(status).toBe(200);
+    return body as { download_url: string; expires_at: string };
+  };
+
+  test('lives as long as is set, and never longer than the token that prepared it', async () => {
+    for (const [minutes, expected] of [
+      [5, 5],
+      [90, 30],
+    ] as const) {
+      const before = Date.now();
+      const { expires_at } = await prepare(await exporter(randomUUID(), { minutes }));
+      const life = Date.parse(expires_at) - before;
+      // A token's times are whole seconds.
+      expect(life).toBeGreaterThan(expected * 60_000 - 2_000);
+      expect(life).toBeLessThan(expected * 60_000 + 60_000);
+    }
+  });
+
+  test('takes no HEAD', async () => {
+    const { download_url } = await prepare(await exporter(randomUUID()));
+    const answer = await fetch(reel.url + download_url, { method: 'HEAD' });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET']);
+    expect((await fetch(reel.url + download_url)).status).toBe(200);
+  });
+
+  test.each([
+    ['an id', { id: 'auth0|5f1' }, ['--actor', 'auth0|5f1'], 'auth0|5f1'],
+    ['an e-mail address alone', { id: 'ana@example.com' }, ['--email', 'ana@example.com'], null],
+  ])(
+    'fetched after who prepared it, known by %s, was erased, names no more than the id',
+    async (_, who, target, id) => {
+      const tenantId = randomUUID();
+      const { download_url } = await prepare(await exporter(tenantId, who));
+      const settings = settingsOf(reel.own);
+      const erased = await runCommand(['erase', '--tenant', tenantId, ...target, '--reason', 'x'], settings);
+      expect(erased).toMatchObject({ code: 0, stdout: expect.stringMatching(/^erased 1 entry/) });
+      expect((await fetch(reel.url + download_url)).status).toBe(200);
+      const records = await reel.own.query(
+        `select actor_id, actor_email, actor_name, data->>'step' as step from reel_log_entries
+       where tenant_id = $1 and action = 'reel.logs.exported' order by id`,
+        [tenantId],
+      );
+      const nameless = { actor_id: id, actor_email: null, actor_name: null };
+      expect(records).toEqual([
+        { ...nameless, step: null },
+        { ...nameless, step: 'fetched' },
+      ]);
+    },
+  );
 });

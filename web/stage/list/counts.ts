@@ -3,7 +3,6 @@ import { askReel, type LogFilterInput, type ReelError, type StatsInterval } from
 import {
   BreakdownDocument,
   type BreakdownQuery,
-  type Operation,
   TimelineDocument,
   type TimelineQuery,
 } from '../generated.js';
@@ -11,35 +10,47 @@ import type { Row } from './entries.js';
 
 export type Bucket = TimelineQuery['logStats']['timeline'][number];
 export type Facets = BreakdownQuery['logStats'];
-type Count = { key: string | null; count: number };
+type Count = { key: string | null; label?: string | null; count: number };
+/** How far counting came, where it stopped short: no count is too high then. */
+export type Stopped = { searchedUntil: string | null };
 
 const DAY_MS = 86_400_000;
 /** How long a filter must stay the same before it is counted. */
 const DEBOUNCE_MS = 200;
-/** Actors whose names are loaded at once; a request may have 30 aliases. */
-const NAMES_PER_REQUEST = 25;
-
 /** The interval that gives a readable number of bars. */
 export function intervalFor(ms: number): StatsInterval {
   const days = ms / DAY_MS;
   return days <= 8 ? 'HOUR' : days <= 120 ? 'DAY' : days <= 900 ? 'WEEK' : 'MONTH';
 }
 
-const increment = (list: readonly Count[], key: string | null): Count[] =>
-  list.some((each) => each.key === key)
-    ? list.map((each) => (each.key === key ? { ...each, count: each.count + 1 } : each))
-    : [...list, { key, count: 1 }];
+const increment = <T extends Count>(list: readonly T[], added: Omit<T, 'count'>): T[] =>
+  list.some(({ key }) => key === added.key)
+    ? list.map((each) => (each.key === added.key ? { ...each, ...added, count: each.count + 1 } : each))
+    : [...list, { ...added, count: 1 } as T];
+
+const stoppedOf = ({
+  precision,
+  searchedUntil,
+}: {
+  precision: string;
+  searchedUntil: string | null;
+}): Stopped | null => (precision === 'AT_LEAST' ? { searchedUntil } : null);
+
+/** The actor of an entry as the facet has actors. */
+const actorKey = ({ actorId, actorEmail, actorName }: Row) =>
+  actorId ?? actorEmail?.toLowerCase() ?? actorName;
 
 /** The total of the matching entries, their timeline, and their most frequent values. */
 export function useCounts() {
   const total = shallowRef<number | null>(null);
+  const stopped = shallowRef<Stopped | null>(null);
   const buckets = shallowRef<readonly Bucket[]>([]);
   const interval = shallowRef<StatsInterval>('DAY');
   const timelineError = shallowRef<ReelError | null>(null);
   const facets = shallowRef<Facets | null>(null);
   const facetsError = shallowRef<ReelError | null>(null);
+  const facetsStopped = shallowRef<Stopped | null>(null);
   const isLoading = shallowRef(true);
-  const actorNames = shallowRef<ReadonlyMap<string, string>>(new Map());
   let controller = new AbortController();
 
   async function loadTimeline(filter: LogFilterInput, timeZone: string, signal: AbortSignal): Promise<void> {
@@ -61,40 +72,13 @@ export function useCounts() {
     }
     interval.value = step;
     total.value = stats.totalEntries;
+    stopped.value = stoppedOf(stats);
     buckets.value = stats.timeline;
   }
 
   async function loadFacets(filter: LogFilterInput, timeZone: string, signal: AbortSignal): Promise<void> {
     facets.value = (await askReel(BreakdownDocument, { filter, timeZone }, signal)).logStats;
-    // Without their names, actors are shown by id.
-    await loadActorNames(facets.value.actors.slice(0, NAMES_PER_REQUEST), signal).catch(() => {});
-  }
-
-  /** Facets have actors' ids only; the names are taken from each actor's newest entry. */
-  async function loadActorNames(list: readonly Count[], signal = controller.signal): Promise<void> {
-    const ids = list
-      .flatMap(({ key }) => (key && !actorNames.value.has(key) ? [key] : []))
-      .slice(0, NAMES_PER_REQUEST);
-    if (ids.length === 0) return;
-    type Actors = Record<
-      string,
-      { nodes: { actorId: string; actorName: string | null; actorEmail: string | null }[] }
-    >;
-    // Ids are any text: JSON's escapes are GraphQL's too.
-    const fields = ids.map(
-      (id, index) =>
-        `a${index}:logs(first:1 filter:{actorIds:[${JSON.stringify(id)}]}){nodes{actorId actorName actorEmail}}`,
-    );
-    const actors = await askReel(
-      `query Actors{${fields.join(' ')}}` as Operation<Actors, object>,
-      {},
-      signal,
-    );
-    const names = new Map(actorNames.value);
-    for (const { nodes } of Object.values(actors))
-      for (const { actorId, actorName, actorEmail } of nodes)
-        names.set(actorId, actorName ?? actorEmail ?? actorId);
-    actorNames.value = names;
+    facetsStopped.value = stoppedOf(facets.value);
   }
 
   /** Starts after `rowsLoaded` settles: counting reads far more than the first rows, which should not wait for it. */
@@ -129,39 +113,43 @@ export function useCounts() {
     for (const row of rows) {
       if (total.value !== null) total.value++;
       buckets.value = addToBuckets(buckets.value, row);
-      if (facets.value)
-        facets.value = {
-          modules: increment(facets.value.modules, row.module),
-          actions: increment(facets.value.actions, row.action),
-          severities: increment(facets.value.severities, row.severity),
-          actors: increment(facets.value.actors, row.actorId),
-        };
-      const name = row.actorName ?? row.actorEmail;
-      if (row.actorId && !actorNames.value.has(row.actorId) && name)
-        actorNames.value = new Map(actorNames.value).set(row.actorId, name);
+      if (!facets.value) continue;
+      const key = actorKey(row);
+      const known = facets.value.actors.find((each) => each.key === key)?.label;
+      const label = row.actorName ?? row.actorEmail ?? known ?? null;
+      facets.value = {
+        ...facets.value,
+        modules: increment(facets.value.modules, { key: row.module }),
+        actions: increment(facets.value.actions, { key: row.action }),
+        severities: increment(facets.value.severities, { key: row.severity }),
+        outcomes: increment(facets.value.outcomes, { key: row.outcome }),
+        origins: increment(facets.value.origins, { key: row.origin }),
+        actors: increment(facets.value.actors, { key, label }),
+      };
     }
   }
 
   function clear(): void {
     controller.abort();
     total.value = null;
+    stopped.value = null;
     buckets.value = [];
     isLoading.value = false;
   }
 
   return {
     total,
+    stopped,
     buckets,
     interval,
     timelineError,
     facets,
     facetsError,
+    facetsStopped,
     isLoading,
-    actorNames,
     load,
     add,
     clear,
-    loadActorNames,
   };
 }
 
@@ -177,7 +165,7 @@ function addToBuckets(buckets: readonly Bucket[], row: Row): readonly Bucket[] {
     const incremented = {
       ...bucket,
       count: bucket.count + 1,
-      bySeverity: increment(bucket.bySeverity, row.severity) as Bucket['bySeverity'],
+      bySeverity: increment(bucket.bySeverity, { key: row.severity }),
     };
     return buckets.with(index, incremented);
   }

@@ -24,8 +24,10 @@ interface Question {
 export function useEntries(reload: () => void) {
   const rows = shallowRef<readonly Row[]>([]);
   const state = shallowRef<ListState>('loading');
-  /** The next page. */
-  const more = shallowRef<'none' | 'available' | 'loading' | 'failed'>('none');
+  /** The next page. `stopped`: the last one stopped before it was full, since looking took its time; only the user goes on. */
+  const more = shallowRef<'none' | 'available' | 'stopped' | 'loading' | 'failed'>('none');
+  /** Where it stopped: the time up to which every entry has been looked at. */
+  const searchedUntil = shallowRef<string | null>(null);
   const error = shallowRef<ReelError | null>(null);
   const query = shallowRef<Question>({ filter: {}, oldest: false, timeZone: 'UTC' });
   /** Incremented whenever the list should scroll to its top. */
@@ -53,7 +55,8 @@ export function useEntries(reload: () => void) {
       rows.value =
         after === null ? logs.nodes : [...rows.value, ...logs.nodes.filter(({ id }) => !known.has(id))];
       cursor = logs.pageInfo.endCursor;
-      more.value = logs.pageInfo.hasNextPage ? 'available' : 'none';
+      searchedUntil.value = logs.pageInfo.searchedUntil ?? null;
+      more.value = searchedUntil.value ? 'stopped' : logs.pageInfo.hasNextPage ? 'available' : 'none';
       error.value = null;
       failures = 0;
       return true;
@@ -84,7 +87,7 @@ export function useEntries(reload: () => void) {
   }
 
   async function loadMore(): Promise<void> {
-    if (state.value !== 'shown' || (more.value !== 'available' && more.value !== 'failed')) return;
+    if (state.value !== 'shown' || more.value === 'none' || more.value === 'loading') return;
     more.value = 'loading';
     try {
       await fetchPage(NEXT_PAGE, cursor);
@@ -131,9 +134,10 @@ export function useEntries(reload: () => void) {
     rows,
     state,
     more,
+    searchedUntil,
     error,
     version,
-    isEmpty: computed(() => state.value === 'shown' && rows.value.length === 0),
+    isEmpty: computed(() => state.value === 'shown' && rows.value.length === 0 && more.value === 'none'),
     load,
     loadMore,
     fail,

@@ -20,6 +20,8 @@ export interface Completion {
 /** `written`: as it stands in the line where that is no quoted form of the key. */
 interface Value {
   key: string | null;
+  /** What a person calls it. */
+  label?: string | null;
   count?: number;
   written?: string;
 }
@@ -40,9 +42,9 @@ export function completionsAt(line: string, caret: number, vocabulary: Vocabular
     const used = value.split(',').slice(0, -1);
     const at = caret - (value.split(',').at(-1) ?? '').length;
     return matching(valuesOf(field, vocabulary), line.slice(at, caret), used).map(
-      ({ key, count, written }) => ({
+      ({ key, label, count, written }) => ({
         kind: 'value',
-        label: `${typed.slice(0, head.length).toLowerCase()}${key}`,
+        label: `${typed.slice(0, head.length).toLowerCase()}${label ?? key}`,
         text: written ?? quotedIfNeeded(key!),
         from: at,
         to,
@@ -69,9 +71,9 @@ export function completionsAt(line: string, caret: number, vocabulary: Vocabular
   const wholeTerms = (field: FieldName): Completion[] =>
     word === ''
       ? []
-      : matching(valuesOf(field, vocabulary), word, []).map(({ key, count, written }) => ({
+      : matching(valuesOf(field, vocabulary), word, []).map(({ key, label, count, written }) => ({
           kind: 'value',
-          label: `${minus}${field}:${key}`,
+          label: `${minus}${field}:${label ?? key}`,
           text: `${minus}${field}:${written ?? quotedIfNeeded(key!)}`,
           from,
           to,
@@ -131,15 +133,18 @@ function withPrefixes(actions: readonly Value[]): readonly Value[] {
   return [...actions, ...prefixes];
 }
 
-/** Values that start with the text, then those that contain it; without the ones already used. */
+/** Values that start with the text, or whose name does, then those that contain it; without the ones already used. */
 function matching(values: readonly Value[], typed: string, used: readonly string[]): Value[] {
   const text = typed.replace(/^"/, '').toLowerCase();
+  const some = (value: Value, holds: (name: string) => boolean) =>
+    [value.label, value.key].some((name) => name != null && holds(name.toLowerCase()));
   const candidates = values.filter(
     ({ key }) => key !== null && !used.includes(key) && key.toLowerCase() !== text,
   );
-  const starting = candidates.filter(({ key }) => key!.toLowerCase().startsWith(text));
+  const starts = (value: Value) => some(value, (name) => name.startsWith(text));
+  const starting = candidates.filter(starts);
   const containing = candidates.filter(
-    ({ key }) => !key!.toLowerCase().startsWith(text) && key!.toLowerCase().includes(text),
+    (value) => !starts(value) && some(value, (name) => name.includes(text)),
   );
   return [...starting, ...containing].slice(0, MAX_COMPLETIONS);
 }
