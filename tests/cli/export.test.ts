@@ -63,6 +63,36 @@ test('the names of LogFilter are its options', async () => {
   expect(JSON.parse(ran.stdout)).toMatchObject({ count });
 });
 
+test('a condition on data is a path, or one with an operator and a value', async () => {
+  const [first] = await reel.own.query(
+    `select jsonb_object_keys(data) as key from reel_log_entries where tenant_id = '${tenant}' and client_id = '${client}' and data is not null limit 1`,
+  );
+  const key = String(first!.key);
+  const has = `jsonb_exists(data, '${key}')`;
+  for (const [conditions, where] of [
+    [[`"${key}"`], has],
+    [[`"${key}"`, `"${key}"!=no such value`], has],
+    [[`"${key}"=no such value`], 'false'],
+    [[`"${key}"!=no such value`], 'true'],
+  ] as const) {
+    const args = conditions.flatMap((condition) => ['--data', condition]);
+    const ran = await runCommand(
+      ['export', '--actor-types', 'user', '--actor-types', 'SYSTEM', ...args],
+      remote,
+    );
+    const count = await matching(`coalesce(actor_type, 0) in (0, 3) and ${where}`);
+    expect(ran).toMatchObject({ code: 0, stderr: `${count} entries\n` });
+  }
+});
+
+test.each<[string[], RegExp]>([
+  [['--data', '=1'], /--data.*Expected a path, such as error/],
+  [['--outcomes', 'lost'], /--outcomes.*Expected one of SUCCESS, FAILURE, DENIED/],
+])('an option of a bad value is refused by name: %j', async (args, said) => {
+  const ran = await runCommand(['export', ...args], remote);
+  expect(ran).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(said) });
+});
+
 test('a file appears once it is whole', async () => {
   const output = join(directory, 'entries.csv');
   const ran = await runCommand(['export', '--output', output, '--json'], remote);
@@ -82,6 +112,8 @@ describe('what could not be done ends with 2 and one line', () => {
     ['no credential', [], { REEL_TOKEN: 'x.y.z' }, /UNAUTHENTICATED/],
     ['no grant', ['--client', '0196f2f0-0000-7000-8000-00000000c001'], {}, /FORBIDDEN: .*reel\.logs\.export/],
     ['a faulty query line', ['--query', 'severity:'], {}, /BAD_USER_INPUT/],
+    ['a time zone that is none', ['--time-zone', 'Mars/Olympus'], {}, /BAD_USER_INPUT: timeZone/],
+    ['a path that is none', ['--data', 'a[0]=1'], {}, /BAD_USER_INPUT: data\[0\]\.path/],
     ['no server there', [], { REEL_URL: 'http://127.0.0.1:65534' }, /127\.0\.0\.1:65534: ECONNREFUSED/],
     [
       'a folder that is not there',

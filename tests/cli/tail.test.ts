@@ -81,7 +81,11 @@ test('tail takes the names of a filter', async () => {
     '--after',
     '0',
     '--query',
-    'action:a.1',
+    'action:a.1 since:2000-01-01',
+    '--time-zone',
+    'America/Sao_Paulo',
+    '--not-actor-ids',
+    'auth0|*',
   ]);
   let out = '';
   tail.child.stdout?.on('data', (text: string) => (out += text));

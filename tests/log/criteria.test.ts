@@ -138,19 +138,19 @@ test.each<[LogFilter, string]>([
   [{ notSearch: ['ok', 'x'.repeat(256)] }, 'notSearch: expected at most 255 characters'],
   [{ query: 'x '.repeat(1_001) }, 'query: expected at most 2000 characters'],
   [{ data: Array(21).fill({ path: 'a', value: '1' }) }, 'data: expected at most 20 items'],
-  [{ data: [{ path: '', value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: 'a..b', value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: 'a b', value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: 'a.', value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: '[*].a', value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: 'a[0]', value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: '"a', value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: '"a\0"', value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: 'x'.repeat(256), value: '1' }] }, 'data.path: expected keys joined by dots'],
-  [{ data: [{ path: 'a' }] }, 'data.value: expected a value to compare with by EQ'],
-  [{ data: [{ path: 'a', op: 'GT', value: null }] }, 'data.value: expected a value to compare with by GT'],
-  [{ data: [{ path: 'a', op: 'EXISTS', value: '1' }] }, 'data.value: expected none with EXISTS'],
-  [{ data: [{ path: 'a', value: 'x'.repeat(321) }] }, 'data.value: expected at most 320 characters'],
+  [{ data: [{ path: '', value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: 'a..b', value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: 'a b', value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: 'a.', value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: '[*].a', value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: 'a[0]', value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: '"a', value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: '"a\0"', value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: 'x'.repeat(256), value: '1' }] }, 'data[0].path: expected keys joined by dots'],
+  [{ data: [{ path: 'a' }] }, 'data[0].value: expected a value to compare with by EQ'],
+  [{ data: [{ path: 'a', op: 'GT', value: null }] }, 'data[0].value: expected a value to compare with by GT'],
+  [{ data: [{ path: 'a', op: 'EXISTS', value: '1' }] }, 'data[0].value: expected none with EXISTS'],
+  [{ data: [{ path: 'a', value: 'x'.repeat(321) }] }, 'data[0].value: expected at most 320 characters'],
   [{ resourceId: 'a\0b' }, 'resourceId: expected text without NUL'],
   [{ notActions: ['\ud800.*'] }, 'notActions: expected text without NUL or lone surrogates'],
   [{ severities: Array(21).fill(LogSeverity.INFO) }, 'severities: expected at most 20 items'],
@@ -176,6 +176,12 @@ test('what a term is about is left out by all that it is about', () => {
   };
   expect(withoutConditionsOn(criteria, ['actorId', 'actorEmail', 'actorName', 'actor']).conditions).toEqual([
     { negated: false, anyOf: [[{ field: 'module', is: 'a' }]] },
+  ]);
+  const ofActors = ['actor', 'actorId', 'actorEmail', 'actorName'] as const;
+  for (const filter of [{ query: 'actor:x,"Ana Souza" -actor:none' }, { actorName: 'Ana Souza' }])
+    expect(withoutConditionsOn(criteriaOf(filter), ofActors).conditions).toEqual([]);
+  expect(withoutConditionsOn(criteriaOf({ query: 'resource:t/i' }), ['resourceType']).conditions).toEqual([
+    { negated: false, anyOf: [[{ field: 'resourceId', is: 'i' }]] },
   ]);
   const term = (anyOf: Test[][]) => ({ ...criteria, conditions: [{ negated: false, anyOf }] });
   const actor = term([[{ field: 'actorId', is: 'x' }], [{ field: 'actorEmail', is: 'x' }]]);

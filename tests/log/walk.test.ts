@@ -1,19 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../src/database/connect.js';
 import type { Database } from '../../src/database/database.js';
 import { toCriteria } from '../../src/log/filter/criteria.js';
+import type { LogFilter } from '../../src/log/filter/log-filter.js';
+import { whereAll } from '../../src/log/filter/where.js';
 import { LogConnection } from '../../src/log/read/log-connection.js';
 import { LogOrder, type PageRequest } from '../../src/log/read/page.js';
 import { LogReader } from '../../src/log/read/reader.js';
 import type { LookingBounds } from '../../src/log/walk/budget.js';
+import { storeMany } from '../support/many-entries.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { filters, type Known, matching, NOW, plant, scopes } from '../support/trail-oracle.js';
 
 let own: TestDatabase;
 let database: Database;
 const tenantId = randomUUID();
+const [manyTenant, manyClient] = [randomUUID(), randomUUID()];
 let known: Known[];
 
 beforeAll(async () => {
@@ -46,6 +51,90 @@ const sizes = fc.record({
   first: fc.integer({ min: 4, max: 60 }),
   least: fc.integer({ min: 4, max: 20 }),
   most: fc.integer({ min: 20, max: 300 }),
+});
+
+/** Conditions that indexes serve in each of their ways, alone and together, and some that none serves. */
+const indexedFilters = (newest: number): fc.Arbitrary<LogFilter> => {
+  const seldom = <T>(values: fc.Arbitrary<T>) =>
+    fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: values });
+  const maybe = <T>(...values: T[]) => seldom(fc.constantFrom(...values));
+  const time = fc
+    .integer({ min: -400, max: 10 })
+    .map((seconds) => new Date(newest + seconds * 1000).toISOString());
+  return fc.record({
+    modules: maybe(['rare'], ['rare', 'common']),
+    actions: maybe(['users.*'], ['users.1*'], ['users.7', 'users.8'], ['roles.*', 'users.9'], ['none']),
+    actorIds: maybe(['somebody'], ['actor-*'], ['actor-3', 'some*'], ['nobody']),
+    resourceType: maybe('invoice', 'none'),
+    resourceId: maybe('invoice-7', 'invoice-200'),
+    requestId: maybe('request-40'),
+    ipAddress: maybe('10.0.7.0/24', '10.0.0.0/16', '10.0.7.1', '192.168.0.0/16'),
+    clientId: maybe(manyClient),
+    occurredFrom: seldom(time),
+    occurredUntil: seldom(time),
+    startDate: seldom(time),
+    query: maybe(
+      'actor:actor-3',
+      'resource:invoice/invoice-77',
+      'actor:none',
+      '-action:users.3',
+      'data.n>100',
+    ),
+  });
+};
+
+describe('a walk by any index', () => {
+  test('finds what a full scan finds, however little it takes at once', async () => {
+    const newest = Date.now() - 3_600_000;
+    await storeMany(own, {
+      tenantId: manyTenant,
+      clientId: manyClient,
+      count: 300,
+      newest: new Date(newest),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        indexedFilters(newest),
+        fc.constantFrom(null, [manyClient], []),
+        fc.boolean(),
+        fc.record({
+          first: fc.integer({ min: 10, max: 100 }),
+          least: fc.constant(10),
+          most: fc.integer({ min: 100, max: 300 }),
+        }),
+        fc.integer({ min: 0, max: 300 }),
+        fc.integer({ min: 1, max: 12 }),
+        async (filter, clients, descending, candidates, gathered, looks) => {
+          const reader = hurried(looks, { candidates, gathered });
+          const criteria = toCriteria({ tenantId: manyTenant, clients }, filter, NOW);
+          const order = descending ? sql`desc` : sql`asc`;
+          const expected = await database.read(manyTenant, (execute) =>
+            execute(sql`select id from reel_log_entries where ${whereAll(criteria)} order by id ${order}`),
+          );
+          const orderBy = descending ? LogOrder.NEWEST_FIRST : LogOrder.OLDEST_FIRST;
+          const found: string[] = [];
+          let after: string | null = null;
+          let pages = 0;
+          do {
+            pages += 1;
+            expect(pages).toBeLessThan(400);
+            const page = new LogConnection(
+              await reader.list(criteria, { orderBy, first: 60, after }),
+              criteria,
+            );
+            found.push(...page.nodes.map(({ id }) => id));
+            after = page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null;
+          } while (after !== null);
+          expect(found).toEqual(expected.map(({ id }) => id));
+          expect(await reader.count(criteria, 'exact')).toEqual({ value: found.length, precision: 'EXACT' });
+          const counted = await reader.count(criteria, 'budget');
+          if (counted.precision === 'EXACT') expect(counted.value).toBe(found.length);
+          else expect(counted.value).toBeLessThanOrEqual(found.length);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  }, 120_000);
 });
 
 describe('a list that stops at its budget', () => {

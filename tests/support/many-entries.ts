@@ -2,7 +2,8 @@ import type { TestDatabase } from './postgres.js';
 
 /**
  * Stores so many sequenced entries of a tenant, a second apart, the newest at `newest`: as the sequencer leaves them, but for
- * leaf hashes. Every hundredth is of the module `rare`, every thousandth of the actor `somebody`, every second of a client.
+ * leaf hashes. Every hundredth is of the module `rare`, every thousandth of the actor `somebody`, every second of a client; every third
+ * happened up to 96 minutes before.
  */
 export async function storeMany(
   own: TestDatabase,
@@ -15,7 +16,7 @@ export async function storeMany(
       case when n % 100 = 0 then 'rare' else 'common' end, 'users.' || n % 50, n % 5, 0, 2,
       case when n % 1000 = 0 then 'somebody' else 'actor-' || n % 7 end, case when n % 2 = 0 then $2::uuid end,
       'invoice', 'invoice-' || n, 'request-' || n / 2, ('10.0.' || n % 200 || '.' || n / 200 % 200)::inet,
-      jsonb_build_object('n', n, 'note', repeat('x', 100)), 'common ' || n, at, at, '\\x00'
+      jsonb_build_object('n', n, 'note', repeat('x', 100)), 'common ' || n, case when n % 3 = 0 then at - make_interval(mins => n % 97) else at end, at, '\\x00'
     from generate_series(1, $3::integer) n, lateral (select $4::timestamptz - make_interval(secs => $3 - n) as at) t`,
     [tenantId, clientId, count, newest],
     'superuser',

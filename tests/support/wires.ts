@@ -276,9 +276,15 @@ const WRITTEN: Fields[] = [
 
 export let module: string;
 export let ana: string;
-export async function startTrail(): Promise<void> {
+
+/** Starts the server that both ask. */
+export async function openReel(settings: Record<string, string>): Promise<void> {
   // Reel's own entries about reads would be counted, too.
-  reel = await startReel({ REEL_AUDIT_READS: 'off', REEL_BROWSER_ENTRIES_PER_MINUTE: '1000' });
+  reel = await startReel({ REEL_AUDIT_READS: 'off', ...settings });
+}
+
+export async function startTrail(): Promise<void> {
+  await openReel({ REEL_BROWSER_ENTRIES_PER_MINUTE: '1000' });
   module = await moduleToken();
   ana = await viewer(TENANT);
   for (const [at, fields] of WRITTEN.entries()) {

@@ -53,7 +53,8 @@ export interface Condition {
 export type Subject = FilterField | 'actor' | 'text' | 'data';
 
 export function subjectOf(test: Test): Subject {
-  if ('field' in test) return test.field;
+  // The version is tested beside the name alone.
+  if ('field' in test) return test.field === 'leafVersion' ? 'actorName' : test.field;
   return 'path' in test ? 'data' : 'text';
 }
 

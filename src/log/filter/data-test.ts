@@ -9,45 +9,40 @@ interface DataTest {
   readonly value?: string;
 }
 
-type Sql = RawBuilder<unknown>;
-
 /**
- * SQL for a test of a value in data. Not jsonpath, which looks into arrays that the path does not name (lax) or stops at
- * the first item without the key (strict). Never fails, whatever data holds; null or false where nothing is there.
+ * SQL for a test of a value in data. Never fails, whatever data holds; false or null where nothing is there.
+ *
+ * The path is strict jsonpath, in which each step first tests that it can be taken. Lax jsonpath would look into arrays that
+ * the path does not name, and strict alone ends at the first item without the key.
  */
-export function whereData({ path, op, value = '' }: DataTest): Sql {
-  const from: Sql[] = [];
-  let at: Sql = sql`data`;
-  for (const step of path) {
-    // The operator with a text steps into objects alone: digits are a key.
-    if ('key' in step) at = sql`${at} -> ${step.key}::text`;
-    else {
-      const item = sql.ref(`item_${from.length}`);
-      from.push(
-        sql`jsonb_array_elements(case jsonb_typeof(${at}) when 'array' then ${at} end) ${item} (value)`,
-      );
-      at = sql`${item}.value`;
-    }
-  }
-  const found = test(sql`(${at})`, op, value);
-  return from.length === 0
-    ? found
-    : sql`exists (select from ${sql.join(from, sql` cross join lateral `)} where ${found})`;
+export function whereData({ path, op, value = '' }: DataTest): RawBuilder<unknown> {
+  const way = path.map(stepText).join('');
+  if (op === 'EXISTS') return sql`jsonb_path_exists(data, ${`strict $${way}`}::jsonpath)`;
+  const number = numeric(value);
+  const operator = OPERATORS[op];
+  // What is of another type than the variable neither passes nor fails.
+  const tests = [`@ ${operator} $text`];
+  if (number !== null) tests.push(`@ ${operator} $number`);
+  // These are equal to themselves and have no order.
+  if (op === 'EQ' && CONSTANTS.has(value)) tests.push(`@ == ${value}`);
+  const variables = `{"text": ${JSON.stringify(value)}, "number": ${number ?? 0}}`;
+  const found = sql`jsonb_path_exists(data, ${`strict $${way} ? (${tests.join(' || ')})`}::jsonpath, ${variables}::jsonb)`;
+  if (number !== null || op === 'EQ') return found;
+  // A number compares with a text that is none by its text, which jsonpath has from PostgreSQL 17 on.
+  const numbers = `strict $${way} ? (@.type() == "number")`;
+  return sql`(${found} or exists (
+    select from jsonb_path_query(data, ${numbers}::jsonpath) found (item)
+    where (found.item #>> '{}') collate "C" ${sql.raw(operator)} ${value}::text))`;
 }
 
-const OPERATORS = { EQ: '=', GT: '>', GE: '>=', LT: '<', LE: '<=' } as const;
+const OPERATORS = { EQ: '==', GT: '>', GE: '>=', LT: '<', LE: '<=' } as const;
+const CONSTANTS: ReadonlySet<string> = new Set(['true', 'false', 'null']);
 
-/** Numbers compare as numbers where both are; everything else by its text, in the order of code points. */
-function test(at: Sql, op: DataOp, value: string): Sql {
-  if (op === 'EXISTS') return sql`${at} is not null`;
-  const operator = sql.raw(OPERATORS[op]);
-  const asText = sql`(${at} #>> '{}') collate "C" ${operator} ${value}::text`;
-  const number = numeric(value);
-  const ofNumber = number === null ? asText : sql`${at}::numeric ${operator} ${number}::numeric`;
-  // true, false and null are equal to themselves and have no order.
-  const ofConstant = op === 'EQ' ? sql`${at}::text = ${value}::text` : sql`false`;
-  return sql`case jsonb_typeof(${at}) when 'number' then ${ofNumber} when 'string' then ${asText}
-    when 'boolean' then ${ofConstant} when 'null' then ${ofConstant} else false end`;
+/** A string of JSON is one of jsonpath. */
+function stepText(step: DataStep): string {
+  if ('anyItem' in step) return ' ? (@.type() == "array")[*]';
+  const key = JSON.stringify(step.key);
+  return ` ? (exists (@.${key})).${key}`;
 }
 
 const JSON_NUMBER = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;

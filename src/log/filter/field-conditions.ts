@@ -131,16 +131,17 @@ export function conditionsOf(filter: FilterInput): Condition[] {
   return conditions;
 }
 
-function dataCondition({ path, op = DataOperator.EQ, value }: DataCondition): Condition {
+function dataCondition({ path, op = DataOperator.EQ, value }: DataCondition, index: number): Condition {
+  const name = `data[${index}]`;
   const steps = parseDataPath(path);
   const expected = `keys joined by dots, in quotes where they have other characters than letters, digits, _ and -, with [*] for any item of an array, at most ${MAX_PATH} characters`;
-  if (steps === null || !isStorable(path)) throw badInput('data.path', expected, path);
+  if (steps === null || !isStorable(path)) throw badInput(`${name}.path`, expected, path);
   if (op === DataOperator.EXISTS) {
-    if (value != null) throw badInput('data.value', 'none with EXISTS', value);
+    if (value != null) throw badInput(`${name}.value`, 'none with EXISTS', value);
     return { negated: false, anyOf: [[{ path: steps, op }]] };
   }
-  if (value == null) throw badInput('data.value', `a value to compare with by ${op}`, value ?? null);
-  checkText('data.value', value, MAX_TEXT);
+  if (value == null) throw badInput(`${name}.value`, `a value to compare with by ${op}`, value ?? null);
+  checkText(`${name}.value`, value, MAX_TEXT);
   const negated = op === DataOperator.NE;
   return { negated, anyOf: [[{ path: steps, op: negated ? DataOperator.EQ : op, value }]] };
 }

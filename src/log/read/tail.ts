@@ -174,10 +174,12 @@ export class Tail {
   }
 
   private async lastSequence(tenantId: string): Promise<number> {
-    const [row] = await this.database.read(tenantId, (execute) =>
-      execute<{ last: string | null }>(
-        sql`select max(seq) as last from reel_log_sequence where tenant_id = ${tenantId}::uuid`,
-      ),
+    const [row] = await this.database.read(
+      tenantId,
+      (execute) =>
+        execute<{ last: string }>(sql`
+          select seq as last from reel_log_sequence where tenant_id = ${tenantId}::uuid order by seq desc limit 1`),
+      { inIndexOrder: true },
     );
     return Number(row?.last ?? 0);
   }

@@ -74,7 +74,8 @@ export function rangeOf(criteria: Criteria): { from: Micros; until: Micros } {
   };
 }
 
-// In all three OFFSET 0 makes the planner walk one index per range or entry, whatever it estimates their number to be.
+// In all three OFFSET 0 makes the planner walk one index per range or entry, whatever it estimates their number to be, and the
+// order says which: no other has it.
 
 const fromCounts = (criteria: Criteria, ranges: readonly TimeRange[]) => sql`
   select c.bucket as at, c.client_id, c.module, c.severity, c.count as n
@@ -82,7 +83,8 @@ const fromCounts = (criteria: Criteria, ranges: readonly TimeRange[]) => sql`
     ${highs(ranges)}::timestamptz[]) r(minutes, low, high)
   cross join lateral (
     select bucket, client_id, module, severity, count from reel_log_counts
-    where ${whereMatches(criteria)} and span = r.minutes and bucket >= r.low and bucket < r.high offset 0
+    where ${whereMatches(criteria)} and span = r.minutes and bucket >= r.low and bucket < r.high
+    order by bucket offset 0
   ) c`;
 
 /** Entries that are not counted yet. An instant is within a range if it is after an odd number of the ranges' ends. */
@@ -91,11 +93,12 @@ const fromInbox = (criteria: Criteria, ranges: readonly TimeRange[]) => sql`
   from (
     select entry_id from reel_log_inbox
     where ${whereInScope({ ...criteria.scope, clients: null })}
-      and entry_id >= ${firstId(ranges[0]!)}::uuid and entry_id < ${idBeyond(ranges.at(-1)!)}::uuid offset 0
+      and entry_id >= ${firstId(ranges[0]!)}::uuid and entry_id < ${idBeyond(ranges.at(-1)!)}::uuid
+    order by entry_id offset 0
   ) waiting
   cross join lateral (
     select created_at, client_id, module, severity from reel_log_entries
-    where ${whereMatches(criteria)} and id = waiting.entry_id offset 0
+    where ${whereMatches(criteria)} and id >= waiting.entry_id and id <= waiting.entry_id order by id limit 1
   ) e
   where width_bucket(e.created_at, ${ranges.flatMap(({ from, until }) => [toTimestamp(from), toTimestamp(until)])}::timestamptz[]) % 2 = 1`;
 
@@ -106,7 +109,8 @@ const fromEntries = (criteria: Criteria, ranges: readonly TimeRange[]) => sql`
   cross join lateral (
     select created_at, client_id, module, severity from reel_log_entries
     where ${whereMatches(criteria)} and id >= r.first and id < r.beyond
-      and created_at >= r.low and created_at < r.high offset 0
+      and created_at >= r.low and created_at < r.high
+    order by id offset 0
   ) e`;
 
 const lows = (ranges: readonly TimeRange[]) => ranges.map((range) => toTimestamp(range.from));

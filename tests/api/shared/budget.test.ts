@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { forgetStatistics, storeMany } from '../../support/many-entries.js';
 import { createDatabase } from '../../support/postgres.js';
@@ -226,3 +227,26 @@ test('20,000 entries written a moment ago, with no statistics, are exported at o
     await reel.close();
   }
 }, 120_000);
+
+test('a statement that takes longer than REEL_STATEMENT_MS is given up as unavailable', async () => {
+  const reel = await startReel({ REEL_STATEMENT_MS: '200', REEL_SEARCH_MS: '50' });
+  const token = await person({ grants: [grant(tenantId, 'reel.logs.view:ACCOUNT')] });
+  const owner = new pg.Client({ connectionString: reel.own.ownerUrl });
+  await owner.connect();
+  try {
+    await owner.query('begin; lock table reel_log_entries, reel_log_counts in access exclusive mode');
+    const { body, headers } = await reel.graphql(token, '{ logs { nodes { id } } }');
+    expect(body.errors[0].extensions.code).toBe('UNAVAILABLE');
+    expect(headers.get('retry-after')).toMatch(/^\d+$/);
+    for (const path of ['/logs', '/logs/stats', `/logs/${randomUUID()}`]) {
+      const answer = await reel.rest(token, 'GET', path);
+      expect([path, answer.status]).toEqual([path, 503]);
+      expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+    }
+    await owner.query('rollback');
+    expect((await reel.rest(token, 'GET', '/logs')).status).toBe(200);
+  } finally {
+    await owner.end();
+    await reel.close();
+  }
+});
