@@ -12,6 +12,7 @@ import { following } from './following.ts';
 import { indexes } from './indexes.ts';
 import { reading } from './reading.ts';
 import { sealing } from './sealing.ts';
+import { searching } from './searching.ts';
 import { type BenchServer, startServer } from './server.ts';
 import { type Line, table } from './table.ts';
 import { verifying } from './verifying.ts';
@@ -25,6 +26,7 @@ const BENCHMARKS: Record<string, (server: BenchServer) => Promise<Line[]>> = {
   indexes,
   exporting,
   sealing,
+  searching,
   verifying,
   following,
   cpu,
