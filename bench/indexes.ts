@@ -28,6 +28,7 @@ export async function indexes(server: BenchServer): Promise<Line[]> {
   try {
     await fill(client, server);
     const all = await createIndexes(client);
+    const tableMib = await sizeOf(client, `pg_table_size('${TABLE}')`);
     const writing = await openWriting(client, server);
     const rates: number[] = [];
     const without = new Map<string, number[]>(all.map(({ name }) => [name, []]));
@@ -46,7 +47,6 @@ export async function indexes(server: BenchServer): Promise<Line[]> {
       none.push(await writing(all.map(({ name }) => name)));
     }
     const every = median(rates);
-    const tableMib = await sizeOf(client, `pg_table_size('${TABLE}')`);
     const total = all.reduce((sum, { mib }) => sum + mib, 0);
     return [
       {
