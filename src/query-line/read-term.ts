@@ -184,7 +184,7 @@ function readOperator(head: Head, field: FieldName, context: TermContext): Opera
     ? `one of ${OPERATORS.join(' ')} after \`${head.name}\``
     : `\`${field}:\`, since only severity and data.path take other operators`;
   const part = { position: context.span.position, length: head.length };
-  const message = `expected ${expected}, got ${shown(head.operator)}; not is \`-${field}:\``;
+  const message = `expected ${expected}, got ${shown(head.operator)}; not is \`-${head.name}:\``;
   throw context.mended('BAD_OPERATOR', message, part, mendOperator(head, field));
 }
 

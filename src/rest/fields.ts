@@ -127,10 +127,10 @@ export class Fields {
   }
 }
 
-/** An unknown name is refused: it would widen a filter, or be lost from an entry that can never be corrected. */
 /** So many unknown names are reported; finding what each may have meant takes time. */
 export const MAX_UNKNOWN = 20;
 
+/** An unknown name is refused: it would widen a filter, or be lost from an entry that can never be corrected. */
 export function unknownName(location: readonly string[], name: string, known: readonly string[]): Fault {
   const shown = cut(name);
   return {

@@ -309,8 +309,13 @@ describe('facet', () => {
     );
   }, 120_000);
 
-  test("leaves out the query line's condition on it too", async () => {
-    const stats = statsOf(whole, { query: `actor:${ACTORS[0]}` });
+  test.each<LogFilter>([
+    { query: `actor:${ACTORS[0]}` },
+    { query: 'actor:none' },
+    { query: `-actor:${ACTORS[0]}` },
+    { actorName: 'ana' },
+  ])('of the actor leaves out what %j says of it', async (filter) => {
+    const stats = statsOf(whole, filter);
     expect(await stats.facet(LogFacet.ACTOR, 100)).toEqual(tally(known.map(actorKey), labelsIn(whole)));
   });
 

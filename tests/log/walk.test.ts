@@ -192,3 +192,41 @@ describe('a list that stops at its budget', () => {
     expect(stops).toBeGreaterThan(0);
   }, 120_000);
 });
+
+describe('entries of which each takes long to test', () => {
+  let slow: TestDatabase;
+  let connected: Database;
+  const ofSlow = randomUUID();
+
+  beforeAll(async () => {
+    slow = await createDatabase();
+    connected = await connect(slow.runtimeUrl);
+    await plant(connected, ofSlow, 40, 40, 13);
+    await slow.query(
+      `create policy slow on reel_log_entries as restrictive for select to public using (pg_sleep(0.2) is not null)`,
+    );
+  });
+  afterAll(async () => {
+    await connected?.close();
+    await slow?.drop();
+  });
+
+  test('are looked at one by one, rather than not at all', async () => {
+    // 16 take longer than any statement may.
+    const reader = new LogReader(connected, 50, { searchMs: 300, graceMs: 100, statementMs: 2_000 });
+    const criteria = toCriteria({ tenantId: ofSlow, clients: null }, { notActions: ['none'] }, NOW);
+    const found: string[] = [];
+    for (let after: string | null = null; found.length < 2; ) {
+      const page = new LogConnection(await reader.list(criteria, { first: 50, after }), criteria);
+      expect(page.pageInfo).toMatchObject({ hasNextPage: true, searchedUntil: expect.any(String) });
+      expect(page.nodes.length).toBeGreaterThan(0);
+      found.push(...page.nodes.map(({ id }) => id));
+      after = page.pageInfo.endCursor;
+    }
+    const newest = await slow.query(
+      'select id from reel_log_entries where tenant_id = $1 order by id desc limit $2',
+      [ofSlow, found.length],
+    );
+    expect(found).toEqual(newest.map(({ id }) => id));
+  }, 60_000);
+});

@@ -85,6 +85,7 @@ export class LogReader {
     towardsOlder: boolean,
     budget: Budget,
   ): Promise<boolean> {
+    if (budget.isSpent) return true;
     const within = towardsOlder ? newerOrSame(cursor) : olderOrSame(cursor);
     const walk = this.walk(criteria, { descending: !towardsOlder, within, budget });
     for await (const [found] of walk.read(
@@ -111,7 +112,7 @@ export class LogReader {
         : await this.entriesAfter(walk, criteria, start.skip, size + 1, descending);
     return {
       entries: rows.slice(0, size),
-      hasNextPage: rows.length > size || (rows.length < size && !walk.ended),
+      hasNextPage: rows.length > size || !walk.ended,
       hasPreviousPage: page > 1,
       stopped: rows.length < size ? stopOf(walk, descending, false) : null,
     };

@@ -6,7 +6,7 @@ export interface LookingBounds {
   readonly statementMs: number;
   /** Milliseconds for such a count as a whole. */
   readonly exactMs: number;
-  /** Candidates that the first stretch takes, and the fewest and the most of any other. */
+  /** Candidates that the first stretch takes, and the fewest and the most of any other; fewer where those take too long. */
   readonly candidates: { readonly first: number; readonly least: number; readonly most: number };
   /** More candidates than this are not sorted by id: of so many, a walk along the key soon comes to some. */
   readonly gathered: number;

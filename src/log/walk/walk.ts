@@ -40,6 +40,9 @@ export interface WalkOptions {
 /** SQL for the rows of one stretch that match, as a sub-select in parentheses with every column of reel_log_entries. */
 export type Matching = RawBuilder<unknown>;
 
+/** What a walk that has not come anywhere yet may take past its budget for a few candidates before it tries fewer, in graceMs. */
+const FORCED = 4;
+
 /** A candidate that is looked up by its id costs so many times what one does on the way along the key. */
 const LOOKUP_COST = 4;
 
@@ -81,7 +84,7 @@ export class Walk {
    * Runs a statement over the matching rows of one stretch after another. It must not depend on stretches: they are as
    * long as time allows. `wanted`: how many rows the caller still has use for, where the statement gives one, in the
    * walk's order, for each matching row up to that number. Stops where it has ended or the budget is spent, though never
-   * before the first stretch, or has given so many rows. Errors: UNAVAILABLE where a statement takes too long for the fewest candidates.
+   * before the first stretch, or has given so many rows. Errors: UNAVAILABLE where a statement takes too long for a single candidate.
    */
   async *read<R extends Row>(
     select: (matching: Matching) => RawBuilder<unknown>,
@@ -101,9 +104,11 @@ export class Walk {
     select: (matching: Matching) => RawBuilder<unknown>,
     wanted: number,
   ): Promise<R[] | null> {
-    const { clock } = this.bounds;
+    const { clock, candidates } = this.bounds;
+    if (this.stretches === 0 && this.options.budget.isSpent)
+      this.size = Math.min(this.size, candidates.least);
     const started = clock();
-    const { bound, isLongest } = this.statementBound();
+    const { bound, isLast } = this.statementBound();
     try {
       const { rows, done } = await this.database.read(
         this.criteria.scope.tenantId,
@@ -120,27 +125,33 @@ export class Walk {
       this.adapt(clock() - started);
       return rows;
     } catch (error) {
-      const { least } = this.bounds.candidates;
-      if (!isTimeout(error) || (isLongest && this.size <= least)) throw error;
-      this.size = this.options.budget.isSpent ? least : Math.max(least, Math.floor(this.size / 4));
+      if (!isTimeout(error) || isLast) throw error;
+      const fewer = Math.max(1, Math.floor(this.size / 4));
+      this.size = this.options.budget.isSpent ? Math.min(candidates.least, fewer) : fewer;
       return null;
     }
   }
 
   /** Milliseconds for each statement: what is left, or more where otherwise the walk would come nowhere. */
-  private statementBound(): { bound: number; isLongest: boolean } {
+  private statementBound(): { bound: number; isLast: boolean } {
     const { budget, statementMs } = this.options;
+    const { graceMs } = this.bounds;
     const longest = statementMs ?? this.bounds.statementMs;
-    if (statementMs != null || (this.stretches === 0 && budget.isSpent))
-      return { bound: longest, isLongest: true };
-    return { bound: Math.min(longest, budget.left + this.bounds.graceMs), isLongest: false };
+    const isSingle = this.size === 1;
+    if (statementMs != null) return { bound: longest, isLast: isSingle || budget.isSpent };
+    if (this.stretches > 0 || !budget.isSpent)
+      return { bound: Math.min(longest, budget.left + graceMs), isLast: false };
+    return isSingle
+      ? { bound: longest, isLast: true }
+      : { bound: Math.min(longest, FORCED * graceMs), isLast: false };
   }
 
   private adapt(elapsed: number): void {
     const { candidates, stretchMs } = this.bounds;
     const aim = Math.min(stretchMs, this.options.budget.left);
     const factor = Math.min(4, Math.max(1 / 4, aim / Math.max(elapsed, 0.1)));
-    this.size = Math.min(candidates.most, Math.max(candidates.least, Math.round(this.size * factor)));
+    const least = Math.min(candidates.least, this.size);
+    this.size = Math.min(candidates.most, Math.max(least, Math.round(this.size * factor)));
   }
 
   /** The next candidates. `done` moves the walk past them, once they have been tested. */
