@@ -11,6 +11,7 @@ import { exporting } from './exporting.ts';
 import { following } from './following.ts';
 import { reading } from './reading.ts';
 import { sealing } from './sealing.ts';
+import { searching } from './searching.ts';
 import { type BenchServer, startServer } from './server.ts';
 import { type Line, table } from './table.ts';
 import { verifying } from './verifying.ts';
@@ -23,6 +24,7 @@ const BENCHMARKS: Record<string, (server: BenchServer) => Promise<Line[]>> = {
   writing,
   exporting,
   sealing,
+  searching,
   verifying,
   following,
   cpu,

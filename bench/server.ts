@@ -5,11 +5,13 @@ import pg from 'pg';
 import { developmentSecrets, embeddedUrls, issueModuleToken, issuePersonToken } from './built.ts';
 
 const root = resolve(import.meta.dirname, '..');
-const cache = join(root, '.cache', 'bench');
+/** A shorter trail while a benchmark is written. */
+const ENTRIES = Number(process.env.REEL_BENCH_ENTRIES ?? 1_500_000);
+const cache = join(root, '.cache', ENTRIES === 1_500_000 ? 'bench' : `bench-${ENTRIES}`);
 const dataDir = join(cache, 'data');
 const seeded = join(cache, 'seeded.json');
 /** A million entries in the measured tenant, half as many in another, over a year. */
-const SEED = ['--entries', '1500000', '--tenants', '2', '--days', '365', '--seed', 'bench', '--json'];
+const SEED = ['--entries', String(ENTRIES), '--tenants', '2', '--days', '365', '--seed', 'bench', '--json'];
 
 export interface SeededTenant {
   tenantId: string;
@@ -98,7 +100,7 @@ export async function startServer(): Promise<BenchServer> {
 async function seed(): Promise<void> {
   if (existsSync(seeded)) return;
   mkdirSync(cache, { recursive: true });
-  process.stderr.write('seeding 1.5 million entries, once\n');
+  process.stderr.write(`seeding ${ENTRIES.toLocaleString('en')} entries, once\n`);
   const child = spawn(process.execPath, [join(root, 'dist', 'cli', 'reel.js'), 'seed', ...SEED], {
     cwd: root,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, REEL_DATA_DIR: dataDir },

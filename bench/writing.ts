@@ -128,7 +128,7 @@ export async function remove({ owner }: BenchServer, tenantId: string): Promise<
     if (rows.length === 0) break;
     await new Promise((done) => setTimeout(done, 100));
   }
-  for (const table of ['entries', 'inbox', 'sequence', 'tiles', 'checkpoints', 'counts', 'keys']) {
+  for (const table of ['entries', 'inbox', 'sequence', 'tiles', 'checkpoints', 'counts', 'keys', 'search']) {
     await owner.query(`delete from reel_log_${table} where tenant_id = $1`, [tenantId]);
     await owner.query(`vacuum reel_log_${table}`);
   }

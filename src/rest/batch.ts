@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Author } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
@@ -40,7 +41,10 @@ export async function batchRoute(
       log.error({ err: error, errorId, requestId: requestIdOf(request.raw) }, 'an entry could not be stored');
       return errorId;
     };
-    return reply.type('application/json; charset=utf-8').send(await textOf(results, report));
+    const chunks = await chunksOf(results, report);
+    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    reply.headers({ 'content-type': 'application/json; charset=utf-8', 'content-length': length });
+    return reply.send(Readable.from(chunks));
   });
 }
 
@@ -78,17 +82,29 @@ function refusalOf(input: CreateLogInput, author: Author, faults: Fault[]): Reel
   }
 }
 
+/** Of so many characters the answer's text is put into bytes at once. */
+const CHUNK_CHARACTERS = 65_536;
+
 /** Made piece by piece, since it may be as long as the request. */
-async function textOf(results: readonly WriteResult[], report: (error: unknown) => string): Promise<string> {
+async function chunksOf(
+  results: readonly WriteResult[],
+  report: (error: unknown) => string,
+): Promise<Buffer[]> {
   const slice = new TimeSlice();
-  const pieces: string[] = [];
+  const chunks: Buffer[] = [];
+  let text = '{"results":[';
   for (const [index, result] of results.entries()) {
-    pieces.push(
-      JSON.stringify('error' in result ? refusalToWire(result.error, index, report) : storedToWire(result)),
+    if (index > 0) text += ',';
+    text += JSON.stringify(
+      'error' in result ? refusalToWire(result.error, index, report) : storedToWire(result),
     );
+    if (text.length < CHUNK_CHARACTERS) continue;
+    chunks.push(Buffer.from(text));
+    text = '';
     await slice.pass();
   }
-  return `{"results":[${pieces.join(',')}]}`;
+  chunks.push(Buffer.from(`${text}]}`));
+  return chunks;
 }
 
 const storedToWire = ({ entry, replayed }: Stored) => ({

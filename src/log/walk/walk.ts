@@ -65,6 +65,8 @@ export class Walk {
   private pending: Part | null = null;
   private size: number;
   private stretches = 0;
+  /** Whether the search index was asked. */
+  private isSearched = false;
 
   constructor(
     private readonly database: ReadDatabase,
@@ -158,7 +160,8 @@ export class Walk {
   private async take(execute: Execute, wanted: number) {
     let part = this.pending;
     if (part === null) {
-      if (this.stretches === 0) part = await this.searched(execute);
+      // After the first stretch, which fills a page with a text that is frequent.
+      if (this.stretches > 0 && !this.isSearched) part = await this.searched(execute);
       // Now and then, since what is rare here may be frequent further on.
       if (part !== null) this.source = null;
       else if (this.sources.length > 0 && Number.isInteger(Math.log2(Math.max(1, this.stretches))))
@@ -168,8 +171,9 @@ export class Walk {
     return part === null ? this.takeFromKey(execute, wanted) : this.takeFrom(part);
   }
 
-  /** All candidates, where the search index leaves few. */
+  /** All candidates, where the search index leaves few; asked once. */
   private async searched(execute: Execute): Promise<Part | null> {
+    this.isSearched = true;
     const needles = needlesOf(this.criteria);
     if (needles.length === 0) return null;
     const found = await searchCandidates(execute, this.criteria.scope.tenantId, needles);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DOORS, type Door, type Members } from '../../support/doors.js';
-import { moduleToken, startReel, type TestReel, viewer } from '../../support/reel.js';
+import { moduleToken, person, startReel, type TestReel, viewer } from '../../support/reel.js';
 
 let reel: TestReel;
 let token: string;
@@ -174,4 +174,13 @@ describe.each(DOORS)('$name', (door) => {
     expect(code).toBe('CONFLICT');
     expect(await total(tenant)).toBe(2);
   });
+});
+
+it('is closed to people where many are written at once', async () => {
+  const tenant = randomUUID();
+  const ana = await person({ tenants: [tenant] });
+  for (const door of DOORS.filter(({ neighbours }) => neighbours !== 'none')) {
+    const [answer] = await door.write(reel, ana, [entry(tenant)]);
+    expect([door.name, answer!.code]).toEqual([door.name, 'FORBIDDEN']);
+  }
 });
