@@ -22,3 +22,4 @@ export const { insertColumns, prepareEntry } = (await built(
   'log/write/prepare',
 )) as typeof import('../src/log/write/prepare.ts');
 export const { Writer } = (await built('log/write/writer')) as typeof import('../src/log/write/writer.ts');
+export const { sampleEntries } = (await built('sample/entries')) as typeof import('../src/sample/entries.ts');

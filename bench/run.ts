@@ -9,6 +9,7 @@ import { counting } from './counting.ts';
 import { cpu } from './cpu.ts';
 import { exporting } from './exporting.ts';
 import { following } from './following.ts';
+import { indexes } from './indexes.ts';
 import { reading } from './reading.ts';
 import { sealing } from './sealing.ts';
 import { searching } from './searching.ts';
@@ -22,6 +23,7 @@ const BENCHMARKS: Record<string, (server: BenchServer) => Promise<Line[]>> = {
   reading,
   counting,
   writing,
+  indexes,
   exporting,
   sealing,
   searching,

@@ -67,7 +67,8 @@ export function eraseCommand(program: Command, context: CommandContext): void {
           onErased: (total) => context.progress(`${total} entries erased`),
         }),
       ).finally(() => context.progress(''));
-      context.print(options, { tenantId, ...target, ...done }, `erased ${summary(target, done)}`);
+      context.print(options, { tenantId, ...target, ...done }, `erased ${entries(done.erased)}`);
+      if (!options.json && !('entryId' in target)) noteCounts(context, done);
       report(context, tenantId, target, done);
     });
 }
@@ -91,10 +92,13 @@ function targetOf({ actor, email, entry }: EraseOptions): ErasureTarget {
   return only.target;
 }
 
-function summary(target: ErasureTarget, { erased, asActor, onBehalf, records }: Erased): string {
-  const which = 'entryId' in target ? '' : ` (${asActor} as actor, ${onBehalf} on behalf of the person)`;
-  const reading = records === 0 ? '' : ` and ${records} ${records === 1 ? 'record' : 'records'} of reading`;
-  return `${entries(erased)}${which}${reading}`;
+/** How many of each, where there were any. */
+function noteCounts(context: CommandContext, { erased, asActor, onBehalf, records }: Erased): void {
+  if (erased > 0) context.note(`${asActor} as actor, ${onBehalf} on behalf of the person`);
+  if (records > 0)
+    context.note(
+      `and ${records} ${records === 1 ? 'record' : 'records'} of reading that named what was erased`,
+    );
 }
 
 /** Errors: Problem if an entry was left or not found. */

@@ -223,7 +223,7 @@ test('where no server runs: it says so while entries wait to be sealed, and with
     await holder.end();
     await own.drop();
   }
-});
+}, 120_000);
 
 describe('interrupted', () => {
   test('by Ctrl-C: 2, and no file that looks whole', async () => {
