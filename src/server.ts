@@ -14,12 +14,12 @@ import { StartError } from './errors.js';
 import { graphqlRoutes } from './graphql/routes.js';
 import { createMetrics, health } from './http/health.js';
 import { parseJson } from './http/json.js';
+import { loggedUrl } from './http/logged-url.js';
 import { pages } from './http/pages.js';
 import { reelKeys } from './http/public-keys.js';
 import { readCaller, readConnection, trustedProxies } from './http/request.js';
 import { answerHeaders, requestIdOf } from './http/request-id.js';
 import { ExportService } from './log/export/export.js';
-import { maskToken } from './log/export/export-link.js';
 import { LogReader } from './log/read/reader.js';
 import { Tail } from './log/read/tail.js';
 import { ReadAudit } from './log/read-audit.js';
@@ -54,7 +54,7 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
       req: (request: { method: string; url: string; id: string }) => ({
         id: request.id,
         method: request.method,
-        url: maskToken(request.url),
+        url: loggedUrl(request.url),
       }),
     },
   });

@@ -69,10 +69,3 @@ export class ExportLinks {
     }
   }
 }
-
-/** A request's URL as it may be logged: without the token of an export link, or any other. */
-export function maskToken(url: string): string {
-  const query = url.indexOf('?');
-  if (query >= 0 && url.slice(0, query).includes('/exports/')) return `${url.slice(0, query)}?…`;
-  return url.replace(/([?&#](?:access_)?token=)[^&#]*/gi, '$1…');
-}
