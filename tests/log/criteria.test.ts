@@ -103,6 +103,14 @@ test('a filter that says nothing is no condition, however it says so', () => {
   );
 });
 
+test('an empty text is a value like any other, since leaving it out would widen the filter', () => {
+  expect(criteriaOf({ resourceType: '', actorEmail: '' }).conditions).toEqual([
+    { negated: false, anyOf: [[{ field: 'actorEmail', is: '' }]] },
+    { negated: false, anyOf: [[{ field: 'resourceType', is: '' }]] },
+  ]);
+  expect(() => criteriaOf({ ipAddress: '' })).toThrow('ipAddress: expected an IP address');
+});
+
 test("the query line's conditions stand beside the filter's own, each of its texts by itself", () => {
   const line = 'module:b,c severity>=error "card declined" timeout until:-1h since:2026-11-01';
   expect(

@@ -27,8 +27,6 @@ export class Migration20261129000000_records extends Migration {
       `create index on reel_log_entries (tenant_id, on_behalf_of_id, id) where on_behalf_of_id is not null`,
       `create index on reel_log_entries (tenant_id, resource_type, id) where resource_type is not null`,
       `create index on reel_log_entries (tenant_id, ip_address, id) where ip_address is not null`,
-      // Entries of leaf version 1, beside which the actor's name does not stand folded; no entry is added to it any more.
-      `create index on reel_log_entries (tenant_id, leaf_version, id) where leaf_version < 2`,
       // What happened when it was stored is found by created_at.
       `create index on reel_log_entries (tenant_id, occurred_at, id) where occurred_at <> created_at`,
     ];

@@ -15,10 +15,8 @@ export interface Column {
   readonly nullable: boolean;
   /** The names whose indices the column stores. */
   readonly enumeration?: readonly string[];
-  /** Whether (tenant_id, the column, id) is an index. Where no other condition is said, it leaves out null at most. */
+  /** Whether (tenant_id, the column, id) is an index, which leaves out null at most. */
   readonly indexed: boolean;
-  /** SQL: what a partial index holds. */
-  readonly indexedWhere?: string;
   /** Whether it is a column of reel_log_counts, too. */
   readonly counted?: true;
 }
@@ -52,13 +50,6 @@ export const COLUMNS: Readonly<Record<FilterField, Column>> = {
   clientId: { sql: 'client_id', type: 'uuid', nullable: true, indexed: true, counted: true },
   requestId: { sql: 'request_id', type: 'text', nullable: true, indexed: true },
   ipAddress: { sql: 'ip_address', type: 'inet', nullable: true, indexed: true },
-  leafVersion: {
-    sql: 'leaf_version',
-    type: 'smallint',
-    nullable: false,
-    indexed: true,
-    indexedWhere: 'leaf_version < 2',
-  },
 };
 
 /** How an index holds the entries that pass a test. */
@@ -67,15 +58,13 @@ export interface IndexUse {
   readonly column: string;
   /** `ordered`: by id, all of them one stretch of the index. `grouped`: by value and then by id, so that they have to be sorted. */
   readonly order: 'ordered' | 'grouped';
-  /** SQL: the condition of a partial index that a test alone does not imply. */
-  readonly where: string | null;
 }
 
 /** The index that serves a test; null where entries have to be walked. */
 export function indexOf(test: Test): IndexUse | null {
-  if (!('field' in test) || 'absent' in test || 'unfolded' in test) return null;
-  const { sql, indexed, indexedWhere = null } = COLUMNS[test.field];
+  if (!('field' in test) || 'absent' in test) return null;
+  const { sql, indexed } = COLUMNS[test.field];
   if (!indexed) return null;
   const order = 'is' in test || test.field === 'id' ? 'ordered' : 'grouped';
-  return { column: sql, order, where: indexedWhere };
+  return { column: sql, order };
 }

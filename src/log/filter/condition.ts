@@ -18,8 +18,7 @@ export type FilterField =
   | 'resourceId'
   | 'clientId'
   | 'requestId'
-  | 'ipAddress'
-  | 'leafVersion';
+  | 'ipAddress';
 
 /** Operators on a value in data; that it is another one is a negated EQ. */
 export type DataOp = 'EQ' | 'GT' | 'GE' | 'LT' | 'LE' | 'EXISTS';
@@ -28,8 +27,6 @@ export type DataOp = 'EQ' | 'GT' | 'GE' | 'LT' | 'LE' | 'EXISTS';
 export type Test =
   | { readonly field: FilterField; readonly is: string }
   | { readonly field: FilterField; readonly prefix: string }
-  /** The actor's name, as it is folded: of entries of leaf version 1, beside which it does not stand folded. */
-  | { readonly field: 'actorName'; readonly unfolded: string }
   /** Of severities from mild to grave, and of instants. */
   | { readonly field: 'severity' | 'occurredAt'; readonly atLeast: string }
   | { readonly field: 'severity' | 'occurredAt'; readonly atMost: string }
@@ -53,8 +50,7 @@ export interface Condition {
 export type Subject = FilterField | 'actor' | 'text' | 'data';
 
 export function subjectOf(test: Test): Subject {
-  // The version is tested beside the name alone.
-  if ('field' in test) return test.field === 'leafVersion' ? 'actorName' : test.field;
+  if ('field' in test) return test.field;
   return 'path' in test ? 'data' : 'text';
 }
 

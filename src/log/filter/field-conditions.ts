@@ -64,17 +64,8 @@ const addresses: ConditionReader = {
   },
 };
 
-/** The whole name of an actor, in any case, as groups of tests, of which one has to hold. */
-export function nameTests(name: string): Test[][] {
-  const is = foldName(name);
-  return [
-    [{ field: 'actorName', is }],
-    [
-      { field: 'leafVersion', is: '1' },
-      { field: 'actorName', unfolded: is },
-    ],
-  ];
-}
+/** The whole name of an actor, in any case. */
+export const nameTest = (name: string): Test => ({ field: 'actorName', is: foldName(name) });
 
 /** An address or CIDR block as groups of one test, of which one has to hold; null where it is neither. */
 export const addressTests = (text: string): Test[][] | null =>
@@ -99,7 +90,7 @@ const CONDITION_READERS: Readonly<Record<ConditionName, ConditionReader>> = {
     field: 'actorEmail',
     is: foldEmail(checkText(name, email, MAX_TEXT)),
   })),
-  actorName: { read: (value, name) => nameTests(checkText(name, value, MAX_TEXT)) },
+  actorName: one((value, name) => nameTest(checkText(name, value, MAX_TEXT))),
   actorTypes: enumerated('actorType'),
   onBehalfOfId: id('onBehalfOfId'),
   outcomes: enumerated('outcome'),
@@ -117,7 +108,9 @@ const CONDITION_READERS: Readonly<Record<ConditionName, ConditionReader>> = {
 export function conditionsOf(filter: FilterInput): Condition[] {
   const conditions = (Object.keys(CONDITION_READERS) as ConditionName[]).flatMap((name): Condition[] => {
     const given = filter[name];
-    const items = Array.isArray(given) ? given : given ? [given] : [];
+    // An empty text is found in every entry; it is the value of none.
+    if (given == null || (name === 'search' && given === '')) return [];
+    const items = Array.isArray(given) ? given : [given];
     if (items.length === 0) return [];
     checkCount(name, items);
     const { negated = false, read } = CONDITION_READERS[name];

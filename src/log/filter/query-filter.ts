@@ -7,7 +7,7 @@ import { foldEmail } from '../entry/email.js';
 import { searchNeedle } from '../entry/search-text.js';
 import { type LogSeverity, SEVERITIES } from '../entry/severity.js';
 import type { Condition, FilterField, Test } from './condition.js';
-import { addressTests, nameTests } from './field-conditions.js';
+import { addressTests, nameTest } from './field-conditions.js';
 
 /** What a query line asks for. */
 export interface QueryConditions {
@@ -96,7 +96,7 @@ function groupsOf(term: QueryTerm, value: QueryValue): Test[][] {
     return [
       [{ field: 'actorId', is: text }],
       [{ field: 'actorEmail', is: foldEmail(text) }],
-      ...nameTests(text),
+      [nameTest(text)],
     ];
   }
   const name = ENTRY_FIELDS[field];

@@ -4,7 +4,6 @@ import { COLUMNS, type Column } from './columns.js';
 import type { Condition, FilterField, Test } from './condition.js';
 import type { Criteria } from './criteria.js';
 import { whereData } from './data-test.js';
-import { whereNameUnfolded } from './unfolded-name.js';
 
 /** The tenant, and those of its clients whose entries may be seen; nothing else adds the tenant. */
 export function whereInScope({ tenantId, clients }: Scope): RawBuilder<boolean> {
@@ -62,7 +61,6 @@ export function wherePasses(test: Test): RawBuilder<unknown> {
   if ('path' in test) return whereData(test);
   if ('contains' in test) return sql`strpos(search_text, ${test.contains}::text) > 0`;
   if ('absent' in test) return test.field === 'actor' ? WITHOUT_ACTOR : sql`client_id is null`;
-  if ('unfolded' in test) return whereNameUnfolded(test.unfolded);
   const column = COLUMNS[test.field];
   const value = sql.raw(column.sql);
   const stored = (text: string) => sql`${encode(column, text)}::${sql.raw(column.type)}`;

@@ -47,8 +47,7 @@ const FACETS: Record<LogFacet, FacetSource> = {
   ACTION: ofColumn('action', 'action'),
   SEVERITY: ofEnumeration('severity', 'severity', SEVERITIES, true),
   ACTOR: {
-    // An entry's leaf version decides how its actor's name is compared, and is asked for nowhere else.
-    subjects: ['actor', 'actorId', 'actorEmail', 'actorName', 'leafVersion'],
+    subjects: ['actor', 'actorId', 'actorEmail', 'actorName'],
     columns: ['actor_id', 'actor_email_folded', 'actor_name'],
     key: sql`coalesce(actor_id, actor_email_folded, actor_name)`,
     kind: sql`case when actor_id is not null then ${sql.lit(ACTOR_KEYS.id)} when actor_email_folded is not null

@@ -20,8 +20,6 @@ export interface Part {
 export interface ValueWalk {
   /** SQL. */
   readonly column: string;
-  /** SQL: a partial index's own condition. */
-  readonly where: string | null;
   readonly type: string;
   readonly value: string;
 }
@@ -128,14 +126,13 @@ async function walkValues(
   const numbered = walks.map((walk, index) => ({ ...walk, index }));
   const byColumn = Map.groupBy(numbered, ({ column, type }) => `${column} ${type}`);
   const statements = [...byColumn.values()].map((group) => {
-    const { column, type, where } = group[0]!;
-    const inIndex = where === null ? sql`` : sql`and ${sql.raw(where)}`;
+    const { column, type } = group[0]!;
     const [name, direction] = [sql.raw(column), directionOf(way)];
     return sql`
       (select w.nr, e.id from unnest(${group.map(({ value }) => value)}::${sql.raw(type)}[], ${group.map(({ index }) => index)}::integer[]) w(value, nr)
       cross join lateral (
         select id from reel_log_entries
-        where ${whereOnWay(way)} and ${name} >= w.value and ${name} <= w.value ${inIndex}
+        where ${whereOnWay(way)} and ${name} >= w.value and ${name} <= w.value
         order by ${name} ${direction}, id ${direction} limit ${most}
       ) e)`;
   });
