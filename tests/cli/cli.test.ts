@@ -152,7 +152,7 @@ describe('tokens', () => {
   test('of a mere member; an e-mail address is the same person each time', async () => {
     const line = `token person --tenant ${TENANT} --member --email bo@example.com`;
     const [one, two] = [await token(line), await token(line)];
-    expect(one.credential).toMatchObject({ grants: [], tenants: [TENANT], name: null });
+    expect(one.credential).toMatchObject({ grants: [], tenants: [{ id: TENANT }], name: null });
     expect(one.credential).toMatchObject({ id: (two.credential as { id: string }).id });
   });
 

@@ -177,7 +177,7 @@ describe('a host that ./deploy.sh --be-target installed it in', { timeout: 90_00
       id: expect.any(String),
       entity: 'function',
       code: 'BAD_USER_INPUT',
-      granted: ['reel.logs.view', 'reel.logs.export', 'reel.logs.filter'],
+      granted: ['reel.logs.view', 'reel.logs.export', 'reel.logs.filter', 'reel.streams.manage'],
       count: true,
       router: 'function',
       config: 'function',

@@ -57,11 +57,11 @@ export function createReel(options: ReelOptions): { install(app?: App): void } {
 
 export function getConnection(): Connection {
   if (current) return current;
-  throw new ReelError('UNAVAILABLE', 'Reel is not set up: call app.use(createReel()) first');
+  throw new ReelError('UNAVAILABLE', 'Call app.use(createReel()) first');
 }
 
 export const cannotSubscribe = () =>
-  new ReelError('UNAVAILABLE', 'Expected a client that can subscribe, got Evoke');
+  new ReelError('UNAVAILABLE', 'Evoke cannot subscribe');
 
 /** Sends one operation. Always rejects with ReelError, and at once when the signal aborts, whatever the client does with it. */
 export async function run<Result, Variables extends object>(

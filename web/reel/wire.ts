@@ -213,14 +213,14 @@ export const fromEntry: (entry: EntryFieldsFragment) => LogEntry = toSnakeCase;
 
 export function fromPage({ logs }: LogsQuery, page: number, size: number): LogEntryList {
   const total = logs.totalCount?.value ?? 0;
-  const { searchedUntil } = logs.pageInfo;
+  const { searchedUntil: searched_until } = logs.pageInfo;
   return {
     items: logs.nodes.map(fromEntry),
     total,
     page,
     page_size: size,
     pages: Math.ceil(total / size),
-    ...(searchedUntil ? { searched_until: searchedUntil } : {}),
+    ...(searched_until && { searched_until }),
   };
 }
 

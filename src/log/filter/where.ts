@@ -3,7 +3,7 @@ import type { Scope } from '../../auth/scope.js';
 import { COLUMNS, type Column } from './columns.js';
 import type { Condition, FilterField, Test } from './condition.js';
 import type { Criteria } from './criteria.js';
-import { whereData } from './data-test.js';
+import { whereData } from './where-data.js';
 
 /** The tenant, and those of its clients whose entries may be seen; nothing else adds the tenant. */
 export function whereInScope({ tenantId, clients }: Scope): RawBuilder<boolean> {
