@@ -60,8 +60,7 @@ export function getConnection(): Connection {
   throw new ReelError('UNAVAILABLE', 'Call app.use(createReel()) first');
 }
 
-export const cannotSubscribe = () =>
-  new ReelError('UNAVAILABLE', 'Evoke cannot subscribe');
+export const cannotSubscribe = () => new ReelError('UNAVAILABLE', 'Evoke cannot subscribe');
 
 /** Sends one operation. Always rejects with ReelError, and at once when the signal aborts, whatever the client does with it. */
 export async function run<Result, Variables extends object>(
