@@ -10,8 +10,8 @@ import type { Tenant } from './tenants.ts';
 
 const PREPARE =
   'mutation ($input: ExportLogsInput!) { exportLogs(input: $input) { downloadUrl recordCount } }';
-const GIVE_UP_MS = 90_000;
-const DOWNLOAD_MS = 15_000;
+const GIVE_UP_MS = 180_000;
+const DOWNLOAD_MS = 60_000;
 /** A link prepared before a clean-up counts entries that are gone by the time it is fetched. */
 const CHANGED = 409;
 
@@ -20,6 +20,15 @@ export interface Exporting {
   ledger: Ledger;
   directory: string;
 }
+
+/** An entry, or with proofs, as the last line, the checkpoint. */
+interface Line {
+  id: string;
+  sequence: number;
+  checkpoint?: string;
+}
+
+const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '');
 
 /** Prepares an export of a tenant's first client and fetches it, from whichever servers answer; checked offline by `verify` if asked for. */
 export async function exportOnce(
@@ -32,15 +41,12 @@ export async function exportOnce(
   for (const deadline = Date.now() + GIVE_UP_MS; ; await setTimeout(50)) {
     const known = ledger.of(tenant.id).filter(({ fields }) => fields.client_id === client);
     try {
-      const text = await fetchExport(fleet, tenant, random);
-      const lines = text
-        .trimEnd()
-        .split('\n')
-        .map((line) => JSON.parse(line) as Record<string, unknown>);
+      const text = await fetchExport(fleet, tenant, random, verify);
+      const lines = linesOf(text).map((line) => JSON.parse(line) as Line);
       check(
         ledger,
         tenant,
-        lines.slice(0, -1),
+        lines.filter(({ checkpoint }) => checkpoint === undefined),
         known.map(({ id }) => id),
       );
       if (verify) await verifyOffline(fleet, ledger, join(directory, 'export.ndjson'), text, random);
@@ -55,10 +61,15 @@ export async function exportOnce(
   }
 }
 
-async function fetchExport(fleet: Fleet, tenant: Tenant, random: Random): Promise<string> {
+async function fetchExport(
+  fleet: Fleet,
+  tenant: Tenant,
+  random: Random,
+  includeProofs: boolean,
+): Promise<string> {
   const url = fleet.pick(random);
   if (url === null) throw new TryAgain('no server');
-  const input = { format: 'NDJSON', includeData: true, includeProofs: true };
+  const input = { format: 'NDJSON', allFields: true, includeData: true, includeProofs };
   const { exportLogs } = await graphql(url, tenant.exporter, PREPARE, { input });
   const { downloadUrl, recordCount } = exportLogs as { downloadUrl: string; recordCount: number };
   // Any server streams what another has prepared.
@@ -67,7 +78,7 @@ async function fetchExport(fleet: Fleet, tenant: Tenant, random: Random): Promis
     const text = other === null ? null : await download(other + downloadUrl);
     if (text === CHANGED) break;
     if (text !== null) {
-      const entries = text.trimEnd().split('\n').length - 1;
+      const entries = linesOf(text).length - (includeProofs ? 1 : 0);
       if (entries !== recordCount) throw new Error(`${recordCount} counted, ${entries} streamed`);
       return text;
     }
@@ -90,21 +101,15 @@ async function download(url: string): Promise<string | typeof CHANGED | null> {
   throw new Error(`${response.status} ${(await response.text()).slice(0, 300)}`);
 }
 
-function check(
-  ledger: Ledger,
-  tenant: Tenant,
-  lines: readonly Record<string, unknown>[],
-  known: readonly string[],
-): void {
+function check(ledger: Ledger, tenant: Tenant, lines: readonly Line[], known: readonly string[]): void {
   const ids = new Set<string>();
   let last = 0;
   for (const line of lines) {
-    const id = line.id as string;
-    const { entry } = line.proof as { entry: { sequence: number } };
-    if (entry.sequence <= last) throw new Error(`${entry.sequence} stands after ${last}`);
-    last = entry.sequence;
+    const { id, sequence } = line;
+    if (sequence <= last) throw new Error(`${sequence} stands after ${last}`);
+    last = sequence;
     ids.add(id);
-    ledger.place(tenant.id, id, entry.sequence);
+    ledger.place(tenant.id, id, sequence);
   }
   if (ids.size !== lines.length) throw new Error('an entry stands in it twice');
   const missing = known.filter((id) => !ids.has(id));

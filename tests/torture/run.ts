@@ -21,7 +21,7 @@ const { values: options } = parseArgs({
     seed: { type: 'string', default: '1' },
     writers: { type: 'string', default: '16' },
     calls: { type: 'string', default: '7' },
-    seeded: { type: 'string', default: '20000' },
+    seeded: { type: 'string', default: '5000' },
   },
 });
 const [rounds, writers, calls, seeded] = [options.rounds, options.writers, options.calls, options.seeded].map(
@@ -46,6 +46,11 @@ const random = new SeededRandom(`${seed} setup`);
 const trail = await openTrail(ledger, random, seeded);
 const { cluster, fleet, host, tenants, earlier } = trail;
 process.once('exit', () => fleet.killAll());
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    fleet.killAll();
+    void cluster.remove({ keepFiles: false }).finally(() => process.exit(1));
+  });
 const module = await issueModuleToken(fleet.serviceSecret, '*', 24 * 60);
 const followers = tenants.flatMap((tenant, index) => {
   const world = (transport: string) => ({
