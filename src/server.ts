@@ -17,7 +17,7 @@ import { parseJson } from './http/json.js';
 import { loggedUrl } from './http/logged-url.js';
 import { pages } from './http/pages.js';
 import { reelKeys } from './http/public-keys.js';
-import { readCaller, readConnection, trustedProxies } from './http/request.js';
+import { type Door, readCaller, readConnection, trustedProxies } from './http/request.js';
 import { answerHeaders, requestIdOf } from './http/request-id.js';
 import { ExportService } from './log/export/export.js';
 import { LogReader } from './log/read/reader.js';
@@ -179,12 +179,16 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     catchUp: (tenantId) => sequencer.catchUp(tenantId),
     proofs: exportProofs(seal.prover),
     // Links are signed under a key derived from what all servers of an installation share.
-    secret: config.serviceSecret ?? config.jwtSecret ?? '',
+    secrets: config.serviceSecrets,
     linkMinutes: config.exportLinkMinutes,
     maxRecords: config.maxExportRecords,
   });
   const authorizer = new Authorizer(mentorPort(config), config);
-  const door = { verify: tokenVerifier(config), trusts: trustedProxies(config.trustProxy) };
+  const door: Door = {
+    verify: tokenVerifier(config),
+    trusts: trustedProxies(config.trustProxy),
+    onRefused: (why, reqId) => log.warn({ reqId, why }, 'a credential was refused'),
+  };
   sequencer.start();
   filler.start();
 
