@@ -185,10 +185,12 @@ async function inPathOfItsOwn(
   execute: ExecuteSql,
   query: (schemas: string) => string,
 ): Promise<Record<string, unknown> | undefined> {
-  const [path] = await execute('select pg_catalog.current_schemas(false)::pg_catalog.text[] as schemas');
+  const [{ schemas }] = (await execute(
+    'select pg_catalog.current_schemas(false)::pg_catalog.text[] as schemas',
+  )) as [{ schemas: string[] }];
   const [before] = await execute('show search_path');
   await execute('set search_path = pg_catalog');
-  const [row] = await execute(query((path?.schemas as string[]).map(literal).join(', ') || 'null'));
+  const [row] = await execute(query(schemas.map(literal).join(', ') || 'null'));
   await execute(`set search_path = ${before?.search_path}`);
   return row;
 }
