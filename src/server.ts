@@ -14,7 +14,7 @@ import { StartError } from './errors.js';
 import { graphqlRoutes } from './graphql/routes.js';
 import { createMetrics, health } from './http/health.js';
 import { parseJson } from './http/json.js';
-import { loggedUrl } from './http/logged-url.js';
+import { loggedRequest } from './http/logged-url.js';
 import { pages } from './http/pages.js';
 import { reelKeys } from './http/public-keys.js';
 import { type Door, readCaller, readConnection, trustedProxies } from './http/request.js';
@@ -50,13 +50,7 @@ const MAX_HEADER_BYTES = 128 * 1024;
 export async function createReelServer(config: Config): Promise<ReelServer> {
   const log = pino({
     level: config.env === 'production' ? 'info' : 'warn',
-    serializers: {
-      req: (request: { method: string; url: string; id: string }) => ({
-        id: request.id,
-        method: request.method,
-        url: loggedUrl(request.url),
-      }),
-    },
+    serializers: { req: loggedRequest },
   });
   const reel = await composeReel(config, log);
   const app = Fastify({
@@ -111,7 +105,9 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
 export async function router(app: FastifyInstance, options: { config: Config }): Promise<void> {
   const reel = await composeReel(await withDevelopmentSecrets(options.config), app.log);
   app.addHook('onClose', () => reel.close());
-  await app.register(reel.router);
+  // The type of Fastify has serializers answer text alone; pino takes any value.
+  const logging: object = { logSerializers: { req: loggedRequest } };
+  await app.register(reel.router, logging);
 }
 
 export interface Reel {

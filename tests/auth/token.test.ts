@@ -299,6 +299,21 @@ describe('signatures', () => {
     await expect(long(await signed(PERSON, JWT_SECRET.repeat(2), alg))).rejects.toMatchObject(refused);
   });
 
+  test('a key that the token brings or names decides nothing', async () => {
+    const mine = await generateKeyPair('ES256', { extractable: true });
+    const jwk = await exportJWK(mine.publicKey);
+    for (const brought of [
+      { jwk },
+      { jku: 'https://elsewhere.example/jwks' },
+      { x5u: 'https://elsewhere.example' },
+    ]) {
+      const token = await new SignJWT(PERSON)
+        .setProtectedHeader({ alg: 'ES256', ...brought })
+        .sign(mine.privateKey);
+      await expect(verify(token)).rejects.toMatchObject(refused);
+    }
+  });
+
   test('another secret, changed claims and an unknown crit are refused', async () => {
     await expect(verify(await signed(PERSON, 'x'.repeat(40)))).rejects.toMatchObject(refused);
     const [header, , signature] = (await signed(PERSON)).split('.');
