@@ -9,15 +9,18 @@ import { mentorPort } from './auth/mentor.js';
 import { withDevelopmentSecrets } from './auth/secrets.js';
 import { tokenVerifier } from './auth/token.js';
 import type { Config } from './config/config.js';
+import { type Call, during } from './database/call.js';
 import { connect } from './database/connect.js';
 import { StartError } from './errors.js';
 import { graphqlRoutes } from './graphql/routes.js';
+import { Answers } from './http/answer.js';
+import { Bodies } from './http/bodies.js';
 import { createMetrics, health } from './http/health.js';
 import { parseJson } from './http/json.js';
-import { loggedUrl } from './http/logged-url.js';
+import { loggedRequest } from './http/logged-url.js';
 import { pages } from './http/pages.js';
 import { reelKeys } from './http/public-keys.js';
-import { readCaller, readConnection, trustedProxies } from './http/request.js';
+import { type Door, readCaller, readConnection, trustedProxies } from './http/request.js';
 import { answerHeaders, requestIdOf } from './http/request-id.js';
 import { ExportService } from './log/export/export.js';
 import { LogReader } from './log/read/reader.js';
@@ -31,6 +34,7 @@ import { openSeal } from './seal/open-seal.js';
 import { exportProofs } from './seal/proof-bundle.js';
 import { SearchFiller } from './seal/search-filler.js';
 import { Sequencer } from './seal/sequencer.js';
+import { StoredProver } from './seal/stored-prover.js';
 
 export interface ReelServer {
   /** Where it listens, for example http://127.0.0.1:4000. */
@@ -50,13 +54,7 @@ const MAX_HEADER_BYTES = 128 * 1024;
 export async function createReelServer(config: Config): Promise<ReelServer> {
   const log = pino({
     level: config.env === 'production' ? 'info' : 'warn',
-    serializers: {
-      req: (request: { method: string; url: string; id: string }) => ({
-        id: request.id,
-        method: request.method,
-        url: loggedUrl(request.url),
-      }),
-    },
+    serializers: { req: loggedRequest },
   });
   const reel = await composeReel(config, log);
   const app = Fastify({
@@ -111,7 +109,9 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
 export async function router(app: FastifyInstance, options: { config: Config }): Promise<void> {
   const reel = await composeReel(await withDevelopmentSecrets(options.config), app.log);
   app.addHook('onClose', () => reel.close());
-  await app.register(reel.router);
+  // The type of Fastify has serializers answer text alone; pino takes any value.
+  const logging: object = { logSerializers: { req: loggedRequest } };
+  await app.register(reel.router, logging);
 }
 
 export interface Reel {
@@ -129,7 +129,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
   const metrics = createMetrics();
   const bounds = { searchMs: config.searchMs, statementMs: config.statementMs };
   const reader = new LogReader(database, config.defaultPageSize, bounds);
-  const trail = new Tail(database, reader);
+  const trail = new Tail(database);
   const seal = await openSeal(database, config, (error) =>
     log.warn({ err: error }, 'the witness did not accept a checkpoint; a newer one is sent in a minute'),
   ).catch(async (error) => {
@@ -179,12 +179,28 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     catchUp: (tenantId) => sequencer.catchUp(tenantId),
     proofs: exportProofs(seal.prover),
     // Links are signed under a key derived from what all servers of an installation share.
-    secret: config.serviceSecret ?? config.jwtSecret ?? '',
+    secrets: config.serviceSecrets,
     linkMinutes: config.exportLinkMinutes,
     maxRecords: config.maxExportRecords,
   });
+  const [answers, bodies] = [new Answers(), new Bodies()];
+  const readersFor = (call: Call) => {
+    const own = during(database, call);
+    const prover = new StoredProver(own);
+    const reader = new LogReader(own, config.defaultPageSize, bounds);
+    return {
+      reader,
+      stats: new StatsService(own, bounds),
+      seal: prover,
+      exports: exports.from({ reader, proofs: exportProofs(prover) }),
+    };
+  };
   const authorizer = new Authorizer(mentorPort(config), config);
-  const door = { verify: tokenVerifier(config), trusts: trustedProxies(config.trustProxy) };
+  const door: Door = {
+    verify: tokenVerifier(config),
+    trusts: trustedProxies(config.trustProxy),
+    onRefused: (why, reqId) => log.warn({ reqId, why }, 'a credential was refused'),
+  };
   sequencer.start();
   filler.start();
 
@@ -212,11 +228,14 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       });
       await app.register(reelKeys, { keys: seal.keys });
       await app.register(graphqlRoutes, {
-        report: (error) => {
+        report: (error, requestId) => {
           const errorId = randomUUID();
-          log.error({ err: error, errorId }, 'an entry could not be stored');
+          log.error({ err: error, errorId, requestId }, 'an entry could not be stored');
           return errorId;
         },
+        during: readersFor,
+        answers,
+        bodies,
         seal: seal.prover,
         reel: service,
         reader,
@@ -232,6 +251,9 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       });
       await app.register(restRoutes, {
         prefix: REST_PREFIX,
+        during: readersFor,
+        answers,
+        bodies,
         reel: service,
         reader,
         stats,
