@@ -54,7 +54,10 @@ const names = () => {
   return { person, module, tenantId, cursor: cursors[0]!, link: links[0]! };
 };
 const filled = (text: string) =>
-  Object.entries(names()).reduce((before, [name, value]) => before.replaceAll(`{{${name}}}`, value), text);
+  Object.entries(names())
+    .reduce((before, [name, value]) => before.replaceAll(`{{${name}}}`, value), text)
+    // `{{x*9}}` is x nine times.
+    .replace(/\{\{(.+?)\*(\d+)\}\}/g, (_, piece: string, times: string) => piece.repeat(Number(times)));
 const emptied = (text: string) =>
   Object.entries(names()).reduce((before, [name, value]) => before.replaceAll(value, `{{${name}}}`), text);
 
