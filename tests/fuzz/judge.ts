@@ -26,7 +26,8 @@ export function faultOf({ path, method }: HttpCase, { status, headers, body }: H
   if (body.length > MAX_REFUSAL) return `a refusal of ${body.length} characters`;
   const value = readJson(body);
   if (!isObject(value)) return `${status} that is no JSON object: ${body.slice(0, 300)}`;
-  return path.startsWith('/graphql') && 'errors' in value ? graphqlFault(value) : restFault(status, value);
+  if (path.startsWith('/graphql') && 'errors' in value) return graphqlFault(value);
+  return path.startsWith('/api/') ? restFault(status, value) : null;
 }
 
 function graphqlFault({ errors }: Record<string, unknown>): string | null {

@@ -93,6 +93,7 @@ function exchange(origin: string, bytes: Buffer): Promise<Buffer> {
 
 function readAnswer(bytes: Buffer, method: string): HttpAnswer {
   const end = bytes.indexOf('\r\n\r\n');
+  if (bytes.toString('latin1', 0, 12) === 'HTTP/1.1 100') return readAnswer(bytes.subarray(end + 4), method);
   const [first = '', ...lines] = bytes.toString('latin1', 0, Math.max(0, end)).split('\r\n');
   const headers = new Map(
     lines.map((line): [string, string] => {

@@ -5,7 +5,7 @@ import { ReelProcess } from '../support/process.ts';
 import type { Random } from './built.ts';
 import type { Cluster } from './cluster.ts';
 
-const START_MS = 90_000;
+const START_MS = 300_000;
 
 interface Server {
   process: ReelProcess | null;
@@ -66,6 +66,7 @@ export class Fleet {
         server.url = await started.ready();
         return;
       } catch (error) {
+        started.kill('SIGKILL');
         this.forget(index);
         if (Date.now() > deadline) throw error;
       }
