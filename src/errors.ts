@@ -89,10 +89,9 @@ export const forbidden = (message: string) => new ReelError('FORBIDDEN', message
 export const conflict = (message: string) => new ReelError('CONFLICT', message);
 export const tooManyRequests = (message: string, retryAfter: number, allowance?: Allowance) =>
   new ReelError('TOO_MANY_REQUESTS', message, { retryAfter, ...(allowance ? { allowance } : {}) });
-export const overloaded = () =>
-  new ReelError('OVERLOADED', 'Too many entries are waiting to be written; try again shortly', {
-    retryAfter: 1,
-  });
+/** `what` is too much at once, of one caller or tenant where it is said so. */
+export const overloaded = (what = 'Too many entries are waiting to be written', retryAfter = 1) =>
+  new ReelError('OVERLOADED', `${what}; try again shortly`, { retryAfter });
 export const unavailable = (message: string) => new ReelError('UNAVAILABLE', message, { retryAfter: 2 });
 
 /** What came, as JSON, cut at 200 characters: no message may repeat more of an input. */

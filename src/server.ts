@@ -155,7 +155,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
   const writer = new Writer(
     {
       write: (tenantIds, work) => database.write(tenantIds, work),
-      find: (tenantId, ids) => reader.byIds({ tenantId, clients: null }, ids),
+      find: (tenantId, ids) => reader.byIds({ tenantId, clients: null }, ids, { isBounded: true }),
       ensureMonth: async (createdAt) =>
         void (await database.system(sql`select reel_ensure_month(${createdAt}::timestamptz)`)),
     },
@@ -182,6 +182,15 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     secret: config.serviceSecret ?? config.jwtSecret ?? '',
     linkMinutes: config.exportLinkMinutes,
     maxRecords: config.maxExportRecords,
+  });
+  metrics.watch({
+    waiting: () => ({
+      reads: database.waitingReads,
+      tails: trail.waiting,
+      exports: exports.waiting,
+      catch_ups: sequencer.waitingCatchUps,
+      tenants_to_seal: sequencer.waitingTenants,
+    }),
   });
   const authorizer = new Authorizer(mentorPort(config), config);
   const door = { verify: tokenVerifier(config), trusts: trustedProxies(config.trustProxy) };
@@ -227,6 +236,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
         config,
         log,
         parseJson,
+        onSubscriptions: (subscriptions) => metrics.watch({ subscriptions: () => subscriptions.length }),
         tail: trail,
         readCaller: (call) => readCaller(call, door),
       });

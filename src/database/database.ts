@@ -9,10 +9,12 @@ import {
   readTenantSql,
   type Snapshot,
   type Statement,
+  sealTenantsSql,
   writeTenantsSql,
 } from './execute.js';
 import { MIGRATION_NAMES } from './migration-names.js';
 import { excessPrivileges } from './roles.js';
+import type { Turns } from './turns.js';
 import { translateTimeout, translateUnavailable } from './unavailable.js';
 
 export interface ReadOptions {
@@ -20,6 +22,8 @@ export interface ReadOptions {
   statementMs?: number;
   /** Plans read rows in the order that an index has them, whatever the planner takes the tables to hold. */
   inIndexOrder?: boolean;
+  /** Waits for a connection however many reads of the tenant do: for reads whose number is bounded elsewhere. */
+  isBounded?: boolean;
 }
 
 /** Runs transactions that read one tenant, over Reel's own connections or a host's EntityManager. */
@@ -42,19 +46,22 @@ export class Database implements ReadDatabase, WriteDatabase {
     private readonly writing: Pool,
     readonly close: () => Promise<void>,
     private readonly statementMs: number | null,
+    private readonly turns: Turns | null,
   ) {}
 
   /**
    * Takes pools that connect as the runtime role to `url`; `close` ends them, and is called on an error here too.
-   * `statementMs`: the longest that a statement of a read may run; null: as long as it takes. Errors: StartError where the database cannot be reached or is not migrated, or the role has too many rights.
+   * `statementMs`: the longest that a statement of a read may run; null: as long as it takes. `turns`: by which tenants share the
+   * reading connections; null: as they come. Errors: StartError where the database cannot be reached or is not migrated, or the role has too many rights.
    */
   static async fromPools(
     pools: { reading: Pool; writing: Pool },
     url: string,
     close: () => Promise<void>,
     statementMs: number | null = null,
+    turns: Turns | null = null,
   ): Promise<Database> {
-    const database = new Database(pools.reading, pools.writing, close, statementMs);
+    const database = new Database(pools.reading, pools.writing, close, statementMs, turns);
     try {
       await database.checkConnection(url);
       await database.checkRole(url);
@@ -98,8 +105,9 @@ export class Database implements ReadDatabase, WriteDatabase {
   }
 
   /**
-   * A read-only transaction over one tenant's rows; all its statements see one snapshot. Errors: UNAVAILABLE, also where a
-   * statement takes too long (isTimeout).
+   * A read-only transaction over one tenant's rows, in the tenant's turn; all its statements see one snapshot. `work` must not
+   * start another, which might wait for this one's turn. Errors: OVERLOADED where too many of the tenant's wait; UNAVAILABLE,
+   * also where a statement takes too long (isTimeout).
    */
   read<T>(tenantId: string, work: (execute: Snapshot) => Promise<T>, options: ReadOptions = {}): Promise<T> {
     const statementMs = options.statementMs ?? this.statementMs;
@@ -108,7 +116,13 @@ export class Database implements ReadDatabase, WriteDatabase {
       readTenantSql(tenantId),
       ...readSettingsSql({ ...options, ...(statementMs === null ? {} : { statementMs }) }),
     ];
-    return translateTimeout(() => this.transact(this.reading, opening.join('; '), work));
+    const transaction = () => translateTimeout(() => this.transact(this.reading, opening.join('; '), work));
+    return this.turns ? this.turns.run(tenantId, transaction, options) : transaction();
+  }
+
+  /** Reads that wait for a connection. */
+  get waitingReads(): number {
+    return this.turns?.waiting ?? 0;
   }
 
   /** A transaction that writes rows of these tenants. */
@@ -121,6 +135,15 @@ export class Database implements ReadDatabase, WriteDatabase {
     return this.transact(
       this.writing,
       `begin; ${readTenantSql(tenantId)}; ${writeTenantsSql([tenantId])}`,
+      work,
+    );
+  }
+
+  /** A transaction that reads and writes what sealing several tenants' logs takes. */
+  sealTogether<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {
+    return this.transact(
+      this.writing,
+      `begin; ${sealTenantsSql(tenantIds)}; ${writeTenantsSql(tenantIds)}`,
       work,
     );
   }

@@ -29,6 +29,8 @@ export interface GraphqlOptions extends Services {
   parseJson: (text: string) => unknown;
   /** Errors: UNAUTHENTICATED for a bad token, BAD_USER_INPUT for a bad tenant or client header. */
   readCaller: (call: IncomingCall) => Caller | Promise<Caller>;
+  /** Is given the subscriptions, whose number is measured. */
+  onSubscriptions?: (subscriptions: Pick<Subscriptions, 'length'>) => void;
 }
 
 export const GRAPHQL_PATH = '/graphql';
@@ -37,7 +39,7 @@ const METHODS = ['GET', 'POST'];
 
 /** /graphql as a Fastify plug-in: queries and mutations over HTTP, subscriptions over websockets and as event streams. */
 export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): Promise<void> {
-  const { config, log, parseJson, readCaller, ...services } = options;
+  const { config, log, parseJson, readCaller, onSubscriptions, ...services } = options;
   const schema = buildReelSchema();
   const apollo = createApollo(schema, config, log);
   await apollo.start();
@@ -50,6 +52,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     introspection: config.introspection,
     format: errorFormatter({ log, hints: config.introspection }),
   });
+  onSubscriptions?.(subscriptions);
   const streamEvents = eventStreams(app, { subscriptions, readCaller });
   const { allowedOrigins } = config;
   serveWebsockets(app, { path: app.prefix + GRAPHQL_PATH, subscriptions, readCaller, allowedOrigins });

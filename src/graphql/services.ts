@@ -20,6 +20,13 @@ export interface Services {
   readonly audit: Pick<ReadAudit, 'viewed'>;
   readonly authorizer: Pick<
     Authorizer,
-    'require' | 'viewScope' | 'exportScope' | 'author' | 'internal' | 'authenticated' | 'standings'
+    | 'require'
+    | 'viewScope'
+    | 'exportScope'
+    | 'author'
+    | 'countBytes'
+    | 'internal'
+    | 'authenticated'
+    | 'standings'
   >;
 }

@@ -18,6 +18,8 @@ import {
   validate,
   visit,
 } from 'graphql';
+import { type EndTurn, Turns } from '../database/turns.js';
+import { overloaded } from '../errors.js';
 import type { Caller, IncomingCall } from '../http/request.js';
 import { createContext, type PageSizes } from './context.js';
 import { checkCost } from './cost.js';
@@ -47,6 +49,9 @@ export interface SubscriptionOptions {
   format: ReturnType<typeof errorFormatter>;
 }
 
+/** Subscriptions at once, of a server and of a person, over websockets and as event streams together. */
+const [MOST, MOST_OF_A_PERSON] = [5_000, 200];
+
 type PreparedSubscription = ExecutionArgs & CoercedOperation;
 type MaybePromise<T> = T | Promise<T>;
 
@@ -69,6 +74,10 @@ export class SubscriptionResult implements ExecutionResult {
 /** Executes subscriptions, within the same bounds as queries, for any transport. All errors are formatted. */
 export class Subscriptions {
   private readonly rules;
+  private readonly turns = new Turns(
+    { atOnce: MOST, atOncePerKey: MOST_OF_A_PERSON, waitingPerKey: 0 },
+    overloaded,
+  );
   /** By entry, then by selection. */
   private readonly shared = new WeakMap<object, Map<string, MaybePromise<SubscriptionResult>>>();
 
@@ -83,7 +92,8 @@ export class Subscriptions {
   /**
    * The results of a subscription, or what is wrong with the request. Does what graphql-js's `subscribe` does, with two
    * differences. A result that depends on nothing but the entry is made once for all subscriptions with the same selection.
-   * And where the source stream cannot be opened, or fails, a last result says why: it has errors and no data.
+   * And where the source stream cannot be opened, or fails, a last result says why: it has errors and no data. It counts as
+   * one of the person's until its results have ended or were returned; past their number the errors are OVERLOADED.
    */
   async subscribe(
     request: SubscriptionRequest,
@@ -91,6 +101,25 @@ export class Subscriptions {
   ): Promise<AsyncIterableIterator<SubscriptionResult> | readonly GraphQLError[]> {
     const args = this.prepare(request, caller);
     if (!('document' in args)) return args.map(this.formatError);
+    const end = this.turns.takeNow(keyOf(caller));
+    if (end === null)
+      return [
+        this.formatError(overloaded(this.turns.atOnce < MOST ? TOO_MANY : TOO_MANY_IN_ALL, RETRY_SECONDS)),
+      ];
+    try {
+      return endingTurn(await this.open(args), end);
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  /** Open subscriptions. */
+  get length(): number {
+    return this.turns.atOnce;
+  }
+
+  private async open(args: PreparedSubscription): Promise<AsyncIterableIterator<SubscriptionResult>> {
     const source = await createSourceEventStream(args);
     if (!(Symbol.asyncIterator in source)) {
       placeVariableErrors(source.errors ?? [], args);
@@ -178,6 +207,43 @@ const noOperation = (name: string | null | undefined): GraphQLError =>
       : `Unknown operation named "${name}".`,
     { extensions: { code: 'BAD_USER_INPUT' } },
   );
+
+const TOO_MANY = `A person may have ${MOST_OF_A_PERSON} subscriptions at once: close others`;
+const TOO_MANY_IN_ALL = `This server has ${MOST} subscriptions, and takes no more`;
+export const RETRY_SECONDS = 5;
+
+/** Whose a subscription is. */
+const keyOf = ({ credential }: Caller): string =>
+  credential?.kind === 'person' ? `person:${credential.id}` : `module:${credential?.module ?? ''}`;
+
+/** Ends the turn with the results, however they end. */
+function endingTurn<T>(results: AsyncIterableIterator<T>, end: EndTurn): AsyncIterableIterator<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      try {
+        const result = await results.next();
+        if (result.done) end();
+        return result;
+      } catch (error) {
+        end();
+        throw error;
+      }
+    },
+    async return() {
+      end();
+      return (await results.return?.()) ?? { done: true, value: undefined };
+    },
+    // graphql-sse returns only what has it.
+    async throw(error: unknown) {
+      end();
+      if (results.throw) return results.throw(error);
+      throw error;
+    },
+  };
+}
 
 async function* only<T>(value: T): AsyncGenerator<T, void> {
   yield value;

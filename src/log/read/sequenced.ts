@@ -9,7 +9,10 @@ import { entriesById } from '../walk/walk.js';
 
 const COLUMNS = sql.raw(selectList());
 
-/** Matching entries after the sequence `after` up to `upTo`, in sealed order, read batch by batch. */
+/**
+ * Matching entries after the sequence `after` up to `upTo`, in sealed order, read batch by batch: for exports and followers,
+ * whose number is bounded, and who must not be cut off by other reads of their tenant.
+ */
 export async function* streamSequenced(
   database: ReadDatabase,
   criteria: Criteria,
@@ -20,7 +23,7 @@ export async function* streamSequenced(
     const entries = await database.read(
       criteria.scope.tenantId,
       (execute) => entriesAt(execute, criteria, last, until),
-      { inIndexOrder: true },
+      { inIndexOrder: true, isBounded: true },
     );
     if (entries.length > 0) yield entries;
     last = until;
