@@ -12,7 +12,7 @@ import { makeDataDir, ReelProcess } from '../support/process.js';
 const [BOUND, CALL] = [5_000, 1_000];
 const SECRET = 'a secret of modules, 32 bytes at least';
 /** Less than what the refused calls would hold, were they kept. */
-const HEAP_MIB = 512;
+const HEAP_MIB = 256;
 
 let dataDir: string;
 let own: TestDatabase;
@@ -75,7 +75,7 @@ test("past a module's share of the queue its calls are refused at once, and no o
       expect(await answer.json()).toMatchObject({ errors: [{ extensions: { code: 'OVERLOADED' } }] });
     }
   };
-  await refuse(150);
+  await refuse(60);
 
   const rest = await fetch(`${url}/api/v1/reel/logs`, {
     method: 'POST',
