@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Execute } from '../database/execute.js';
-import { TimeSlice } from '../log/write/time-slice.js';
+import { TimeSlice } from '../time-slice.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { CompactRange, type Tile } from './compact-range.js';
 import type { Signer } from './note.js';
