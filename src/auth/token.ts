@@ -35,10 +35,18 @@ interface VerificationKey {
 }
 
 /** Whether a token is a person's or a module's depends on the key that signed it, never on its claims. */
-export function tokenVerifier(keys: TokenKeys, now: () => number = Date.now): VerifyToken {
+export function tokenVerifier(
+  keys: TokenKeys,
+  now: () => number = Date.now,
+  onKeySetFault: (error: unknown) => void = () => {},
+): VerifyToken {
   const candidates: VerificationKey[] = [];
   if (keys.jwksUrl !== null)
-    candidates.push({ get: keySet(keys.jwksUrl), algorithms: ['RS256', 'ES256', 'EdDSA'], read: personOf });
+    candidates.push({
+      get: keySet(keys.jwksUrl, onKeySetFault),
+      algorithms: ['RS256', 'ES256', 'EdDSA'],
+      read: personOf,
+    });
   else if (keys.jwtSecret !== null)
     candidates.push({ get: secret(keys.jwtSecret), algorithms: ['HS256'], read: personOf });
   if (keys.serviceSecret !== null)

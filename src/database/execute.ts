@@ -8,6 +8,7 @@ import {
   type RawBuilder,
 } from 'kysely';
 import type { ClientBase } from 'pg';
+import { boundedQuery, type Query } from './bounded-query.js';
 import { type CopiedRow, copyOut } from './copy-out.js';
 
 export type Row = Record<string, unknown>;
@@ -63,7 +64,10 @@ export const writeTenantsSql = (tenantIds: readonly string[]) =>
   `set local reel.tenant_ids = '${tenantIds.join(',')}'`;
 
 /** Executes statements on one connection, one after another; `end` waits for the pending ones and refuses further ones. */
-export function executorOn(client: ClientBase): { execute: Snapshot; end: () => Promise<void> } {
+export function executorOn(
+  client: ClientBase,
+  query: Query = boundedQuery(client, null),
+): { execute: Snapshot; end: () => Promise<void> } {
   let last: Promise<unknown> = Promise.resolve();
   let isOver = false;
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -77,10 +81,10 @@ export function executorOn(client: ClientBase): { execute: Snapshot; end: () => 
   };
   const execute = <R extends Row>(statement: Statement) => {
     const { sql, parameters } = compile(statement);
-    return inTurn(async () => (await client.query(sql, [...parameters])).rows as R[]);
+    return inTurn(async () => (await query(sql, parameters)).rows as R[]);
   };
-  const copy: Snapshot['copy'] = (query, columns, read) =>
-    inTurn(() => copyOut(client, compile(query).sql, columns, read));
+  const copy: Snapshot['copy'] = (selection, columns, read) =>
+    inTurn(() => copyOut(client, compile(selection).sql, columns, read));
   const end = async () => {
     isOver = true;
     await last.catch(() => {});

@@ -83,7 +83,7 @@ More entries keep arriving. Ctrl-C stops it; started again, it goes on where it 
 try {
   const given = readConfig(process.env);
   refuseProduction(given, 'demo');
-  const { config, stop } = await prepareDevelopment(given);
+  const { config, keepRunning, stop } = await prepareDevelopment(given);
   try {
     const { jwtSecret, serviceSecret } = config;
     if (jwtSecret === null || serviceSecret === null)
@@ -92,6 +92,7 @@ try {
     const prepared = prepareTrails(config, tenants).then(() => createReelServer(config));
     const server = await Promise.race([prepared, endRequested]);
     if (server) {
+      keepRunning(server.moveDatabase);
       process.stdout.write(welcome(server.url, await viewerToken(jwtSecret, tenants), tenants));
       const arrivals = keepArriving(server.url, { jwtSecret, serviceSecret }, tenants);
       await endRequested;
