@@ -30,6 +30,7 @@ beforeAll(async () => {
     runtimeUrl: runtimeUrl.toString(),
     query: (sql: string) => cluster.asSuperuser(sql),
     drop: async () => {},
+    disconnect: async () => {},
   };
   reel = await startReel({ REEL_STATEMENT_MS: String(STATEMENT_MS), REEL_SEARCH_MS: '200' }, own);
   tokens = {
