@@ -10,8 +10,10 @@ export type Query = (text: string, parameters?: readonly unknown[]) => Promise<Q
  */
 export function cut(client: ClientBase, reason: string): void {
   const { connection } = client as unknown as { connection: { stream: Socket } };
-  connection.stream.destroy(Object.assign(new Error(reason), { code: 'ETIMEDOUT' }));
+  connection.stream.destroy(cutError(reason));
 }
+
+export const cutError = (reason: string) => Object.assign(new Error(reason), { code: 'ETIMEDOUT' });
 
 /**
  * Waits for an answer on a connection for `ms`, then cuts the connection: what came on it later would be taken for the

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import { FaultLog, StartError } from '../errors.js';
-import { answerWithin, boundedQuery } from './bounded-query.js';
+import { answerWithin, boundedQuery, cutError } from './bounded-query.js';
 import type { DatabaseClock } from './clock.js';
 import {
   type Execute,
@@ -38,6 +38,8 @@ export interface WriteDatabase {
 /** Beyond the time that a statement may run, for the database to say that it ran too long. */
 const ANSWER_MARGIN_MS = 2_000;
 const ROLLBACK_MS = 4_000;
+/** How long a server is not ready after a write found the disk full or the like, unless another one is stored. */
+const EXHAUSTED_FOR_MS = 8_000;
 
 /**
  * Reel's own connections. Every transaction first sets the tenants that row-level security lets it see or write; tenants'
@@ -47,6 +49,7 @@ export class Database implements ReadDatabase, WriteDatabase {
   private readonly links: Links;
   private pulse: Pulse | null = null;
   private faults: FaultLog | null = null;
+  private exhaustedAt = Number.NEGATIVE_INFINITY;
 
   private constructor(
     private readonly reading: Pool,
@@ -97,7 +100,9 @@ export class Database implements ReadDatabase, WriteDatabase {
 
   /** Why no call should be sent here; null where there is no reason. For a database that is watched. */
   async unready(): Promise<Unready | null> {
-    return this.pulse ? this.pulse.unready() : 'database';
+    const reason = this.pulse ? await this.pulse.unready() : 'database';
+    const isExhausted = performance.now() - this.exhaustedAt < EXHAUSTED_FOR_MS;
+    return reason ?? (isExhausted ? 'storage' : null);
   }
 
   /** From now on connections lead to `url`, which differs by host and port alone. */
@@ -168,8 +173,10 @@ export class Database implements ReadDatabase, WriteDatabase {
   }
 
   /** A transaction that writes rows of these tenants; run again where it is in another one's way. */
-  write<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {
-    return this.change(`begin; ${writeTenantsSql(tenantIds)}`, work);
+  async write<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {
+    const result = await this.change(`begin; ${writeTenantsSql(tenantIds)}`, work);
+    this.exhaustedAt = Number.NEGATIVE_INFINITY;
+    return result;
   }
 
   /** A transaction that reads and writes one tenant, for the sequencer; run again likewise. */
@@ -196,7 +203,7 @@ export class Database implements ReadDatabase, WriteDatabase {
     work: (execute: Snapshot) => Promise<T>,
     statementMs: number | null,
   ): Promise<T> {
-    if (this.pulse?.isAnswering === false) throw noAnswer();
+    if (this.pulse?.isAnswering === false) throw cutError('the database does not answer');
     const client = await this.links.begin(pool, opening);
     const query = boundedQuery(client, statementMs === null ? null : statementMs + ANSWER_MARGIN_MS);
     let broken: unknown = null;
@@ -215,6 +222,7 @@ export class Database implements ReadDatabase, WriteDatabase {
 
   private onFault(fault: DatabaseFault, error: unknown): void {
     if (fault.isConnectionLost) this.pulse?.suspect();
+    if (fault.isExhausted) this.exhaustedAt = performance.now();
     this.faults?.report(`the database is not there for a call: ${fault.condition}`, error);
   }
 }
@@ -225,8 +233,6 @@ const rollback = (client: PoolClient): Promise<unknown> =>
     () => null,
     (error: unknown) => error,
   );
-
-const noAnswer = () => Object.assign(new Error('the database does not answer'), { code: 'ETIMEDOUT' });
 
 /** The database at `url` cannot be reached. */
 export const unreachable = (url: string, error: unknown) =>

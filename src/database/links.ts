@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import { answerWithin, cut } from './bounded-query.js';
+import { answerWithin, cut, cutError } from './bounded-query.js';
 import { databaseFault } from './unavailable.js';
 
 /** How long an established connection may take to begin a transaction, which waits for no lock, before it counts as dead. */
@@ -11,6 +11,7 @@ const ALL_MS = 9_000;
 export class Links {
   /** When each connection was made, in times of renew(). */
   private readonly madeIn = new Map<PoolClient, number>();
+  private readonly waiting = new Set<(error: Error) => void>();
   private renewals = 0;
 
   constructor(pools: Iterable<Pool>) {
@@ -56,17 +57,35 @@ export class Links {
     this.renewals += 1;
   }
 
-  /** What waits on any of the connections is rejected. */
+  /** What waits on a connection, or for one, is rejected. */
   cutAll(reason: string): void {
     this.renew();
     for (const client of [...this.madeIn.keys()]) cut(client, reason);
+    for (const refuse of this.waiting) refuse(cutError(reason));
+    this.waiting.clear();
   }
 
   private async connect(pool: Pool): Promise<PoolClient> {
     for (;;) {
-      const client = await pool.connect();
+      const client = await this.nextOf(pool);
       if (this.madeIn.get(client) === this.renewals) return client;
       this.giveBack(client, new Error('made before the last renewal'));
     }
+  }
+
+  private nextOf(pool: Pool): Promise<PoolClient> {
+    return new Promise((resolve, reject) => {
+      this.waiting.add(reject);
+      pool.connect().then(
+        (client) => {
+          if (this.waiting.delete(reject)) resolve(client);
+          else this.giveBack(client, null);
+        },
+        (error: Error) => {
+          this.waiting.delete(reject);
+          reject(error);
+        },
+      );
+    });
   }
 }

@@ -10,14 +10,16 @@ import { databaseFault } from './unavailable.js';
 const BEAT_MS = 2_000;
 const SILENT_BEAT_MS = 1_000;
 /** For one attempt; a second one, on a new connection, follows before the database counts as silent. */
-const ANSWER_MS = 2_500;
+const ANSWER_MS = 2_000;
 /** Of a check of readiness: to connect, and then to answer. */
 const READY_MS = 2_000;
+/** Of the statements of either, so that none is left behind where it waits for a lock. */
+const STATEMENT_MS = 1_500;
 /** How long an answer about readiness is good for, however many ask. */
 const READY_FOR_MS = 1_000;
 
 /** Why a server is not ready. */
-export type Unready = 'database' | 'read-only' | 'migrations' | 'clock';
+export type Unready = 'database' | 'read-only' | 'storage' | 'migrations' | 'clock';
 
 export interface PulseLog {
   warn(details: object, message: string): void;
@@ -42,6 +44,9 @@ interface Beat {
 const BEAT_SQL = `
   select (extract(epoch from pg_catalog.clock_timestamp()) * 1000000)::bigint::text as micros,
     pg_catalog.current_setting('transaction_read_only')::boolean or pg_catalog.pg_is_in_recovery() as read_only`;
+
+const NIL = `'00000000-0000-0000-0000-000000000000'::uuid`;
+const NO_ENTRY_SQL = `select from reel_log_entries where tenant_id = ${NIL} and id = ${NIL}`;
 
 /**
  * Asks the database every two seconds for its time, on a connection of its own, so that one that hangs is told from one that is
@@ -185,7 +190,10 @@ export class Pulse {
       const sentAt = this.clock.sendingAt();
       const applied = client.query<{ name: string }>('select name from reel_migrations');
       const beat = client.query<Beat>(BEAT_SQL);
-      const [names, [now]] = await answerWithin(client, READY_MS, Promise.all([applied, beat])).then(
+      // There is none such; but a lock that keeps readers waiting keeps this waiting.
+      const entries = client.query(NO_ENTRY_SQL);
+      const answers = Promise.all([applied, beat, entries]);
+      const [names, [now]] = await answerWithin(client, READY_MS, answers).then(
         ([names, { rows }]) => [new Set(names.rows.map(({ name }) => name)), rows as [Beat]] as const,
       );
       this.clock.observe(Number(now.micros), sentAt);
@@ -203,7 +211,10 @@ export class Pulse {
   }
 
   private async connect(ms: number): Promise<pg.Client> {
-    const client = new pg.Client({ ...sessionOptions(this.options.url()), connectionTimeoutMillis: ms });
+    const client = new pg.Client({
+      ...sessionOptions(this.options.url(), STATEMENT_MS),
+      connectionTimeoutMillis: ms,
+    });
     // The statement under way says so.
     client.on('error', () => {});
     await client.connect();

@@ -11,6 +11,8 @@ export interface DatabaseFault {
   isRetried?: true;
   /** Whether the connection may be the reason, or end here: it is closed, and the next call opens another. */
   isConnectionLost?: true;
+  /** Whether nothing may be stored until an operator does something. */
+  isExhausted?: true;
 }
 
 /**
@@ -21,15 +23,20 @@ export const DATABASE_FAULTS = [
   { states: ['40001', '40P01'], condition: 'serialization failure or deadlock', isRetried: true },
   { states: ['25006'], condition: 'read-only', isConnectionLost: true },
   { states: ['57014'], condition: 'slow' },
-  { states: ['53100'], condition: 'disk full' },
-  { states: ['53200'], condition: 'out of memory' },
+  { states: ['53100'], condition: 'disk full', isExhausted: true },
+  { states: ['53200'], condition: 'out of memory', isExhausted: true },
   { states: ['53300'], condition: 'out of connections', isConnectionLost: true },
-  { states: ['53'], condition: 'out of another resource' },
+  { states: ['53'], condition: 'out of another resource', isExhausted: true },
   { states: ['57P03'], condition: 'starting up', isConnectionLost: true },
   { states: ['57'], condition: 'shutting down or restarted', isConnectionLost: true },
   { states: ['08', '25P03', '25P04'], condition: 'connection lost', isConnectionLost: true },
   { states: ['55P03'], condition: 'lock not available' },
-  { states: ['58000', '58030'], condition: 'input or output error', isConnectionLost: true },
+  {
+    states: ['58000', '58030'],
+    condition: 'input or output error',
+    isConnectionLost: true,
+    isExhausted: true,
+  },
   { states: ['28', '3D', '55000'], condition: 'connection refused by the server', isConnectionLost: true },
 ] as const satisfies readonly DatabaseFault[];
 

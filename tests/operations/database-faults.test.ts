@@ -246,7 +246,7 @@ test('slow: a lock that is held for long', async () => {
   await holder.connect();
   await holder.query('begin; lock table reel_log_entries, reel_log_sequence in access exclusive mode');
   const { 'public keys': _, ...others } = LOOKING;
-  const took = await callAll({ ...others, ...WRITING }, isRefused);
+  const [took] = await Promise.all([callAll({ ...others, ...WRITING }, isRefused), notReady('database')]);
   expect(took).toBeLessThan(5 * STATEMENT_MS + 5_000);
   await holder.query('rollback');
   await recovers(new Map(), []);
