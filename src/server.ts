@@ -9,10 +9,13 @@ import { mentorPort } from './auth/mentor.js';
 import { withDevelopmentSecrets } from './auth/secrets.js';
 import { tokenVerifier } from './auth/token.js';
 import type { Config } from './config/config.js';
+import { type Call, during } from './database/call.js';
 import { DatabaseClock } from './database/clock.js';
 import { connect } from './database/connect.js';
 import { FaultLog, ReelError, StartError } from './errors.js';
 import { graphqlRoutes } from './graphql/routes.js';
+import { Answers } from './http/answer.js';
+import { Bodies } from './http/bodies.js';
 import { createMetrics, health } from './http/health.js';
 import { parseJson } from './http/json.js';
 import { loggedUrl } from './http/logged-url.js';
@@ -33,6 +36,7 @@ import { openSeal } from './seal/open-seal.js';
 import { exportProofs } from './seal/proof-bundle.js';
 import { SearchFiller } from './seal/search-filler.js';
 import { Sequencer } from './seal/sequencer.js';
+import { StoredProver } from './seal/stored-prover.js';
 
 export interface ReelServer {
   /** Where it listens, for example http://127.0.0.1:4000. */
@@ -148,7 +152,7 @@ export async function composeReel(
   const metrics = createMetrics();
   const bounds = { searchMs: config.searchMs, statementMs: config.statementMs };
   const reader = new LogReader(database, config.defaultPageSize, bounds);
-  const trail = new Tail(database, reader);
+  const trail = new Tail(database);
   const seal = await openSeal(
     database,
     config,
@@ -208,6 +212,18 @@ export async function composeReel(
     linkMinutes: config.exportLinkMinutes,
     maxRecords: config.maxExportRecords,
   });
+  const [answers, bodies] = [new Answers(), new Bodies()];
+  const readersFor = (call: Call) => {
+    const own = during(database, call);
+    const prover = new StoredProver(own);
+    const reader = new LogReader(own, config.defaultPageSize, bounds);
+    return {
+      reader,
+      stats: new StatsService(own, bounds),
+      seal: prover,
+      exports: exports.from({ reader, proofs: exportProofs(prover) }),
+    };
+  };
   const authorizer = new Authorizer(
     mentorPort(config, (error) => faults.report('Mentor does not say who may do what', error)),
     config,
@@ -245,11 +261,14 @@ export async function composeReel(
       });
       await app.register(reelKeys, { keys: seal.keys });
       await app.register(graphqlRoutes, {
-        report: (error) => {
+        report: (error, requestId) => {
           const errorId = randomUUID();
-          log.error({ err: error, errorId }, 'an entry could not be stored');
+          log.error({ err: error, errorId, requestId }, 'an entry could not be stored');
           return errorId;
         },
+        during: readersFor,
+        answers,
+        bodies,
         seal: seal.prover,
         reel: service,
         reader,
@@ -265,6 +284,9 @@ export async function composeReel(
       });
       await app.register(restRoutes, {
         prefix: REST_PREFIX,
+        during: readersFor,
+        answers,
+        bodies,
         reel: service,
         reader,
         stats,

@@ -1,7 +1,9 @@
 import type { Pool, PoolClient } from 'pg';
 import { FaultLog, StartError } from '../errors.js';
-import { answerWithin, boundedQuery, cutError } from './bounded-query.js';
+import { answerWithin, cutError } from './answer-within.js';
+import type { Call } from './call.js';
 import type { DatabaseClock } from './clock.js';
+import type { RowMeter } from './counted-query.js';
 import {
   type Execute,
   executorOn,
@@ -19,10 +21,14 @@ import { excessPrivileges } from './roles.js';
 import { type DatabaseFault, databaseFault, translateFaults, withRetries } from './unavailable.js';
 
 export interface ReadOptions {
-  /** The longest that one statement may run, instead of the connection's own bound. */
+  /** The longest that one statement may run; never longer than the connection's own bound. */
   statementMs?: number;
+  /** Counts the rows; a host's EntityManager takes no notice of it. Errors: RowsTooLong past its bound. */
+  meter?: RowMeter;
   /** Plans read rows in the order that an index has them, whatever the planner takes the tables to hold. */
   inIndexOrder?: boolean;
+  /** For whom it reads; a host's EntityManager takes no notice of it. */
+  call?: Call;
 }
 
 /** Runs transactions that read one tenant, over Reel's own connections or a host's EntityManager. */
@@ -156,10 +162,11 @@ export class Database implements ReadDatabase, WriteDatabase {
 
   /**
    * A read-only transaction over one tenant's rows; all its statements see one snapshot. Errors: UNAVAILABLE, also where a
-   * statement takes too long (isTimeout).
+   * statement takes too long (isTimeout); the reason of the call's signal.
    */
   read<T>(tenantId: string, work: (execute: Snapshot) => Promise<T>, options: ReadOptions = {}): Promise<T> {
-    const statementMs = options.statementMs ?? this.statementMs;
+    const bounds = [options.statementMs, this.statementMs].filter((each) => each != null);
+    const statementMs = bounds.length > 0 ? Math.min(...bounds) : null;
     const opening = [
       'begin isolation level repeatable read read only',
       readTenantSql(tenantId),
@@ -169,7 +176,11 @@ export class Database implements ReadDatabase, WriteDatabase {
       // A statement with a bound of its own may be meant to end by it.
       if (options.statementMs === undefined || fault.condition !== 'slow') this.onFault(fault, error);
     };
-    return translateFaults('Reading', () => this.transact(this.reading, opening, work, statementMs), onFault);
+    return translateFaults(
+      'Reading',
+      () => this.transact(this.reading, opening, work, statementMs, options),
+      onFault,
+    );
   }
 
   /** A transaction that writes rows of these tenants; run again where it is in another one's way. */
@@ -202,15 +213,18 @@ export class Database implements ReadDatabase, WriteDatabase {
     opening: string,
     work: (execute: Snapshot) => Promise<T>,
     statementMs: number | null,
+    { call, meter }: ReadOptions = {},
   ): Promise<T> {
+    call?.signal.throwIfAborted();
     if (this.pulse?.isAnswering === false) throw cutError('the database does not answer');
     const client = await this.links.begin(pool, opening);
-    const query = boundedQuery(client, statementMs === null ? null : statementMs + ANSWER_MARGIN_MS);
+    const answerMs = statementMs === null ? null : statementMs + ANSWER_MARGIN_MS;
     let broken: unknown = null;
     try {
-      const { execute, end } = executorOn(client, query);
+      call?.signal.throwIfAborted();
+      const { execute, end } = executorOn(client, { call, meter, answerMs });
       const result = await work(execute).finally(end);
-      await query('commit');
+      await answerWithin(client, answerMs, client.query('commit'));
       return result;
     } catch (error) {
       broken = databaseFault(error)?.isConnectionLost ? error : await rollback(client);

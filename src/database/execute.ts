@@ -8,8 +8,11 @@ import {
   type RawBuilder,
 } from 'kysely';
 import type { ClientBase } from 'pg';
-import { boundedQuery, type Query } from './bounded-query.js';
+import { answerWithin } from './answer-within.js';
+import type { Call } from './call.js';
+import { Cancelling } from './cancel.js';
 import { type CopiedRow, copyOut } from './copy-out.js';
+import { CountedQuery, type RowMeter } from './counted-query.js';
 
 export type Row = Record<string, unknown>;
 
@@ -63,31 +66,72 @@ export const readSettingsSql = ({
 export const writeTenantsSql = (tenantIds: readonly string[]) =>
   `set local reel.tenant_ids = '${tenantIds.join(',')}'`;
 
-/** Executes statements on one connection, one after another; `end` waits for the pending ones and refuses further ones. */
+/** Statements on one connection, one after another. */
+export interface Executor {
+  execute: Snapshot;
+  /** Waits for the pending ones and refuses further ones. Nothing reaches the connection any more once it resolves. */
+  end: () => Promise<void>;
+}
+
+export interface ExecutorOptions {
+  call?: Call | undefined;
+  meter?: RowMeter | undefined;
+  answerMs?: number | null;
+}
+
+/**
+ * `call`: where its signal aborts, what runs is cancelled, and no further statement begins. `meter` is told of all
+ * rows. `answerMs`: how long the connection may give no answer to a statement. Errors: the signal's reason, RowsTooLong.
+ */
 export function executorOn(
   client: ClientBase,
-  query: Query = boundedQuery(client, null),
-): { execute: Snapshot; end: () => Promise<void> } {
+  { call, meter, answerMs = null }: ExecutorOptions = {},
+): Executor {
   let last: Promise<unknown> = Promise.resolve();
   let isOver = false;
+  let running = 0;
+  let cancelling: Cancelling | undefined;
+  const took = (bytes: number) => {
+    meter?.took(bytes);
+    call?.took(bytes);
+  };
+  const cancel = () => {
+    if (running > 0) cancelling ??= new Cancelling(client);
+  };
+  call?.signal.addEventListener('abort', cancel);
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const once = () => {
+    const once = async () => {
       if (isOver) throw new Error('expected a statement within the transaction, got one after its end');
-      return work();
+      call?.signal.throwIfAborted();
+      running += 1;
+      try {
+        return await work();
+      } catch (error) {
+        call?.signal.throwIfAborted();
+        throw error;
+      } finally {
+        running -= 1;
+      }
     };
     const next = last.then(once, once);
     last = next;
     return next;
   };
+  const rowsOf = async <R extends Row>(sql: string, parameters: readonly unknown[]) =>
+    call || meter
+      ? ((await CountedQuery.run(client, sql, parameters, took)) as R[])
+      : ((await client.query(sql, [...parameters])).rows as R[]);
   const execute = <R extends Row>(statement: Statement) => {
     const { sql, parameters } = compile(statement);
-    return inTurn(async () => (await query(sql, parameters)).rows as R[]);
+    return inTurn(() => answerWithin(client, answerMs, rowsOf<R>(sql, parameters)));
   };
   const copy: Snapshot['copy'] = (selection, columns, read) =>
     inTurn(() => copyOut(client, compile(selection).sql, columns, read));
   const end = async () => {
     isOver = true;
     await last.catch(() => {});
+    call?.signal.removeEventListener('abort', cancel);
+    await cancelling?.stop();
   };
   return { execute: Object.assign(execute, { copy }), end };
 }

@@ -50,10 +50,30 @@ export class HostDatabase implements ReadDatabase, WriteDatabase {
       if (!joined && settings) await execute(CompiledQuery.raw(settings));
       return work(execute);
     };
-    return joined
-      ? inside(joined)
-      : this.em
-          .getConnection('write')
-          .transactional((transaction) => inside(transaction as unknown as Transaction<unknown>));
+    return joined ? inside(joined) : this.transactAlone(inside);
+  }
+
+  /**
+   * By kysely's own transaction(): the connection's transactional() never gives back a connection that breaks in it, so
+   * that a restart of the database would empty the host's pool.
+   */
+  private async transactAlone<T>(inside: (transaction: Transaction<unknown>) => Promise<T>): Promise<T> {
+    const connection = this.em.getConnection('write');
+    await connection.ensureConnection();
+    let cause: unknown;
+    const client = connection.getClient<Record<string, never>>();
+    try {
+      return await client.transaction().execute(async (transaction) => {
+        try {
+          return await inside(transaction as unknown as Transaction<unknown>);
+        } catch (error) {
+          cause = error;
+          throw error;
+        }
+      });
+    } catch (error) {
+      // Of a broken connection kysely has the error of the rollback, which says less.
+      throw cause ?? error;
+    }
   }
 }

@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import { answerWithin, cut, cutError } from './bounded-query.js';
+import { answerWithin, cut, cutError } from './answer-within.js';
 import { databaseFault } from './unavailable.js';
 
 /** How long an established connection may take to begin a transaction, which waits for no lock, before it counts as dead. */

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import { answerWithin, cut } from './bounded-query.js';
+import { answerWithin, cut } from './answer-within.js';
 import { DatabaseClock } from './clock.js';
 import { MIGRATION_NAMES } from './migration-names.js';
 import { sessionOptions } from './session.js';

@@ -40,7 +40,7 @@ export const DATABASE_FAULTS = [
   { states: ['28', '3D', '55000'], condition: 'connection refused by the server', isConnectionLost: true },
 ] as const satisfies readonly DatabaseFault[];
 
-/** Of sockets; a database that hangs is ETIMEDOUT too (bounded-query.ts). */
+/** Of sockets; a database that hangs is ETIMEDOUT too (answer-within.ts). */
 const SOCKET_ERRORS: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

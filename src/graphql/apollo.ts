@@ -11,9 +11,9 @@ import type { GraphQLSchema } from 'graphql';
 import type { Config } from '../config/config.js';
 import type { ReelContext } from './context.js';
 import { checkCost } from './cost.js';
-import { causeOf, errorFormatter } from './format-error.js';
+import { causeOf, errorFormatter, noteRequest } from './format-error.js';
 import { badRequest, checkSize, LIMITS, selectionsRule } from './limits.js';
-import { responsePlugin } from './response.js';
+import { answerPlugin, responsePlugin } from './response.js';
 import { placesRule, placeVariableErrors } from './value-errors.js';
 
 /** Browsers send these to another origin only after a preflight, so a request that has one is not forged. */
@@ -47,6 +47,8 @@ export function createApollo(
     plugins: [
       responsePlugin,
       operationPlugin,
+      // The last, since it writes what the others have left.
+      answerPlugin,
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
@@ -70,7 +72,8 @@ const operationPlugin: ApolloServerPlugin<ReelContext> = {
       checkSize(document, operation);
       checkCost({ schema, document, operation, variables, pageSizes: contextValue.pageSizes });
     },
-    async didEncounterErrors({ errors, schema, operation, request: { variables = {} } }) {
+    async didEncounterErrors({ errors, schema, operation, request: { variables = {} }, contextValue }) {
+      noteRequest(errors, contextValue.caller.requestId);
       if (operation) placeVariableErrors(errors, { schema, operation, variables });
     },
     async willSendResponse({ errors = [], response: { body } }) {

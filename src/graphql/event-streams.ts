@@ -15,6 +15,8 @@ export const acceptsEventStream = (request: FastifyRequest): boolean =>
  * speaks the protocol; what it does not do (docs/decisions.md) is done here.
  */
 export function eventStreams(app: FastifyInstance, { subscriptions, readCaller }: TransportOptions) {
+  /** The results of each request, which end at once: the events made of them would wait for the next one first. */
+  const sources = new WeakMap<IncomingMessage, AsyncIterableIterator<unknown>>();
   const handle = createHandler<IncomingMessage>({
     // Without a token there is no single connection mode, which keeps streams between requests.
     authenticate: () => null,
@@ -25,6 +27,7 @@ export function eventStreams(app: FastifyInstance, { subscriptions, readCaller }
         if (!(Symbol.asyncIterator in results)) return refusal(400, results);
         // Every subscription needs a credential, and here there is still a status to say so with.
         if (caller.credential === null) throw unauthenticated();
+        sources.set(raw, results);
         return results;
       } catch (error) {
         if (!(error instanceof ReelError)) throw error;
@@ -67,7 +70,12 @@ export function eventStreams(app: FastifyInstance, { subscriptions, readCaller }
     for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...init.headers }))
       if (value !== undefined) response.setHeader(name, value);
     response.writeHead(init.status);
-    response.on('error', () => {}).once('close', () => void events.return(undefined));
+    response
+      .on('error', () => {})
+      .once('close', () => {
+        void sources.get(request.raw)?.return?.();
+        void events.return(undefined);
+      });
     open.add(events);
     try {
       for await (const event of events) {

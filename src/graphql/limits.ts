@@ -11,11 +11,18 @@ import {
 } from 'graphql';
 
 /**
- * Tokens and selections in one selection set are counted in the whole document, since they bound what parsing and validation
+ * Characters, tokens and selections in one selection set are counted in the whole document, since they bound what parsing and validation
  * cost; levels and aliases in the operation that is executed (what it may cost is in cost.ts). Validation stops after
  * `errors` errors.
  */
-export const LIMITS = { depth: 16, aliases: 30, selections: 300, tokens: 3_000, errors: 20 } as const;
+export const LIMITS = {
+  depth: 16,
+  aliases: 30,
+  selections: 300,
+  tokens: 3_000,
+  characters: 1_048_576,
+  errors: 20,
+} as const;
 
 /** For a request that cannot be executed. */
 export const badRequest = (expected: string, got: number | string): GraphQLError =>

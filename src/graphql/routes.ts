@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import {
   errorCodes,
@@ -8,15 +9,19 @@ import {
 } from 'fastify';
 import type { Config } from '../config/config.js';
 import { badInput, ReelError } from '../errors.js';
-import { UnsupportedCoding, unpackBody } from '../http/content-encoding.js';
+import { type Answer, Answers } from '../http/answer.js';
+import { Bodies } from '../http/bodies.js';
+import { UnsupportedCoding } from '../http/content-encoding.js';
 import { checkJson } from '../http/json.js';
 import type { Caller, IncomingCall } from '../http/request.js';
+import { requestIdOf } from '../http/request-id.js';
 import { UnheldNumber } from '../query-line/number.js';
 import { createApollo } from './apollo.js';
 import { createContext, type PageSizes } from './context.js';
 import { acceptsEventStream, eventStreams } from './event-streams.js';
-import { errorFormatter } from './format-error.js';
-import { contextError, negotiateType } from './response.js';
+import { errorFormatter, noteRequest } from './format-error.js';
+import { LIMITS } from './limits.js';
+import { contextError, negotiateType, textOf } from './response.js';
 import { buildReelSchema } from './schema.js';
 import type { Services } from './services.js';
 import { Subscriptions } from './subscriptions.js';
@@ -25,6 +30,10 @@ import { serveWebsockets } from './websockets.js';
 export interface GraphqlOptions extends Services {
   config: Pick<Config, 'env' | 'introspection' | 'allowedOrigins'> & PageSizes;
   log: FastifyBaseLogger;
+  /** Of all interfaces of the server; own ones where none are given. */
+  answers?: Answers;
+  /** Likewise. */
+  bodies?: Bodies;
   /** Returns the value or a promise of it. Errors: SyntaxError, BAD_USER_INPUT. */
   parseJson: (text: string) => unknown;
   /** Errors: UNAUTHENTICATED for a bad token, BAD_USER_INPUT for a bad tenant or client header. */
@@ -37,7 +46,8 @@ const METHODS = ['GET', 'POST'];
 
 /** /graphql as a Fastify plug-in: queries and mutations over HTTP, subscriptions over websockets and as event streams. */
 export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): Promise<void> {
-  const { config, log, parseJson, readCaller, ...services } = options;
+  const { config, log, parseJson, readCaller, ...rest } = options;
+  const { answers = new Answers(), bodies = new Bodies(), ...services } = rest;
   const schema = buildReelSchema();
   const apollo = createApollo(schema, config, log);
   await apollo.start();
@@ -46,6 +56,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
   const subscriptions = new Subscriptions({
     schema,
     services,
+    answers,
     pageSizes: config,
     introspection: config.introspection,
     format: errorFormatter({ log, hints: config.introspection }),
@@ -61,22 +72,35 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     async (_request: FastifyRequest, body: Buffer) =>
       checkBody(await parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body))),
   );
-  app.addHook('preParsing', unpackBody);
+  app.addHook('preParsing', bodies.admit);
   const format = errorFormatter({ log, hints: false });
-  app.setErrorHandler((error, _request, reply) => {
+  app.setErrorHandler((error, request, reply) => {
     const [status, thrown] = httpError(error);
+    noteRequest([thrown], requestIdOf(request.raw));
+    if (thrown instanceof ReelError && thrown.retryAfter !== undefined)
+      reply.header('retry-after', Math.max(1, Math.ceil(thrown.retryAfter)));
     return sendError(reply, status, format({ message: '' }, thrown));
   });
 
-  const respond = fastifyApolloHandler(apollo, {
-    context: async (request: FastifyRequest) => {
+  const answerOf = new WeakMap<FastifyRequest, Answer>();
+  const execute = fastifyApolloHandler(apollo, {
+    context: async (request: FastifyRequest, reply: FastifyReply) => {
       try {
-        return createContext(await readCaller(request.raw), services, config);
+        const caller = await readCaller(request.raw);
+        const answer = answers.open(reply.raw);
+        answerOf.set(request, answer);
+        return createContext(caller, services, config, answer);
       } catch (error) {
-        throw contextError(error);
+        throw contextError(error, requestIdOf(request.raw));
       }
     },
   }).bind(app);
+  const respond = async (request: FastifyRequest, reply: FastifyReply) => {
+    const short = await execute(request, reply);
+    const answer = answerOf.get(request);
+    const chunks = answer && textOf(answer);
+    return chunks ? sendChunks(reply, chunks) : short;
+  };
   app.route({
     method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     url: GRAPHQL_PATH,
@@ -103,9 +127,22 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
   });
 }
 
+/** Text that was made piece by piece. */
+function sendChunks(reply: FastifyReply, chunks: readonly Buffer[]): FastifyReply {
+  const [first] = chunks;
+  if (chunks.length === 1) return reply.send(first);
+  reply.header(
+    'content-length',
+    chunks.reduce((sum, chunk) => sum + chunk.length, 0),
+  );
+  return reply.send(Readable.from(chunks));
+}
+
 /** Only what is in variables may be a number that no double holds: Apollo would take these two for objects. */
 function checkBody(body: unknown): unknown {
-  const { variables, extensions } = (body ?? {}) as Record<string, unknown>;
+  const { query, variables, extensions } = (body ?? {}) as Record<string, unknown>;
+  if (typeof query === 'string' && query.length > LIMITS.characters)
+    throw badInput('query', `at most ${LIMITS.characters} characters`, query);
   for (const [name, value] of Object.entries({ variables, extensions }))
     if (value instanceof UnheldNumber) throw badInput(name, 'an object', value);
   return body;
@@ -124,7 +161,7 @@ const sendError = (reply: FastifyReply, status: number, error: object) =>
 
 /** The status for an error of Fastify's or of the JSON parser's, and what to report. */
 function httpError(error: unknown): [status: number, thrown: unknown] {
-  if (error instanceof ReelError) return [400, error];
+  if (error instanceof ReelError) return [error.code === 'BAD_USER_INPUT' ? 400 : error.status, error];
   if (error instanceof UnsupportedCoding) return [415, new ReelError('BAD_USER_INPUT', error.message)];
   if (error instanceof SyntaxError || isUndecodable(error))
     return [400, expected('a body of JSON text in UTF-8')];

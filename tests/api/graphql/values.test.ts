@@ -18,6 +18,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorFormatter } from '../../../src/graphql/format-error.js';
 import { buildReelSchema } from '../../../src/graphql/schema.js';
 import { Subscriptions } from '../../../src/graphql/subscriptions.js';
+import { Answers } from '../../../src/http/answer.js';
 import { bootGraphql, fakeServices, NOBODY } from '../../support/graphql-server.js';
 
 const schema = buildReelSchema();
@@ -131,6 +132,7 @@ const subscriptionsOf = (hints: boolean) =>
   new Subscriptions({
     schema,
     services: fakeServices(),
+    answers: new Answers(),
     pageSizes: { defaultPageSize: 50, maxPageSize: 100 },
     introspection: hints,
     format: errorFormatter({ log: { error: () => {} }, hints }),

@@ -1,8 +1,5 @@
 import type { Socket } from 'node:net';
-import type { ClientBase, QueryResult } from 'pg';
-
-/** Runs one statement; text without parameters may be several statements. */
-export type Query = (text: string, parameters?: readonly unknown[]) => Promise<QueryResult>;
+import type { ClientBase } from 'pg';
 
 /**
  * Ends a connection at once, whatever the other side does: pending statements reject with ETIMEDOUT. `Client.end()` would
@@ -16,10 +13,11 @@ export function cut(client: ClientBase, reason: string): void {
 export const cutError = (reason: string) => Object.assign(new Error(reason), { code: 'ETIMEDOUT' });
 
 /**
- * Waits for an answer on a connection for `ms`, then cuts the connection: what came on it later would be taken for the
- * answer to something else.
+ * Waits for an answer on a connection for `ms` (null: for ever), then cuts the connection: what came on it later would be
+ * taken for the answer to something else.
  */
-export async function answerWithin<T>(client: ClientBase, ms: number, answer: Promise<T>): Promise<T> {
+export async function answerWithin<T>(client: ClientBase, ms: number | null, answer: Promise<T>): Promise<T> {
+  if (ms === null) return answer;
   let isOver = false;
   const timer = setTimeout(
     // An answer that has arrived while the event loop was held is read before this.
@@ -36,11 +34,3 @@ export async function answerWithin<T>(client: ClientBase, ms: number, answer: Pr
     clearTimeout(timer);
   }
 }
-
-/** Statements on a connection, each with at most `ms` for its answer; null: as long as it takes. */
-export const boundedQuery =
-  (client: ClientBase, ms: number | null): Query =>
-  (text, parameters) => {
-    const answer = parameters ? client.query(text, [...parameters]) : client.query(text);
-    return ms === null ? answer : answerWithin(client, ms, answer);
-  };
