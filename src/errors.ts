@@ -44,6 +44,8 @@ export interface ErrorDetails {
   retryAfter?: number;
   /** Of TOO_MANY_REQUESTS. */
   allowance?: Allowance;
+  /** For Reel's own log alone, which must hold no secret. */
+  why?: string;
 }
 
 /**
@@ -56,6 +58,7 @@ export class ReelError extends Error {
   readonly faults: Fault[];
   readonly retryAfter: number | undefined;
   readonly allowance: Allowance | undefined;
+  readonly why: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message);
@@ -65,6 +68,7 @@ export class ReelError extends Error {
     this.faults = details.faults ?? [];
     this.retryAfter = details.retryAfter;
     this.allowance = details.allowance;
+    this.why = details.why;
   }
 
   get status(): number {
@@ -84,7 +88,9 @@ export const badInput = (field: string, expected: string, came: unknown): ReelEr
     faults: [{ type: 'value_error', loc: [field], msg, input: came }],
   });
 };
-export const unauthenticated = () => new ReelError('UNAUTHENTICATED', 'Not authenticated');
+/** `why` is logged and not answered. */
+export const unauthenticated = (why?: string) =>
+  new ReelError('UNAUTHENTICATED', 'Not authenticated', why === undefined ? {} : { why });
 export const forbidden = (message: string) => new ReelError('FORBIDDEN', message);
 export const conflict = (message: string) => new ReelError('CONFLICT', message);
 export const tooManyRequests = (message: string, retryAfter: number, allowance?: Allowance) =>

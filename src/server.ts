@@ -18,10 +18,10 @@ import { Answers } from './http/answer.js';
 import { Bodies } from './http/bodies.js';
 import { createMetrics, health } from './http/health.js';
 import { parseJson } from './http/json.js';
-import { loggedUrl } from './http/logged-url.js';
+import { loggedRequest } from './http/logged-url.js';
 import { pages } from './http/pages.js';
 import { reelKeys } from './http/public-keys.js';
-import { readCaller, readConnection, trustedProxies } from './http/request.js';
+import { type Door, readCaller, readConnection, trustedProxies } from './http/request.js';
 import { answerHeaders, requestIdOf } from './http/request-id.js';
 import { Identifier } from './log/entry/identifier.js';
 import { ExportService } from './log/export/export.js';
@@ -58,13 +58,7 @@ const MAX_HEADER_BYTES = 128 * 1024;
 export async function createReelServer(config: Config): Promise<ReelServer> {
   const log = pino({
     level: config.env === 'production' ? 'info' : 'warn',
-    serializers: {
-      req: (request: { method: string; url: string; id: string }) => ({
-        id: request.id,
-        method: request.method,
-        url: loggedUrl(request.url),
-      }),
-    },
+    serializers: { req: loggedRequest },
   });
   const reel = await composeReel(config, log);
   const app = Fastify({
@@ -123,7 +117,9 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
 export async function router(app: FastifyInstance, options: { config: Config }): Promise<void> {
   const reel = await composeReel(await withDevelopmentSecrets(options.config), app.log);
   app.addHook('onClose', () => reel.close());
-  await app.register(reel.router);
+  // The type of Fastify has serializers answer text alone; pino takes any value.
+  const logging: object = { logSerializers: { req: loggedRequest } };
+  await app.register(reel.router, logging);
 }
 
 export interface Reel {
@@ -208,7 +204,7 @@ export async function composeReel(
     catchUp: (tenantId) => sequencer.catchUp(tenantId),
     proofs: exportProofs(seal.prover),
     // Links are signed under a key derived from what all servers of an installation share.
-    secret: config.serviceSecret ?? config.jwtSecret ?? '',
+    secrets: config.serviceSecrets,
     linkMinutes: config.exportLinkMinutes,
     maxRecords: config.maxExportRecords,
   });
@@ -229,9 +225,10 @@ export async function composeReel(
     config,
   );
   const onKeySetFault = (error: unknown) => faults.report('REEL_JWKS_URL does not answer with keys', error);
-  const door = {
+  const door: Door = {
     verify: tokenVerifier(config, Date.now, onKeySetFault),
     trusts: trustedProxies(config.trustProxy),
+    onRefused: (why, reqId) => log.warn({ reqId, why }, 'a credential was refused'),
   };
   sequencer.start();
   filler.start();

@@ -137,7 +137,10 @@ export class Database implements ReadDatabase, WriteDatabase {
   }
 
   private async checkRole(url: string): Promise<void> {
-    const excess = await excessPrivileges(async (sql) => (await this.writing.query(sql)).rows);
+    const client = await this.writing.connect();
+    const excess = await excessPrivileges(async (sql) => (await client.query(sql)).rows).finally(() =>
+      client.release(),
+    );
     if (excess)
       throw new StartError(
         `REEL_DATABASE_URL: expected a role under row-level security that can only append, got ${excess}`,
