@@ -78,6 +78,8 @@ export interface HttpMentorOptions {
   readonly questionsPerMinute?: number;
   /** How many answers are kept that open something, and that do not. */
   readonly kept?: { readonly answers: number; readonly refusals: number };
+  /** Told why Mentor counted as unavailable. */
+  readonly onFault?: (error: unknown) => void;
 }
 
 /**
@@ -85,7 +87,7 @@ export interface HttpMentorOptions {
  * those that open nothing apart from the others; failures are not. Concurrent calls with the same token and tenant share one request.
  */
 export function httpMentor(url: string, options: HttpMentorOptions = {}): MentorPort {
-  const { timeoutMs = TIMEOUT_MS, now = () => performance.now() } = options;
+  const { timeoutMs = TIMEOUT_MS, now = () => performance.now(), onFault = () => {} } = options;
   const { questionsPerMinute = QUESTIONS_PER_MINUTE, kept = KEPT } = options;
   const pending = new Map<string, Promise<TenantAccess>>();
   const lasting = { ttl: CACHE_MS, ttlResolution: 0, perf: { now } };
@@ -99,7 +101,7 @@ export function httpMentor(url: string, options: HttpMentorOptions = {}): Mentor
   const questions = new RateLimiterMemory({ points: questionsPerMinute, duration: 60 });
   const ask = async ({ person, authorization }: Requester, tenantId: string): Promise<TenantAccess> => {
     await countQuestion(questions, person);
-    return fetchAccess(url, authorization, tenantId, timeoutMs);
+    return fetchAccess(url, authorization, tenantId, timeoutMs, onFault);
   };
 
   return {
@@ -142,6 +144,7 @@ async function fetchAccess(
   authorization: string,
   tenantId: string,
   timeoutMs: number,
+  onFault: (error: unknown) => void,
 ): Promise<TenantAccess> {
   const address = new URL(url);
   address.searchParams.set('tenant_id', tenantId);
@@ -158,6 +161,7 @@ async function fetchAccess(
     throw new Error(`expected status 200, 401, 403 or 404, got ${response.status}`);
   } catch (error) {
     if (error instanceof ReelError) throw error;
+    onFault(error);
     throw unavailable('Mentor is unavailable; try again shortly');
   }
 }
@@ -168,6 +172,11 @@ function parseAccess(body: string, tenantId: string): TenantAccess {
 }
 
 /** The implementation that the settings select. */
-export function mentorPort(config: { mentor: 'claims' | 'http'; mentorUrl: string | null }): MentorPort {
-  return config.mentor === 'http' && config.mentorUrl !== null ? httpMentor(config.mentorUrl) : claimsMentor;
+export function mentorPort(
+  config: { mentor: 'claims' | 'http'; mentorUrl: string | null },
+  onFault: (error: unknown) => void = () => {},
+): MentorPort {
+  return config.mentor === 'http' && config.mentorUrl !== null
+    ? httpMentor(config.mentorUrl, { onFault })
+    : claimsMentor;
 }

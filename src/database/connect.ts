@@ -19,7 +19,7 @@ export async function connect(
   connections = 10,
   statementMs: number | null = null,
 ): Promise<Database> {
-  const { orm, ...pools } = await open(url, connections).catch((error) => {
+  const { orm, ...pools } = await open(url, connections, statementMs).catch((error) => {
     throw unreachable(url, error);
   });
   const turns = readTurns(connections, statementMs ?? WAIT_MS);
@@ -38,8 +38,9 @@ export const readTurns = (connections: number, waitMs: number): Turns =>
     () => overloaded('Too many reads of this tenant are waiting'),
   );
 
-async function open(url: string, connections: number) {
-  const orm = await MikroORM.init(databaseOptions(url, { max: connections }));
+async function open(url: string, connections: number, statementMs: number | null) {
+  const options = databaseOptions(url, { max: connections }, [], statementMs);
+  const orm = await MikroORM.init(options);
   // First, since the ORM would try to create a missing database before it hands out its pools.
   await orm.em.getConnection('read').execute('select 1');
   return { orm, reading: await poolOf(orm, 'read'), writing: await poolOf(orm, 'write') };

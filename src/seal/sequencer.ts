@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import type { Database } from '../database/database.js';
 import { Turns } from '../database/turns.js';
-import { isUnavailable } from '../database/unavailable.js';
 import { overloaded, ReelError } from '../errors.js';
 import { Poller } from './poller.js';
 import { BrokenLog, type SealedBatch, type Sealer } from './sealer.js';
@@ -155,7 +154,7 @@ export class Sequencer {
       try {
         return await this.sequenceTogether(takes);
       } catch (error) {
-        if (error instanceof ReelError || isUnavailable(error)) throw error;
+        if (error instanceof ReelError) throw error;
         if ((error as { code?: string }).code === NOT_SUPPORTED) this.sealsTogether = false;
       }
     let isMore = false;
@@ -200,7 +199,7 @@ export class Sequencer {
     try {
       return await this.sequence(take, false);
     } catch (error) {
-      if (error instanceof ReelError || isUnavailable(error)) throw error;
+      if (error instanceof ReelError) throw error;
       this.onBroken(take.tenantId, error);
       return null;
     }
