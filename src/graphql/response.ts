@@ -1,5 +1,4 @@
 import { type ApolloServerPlugin, HeaderMap } from '@apollo/server';
-import { GraphQLError } from 'graphql';
 import { type Allowance, type ErrorCode, ReelError } from '../errors.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
 import type { ReelContext } from './context.js';
@@ -73,14 +72,11 @@ function setAllowance(headers: HeaderMap, allowance: Allowance | undefined): voi
     for (const [name, value] of Object.entries(rateLimitHeaders(allowance))) headers.set(name, value);
 }
 
-/** Wraps what the context function throws, so that Apollo answers with its status. */
-export function contextError(error: unknown): GraphQLError {
-  const originalError = error instanceof Error ? error : new Error(String(error));
-  const http =
-    error instanceof ReelError
-      ? (headOf([error]) ?? { status: error.status, headers: new HeaderMap() })
-      : undefined;
-  return new GraphQLError(originalError.message, { originalError, extensions: http ? { http } : {} });
+/** The status and headers of a request that is refused for one error alone, before anything of it is executed. */
+export function refusalHead(error: unknown): { status: number; headers: Record<string, string> } {
+  if (!(error instanceof ReelError)) return { status: 500, headers: {} };
+  const { status, headers } = headOf([error]) ?? { status: 400, headers: [] };
+  return { status, headers: Object.fromEntries(headers) };
 }
 
 /** Sets the status and the media type of a response as GraphQL over HTTP has them. */

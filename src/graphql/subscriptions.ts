@@ -10,21 +10,19 @@ import {
   getOperationAST,
   isLeafType,
   isObjectType,
-  NoSchemaIntrospectionCustomRule,
   parse,
   print,
   separateOperations,
-  specifiedRules,
-  validate,
   visit,
 } from 'graphql';
 import type { Caller, IncomingCall } from '../http/request.js';
 import { createContext, type PageSizes } from './context.js';
 import { checkCost } from './cost.js';
 import type { errorFormatter } from './format-error.js';
-import { badRequest, checkSize, LIMITS, selectionsError } from './limits.js';
+import { badRequest, checkSize, LIMITS } from './limits.js';
 import type { Services } from './services.js';
-import { type CoercedOperation, placesRule, placeVariableErrors } from './value-errors.js';
+import type { ValidateDocument } from './validation.js';
+import { type CoercedOperation, placeVariableErrors } from './value-errors.js';
 
 export interface SubscriptionRequest {
   query: string;
@@ -43,7 +41,7 @@ export interface SubscriptionOptions {
   schema: GraphQLSchema;
   services: Services;
   pageSizes: PageSizes;
-  introspection: boolean;
+  validateDocument: ValidateDocument;
   format: ReturnType<typeof errorFormatter>;
 }
 
@@ -68,17 +66,10 @@ export class SubscriptionResult implements ExecutionResult {
 
 /** Executes subscriptions, within the same bounds as queries, for any transport. All errors are formatted. */
 export class Subscriptions {
-  private readonly rules;
   /** By entry, then by selection. */
   private readonly shared = new WeakMap<object, Map<string, MaybePromise<SubscriptionResult>>>();
 
-  constructor(private readonly options: SubscriptionOptions) {
-    this.rules = [
-      ...specifiedRules,
-      placesRule,
-      ...(options.introspection ? [] : [NoSchemaIntrospectionCustomRule]),
-    ];
-  }
+  constructor(private readonly options: SubscriptionOptions) {}
 
   /**
    * The results of a subscription, or what is wrong with the request. Does what graphql-js's `subscribe` does, with two
@@ -107,14 +98,12 @@ export class Subscriptions {
     request: SubscriptionRequest,
     caller: Caller,
   ): PreparedSubscription | readonly GraphQLError[] {
-    const { schema, services, pageSizes } = this.options;
+    const { schema, services, pageSizes, validateDocument } = this.options;
     const { query, operationName } = request;
     const variables = request.variables ?? {};
     try {
       const parsed = parse(query, { maxTokens: LIMITS.tokens });
-      const tooWide = selectionsError(parsed);
-      if (tooWide) return [tooWide];
-      const errors = validate(schema, parsed, this.rules, { maxErrors: LIMITS.errors });
+      const errors = validateDocument(parsed);
       if (errors.length > 0) return errors;
       const operation = getOperationAST(parsed, operationName);
       if (!operation) return [noOperation(operationName)];

@@ -3,8 +3,8 @@ import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
 import { unpackBody } from '../http/content-encoding.js';
+import { edge } from '../http/edge.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
-import { answerHeaders } from '../http/request-id.js';
 import { entryToWire } from '../log/entry/wire.js';
 import { toCriteria } from '../log/filter/criteria.js';
 import type { LogPage } from '../log/read/reader.js';
@@ -54,11 +54,11 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (request, body, done) => {
     const type = request.headers['content-type'];
-    if (type === undefined || JSON_TYPE.test(type)) done(null, body);
+    if (type !== undefined && JSON_TYPE.test(type)) done(null, body);
     else done(new UnsupportedType('JSON, such as application/json', type));
   });
-  app.addHook('preParsing', unpackBody);
-  await app.register(answerHeaders);
+  app.addHook('preParsing', unpackBody());
+  await app.register(edge);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('Cache-Control', 'no-store');
     return access.checkRequest(request, reply);
