@@ -89,16 +89,41 @@ export const forbidden = (message: string) => new ReelError('FORBIDDEN', message
 export const conflict = (message: string) => new ReelError('CONFLICT', message);
 export const tooManyRequests = (message: string, retryAfter: number, allowance?: Allowance) =>
   new ReelError('TOO_MANY_REQUESTS', message, { retryAfter, ...(allowance ? { allowance } : {}) });
-export const overloaded = () =>
-  new ReelError('OVERLOADED', 'Too many entries are waiting to be written; try again shortly', {
-    retryAfter: 1,
-  });
+export const overloaded = (message = 'Too many entries are waiting to be written; try again shortly') =>
+  new ReelError('OVERLOADED', message, { retryAfter: 1 });
 export const unavailable = (message: string) => new ReelError('UNAVAILABLE', message, { retryAfter: 2 });
+
+const MAX_CHARACTERS = 200;
 
 /** What came, as JSON, cut at 200 characters: no message may repeat more of an input. */
 export function clip(came: unknown): string {
   const text = written(came);
-  return text.length > 200 ? `${text.slice(0, 199)}…` : text;
+  return text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS - 1)}…` : text;
+}
+
+/** Whether a value takes no more than 200 characters as JSON. */
+export const isShort = (value: unknown): boolean => written(value).length <= MAX_CHARACTERS;
+
+/** The beginning of a value, whose text begins as the whole one's does: each of its members takes a character at least. */
+function begun(value: unknown, room: { members: number }): unknown {
+  if (typeof value === 'string') return value.slice(0, MAX_CHARACTERS + 1);
+  if (typeof value !== 'object' || value === null || 'toJSON' in value) return value;
+  const isList = Array.isArray(value);
+  const [items, members]: [unknown[], [string, unknown][]] = [[], []];
+  if (isList)
+    for (let at = 0; at < value.length && room.members > 0; at += 1, room.members -= 1)
+      items.push(begun(value[at], room));
+  else
+    for (const name in value) {
+      if (!Object.hasOwn(value, name)) continue;
+      if (room.members <= 0) break;
+      room.members -= 1;
+      members.push([
+        name.slice(0, MAX_CHARACTERS + 1),
+        begun((value as Record<string, unknown>)[name], room),
+      ]);
+    }
+  return isList ? items : Object.fromEntries(members);
 }
 
 const MAX_STEPS = 40;
@@ -120,9 +145,11 @@ export const wayText = (way: readonly (string | number)[]): string => unquoted(w
 /** Text as clip shows it, but for the quotation marks. */
 export const unquoted = (text: string): string => clip(text).replace(/^"|"$/g, '');
 
+/** As JSON; of what is longer than a message shows, the beginning, since what came may be very long. */
 function written(came: unknown): string {
   try {
-    return JSON.stringify(came) ?? String(came);
+    const shown = begun(came, { members: MAX_CHARACTERS });
+    return JSON.stringify(shown) ?? String(shown);
   } catch {
     // Cyclic, a bigint, or nested more deeply than JSON.stringify goes.
     return typeof came === 'object' ? 'something that cannot be written as JSON' : String(came);

@@ -15,9 +15,12 @@ import { mentorPort } from './auth/mentor.js';
 import { withDevelopmentSecrets } from './auth/secrets.js';
 import { tokenVerifier } from './auth/token.js';
 import type { Config } from './config/config.js';
+import { type Call, during } from './database/call.js';
 import { connect } from './database/connect.js';
 import { StartError } from './errors.js';
 import { graphqlRoutes } from './graphql/routes.js';
+import { Answers } from './http/answer.js';
+import { Bodies } from './http/bodies.js';
 import { answerHeaders, edge } from './http/edge.js';
 import { createMetrics, health } from './http/health.js';
 import { parseJson } from './http/json.js';
@@ -40,6 +43,7 @@ import { openSeal } from './seal/open-seal.js';
 import { exportProofs } from './seal/proof-bundle.js';
 import { SearchFiller } from './seal/search-filler.js';
 import { Sequencer } from './seal/sequencer.js';
+import { StoredProver } from './seal/stored-prover.js';
 
 export interface ReelServer {
   /** Where it listens, for example http://127.0.0.1:4000. */
@@ -163,7 +167,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
   const metrics = createMetrics();
   const bounds = { searchMs: config.searchMs, statementMs: config.statementMs };
   const reader = new LogReader(database, config.defaultPageSize, bounds);
-  const trail = new Tail(database, reader);
+  const trail = new Tail(database);
   const seal = await openSeal(database, config, (error) =>
     log.warn({ err: error }, 'the witness did not accept a checkpoint; a newer one is sent in a minute'),
   ).catch(async (error) => {
@@ -217,6 +221,18 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     linkMinutes: config.exportLinkMinutes,
     maxRecords: config.maxExportRecords,
   });
+  const [answers, bodies] = [new Answers(), new Bodies()];
+  const readersFor = (call: Call) => {
+    const own = during(database, call);
+    const prover = new StoredProver(own);
+    const reader = new LogReader(own, config.defaultPageSize, bounds);
+    return {
+      reader,
+      stats: new StatsService(own, bounds),
+      seal: prover,
+      exports: exports.from({ reader, proofs: exportProofs(prover) }),
+    };
+  };
   const authorizer = new Authorizer(mentorPort(config), config);
   const door = { verify: tokenVerifier(config), trusts: trustedProxies(config.trustProxy) };
   sequencer.start();
@@ -246,11 +262,14 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       });
       await app.register(reelKeys, { keys: seal.keys });
       await app.register(graphqlRoutes, {
-        report: (error) => {
+        report: (error, requestId) => {
           const errorId = randomUUID();
-          log.error({ err: error, errorId }, 'an entry could not be stored');
+          log.error({ err: error, errorId, requestId }, 'an entry could not be stored');
           return errorId;
         },
+        during: readersFor,
+        answers,
+        bodies,
         seal: seal.prover,
         reel: service,
         reader,
@@ -266,6 +285,9 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       });
       await app.register(restRoutes, {
         prefix: REST_PREFIX,
+        during: readersFor,
+        answers,
+        bodies,
         reel: service,
         reader,
         stats,

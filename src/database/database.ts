@@ -1,5 +1,7 @@
 import type { Pool } from 'pg';
 import { StartError } from '../errors.js';
+import type { Call } from './call.js';
+import type { RowMeter } from './counted-query.js';
 import {
   compile,
   type Execute,
@@ -16,10 +18,14 @@ import { excessPrivileges } from './roles.js';
 import { translateTimeout, translateUnavailable } from './unavailable.js';
 
 export interface ReadOptions {
-  /** The longest that one statement may run, instead of the connection's own bound. */
+  /** The longest that one statement may run; never longer than the connection's own bound. */
   statementMs?: number;
+  /** Counts the rows; a host's EntityManager takes no notice of it. Errors: RowsTooLong past its bound. */
+  meter?: RowMeter;
   /** Plans read rows in the order that an index has them, whatever the planner takes the tables to hold. */
   inIndexOrder?: boolean;
+  /** For whom it reads; a host's EntityManager takes no notice of it. */
+  call?: Call;
 }
 
 /** Runs transactions that read one tenant, over Reel's own connections or a host's EntityManager. */
@@ -99,16 +105,17 @@ export class Database implements ReadDatabase, WriteDatabase {
 
   /**
    * A read-only transaction over one tenant's rows; all its statements see one snapshot. Errors: UNAVAILABLE, also where a
-   * statement takes too long (isTimeout).
+   * statement takes too long (isTimeout); the reason of the call's signal.
    */
   read<T>(tenantId: string, work: (execute: Snapshot) => Promise<T>, options: ReadOptions = {}): Promise<T> {
-    const statementMs = options.statementMs ?? this.statementMs;
+    const bounds = [options.statementMs, this.statementMs].filter((each) => each != null);
+    const statementMs = bounds.length > 0 ? Math.min(...bounds) : null;
     const opening = [
       'begin isolation level repeatable read read only',
       readTenantSql(tenantId),
       ...readSettingsSql({ ...options, ...(statementMs === null ? {} : { statementMs }) }),
     ];
-    return translateTimeout(() => this.transact(this.reading, opening.join('; '), work));
+    return translateTimeout(() => this.transact(this.reading, opening.join('; '), work, options));
   }
 
   /** A transaction that writes rows of these tenants. */
@@ -131,13 +138,21 @@ export class Database implements ReadDatabase, WriteDatabase {
     return (await translateUnavailable(() => this.writing.query(sql, [...parameters]))).rows as R[];
   }
 
-  private transact<T>(pool: Pool, opening: string, work: (execute: Snapshot) => Promise<T>): Promise<T> {
+  private transact<T>(
+    pool: Pool,
+    opening: string,
+    work: (execute: Snapshot) => Promise<T>,
+    options: ReadOptions = {},
+  ): Promise<T> {
+    const { call } = options;
     return translateUnavailable(async () => {
+      call?.signal.throwIfAborted();
       const client = await pool.connect();
       let connectionError: Error | undefined;
       try {
+        call?.signal.throwIfAborted();
         await client.query(opening);
-        const { execute, end } = executorOn(client);
+        const { execute, end } = executorOn(client, options);
         const result = await work(execute).finally(end);
         await client.query('commit');
         return result;

@@ -8,7 +8,10 @@ import {
   type RawBuilder,
 } from 'kysely';
 import type { ClientBase } from 'pg';
+import type { Call } from './call.js';
+import { Cancelling } from './cancel.js';
 import { type CopiedRow, copyOut } from './copy-out.js';
+import { CountedQuery, type RowMeter } from './counted-query.js';
 
 export type Row = Record<string, unknown>;
 
@@ -62,14 +65,46 @@ export const readSettingsSql = ({
 export const writeTenantsSql = (tenantIds: readonly string[]) =>
   `set local reel.tenant_ids = '${tenantIds.join(',')}'`;
 
-/** Executes statements on one connection, one after another; `end` waits for the pending ones and refuses further ones. */
-export function executorOn(client: ClientBase): { execute: Snapshot; end: () => Promise<void> } {
+/** Statements on one connection, one after another. */
+export interface Executor {
+  execute: Snapshot;
+  /** Waits for the pending ones and refuses further ones. Nothing reaches the connection any more once it resolves. */
+  end: () => Promise<void>;
+}
+
+/**
+ * `call`: where its signal aborts, what runs is cancelled, and no further statement begins. `meter` is told of all
+ * rows. Errors: the signal's reason, RowsTooLong.
+ */
+export function executorOn(
+  client: ClientBase,
+  { call, meter }: { call?: Call; meter?: RowMeter } = {},
+): Executor {
   let last: Promise<unknown> = Promise.resolve();
   let isOver = false;
+  let running = 0;
+  let cancelling: Cancelling | undefined;
+  const took = (bytes: number) => {
+    meter?.took(bytes);
+    call?.took(bytes);
+  };
+  const cancel = () => {
+    if (running > 0) cancelling ??= new Cancelling(client);
+  };
+  call?.signal.addEventListener('abort', cancel);
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const once = () => {
+    const once = async () => {
       if (isOver) throw new Error('expected a statement within the transaction, got one after its end');
-      return work();
+      call?.signal.throwIfAborted();
+      running += 1;
+      try {
+        return await work();
+      } catch (error) {
+        call?.signal.throwIfAborted();
+        throw error;
+      } finally {
+        running -= 1;
+      }
     };
     const next = last.then(once, once);
     last = next;
@@ -77,13 +112,19 @@ export function executorOn(client: ClientBase): { execute: Snapshot; end: () => 
   };
   const execute = <R extends Row>(statement: Statement) => {
     const { sql, parameters } = compile(statement);
-    return inTurn(async () => (await client.query(sql, [...parameters])).rows as R[]);
+    return inTurn(async () =>
+      call || meter
+        ? ((await CountedQuery.run(client, sql, parameters, took)) as R[])
+        : ((await client.query(sql, [...parameters])).rows as R[]),
+    );
   };
   const copy: Snapshot['copy'] = (query, columns, read) =>
     inTurn(() => copyOut(client, compile(query).sql, columns, read));
   const end = async () => {
     isOver = true;
     await last.catch(() => {});
+    call?.signal.removeEventListener('abort', cancel);
+    await cancelling?.stop();
   };
   return { execute: Object.assign(execute, { copy }), end };
 }

@@ -9,7 +9,7 @@ import {
   readTenantSql,
   writeTenantsSql,
 } from './execute.js';
-import { translateTimeout } from './unavailable.js';
+import { translateTimeout, translateUnavailable } from './unavailable.js';
 
 /**
  * Reel's tables through a host's EntityManager: within its current transaction, or, where there is none, in a new one on
@@ -42,10 +42,30 @@ export class HostDatabase implements ReadDatabase, WriteDatabase {
       if (!joined && settings) await execute(CompiledQuery.raw(settings));
       return work(execute);
     };
-    return joined
-      ? inside(joined)
-      : this.em
-          .getConnection('write')
-          .transactional((transaction) => inside(transaction as unknown as Transaction<unknown>));
+    return translateUnavailable(() => (joined ? inside(joined) : this.transactAlone(inside)));
+  }
+
+  /**
+   * By kysely's own transaction(): the connection's transactional() never gives back a connection that breaks in it, so
+   * that a restart of the database would empty the host's pool.
+   */
+  private async transactAlone<T>(inside: (transaction: Transaction<unknown>) => Promise<T>): Promise<T> {
+    const connection = this.em.getConnection('write');
+    await connection.ensureConnection();
+    let cause: unknown;
+    const client = connection.getClient<Record<string, never>>();
+    try {
+      return await client.transaction().execute(async (transaction) => {
+        try {
+          return await inside(transaction as unknown as Transaction<unknown>);
+        } catch (error) {
+          cause = error;
+          throw error;
+        }
+      });
+    } catch (error) {
+      // Of a broken connection kysely has the error of the rollback, which says less.
+      throw cause ?? error;
+    }
   }
 }

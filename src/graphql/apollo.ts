@@ -12,9 +12,9 @@ import { LRUCache } from 'lru-cache';
 import type { Config } from '../config/config.js';
 import type { ReelContext } from './context.js';
 import { checkCost } from './cost.js';
-import { errorFormatter } from './format-error.js';
+import { errorFormatter, noteRequest } from './format-error.js';
 import { badRequest, checkSize, LIMITS } from './limits.js';
-import { responsePlugin } from './response.js';
+import { answerPlugin, responsePlugin } from './response.js';
 import type { ValidateDocument } from './validation.js';
 import { placeVariableErrors } from './value-errors.js';
 
@@ -53,6 +53,8 @@ export function createApollo(
     plugins: [
       responsePlugin,
       operationPlugin(validateDocument, documents, formatError),
+      // The last, since it writes what the others have left.
+      answerPlugin,
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
@@ -120,7 +122,8 @@ const operationPlugin = (
       checkSize(document, operation);
       checkCost({ schema, document, operation, variables, pageSizes: contextValue.pageSizes });
     },
-    async didEncounterErrors({ errors, schema, operation, request: { variables = {} } }) {
+    async didEncounterErrors({ errors, schema, operation, request: { variables = {} }, contextValue }) {
+      noteRequest(errors, contextValue.caller.requestId);
       if (operation) placeVariableErrors(errors, { schema, operation, variables });
     },
     async willSendResponse({ errors: [error] = [], response: { body } }) {

@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.js';
 import type { Allowance } from '../errors.js';
+import type { Answer } from '../http/answer.js';
 import type { Caller } from '../http/request.js';
 import { Loaders } from './loaders.js';
 import type { Services } from './services.js';
@@ -14,14 +15,25 @@ export type ReelContext = {
   readonly pageSizes: PageSizes;
   /** What the operation's relative times count from. */
   readonly now: Date;
+  /** What is made for it. */
+  readonly answer: Answer;
   /** What is left of the entries that a person may report; set once they have reported one. */
   allowance?: Allowance | undefined;
 };
 
-export const createContext = (caller: Caller, services: Services, pageSizes: PageSizes): ReelContext => ({
-  caller,
-  services,
-  loaders: new Loaders(caller, services),
-  pageSizes,
-  now: new Date(),
-});
+export function createContext(
+  caller: Caller,
+  shared: Services,
+  pageSizes: PageSizes,
+  answer: Answer,
+): ReelContext {
+  const services = { ...shared, ...shared.during?.(answer) };
+  return {
+    caller,
+    services,
+    loaders: new Loaders(caller, services),
+    pageSizes,
+    now: new Date(),
+    answer,
+  };
+}

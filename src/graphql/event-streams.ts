@@ -15,6 +15,8 @@ export const acceptsEventStream = (request: FastifyRequest): boolean =>
  * speaks the protocol; what it does not do (docs/decisions.md) is done here.
  */
 export function eventStreams(app: FastifyInstance, { subscriptions, readCaller }: TransportOptions) {
+  /** The results of each request, which end at once: the events made of them would wait for the next one first. */
+  const sources = new WeakMap<IncomingMessage, AsyncIterableIterator<unknown>>();
   const handle = createHandler<IncomingMessage>({
     // Without a token there is no single connection mode, which keeps streams between requests.
     authenticate: () => null,
@@ -25,6 +27,7 @@ export function eventStreams(app: FastifyInstance, { subscriptions, readCaller }
         if (!(Symbol.asyncIterator in results)) return refusal(400, results);
         // Every subscription needs a credential, and here there is still a status to say so with.
         if (caller.credential === null) throw unauthenticated();
+        sources.set(raw, results);
         return results;
       } catch (error) {
         if (!(error instanceof ReelError)) throw error;
@@ -37,8 +40,11 @@ export function eventStreams(app: FastifyInstance, { subscriptions, readCaller }
   });
   const open = new Set<AsyncGenerator<string>>();
   let isClosing = false;
-  const end = (events: AsyncGenerator<string>) =>
-    void events.return(undefined).catch((error: unknown) => subscriptions.formatError(error));
+  const end = (events: AsyncGenerator<string>, raw?: IncomingMessage) => {
+    const results = raw && sources.get(raw);
+    for (const ended of [results?.return?.(), events.return(undefined)])
+      ended?.catch((error: unknown) => subscriptions.formatError(error));
+  };
   // A stream that breaks off without `complete` may be asked for again, unlike one that ended.
   app.addHook('preClose', async () => {
     isClosing = true;
@@ -68,8 +74,8 @@ export function eventStreams(app: FastifyInstance, { subscriptions, readCaller }
     const { raw: response } = reply;
     for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...init.headers }))
       if (value !== undefined) response.setHeader(name, value);
-    response.on('error', () => {}).once('close', () => end(events));
-    if (response.closed) end(events);
+    response.on('error', () => {}).once('close', () => end(events, request.raw));
+    if (response.closed) end(events, request.raw);
     response.writeHead(init.status);
     open.add(events);
     try {

@@ -10,6 +10,14 @@ export interface ErrorOptions {
   hints: boolean;
 }
 
+/** By error: the id of the request that it ended. */
+const requests = new WeakMap<object, string>();
+
+/** Notes whose errors these are, for the log. */
+export function noteRequest(errors: readonly unknown[], requestId: string): void {
+  for (const error of errors) if (error instanceof Object) requests.set(error, requestId);
+}
+
 /** The error that was thrown first, without graphql-js's and Apollo's wrappers. */
 export function causeOf(error: unknown): unknown {
   let cause = error;
@@ -34,7 +42,8 @@ export const errorFormatter =
       return { ...formatted, message, extensions: { code } };
     }
     const errorId = randomUUID();
-    log.error({ err: cause, errorId, path: formatted.path }, 'a GraphQL request failed');
+    const requestId = error instanceof Object ? requests.get(error) : undefined;
+    log.error({ err: cause, errorId, requestId, path: formatted.path }, 'a GraphQL request failed');
     return { ...formatted, message: 'Internal server error', extensions: { code: INTERNAL, errorId } };
   };
 
@@ -43,7 +52,7 @@ const INTERNAL = 'INTERNAL_SERVER_ERROR';
 const PASSED_ON: ReadonlySet<string> = new Set(['PERSISTED_QUERY_NOT_SUPPORTED']);
 
 /** Faults are without their input, which their messages quote in short. */
-function formatReelError(error: ReelError): { message: string; extensions: Record<string, unknown> } {
+export function formatReelError(error: ReelError): { message: string; extensions: Record<string, unknown> } {
   const faults = error.faults.map(({ type, loc, msg }) => ({ type, loc, msg }));
   const extensions = { ...error.extensions, code: error.code };
   return { message: error.message, extensions: faults.length > 0 ? { ...extensions, faults } : extensions };

@@ -9,9 +9,9 @@ import {
 } from 'graphql';
 
 /**
- * Tokens, definitions and selections in one selection set are counted in the whole document, since they bound what parsing
- * and validation cost; levels and aliases in the operation that is executed (what it may cost is in cost.ts). Validation stops
- * after `errors` errors.
+ * Characters, tokens, definitions and selections in one selection set are counted in the whole document, since they bound what
+ * parsing and validation cost; levels and aliases in the operation that is executed (what it may cost is in cost.ts).
+ * Validation stops after `errors` errors.
  */
 export const LIMITS = {
   depth: 16,
@@ -19,6 +19,7 @@ export const LIMITS = {
   selections: 300,
   definitions: 100,
   tokens: 3_000,
+  characters: 1_048_576,
   errors: 20,
 } as const;
 

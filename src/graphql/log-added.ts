@@ -1,9 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { VIEW } from '../auth/actions.js';
 import type { Scope } from '../auth/scope.js';
-import { forbidden } from '../errors.js';
+import { forbidden, unavailable } from '../errors.js';
+import type { Answer } from '../http/answer.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import type { Criteria } from '../log/filter/criteria.js';
+import { sizeOf } from '../log/read/tail.js';
 import type { ReelContext } from './context.js';
 import type { Loaders } from './loaders.js';
 
@@ -14,7 +16,7 @@ import type { Loaders } from './loaders.js';
  * UNAUTHENTICATED, FORBIDDEN or UNAVAILABLE once they no longer cover the criteria's scope.
  */
 export function followLog(
-  { caller, services: { authorizer, tail }, loaders }: ReelContext,
+  { caller, services: { authorizer, tail }, loaders, answer }: ReelContext,
   criteria: Criteria,
   after: number | null,
 ): AsyncIterableIterator<LogEntry> {
@@ -24,7 +26,7 @@ export function followLog(
     if (!covers(now, criteria.scope))
       throw forbidden(`${VIEW} is no longer granted for all that this subscription covers`);
   };
-  const entries = flatten(tail.follow(criteria, after, stopped.signal, check), loaders);
+  const entries = flatten(tail.follow(criteria, after, stopped.signal, check), loaders, answer);
   return {
     [Symbol.asyncIterator]() {
       return this;
@@ -32,7 +34,7 @@ export function followLog(
     next: () => entries.next(),
     // The generator's own return() would wait for the next entry first.
     return: () => {
-      stopped.abort();
+      stopped.abort(unavailable('Nobody follows any more'));
       return entries.return();
     },
   };
@@ -41,12 +43,15 @@ export function followLog(
 async function* flatten(
   batches: AsyncIterable<readonly LogEntry[]>,
   loaders: Loaders,
+  answer: Answer,
 ): AsyncGenerator<LogEntry, void> {
   for await (const batch of batches) {
     // One follower after another: a thousand that take turns by the entry are slower by a third.
     await setImmediate();
     loaders.startBatch(batch);
+    answer.keep(batch, sizeOf(batch));
     for (const entry of batch) yield entry;
+    answer.keep(null);
   }
 }
 

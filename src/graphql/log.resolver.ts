@@ -144,9 +144,10 @@ export class LogResolver {
     @GrantedAuthor() author: Author,
     @Arg('inputs', () => [CreateLogInput], { description: 'The entries, in order.' })
     inputs: CreateLogInput[],
-    @Ctx() { services: { reel, report } }: ReelContext,
+    @Ctx() { caller, services: { reel, report } }: ReelContext,
   ): Promise<LogWriteResult[]> {
-    return (await reel.writeEach(author, inputs)).map((result) => LogWriteResult.of(result, report));
+    const reported = (error: unknown) => report(error, caller.requestId);
+    return (await reel.writeEach(author, inputs)).map((result) => LogWriteResult.of(result, reported));
   }
 
   @Mutation(() => LogExport, {

@@ -1,8 +1,10 @@
 import { type ApolloServerPlugin, HeaderMap } from '@apollo/server';
+import type { GraphQLFormattedError } from 'graphql';
 import { type Allowance, type ErrorCode, ReelError } from '../errors.js';
+import { isResult } from '../http/json-writer.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
 import type { ReelContext } from './context.js';
-import { causeOf } from './format-error.js';
+import { causeOf, formatReelError } from './format-error.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 const RESPONSE_TYPE = 'application/graphql-response+json; charset=utf-8';
@@ -78,6 +80,35 @@ export function refusalHead(error: unknown): { status: number; headers: Record<s
   const { status, headers } = headOf([error]) ?? { status: 400, headers: [] };
   return { status, headers: Object.fromEntries(headers) };
 }
+
+/** The text of each response, by its context: Apollo itself would make it in one go. */
+const texts = new WeakMap<ReelContext['answer'], readonly Buffer[]>();
+
+export const textOf = (answer: ReelContext['answer']): readonly Buffer[] | undefined => texts.get(answer);
+
+/** Writes the response, within the bounds of an answer; where it is past them, one that says so. */
+export const answerPlugin: ApolloServerPlugin<ReelContext> = {
+  requestDidStart: async () => ({
+    async willSendResponse({ response, contextValue: { answer } }) {
+      const { body, http } = response;
+      if (body.kind !== 'single') return;
+      const { errors, data, extensions } = body.singleResult;
+      body.singleResult = {};
+      try {
+        texts.set(answer, await answer.write({ errors, data, extensions }, isResult));
+      } catch (error) {
+        if (!(error instanceof ReelError)) throw error;
+        const head = headOf([error]);
+        if (head) {
+          http.status = head.status;
+          for (const [name, value] of head.headers) http.headers.set(name, value);
+        } else if (http.headers.get('content-type') === RESPONSE_TYPE) http.status = 400;
+        const refusal: GraphQLFormattedError = formatReelError(error);
+        texts.set(answer, [Buffer.from(JSON.stringify({ errors: [refusal] }))]);
+      }
+    },
+  }),
+};
 
 /** Sets the status and the media type of a response as GraphQL over HTTP has them. */
 export const responsePlugin: ApolloServerPlugin<ReelContext> = {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import {
   errorCodes,
@@ -8,17 +9,21 @@ import {
 } from 'fastify';
 import type { Config } from '../config/config.js';
 import { badInput, ReelError, unauthenticated } from '../errors.js';
-import { type BodyBound, BodyTooLarge, UnsupportedCoding, unpackBody } from '../http/content-encoding.js';
+import { type Answer, Answers } from '../http/answer.js';
+import { Bodies } from '../http/bodies.js';
+import { type BodyBound, BodyTooLarge, UnsupportedCoding } from '../http/content-encoding.js';
 import { edge } from '../http/edge.js';
 import { checkJson } from '../http/json.js';
 import type { Caller, IncomingCall } from '../http/request.js';
+import { requestIdOf } from '../http/request-id.js';
 import { MAX_UNKNOWN_BYTES } from '../http/unread-body.js';
 import { UnheldNumber } from '../query-line/number.js';
 import { createApollo } from './apollo.js';
 import { createContext, type PageSizes } from './context.js';
 import { acceptsEventStream, eventStreams } from './event-streams.js';
-import { errorFormatter } from './format-error.js';
-import { negotiateType, refusalHead } from './response.js';
+import { errorFormatter, noteRequest } from './format-error.js';
+import { LIMITS } from './limits.js';
+import { negotiateType, refusalHead, textOf } from './response.js';
 import { buildReelSchema } from './schema.js';
 import type { Services } from './services.js';
 import { Subscriptions } from './subscriptions.js';
@@ -28,6 +33,10 @@ import { serveWebsockets, type WebsocketBounds } from './websockets.js';
 export interface GraphqlOptions extends Services {
   config: Pick<Config, 'env' | 'introspection' | 'allowedOrigins'> & PageSizes;
   log: FastifyBaseLogger;
+  /** Of all interfaces of the server; own ones where none are given. */
+  answers?: Answers;
+  /** Likewise. */
+  bodies?: Bodies;
   /** Returns the value or a promise of it. Errors: SyntaxError, BAD_USER_INPUT. */
   parseJson: (text: string) => unknown;
   /** Errors: UNAUTHENTICATED for a bad token, BAD_USER_INPUT for a bad tenant or client header. */
@@ -43,7 +52,8 @@ const METHODS = ['GET', 'POST'];
 
 /** /graphql as a Fastify plug-in: queries and mutations over HTTP, subscriptions over websockets and as event streams. */
 export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): Promise<void> {
-  const { config, log, parseJson, readCaller, websockets, ...services } = options;
+  const { config, log, parseJson, readCaller, websockets, ...rest } = options;
+  const { answers = new Answers(), bodies = new Bodies(), ...services } = rest;
   await app.register(edge);
   const schema = buildReelSchema();
   const validateDocument = documentValidator(schema, config);
@@ -54,6 +64,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
   const subscriptions = new Subscriptions({
     schema,
     services,
+    answers,
     pageSizes: config,
     validateDocument,
     format: errorFormatter({ log, hints: config.introspection }),
@@ -75,17 +86,29 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
   );
   app.addHook(
     'preParsing',
-    unpackBody(({ raw }) => boundOf(callerOf(raw))),
+    bodies.admit(({ raw }) => boundOf(callerOf(raw))),
   );
   const format = errorFormatter({ log, hints: false });
-  app.setErrorHandler((error, _request, reply) => {
+  app.setErrorHandler((error, request, reply) => {
     const [status, thrown] = httpError(error);
+    noteRequest([thrown], requestIdOf(request.raw));
     return sendError(reply.headers(refusalHead(thrown).headers), status, format({ message: '' }, thrown));
   });
 
-  const respond = fastifyApolloHandler(apollo, {
-    context: async ({ raw }: FastifyRequest) => createContext(callerOf(raw), services, config),
+  const answerOf = new WeakMap<FastifyRequest, Answer>();
+  const execute = fastifyApolloHandler(apollo, {
+    context: async (request: FastifyRequest, reply: FastifyReply) => {
+      const answer = answers.open(reply.raw);
+      answerOf.set(request, answer);
+      return createContext(callerOf(request.raw), services, config, answer);
+    },
   }).bind(app);
+  const respond = async (request: FastifyRequest, reply: FastifyReply) => {
+    const short = await execute(request, reply);
+    const answer = answerOf.get(request);
+    const chunks = answer && textOf(answer);
+    return chunks ? sendChunks(reply, chunks) : short;
+  };
   app.route({
     method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     url: GRAPHQL_PATH,
@@ -126,9 +149,22 @@ function boundOf({ credential }: Caller): BodyBound {
   return { bytes, refusal: () => new BodyTooLarge(bytes) };
 }
 
+/** Text that was made piece by piece. */
+function sendChunks(reply: FastifyReply, chunks: readonly Buffer[]): FastifyReply {
+  const [first] = chunks;
+  if (chunks.length === 1) return reply.send(first);
+  reply.header(
+    'content-length',
+    chunks.reduce((sum, chunk) => sum + chunk.length, 0),
+  );
+  return reply.send(Readable.from(chunks));
+}
+
 /** Only what is in variables may be a number that no double holds: Apollo would take these two for objects. */
 function checkBody(body: unknown): unknown {
-  const { variables, extensions } = (body ?? {}) as Record<string, unknown>;
+  const { query, variables, extensions } = (body ?? {}) as Record<string, unknown>;
+  if (typeof query === 'string' && query.length > LIMITS.characters)
+    throw badInput('query', `at most ${LIMITS.characters} characters`, query);
   for (const [name, value] of Object.entries({ variables, extensions }))
     if (value instanceof UnheldNumber) throw badInput(name, 'an object', value);
   return body;

@@ -1,4 +1,5 @@
 import type { Authorizer } from '../auth/authorize.js';
+import type { Call } from '../database/call.js';
 import type { ExportService } from '../log/export/export.js';
 import type { LogReader } from '../log/read/reader.js';
 import type { Tail } from '../log/read/tail.js';
@@ -9,8 +10,8 @@ import type { Prover } from '../seal/prover.js';
 
 /** What resolvers call. */
 export interface Services {
-  /** Logs an error that is not the caller's, and answers the id under which the log has it. */
-  readonly report: (error: unknown) => string;
+  /** Logs an error that is not the caller's, with the request's id, and answers the id under which the log has it. */
+  readonly report: (error: unknown, requestId: string) => string;
   readonly reel: Pick<ReelService, 'create' | 'createMany' | 'writeEach'>;
   readonly reader: Pick<LogReader, 'list' | 'count' | 'get' | 'byRequests'>;
   readonly stats: Pick<StatsService, 'stats'>;
@@ -22,4 +23,6 @@ export interface Services {
     Authorizer,
     'require' | 'viewScope' | 'exportScope' | 'author' | 'internal' | 'authenticated' | 'standings'
   >;
+  /** Those that read, for one call; without it they read for nobody in particular. */
+  readonly during?: (call: Call) => Pick<Services, 'reader' | 'stats' | 'exports' | 'seal'>;
 }

@@ -15,10 +15,13 @@ import {
   separateOperations,
   visit,
 } from 'graphql';
+import { ReelError } from '../errors.js';
+import type { Answer, Answers } from '../http/answer.js';
+import { isResult } from '../http/json-writer.js';
 import type { Caller, IncomingCall } from '../http/request.js';
 import { createContext, type PageSizes } from './context.js';
 import { checkCost } from './cost.js';
-import type { errorFormatter } from './format-error.js';
+import { type errorFormatter, noteRequest } from './format-error.js';
 import { badRequest, checkSize, LIMITS } from './limits.js';
 import type { Services } from './services.js';
 import type { ValidateDocument } from './validation.js';
@@ -40,27 +43,34 @@ export interface TransportOptions {
 export interface SubscriptionOptions {
   schema: GraphQLSchema;
   services: Services;
+  answers: Answers;
   pageSizes: PageSizes;
   validateDocument: ValidateDocument;
   format: ReturnType<typeof errorFormatter>;
 }
 
-type PreparedSubscription = ExecutionArgs & CoercedOperation;
+type PreparedSubscription = ExecutionArgs & CoercedOperation & { readonly answer: Answer };
+/** Of one result. */
+const MAX_EVENT_BYTES = 4 * 1_048_576;
+
 type MaybePromise<T> = T | Promise<T>;
 
 /** A result that any number of subscriptions may share. */
 export class SubscriptionResult implements ExecutionResult {
-  #json: string | undefined;
+  readonly #json: string | undefined;
 
+  /** `json`: its text, where that is made already. */
   constructor(
     readonly errors: readonly GraphQLError[] | undefined,
     readonly data?: ExecutionResult['data'],
-  ) {}
+    json?: string,
+  ) {
+    this.#json = json;
+  }
 
-  /** As JSON text, made once. */
+  /** As JSON text. */
   get json(): string {
-    this.#json ??= JSON.stringify(this);
-    return this.#json;
+    return this.#json ?? JSON.stringify(this);
   }
 }
 
@@ -80,25 +90,28 @@ export class Subscriptions {
     request: SubscriptionRequest,
     caller: Caller,
   ): Promise<AsyncIterableIterator<SubscriptionResult> | readonly GraphQLError[]> {
+    const format = (error: unknown) => this.formatError(error, caller.requestId);
     const args = this.prepare(request, caller);
-    if (!('document' in args)) return args.map(this.formatError);
+    if (!('document' in args)) return args.map(format);
     const source = await createSourceEventStream(args);
     if (!(Symbol.asyncIterator in source)) {
+      args.answer.end();
       placeVariableErrors(source.errors ?? [], args);
-      return only(this.result(source));
+      return only(new SubscriptionResult(source.errors?.map(format), source.data));
     }
-    return mapAsyncIterator(
+    const results = mapAsyncIterator(
       source,
-      this.executor(args),
-      (error: unknown) => new SubscriptionResult([this.formatError(error)]),
+      this.executor(args, format),
+      (error: unknown) => new SubscriptionResult([format(error)]),
     );
+    return endingWith(results, () => args.answer.end());
   }
 
   private prepare(
     request: SubscriptionRequest,
     caller: Caller,
   ): PreparedSubscription | readonly GraphQLError[] {
-    const { schema, services, pageSizes, validateDocument } = this.options;
+    const { schema, services, pageSizes, answers, validateDocument } = this.options;
     const { query, operationName } = request;
     const variables = request.variables ?? {};
     try {
@@ -111,8 +124,10 @@ export class Subscriptions {
       const document = separateOperations(parsed)[operation.name?.value ?? ''] ?? parsed;
       checkSize(document, operation);
       checkCost({ schema, document, operation, variables, pageSizes });
-      const contextValue = createContext(caller, services, pageSizes);
+      const answer = answers.begin(MAX_EVENT_BYTES);
+      const contextValue = createContext(caller, services, pageSizes, answer);
       return {
+        answer,
         schema,
         document,
         operation,
@@ -127,8 +142,22 @@ export class Subscriptions {
     }
   }
 
-  private executor(args: ExecutionArgs): (entry: unknown) => MaybePromise<SubscriptionResult> {
-    const run = async (entry: unknown) => this.result(await execute({ ...args, rootValue: entry }));
+  private executor(
+    { answer, ...args }: PreparedSubscription,
+    format: (error: unknown) => GraphQLError,
+  ): (entry: unknown) => MaybePromise<SubscriptionResult> {
+    const run = async (entry: unknown) => {
+      answer.reset();
+      const { errors: thrown, data } = await execute({ ...args, rootValue: entry });
+      const errors = thrown?.map(format);
+      try {
+        const chunks = await answer.write({ errors, data }, isResult);
+        return new SubscriptionResult(errors, data, Buffer.concat(chunks).toString());
+      } catch (error) {
+        if (!(error instanceof ReelError)) throw error;
+        return new SubscriptionResult([format(error)]);
+      }
+    };
     const selection = sharedSelection(args);
     if (selection === null) return run;
     return (entry) => {
@@ -145,14 +174,11 @@ export class Subscriptions {
     };
   }
 
-  private result({ errors, data }: ExecutionResult): SubscriptionResult {
-    return new SubscriptionResult(errors?.map(this.formatError), data);
-  }
-
   /** Logs what is not meant for the caller. */
-  readonly formatError = (thrown: unknown): GraphQLError => {
+  readonly formatError = (thrown: unknown, requestId?: string): GraphQLError => {
     const error =
       thrown instanceof GraphQLError ? thrown : new GraphQLError('', { originalError: thrown as Error });
+    if (requestId !== undefined) noteRequest([error], requestId);
     const { message, extensions } = this.options.format(error.toJSON(), error);
     const { nodes, source, positions, path } = error;
     return new GraphQLError(message, { nodes, source, positions, path, extensions });
@@ -167,6 +193,29 @@ const noOperation = (name: string | null | undefined): GraphQLError =>
       : `Unknown operation named "${name}".`,
     { extensions: { code: 'BAD_USER_INPUT' } },
   );
+
+/** The same, which calls `end` once it has ended, however that came. */
+function endingWith<T>(source: AsyncIterableIterator<T, unknown>, end: () => void): AsyncIterableIterator<T> {
+  const ending = async (result: Promise<IteratorResult<T, unknown>>): Promise<IteratorResult<T>> => {
+    const settled = await result.catch((error: unknown) => {
+      end();
+      throw error;
+    });
+    if (settled.done) end();
+    return settled as IteratorResult<T>;
+  };
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next: () => ending(source.next()),
+    return: (value) => {
+      // At once, since what is read for the next entry must not be waited for.
+      end();
+      return ending(source.return?.(value) ?? Promise.resolve({ done: true, value }));
+    },
+  };
+}
 
 async function* only<T>(value: T): AsyncGenerator<T, void> {
   yield value;

@@ -232,12 +232,17 @@ class Connection {
     await this.write(stringifyMessage(message));
   }
 
-  /** Resolves once the connection takes more. */
-  private write(text: string): Promise<void> | undefined {
-    if (!this.isOpen) return undefined;
+  /** Resolves once the connection takes more. Who does not read is not read from either, nor written to by several at once. */
+  private async write(text: string): Promise<void> {
+    for (let full = drained(this.stream); full; full = drained(this.stream)) await full;
+    if (!this.isOpen) return;
     corkUntilTick(this.stream);
     this.socket.send(text);
-    return drained(this.stream);
+    const full = drained(this.stream);
+    if (!full) return;
+    this.socket.pause();
+    await full;
+    this.socket.resume();
   }
 
   /** 4401 for a credential that does not, or no longer, hold, 4403 for a missing grant, 4400 for a bad request, else 4503. */

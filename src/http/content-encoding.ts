@@ -29,37 +29,36 @@ export interface BodyBound {
 
 const CHUNK_BYTES = 64 * 1024;
 
-const routeBound = ({ routeOptions }: FastifyRequest): BodyBound => ({
+export type BoundOf = (request: FastifyRequest) => BodyBound;
+
+export const routeBound: BoundOf = ({ routeOptions }) => ({
   bytes: routeOptions.bodyLimit,
   refusal: () => new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE(),
 });
 
 /**
- * A preParsing hook by which the body of a POST may come packed (Content-Encoding: gzip), and is read up to a bound that may
- * depend on the request, by default the route's bodyLimit. Past it nothing more is read or unpacked. Errors: the bound's,
- * UnsupportedCoding, BAD_USER_INPUT for what is no gzip.
+ * The body of a POST, unpacked where it comes packed (Content-Encoding: gzip). Past the bound nothing more is read or
+ * unpacked. Errors: the bound's, UnsupportedCoding, BAD_USER_INPUT for what is no gzip.
  */
-export const unpackBody =
-  (boundOf: (request: FastifyRequest) => BodyBound = routeBound) =>
-  async (request: FastifyRequest, reply: FastifyReply, body: RequestPayload): Promise<RequestPayload> => {
-    const { headers } = request;
-    const bound = boundOf(request);
-    const length = headers['content-length'];
-    if (Number(length ?? 0) > bound.bytes) throw bound.refusal();
-    if (request.method !== 'POST') return body;
-    const named = headers['content-encoding'];
-    const codings = (named ?? '').split(',').flatMap((each) => each.trim().toLowerCase() || []);
-    if (codings.every((each) => each === 'identity'))
-      return length === undefined ? counted(body, bound) : body;
-    if (codings.length > 1 || !['gzip', 'x-gzip'].includes(codings[0]!)) {
-      reply.header('accept-encoding', 'gzip');
-      throw new UnsupportedCoding(named!);
-    }
-    const packed: Packed = { body, received: 0 };
-    const unpacked = Readable.from(unpack(packed, bound), { objectMode: false });
-    // Fastify holds Content-Length against this.
-    return Object.defineProperty(unpacked, 'receivedEncodedLength', { get: () => packed.received });
-  };
+export function unpackBody(
+  { headers }: FastifyRequest,
+  reply: FastifyReply,
+  body: RequestPayload,
+  bound: BodyBound,
+): RequestPayload {
+  const named = headers['content-encoding'];
+  const codings = (named ?? '').split(',').flatMap((each) => each.trim().toLowerCase() || []);
+  if (codings.every((each) => each === 'identity'))
+    return headers['content-length'] === undefined ? counted(body, bound) : body;
+  if (codings.length > 1 || !['gzip', 'x-gzip'].includes(codings[0]!)) {
+    reply.header('accept-encoding', 'gzip');
+    throw new UnsupportedCoding(named!);
+  }
+  const packed: Packed = { body, received: 0 };
+  const unpacked = Readable.from(unpack(packed, bound), { objectMode: false });
+  // Fastify holds Content-Length against this.
+  return Object.defineProperty(unpacked, 'receivedEncodedLength', { get: () => packed.received });
+}
 
 function counted(body: RequestPayload, { bytes, refusal }: BodyBound): RequestPayload {
   let size = 0;

@@ -1,35 +1,35 @@
-import { closingQuote } from './json.js';
-
 /** A member of an object, or an item of the list that was asked for, as text that is not read yet. */
 export type Piece = { member: string; text: string } | { item: string };
 
 /**
  * The pieces of an object's text, so that a long list in it can be read item by item. `list` names the member whose items
  * are pieces of their own, after one for itself with the text `[`. Errors: SyntaxError for what stands around the pieces,
- * which may be no JSON themselves. Linear in the text.
+ * which may be no JSON themselves. Linear in the text. null is no piece: by then it has looked at some more of a long one.
  */
-export function* objectPieces(text: string, list: string): Generator<Piece> {
+export function* objectPieces(text: string, list: string): Generator<Piece | null> {
   const scan = new Scan(text);
   scan.take('{');
   if (!scan.skip('}')) {
     do {
-      const member = scan.string();
+      const member = yield* scan.string();
       scan.take(':');
       if (member === list && scan.skip('[')) {
         yield { member, text: '[' };
         if (!scan.skip(']')) {
-          do yield { item: scan.value() };
+          do yield { item: yield* scan.value() };
           while (scan.skip(','));
           scan.take(']');
         }
-      } else yield { member, text: scan.value() };
+      } else yield { member, text: yield* scan.value() };
     } while (scan.skip(','));
     scan.take('}');
   }
   scan.end();
 }
 
-const QUOTE = 0x22;
+const [QUOTE, BACKSLASH] = [0x22, 0x5c] as const;
+/** Characters between two pauses. */
+const STRIDE = 65_536;
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d] as const;
 /** What ends a value that is neither text, nor a list, nor an object. */
 const DELIMITER = /[\s,\]}:]/g;
@@ -57,41 +57,39 @@ class Scan {
     if (this.at < this.text.length) throw this.fault();
   }
 
-  string(): string {
+  *string(): Generator<null, string> {
     this.space();
     if (this.text[this.at] !== '"') throw this.fault();
-    return JSON.parse(this.value()) as string;
+    return JSON.parse(yield* this.value()) as string;
   }
 
   /** The text of a value. Brackets of either kind count alike: whoever reads the text finds out which do not match. */
-  value(): string {
+  *value(): Generator<null, string> {
     this.space();
     const start = this.at;
     let depth = 0;
+    let isQuoted = false;
+    let pause = start + STRIDE;
     do {
       const code = this.text.charCodeAt(this.at);
-      if (code === QUOTE) this.at = this.closing() + 1;
-      else if (code === OPEN_OBJECT || code === OPEN_LIST) {
-        depth += 1;
-        this.at += 1;
-      } else if (code === CLOSE_OBJECT || code === CLOSE_LIST) {
-        depth -= 1;
-        this.at += 1;
-      } else if (Number.isNaN(code)) throw this.fault();
-      else if (depth > 0) this.at += 1;
-      else {
+      if (Number.isNaN(code)) throw this.fault();
+      if (code === QUOTE) isQuoted = !isQuoted;
+      else if (isQuoted) {
+        if (code === BACKSLASH) this.at += 1;
+      } else if (code === OPEN_OBJECT || code === OPEN_LIST) depth += 1;
+      else if (code === CLOSE_OBJECT || code === CLOSE_LIST) depth -= 1;
+      else if (depth === 0) {
         DELIMITER.lastIndex = this.at;
-        this.at = DELIMITER.exec(this.text)?.index ?? this.text.length;
+        // The character itself is passed below.
+        this.at = (DELIMITER.exec(this.text)?.index ?? this.text.length) - 1;
       }
-    } while (depth > 0);
+      this.at += 1;
+      if (this.at < pause) continue;
+      pause = this.at + STRIDE;
+      yield null;
+    } while (depth > 0 || isQuoted);
     if (depth < 0 || this.at === start) throw this.fault();
     return this.text.slice(start, this.at);
-  }
-
-  private closing(): number {
-    const end = closingQuote(this.text, this.at);
-    if (end < 0) throw this.fault();
-    return end;
   }
 
   private space(): void {

@@ -18,6 +18,8 @@ const MAX_FAULTS = 20;
 const MAX_LEVELS = MAX_AT_ONCE / 2;
 /** Lists and objects take many times the memory of their text. */
 const MAX_CONTAINERS = 2_000_000;
+/** Of one object, whose names are looked at in one go: more than a text that is read at once has room for. */
+const MAX_MEMBERS = 262_144;
 
 /**
  * Reads JSON (RFC 8259) in time linear in its length. Errors: SyntaxError, BAD_USER_INPUT for more than 2,000,000 lists
@@ -70,7 +72,9 @@ const refusal = (faults: Fault[]): ReelError =>
 const [QUOTE, BACKSLASH, COMMA, COLON, SPACE] = [0x22, 0x5c, 0x2c, 0x3a, 0x20] as const;
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d] as const;
 const [PLUS, MINUS, POINT, ZERO, NINE] = [0x2b, 0x2d, 0x2e, 0x30, 0x39] as const;
-const [TAB, LINE_FEED, CARRIAGE_RETURN, LETTER_E, SMALL_E] = [0x09, 0x0a, 0x0d, 0x45, 0x65] as const;
+const [TAB, LINE_FEED, CARRIAGE_RETURN, LETTER_E, SMALL_E, SMALL_U] = [
+  0x09, 0x0a, 0x0d, 0x45, 0x65, 0x75,
+] as const;
 /** A number of so many characters, none of them an exponent's, is held by a double. */
 const SURE_LENGTH = 15;
 
@@ -146,6 +150,8 @@ const isDigit = (code: number): boolean => code >= ZERO && code <= NINE;
 
 /** Values between two looks at the clock. */
 const STRIDE = 512;
+/** Characters of a string that are read at once. */
+const MAX_PIECE = 65_536;
 
 /** Reads JSON value by value: several times slower than JSON.parse, in steps, and losing nothing. */
 class JsonReader {
@@ -156,6 +162,8 @@ class JsonReader {
   private readonly open: (unknown[] | Record<string, unknown>)[] = [];
   /** Of each open object the name whose value is being read; of a list nothing. */
   private readonly names: string[] = [];
+  /** Of each open object how many members it has so far. */
+  private readonly members: number[] = [];
 
   constructor(private readonly text: string) {}
 
@@ -164,7 +172,12 @@ class JsonReader {
     for (let values = 1; ; values += 1) {
       if (values % STRIDE === 0) yield;
       let value = this.begin();
-      if (value === BEGUN) continue;
+      if (value === BEGUN) {
+        const begun = this.open.at(-1)!;
+        if (!Array.isArray(begun)) yield* this.name(begun);
+        continue;
+      }
+      if (value === LONG) value = yield* this.longString();
       for (;;) {
         const within = this.open.at(-1);
         const code = this.space();
@@ -177,7 +190,7 @@ class JsonReader {
         else put(within, this.names.at(-1)!, value);
         this.at += 1;
         if (code === COMMA) {
-          if (!isList) this.name(within);
+          if (!isList) yield* this.name(within);
           break;
         }
         if (code !== (isList ? CLOSE_LIST : CLOSE_OBJECT)) throw this.fault();
@@ -190,7 +203,7 @@ class JsonReader {
   /** A whole value, or BEGUN where it is a list or an object whose first member comes next. */
   private begin(): unknown {
     const code = this.space();
-    if (code === QUOTE) return this.string();
+    if (code === QUOTE) return this.string() ?? LONG;
     if (code === OPEN_OBJECT || code === OPEN_LIST) {
       const container = code === OPEN_LIST ? [] : {};
       this.at += 1;
@@ -203,7 +216,7 @@ class JsonReader {
       }
       this.open.push(container);
       this.names.push('');
-      if (!Array.isArray(container)) this.name(container);
+      this.members.push(0);
       return BEGUN;
     }
     if (code === MINUS || isDigit(code)) return this.number();
@@ -218,12 +231,15 @@ class JsonReader {
   private close(): void {
     this.open.pop();
     this.names.pop();
+    this.members.pop();
   }
 
   /** A member's name and its colon. */
-  private name(object: Record<string, unknown>): void {
+  private *name(object: Record<string, unknown>): Generator<undefined, void> {
     if (this.space() !== QUOTE) throw this.fault();
-    const name = this.string();
+    const name = this.string() ?? (yield* this.longString());
+    this.members[this.members.length - 1]! += 1;
+    if (this.members.at(-1)! > MAX_MEMBERS) throw beyond(`${MAX_MEMBERS} members of one object`);
     this.names[this.names.length - 1] = name;
     if (this.space() !== COLON) throw this.fault();
     this.at += 1;
@@ -233,13 +249,41 @@ class JsonReader {
       );
   }
 
-  private string(): string {
+  /** null for one that is longer than MAX_PIECE, which is left to longString. */
+  private string(): string | null {
     const start = this.at;
-    const end = closingQuote(this.text, start);
-    if (end < 0) throw this.fault();
+    const end = this.stringEnd(start + 1);
+    if (this.text.charCodeAt(end) !== QUOTE) return null;
     this.at = end + 1;
     // It decodes and checks, and what it answers keeps nothing else of the text alive.
     return JSON.parse(this.text.slice(start, end + 1)) as string;
+  }
+
+  private *longString(): Generator<undefined, string> {
+    const pieces: string[] = [];
+    this.at += 1;
+    while (this.text.charCodeAt(this.at) !== QUOTE) {
+      const end = this.stringEnd(this.at);
+      pieces.push(JSON.parse(`"${this.text.slice(this.at, end)}"`) as string);
+      this.at = end;
+      yield;
+    }
+    this.at += 1;
+    return pieces.join('');
+  }
+
+  /** Where a string's closing quote is, or else where a piece of it may end that is not too long. */
+  private stringEnd(start: number): number {
+    const { text } = this;
+    let at = start;
+    while (at - start < MAX_PIECE) {
+      const code = text.charCodeAt(at);
+      if (code === QUOTE) break;
+      if (Number.isNaN(code)) throw this.fault();
+      if (code !== BACKSLASH) at += 1;
+      else at += text.charCodeAt(at + 1) === SMALL_U ? 6 : 2;
+    }
+    return at;
   }
 
   private number(): number | UnheldNumber {
@@ -293,6 +337,7 @@ class JsonReader {
 }
 
 const BEGUN = Symbol('begun');
+const LONG = Symbol('long');
 const WORDS = [
   ['true', true],
   ['false', false],

@@ -17,6 +17,7 @@ const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 
 /** Any RFC 9562 UUID, in either case; returned in lower case. */
 export function parseUuid(text: string): string | null {
+  if (text.length !== 36) return null;
   const lower = text.toLowerCase();
   return UUID_PATTERN.test(lower) ? lower : null;
 }

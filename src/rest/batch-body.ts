@@ -2,7 +2,7 @@ import { type Fault, ReelError } from '../errors.js';
 import { readJson } from '../http/json.js';
 import { objectPieces } from '../http/json-pieces.js';
 import { MAX_ENTRIES } from '../log/write/batch.js';
-import { TimeSlice } from '../log/write/time-slice.js';
+import { TimeSlice } from '../time-slice.js';
 import { invalidRequest } from './errors.js';
 import { isObject, MAX_UNKNOWN, show, unknownName } from './fields.js';
 
@@ -55,6 +55,7 @@ async function* readEntries(text: string): AsyncGenerator<BatchItem> {
   let count = 0;
   for (const piece of objectPieces(text, 'entries')) {
     await slice.pass();
+    if (piece === null) continue;
     if ('item' in piece) {
       count += 1;
       if (count > MAX_ENTRIES) throw wrongNumber(count);

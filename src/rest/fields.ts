@@ -1,4 +1,4 @@
-import { type Fault, ReelError } from '../errors.js';
+import { clip, type Fault, isShort, ReelError } from '../errors.js';
 import { camel } from '../log/entry/fields.js';
 import { nearest } from '../query-line/nearest.js';
 import { UnheldNumber } from '../query-line/number.js';
@@ -149,17 +149,7 @@ export function show(input: unknown): unknown {
   if (input === undefined) return null;
   if (typeof input === 'string') return cut(input);
   if (typeof input !== 'object' || input === null) return input;
-  const text = compact(input);
-  return text.length > 200 ? cut(text) : input;
+  return isShort(input) ? input : clip(input);
 }
 
 const cut = (text: string): string => (text.length > 200 ? `${text.slice(0, 199).toWellFormed()}…` : text);
-
-function compact(value: object): string {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    // Nested too deeply to be serialized.
-    return `${'['.repeat(200)}…`;
-  }
-}

@@ -2,6 +2,9 @@ import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
 import type { Authorizer } from '../auth/authorize.js';
 import type { Caller, Connection } from '../auth/caller.js';
 import type { Config } from '../config/config.js';
+import type { Call } from '../database/call.js';
+import type { Answers } from '../http/answer.js';
+import type { Bodies } from '../http/bodies.js';
 import type { ExportService } from '../log/export/export.js';
 import type { LogReader } from '../log/read/reader.js';
 import type { ReadAudit } from '../log/read-audit.js';
@@ -14,6 +17,12 @@ export interface RestOptions {
   reader: Pick<LogReader, 'list' | 'count' | 'get'>;
   stats: Pick<StatsService, 'stats'>;
   exports: Pick<ExportService, 'prepare' | 'open'>;
+  /** Those that read, for one call; without it they read for nobody in particular. */
+  during?: (call: Call) => Pick<RestOptions, 'reader' | 'stats' | 'exports'>;
+  /** Of all interfaces of the server; own ones where none are given. */
+  answers?: Answers;
+  /** Likewise. */
+  bodies?: Bodies;
   audit: Pick<ReadAudit, 'viewed'>;
   authorizer: Pick<Authorizer, 'require' | 'author' | 'internal' | 'exportScope'>;
   /** Errors: UNAUTHENTICATED for a bad token, before BAD_USER_INPUT (loc header) for a bad tenant or client header. */

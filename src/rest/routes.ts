@@ -1,9 +1,12 @@
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
-import { unpackBody } from '../http/content-encoding.js';
+import { Answers } from '../http/answer.js';
+import { Bodies } from '../http/bodies.js';
 import { edge } from '../http/edge.js';
+import { isPage } from '../http/json-writer.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
 import { entryToWire } from '../log/entry/wire.js';
 import { toCriteria } from '../log/filter/criteria.js';
@@ -46,7 +49,13 @@ interface Wildcard {
  * (401), method (405), permission (403), size and type of the body (413, 415), everything else at once (422).
  */
 export async function restRoutes(app: FastifyInstance, options: RestOptions): Promise<void> {
-  const { reel, reader, stats, exports, audit, authorizer, config } = options;
+  const { reel, audit, authorizer, config, answers = new Answers(), bodies = new Bodies() } = options;
+  /** An answer, and what is read for it. */
+  const open = (reply: FastifyReply, answer = answers.open(reply.raw)) => ({
+    answer,
+    ...options,
+    ...options.during?.(answer),
+  });
   const access = new AccessControl(app.prefix, options.readCaller);
 
   app.setErrorHandler((error, request, reply) => sendError(options.log, error, request, reply));
@@ -57,7 +66,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     if (type !== undefined && JSON_TYPE.test(type)) done(null, body);
     else done(new UnsupportedType('JSON, such as application/json', type));
   });
-  app.addHook('preParsing', unpackBody());
+  app.addHook('preParsing', bodies.admit());
   await app.register(edge);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('Cache-Control', 'no-store');
@@ -79,7 +88,8 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   const recordView = (request: FastifyRequest, scope: Scope, view: Record<string, unknown>) =>
     audit.viewed(readerOf(access.of<Scope>(request).caller!), scope, { door: 'rest', ...view });
 
-  app.get('/logs', { onRequest: mayView, exposeHeadRoute: true }, async (request) => {
+  app.get('/logs', { onRequest: mayView, exposeHeadRoute: true }, async (request, reply) => {
+    const { answer, reader } = open(reply);
     const allowed = access.of<Scope>(request);
     const faults: Fault[] = [];
     const now = new Date();
@@ -92,10 +102,12 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
       page !== null && page > LAST_PAGE ? PAST_THE_END : reader.list(criteria, asked),
     ]);
     await recordView(request, scope, { path: '/logs', filter, page, after, before });
-    return listToWire(found, { total, number: page, size: pageSize });
+    const list = listToWire(found, { total, number: page, size: pageSize });
+    return sendJson(reply, await answer.write(list, isPage));
   });
 
-  app.get('/logs/stats', { onRequest: mayView, exposeHeadRoute: true }, async (request) => {
+  app.get('/logs/stats', { onRequest: mayView, exposeHeadRoute: true }, async (request, reply) => {
+    const { stats } = open(reply);
     const faults: Fault[] = [];
     const now = new Date();
     const { filter, timeZone } = readStatsQuery(request, faults, now);
@@ -107,7 +119,8 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   });
 
   // A wildcard, since the router itself refuses parameters of more than 100 characters; AccessControl has refused any with a /.
-  app.get<Wildcard>('/logs/*', { onRequest: mayView, exposeHeadRoute: true }, async (request) => {
+  app.get<Wildcard>('/logs/*', { onRequest: mayView, exposeHeadRoute: true }, async (request, reply) => {
+    const { reader } = open(reply);
     const faults: Fault[] = [];
     const text = request.params['*'];
     const id = parseUuid(text);
@@ -137,7 +150,8 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
 
   await app.register(batchRoute, { access, options });
 
-  app.post('/logs/export', { onRequest: mayExport, bodyLimit: MAX_BODY_BYTES }, async (request) => {
+  app.post('/logs/export', { onRequest: mayExport, bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
+    const { exports } = open(reply);
     const allowed = access.of<Scope>(request);
     const faults: Fault[] = [];
     const now = new Date();
@@ -158,6 +172,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     url: '/exports/*',
     exposeHeadRoute: false,
     handler: async (request, reply) => {
+      const { exports } = open(reply, answers.openStream(reply.raw));
       const file = await exports.open(
         request.params['*'],
         queryOf(request).token ?? '',
@@ -170,6 +185,13 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
       return reply.send(file.stream);
     },
   });
+}
+
+/** Text that was made piece by piece. */
+function sendJson(reply: FastifyReply, chunks: readonly Buffer[]): FastifyReply {
+  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  reply.headers({ 'content-type': 'application/json; charset=utf-8', 'content-length': length });
+  return reply.send(chunks.length === 1 ? chunks[0] : Readable.from(chunks));
 }
 
 /** What the caller may do. Errors: BAD_USER_INPUT if anything in the request is wrong. */

@@ -4,6 +4,7 @@ import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { defineEntity, MikroORM, type Options, p, ValidationError } from '@mikro-orm/postgresql';
+import pg from 'pg';
 import {
   getLogReader,
   getReelService,
@@ -13,7 +14,7 @@ import {
   LogSeverity,
   ReelSchemaGenerator,
 } from 'reel';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { databaseOptions } from '../../src/database/options.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { openTrail, type Trail } from '../support/trail.js';
@@ -191,6 +192,37 @@ describe("entries through a host's EntityManager", () => {
     await em.flush();
     expect(await fork().find(LogEntry, {}, { orderBy: { id: 'asc' } })).toMatchObject(entries);
   });
+});
+
+test("a connection that breaks while entries are written is not lost to the host's pool", async () => {
+  const own = await createDatabase();
+  const orm = await hostOrm(own.runtimeUrl, {
+    pool: { min: 0, max: 2 },
+    driverOptions: { connectionTimeoutMillis: 5_000 },
+  });
+  const log = () =>
+    getReelService(orm.em.fork()).log({ module: 'billing', action: 'a', tenantId: randomUUID() });
+  try {
+    await log();
+    const blocked = `select pid from pg_stat_activity where usename = 'reel' and wait_event_type = 'Lock' and datname = current_database()`;
+    for (let time = 0; time < 3; time += 1) {
+      const lock = new pg.Client({ connectionString: own.ownerUrl });
+      await lock.connect();
+      await lock.query('begin; lock table reel_log_inbox');
+      const refused = expect(log()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      await vi.waitUntil(async () => (await own.query(blocked, [], 'superuser')).length > 0, 20_000);
+      await own.query(`select pg_terminate_backend(pid) from (${blocked}) b`, [], 'superuser');
+      await refused;
+      await lock.end();
+    }
+    await log();
+    expect(await own.query('select count(*)::int as entries from reel_log_entries')).toEqual([
+      { entries: 2 },
+    ]);
+  } finally {
+    await orm.close(true);
+    await own.drop();
+  }
 });
 
 describe('instants', () => {

@@ -56,7 +56,7 @@ export const settingsOf = ({ ownerUrl, runtimeUrl }: TestDatabase) => ({
 });
 
 /** Stored counts that differ from those of the entries, of all tenants; expected to be none. */
-export const wrongCounts = (own: TestDatabase) =>
+export const wrongCounts = (own: Pick<TestDatabase, 'query'>) =>
   own.query(`
     with stored as (
       select tenant_id, span, bucket, client_id, module, severity, count from reel_log_counts

@@ -4,13 +4,14 @@ import { dirname, join, normalize, relative, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '..', '..');
 
-const BASE = ['errors', 'config'];
+const BASE = ['errors', 'time-slice', 'config'];
 const STORE = [...BASE, 'auth', 'query-line', 'database'];
 const CORE = [...STORE, 'log', 'seal'];
 
 /** What each folder of src and web, or file at the top of src, may import besides itself. */
 export const MAY_IMPORT: Record<string, readonly string[]> = {
   errors: [],
+  'time-slice': [],
   config: ['errors'],
   'query-line': [],
   auth: [...BASE, 'query-line'],

@@ -2,16 +2,16 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
 
+export type Role = 'owner' | 'superuser' | 'runtime';
+
 export interface TestDatabase {
   superuserUrl: string;
   ownerUrl: string;
   runtimeUrl: string;
-  /** Runs statements as the owner, who sees every tenant; with a superuser's rights where asked. */
-  query(
-    sql: string,
-    parameters?: unknown[],
-    as?: 'owner' | 'superuser' | 'runtime',
-  ): Promise<Record<string, unknown>[]>;
+  /** Runs statements as the owner, who sees every tenant, or as another role, on connections that are kept. */
+  query(sql: string, parameters?: unknown[], as?: Role): Promise<Record<string, unknown>[]>;
+  /** Ends the connections that `query` keeps, as a database that is to be copied needs. */
+  disconnect(): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -30,26 +30,43 @@ export async function createDatabase(source?: TestDatabase | 'template0'): Promi
       await client.end();
     }
   };
-  await admin(`create database ${name} template ${original} owner reel_owner`);
+  if (typeof source === 'object') await source.disconnect();
+  await admin(`create database ${name} template ${original} owner reel_owner strategy file_copy`);
   const urls = {
     superuser: withDatabase(template.superuserUrl, name),
     owner: withDatabase(template.ownerUrl, name),
     runtime: withDatabase(template.runtimeUrl, name),
   };
+  const pools = new Map<Role, pg.Pool>();
+  const poolOf = (role: Role) => {
+    const known = pools.get(role);
+    if (known !== undefined) return known;
+    const pool = new pg.Pool({
+      connectionString: urls[role],
+      max: 4,
+      idleTimeoutMillis: 2_000,
+      allowExitOnIdle: true,
+    });
+    // One whose database was stopped or dropped is made anew for the next query.
+    pool.on('error', () => {});
+    pools.set(role, pool);
+    return pool;
+  };
+  const disconnect = async () => {
+    const open = [...pools.values()];
+    pools.clear();
+    await Promise.all(open.map((pool) => pool.end()));
+  };
   return {
     superuserUrl: urls.superuser,
     ownerUrl: urls.owner,
     runtimeUrl: urls.runtime,
-    query: async (sql, parameters = [], as = 'owner') => {
-      const client = new pg.Client({ connectionString: urls[as] });
-      await client.connect();
-      try {
-        return (await client.query(sql, parameters)).rows;
-      } finally {
-        await client.end();
-      }
+    query: async (sql, parameters = [], as = 'owner') => (await poolOf(as).query(sql, parameters)).rows,
+    disconnect,
+    drop: async () => {
+      await disconnect();
+      await admin(`drop database if exists ${name} with (force)`);
     },
-    drop: () => admin(`drop database if exists ${name} with (force)`),
   };
 }
 

@@ -20,6 +20,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const postgres = await startEmbedded(directory);
   await turnOffDurability(postgres.superuserUrl);
   await migrate(postgres.ownerUrl, postgres.runtimeUrl);
+  await keepFewMonths(postgres.ownerUrl);
   const { superuserUrl, ownerUrl, runtimeUrl } = postgres;
   project.provide('postgres', { superuserUrl, ownerUrl, runtimeUrl });
   return async () => {
@@ -34,5 +35,20 @@ async function turnOffDurability(superuserUrl: string): Promise<void> {
   await client.connect();
   for (const name of ['fsync', 'full_page_writes']) await client.query(`alter system set ${name} = off`);
   await client.query('select pg_reload_conf()');
+  await client.end();
+}
+
+/**
+ * Drops the months that tests do not reach. Every new connection reads the catalogue of all months before its first query,
+ * and tests open connections by the thousand.
+ */
+async function keepFewMonths(ownerUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: ownerUrl });
+  await client.connect();
+  const { rows } = await client.query(
+    `select inhrelid::regclass::text as name from pg_inherits
+     where inhparent = 'reel_log_entries'::regclass and inhrelid::regclass::text ~ '[0-9]{6}$' order by 1 offset 2`,
+  );
+  for (const { name } of rows) await client.query(`drop table ${name}`);
   await client.end();
 }

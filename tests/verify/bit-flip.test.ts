@@ -20,7 +20,7 @@ import { openTrail, SIGNER, type Trail } from '../support/trail.js';
 /** FLIP_SEED and FLIP_ROWS look elsewhere, and further. */
 const SEED = Number(process.env.FLIP_SEED ?? 1);
 /** Rows that are changed of each column. */
-const ROWS = Number(process.env.FLIP_ROWS ?? 2);
+const ROWS = Number(process.env.FLIP_ROWS ?? 1);
 
 const GATEWAY = { kind: 'module', module: '*', ip: null, agent: null } as const;
 const TENANT = randomUUID();

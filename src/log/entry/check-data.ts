@@ -7,6 +7,8 @@ import { compactJson, mendData, truncated } from './repair-data.js';
 export const MAX_DATA_BYTES = 65_536;
 /** The object itself is the first level. */
 export const MAX_DATA_LEVELS = 32;
+/** Past so many bytes the rest of data is not looked at, nor written out: it is too long by far. */
+const MAX_LOOKED_AT = 1_048_576;
 /** Past so many faults the rest of data is not looked at. */
 const MAX_FAULTS = 20;
 
@@ -54,6 +56,14 @@ function repaired(value: Record<string, unknown>): CheckedData | null {
 function strictly(value: Record<string, unknown>, faults: Fault[]): CheckedData | null {
   const walk = new Walk(faults);
   walk.visit(value, 1, ['data']);
+  if (walk.isEndless)
+    fault(
+      faults,
+      'value_error',
+      ['data'],
+      `at most ${MAX_DATA_BYTES} bytes of compact JSON`,
+      `more than ${MAX_LOOKED_AT} bytes`,
+    );
   if (faults.length > 0) return null;
   const text = written(value);
   if (text === null) {
@@ -90,13 +100,23 @@ class Walk {
   hasNegativeZero = false;
   /** Bytes that PostgreSQL prints more of jsonb than compact JSON has: a space past each colon and comma, digits of small numbers. */
   surplus = 0;
+  /** Bytes of JSON at the least. */
+  private bytes = 0;
+
+  /** Whether it is longer than MAX_LOOKED_AT, and so not looked at to its end. */
+  get isEndless(): boolean {
+    return this.bytes > MAX_LOOKED_AT;
+  }
 
   constructor(private readonly faults: Fault[]) {}
 
   visit(value: unknown, level: number, way: (string | number)[]): void {
-    if (this.faults.length >= MAX_FAULTS) return;
+    if (this.faults.length >= MAX_FAULTS || this.isEndless) return;
+    this.bytes += 1;
     switch (typeof value) {
       case 'string':
+        this.bytes += value.length;
+        if (this.isEndless) return;
         if (!isStorable(value)) this.add(way, 'text without NUL or lone surrogates', clip(value));
         return;
       case 'number':
@@ -125,7 +145,8 @@ class Walk {
     }
     if (Array.isArray(value)) {
       this.surplus += Math.max(0, value.length - 1);
-      for (let index = 0; index < value.length; index++) this.step(value[index], level, way, index);
+      for (let index = 0; index < value.length && !this.isEndless; index++)
+        this.step(value[index], level, way, index);
       return;
     }
     if (!isPlain(value)) {
@@ -135,6 +156,8 @@ class Walk {
     const keys = Object.keys(value);
     this.surplus += Math.max(0, 2 * keys.length - 1);
     for (const key of keys) {
+      this.bytes += key.length;
+      if (this.isEndless) return;
       if (!isStorable(key)) this.add(way, 'keys without NUL or lone surrogates', clip(key));
       else this.step((value as Record<string, unknown>)[key], level, way, key);
     }

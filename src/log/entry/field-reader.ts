@@ -14,6 +14,8 @@ export interface Bounds {
 /** Control, format and bidirectional characters, which are invisible or move other text. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const ELLIPSIS = '…';
+/** Of a name or key that is longer than this, too long by far, no character is looked at. */
+const MAX_LOOKED_AT = 65_536;
 const PAST_MICROSECONDS = /(\.\d{6})(\d+)/;
 
 /**
@@ -37,6 +39,8 @@ export class FieldReader {
     if (value === undefined) return this.require(field);
     if (typeof value !== 'string') return this.fault(field, 'string_type', 'text', value);
     if (value === '') return this.fault(field, 'string_too_short', `1 to ${max} characters`, value);
+    if (value.length > MAX_LOOKED_AT)
+      return this.fault(field, 'string_too_long', `at most ${max} characters`, value);
     if (!isStorable(value))
       return this.fault(field, 'value_error', 'text without NUL or lone surrogates', value);
     if (INVISIBLE.test(value))
@@ -58,6 +62,8 @@ export class FieldReader {
     const value = this.input[field];
     if (typeof value !== 'string') return this.fault(field, 'string_type', 'text', value);
     if (value === '') return this.fault(field, 'string_too_short', `1 to ${max} characters`, value);
+    if (value.length > MAX_LOOKED_AT)
+      return this.fault(field, 'string_too_long', `at most ${max} characters`, value);
     if (/\p{Cc}/u.test(value))
       return this.fault(field, 'value_error', 'text without control characters', value);
     if (!isStorable(value))

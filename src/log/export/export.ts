@@ -34,12 +34,18 @@ export interface ExportDependencies extends ContentSources {
 
 /** Exports as links that carry the whole request: the file is read from the database while it is sent. */
 export class ExportService {
-  private readonly links: ExportLinks;
   private readonly clock: () => number;
 
-  constructor(private readonly deps: ExportDependencies) {
+  constructor(
+    private readonly deps: ExportDependencies,
+    private readonly links = new ExportLinks(deps.secret, deps.clock),
+  ) {
     this.clock = deps.clock ?? Date.now;
-    this.links = new ExportLinks(deps.secret, this.clock);
+  }
+
+  /** The same exports, read from other sources. */
+  from(sources: ContentSources): ExportService {
+    return new ExportService({ ...this.deps, ...sources }, this.links);
   }
 
   /**

@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
+import { RowMeter, RowsTooLong } from '../../database/counted-query.js';
 import type { ReadDatabase } from '../../database/database.js';
 import type { Execute, Row } from '../../database/execute.js';
+import { isTimeout } from '../../database/unavailable.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import { selectList, toEntry } from '../entry/row.js';
 import type { Criteria } from '../filter/criteria.js';
@@ -9,19 +11,73 @@ import { entriesById } from '../walk/walk.js';
 
 const COLUMNS = sql.raw(selectList());
 
-/** Matching entries after the sequence `after` up to `upTo`, in sealed order, read batch by batch. */
+/** Positions that the first stretch takes. */
+const FIRST = 100;
+/** A stretch that takes longer is tried again with fewer positions, and so is one whose rows have more bytes. */
+const STRETCH_MS = 1_000;
+const STRETCH_BYTES = 1_048_576;
+/** One that takes less than this share of either is followed by a longer one. */
+const SHORT = 1 / 4;
+
+/** Matching entries of one stretch of the sealed order. */
+export interface Stretch {
+  entries: LogEntry[];
+  /** The position up to which everything was read. */
+  until: number;
+  /** Of its rows. */
+  bytes: number;
+}
+
+/**
+ * Reads one tenant's matching entries in sealed order, stretch by stretch. A stretch has as many positions as its rows and
+ * its time allow, so that neither long entries nor costly conditions make a statement long.
+ */
+export class SequencedReader {
+  private size: number;
+
+  /** `most`: positions in one stretch; `bytes`: of its rows. */
+  constructor(
+    private readonly database: ReadDatabase,
+    private readonly criteria: Criteria,
+    private readonly most: number,
+    private readonly bytes = STRETCH_BYTES,
+  ) {
+    this.size = Math.min(most, FIRST);
+  }
+
+  /** The stretch after one position, up to another at most. Errors: UNAVAILABLE where a single position takes too long. */
+  async next(after: number, upTo: number): Promise<Stretch> {
+    for (;;) {
+      const until = Math.min(after + this.size, upTo);
+      const isSingle = until - after <= 1;
+      const started = performance.now();
+      try {
+        const meter = new RowMeter(isSingle ? Number.POSITIVE_INFINITY : this.bytes);
+        const entries = await this.database.read(
+          this.criteria.scope.tenantId,
+          (execute) => entriesAt(execute, this.criteria, after, until),
+          { inIndexOrder: true, meter, ...(isSingle ? {} : { statementMs: STRETCH_MS }) },
+        );
+        const spent = Math.max(meter.bytes / this.bytes, (performance.now() - started) / STRETCH_MS);
+        if (spent < SHORT) this.size = Math.min(this.most, this.size * 2);
+        return { entries, until, bytes: meter.bytes };
+      } catch (error) {
+        if (isSingle || !(isTimeout(error) || error instanceof RowsTooLong)) throw error;
+        this.size = Math.max(1, Math.floor((until - after) / 4));
+      }
+    }
+  }
+}
+
+/** Matching entries after the sequence `after` up to `upTo`, in sealed order, read stretch by stretch. */
 export async function* streamSequenced(
   database: ReadDatabase,
   criteria: Criteria,
   { after, upTo, batchSize }: { after: number; upTo: number; batchSize: number },
 ): AsyncGenerator<LogEntry[]> {
+  const reader = new SequencedReader(database, criteria, batchSize);
   for (let last = after; last < upTo; ) {
-    const until = Math.min(last + batchSize, upTo);
-    const entries = await database.read(
-      criteria.scope.tenantId,
-      (execute) => entriesAt(execute, criteria, last, until),
-      { inIndexOrder: true },
-    );
+    const { entries, until } = await reader.next(last, upTo);
     if (entries.length > 0) yield entries;
     last = until;
   }

@@ -1,12 +1,15 @@
 import { sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
+import { type Call, during } from '../../database/call.js';
 import type { ReadDatabase } from '../../database/database.js';
+import { unavailable } from '../../errors.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import type { Criteria } from '../filter/criteria.js';
-import type { LogReader } from './reader.js';
+import { SequencedReader, type Stretch } from './sequenced.js';
 
-/** Entries per read; a slow follower holds no more than this. */
+/** Entries per read, and bytes of theirs; a slow follower holds no more than this. */
 const BATCH = 200;
+const BATCH_BYTES = 262_144;
 /** How often a followed tenant's last sequence is read, for entries that another server sequenced. */
 const POLL_MS = 500;
 /** Minimum interval between wake-ups, so that many followers of a busy trail share few reads. */
@@ -15,8 +18,10 @@ const WAKE_INTERVAL_MS = 100;
 const CHECK_MS = 5_000;
 /** Concurrent reads; the other connections are left for requests. */
 const MAX_READS = 4;
-/** Entries cached for followers who need what another has just read. */
-const CACHED_ENTRIES = 2_000;
+/** Bytes of entries cached for followers who need what another has just read. */
+const CACHED_BYTES = 8 * 1_048_576;
+/** What an entry takes besides its row. */
+const ENTRY_BYTES = 1_024;
 const CACHE_MS = 2_000;
 
 /** What the followers of one tenant share. */
@@ -32,6 +37,18 @@ interface FollowedTenant {
   poll: NodeJS.Timeout;
 }
 
+/** A read for all followers that wait for it. */
+interface SharedRead {
+  readonly stretch: Promise<Stretch>;
+  readonly stop: AbortController;
+  followers: number;
+}
+
+const sizes = new WeakMap<object, number>();
+
+/** Approximate bytes in memory of a batch that a tail has yielded. */
+export const sizeOf = (entries: object): number => sizes.get(entries) ?? 0;
+
 /**
  * Follows tenants' trails in sealed order. A wake-up carries no entries: followers read them from the database by sequence,
  * so none is lost or repeated, however slow the follower or unreliable the connection. Followers with the same criteria at
@@ -39,20 +56,17 @@ interface FollowedTenant {
  */
 export class Tail {
   private readonly tenants = new Map<string, FollowedTenant>();
-  private readonly reading = new Map<string, Promise<LogEntry[]>>();
-  private readonly cache = new LRUCache<string, LogEntry[]>({
-    maxSize: CACHED_ENTRIES,
-    sizeCalculation: (entries) => 1 + entries.length,
+  private readonly reading = new Map<string, SharedRead>();
+  private readonly cache = new LRUCache<string, Stretch>({
+    maxSize: CACHED_BYTES,
+    sizeCalculation: ({ entries, bytes }) => ENTRY_BYTES * (1 + entries.length) + bytes,
     ttl: CACHE_MS,
     ttlAutopurge: true,
   });
   private readonly queue: (() => void)[] = [];
   private reads = 0;
 
-  constructor(
-    private readonly database: ReadDatabase,
-    private readonly reader: LogReader,
-  ) {}
+  constructor(private readonly database: ReadDatabase) {}
 
   /** To be called when a tenant's entries up to a sequence are sealed. */
   advance(tenantId: string, last: number): void {
@@ -74,10 +88,10 @@ export class Tail {
     check: () => Promise<void> = async () => {},
   ): AsyncGenerator<readonly LogEntry[]> {
     const { tenantId } = criteria.scope;
-    const tenant = await this.join(tenantId);
+    const tenant = await this.join(tenantId, signal);
     const key = JSON.stringify(criteria);
     try {
-      let last = after ?? (await this.lastSequence(tenantId));
+      let last = after ?? (await this.lastSequence(tenantId, signal));
       while (!signal.aborted) {
         // Before the check: a follower must not see what is sealed after a grant was revoked.
         const until = Math.min(last + BATCH, tenant.last);
@@ -86,44 +100,73 @@ export class Tail {
           if (tenant.last <= last) await this.waitForMore(tenant, signal);
           continue;
         }
-        const entries = await this.readShared(key, last, until, () => this.read(criteria, last, until));
+        const stretch = await this.readShared(key, criteria, last, until, signal);
         if (signal.aborted) return;
-        if (entries.length > 0) yield entries;
-        last = until;
+        if (stretch.entries.length > 0) yield stretch.entries;
+        last = stretch.until;
       }
+    } catch (error) {
+      if (!signal.aborted) throw error;
     } finally {
       this.leave(tenantId, tenant);
     }
   }
 
-  /** Reads a batch once for all followers with the same criteria. */
-  private readShared(
+  /** Reads a batch once for all followers with the same criteria; no longer than one of them waits for it. */
+  private async readShared(
     key: string,
+    criteria: Criteria,
     after: number,
     until: number,
-    read: () => Promise<LogEntry[]>,
-  ): LogEntry[] | Promise<LogEntry[]> {
+    signal: AbortSignal,
+  ): Promise<Stretch> {
     const name = `${after} ${until} ${key}`;
-    const present = this.cache.get(name) ?? this.reading.get(name);
-    if (present) return present;
-    const reading = read()
-      .then((entries) => {
-        this.cache.set(name, entries);
-        return entries;
-      })
-      .finally(() => this.reading.delete(name));
-    this.reading.set(name, reading);
-    return reading;
+    const cached = this.cache.get(name);
+    if (cached) return cached;
+    const shared = this.reading.get(name) ?? this.startReading(name, criteria, after, until);
+    shared.followers += 1;
+    const leave = () => {
+      shared.followers -= 1;
+      if (shared.followers > 0) return;
+      if (this.reading.get(name) === shared) this.reading.delete(name);
+      shared.stop.abort(unavailable('Nobody follows any more'));
+    };
+    signal.addEventListener('abort', leave);
+    try {
+      return await shared.stretch;
+    } finally {
+      signal.removeEventListener('abort', leave);
+    }
   }
 
-  private async read(criteria: Criteria, after: number, until: number): Promise<LogEntry[]> {
+  private startReading(name: string, criteria: Criteria, after: number, until: number): SharedRead {
+    const stop = new AbortController();
+    const stretch = this.read(criteria, after, until, stop.signal)
+      .then((read) => {
+        this.cache.set(name, read);
+        return read;
+      })
+      .finally(() => {
+        if (this.reading.get(name) === shared) this.reading.delete(name);
+      });
+    const shared: SharedRead = { stretch, stop, followers: 0 };
+    this.reading.set(name, shared);
+    return shared;
+  }
+
+  private async read(
+    criteria: Criteria,
+    after: number,
+    until: number,
+    signal: AbortSignal,
+  ): Promise<Stretch> {
     if (this.reads >= MAX_READS) await new Promise<void>((turn) => this.queue.push(turn));
     else this.reads += 1;
     try {
-      const entries: LogEntry[] = [];
-      for await (const batch of this.reader.streamSequenced(criteria, until, BATCH, after))
-        entries.push(...batch);
-      return entries;
+      const database = during(this.database, callOf(signal));
+      const stretch = await new SequencedReader(database, criteria, BATCH, BATCH_BYTES).next(after, until);
+      sizes.set(stretch.entries, 3 * stretch.bytes + ENTRY_BYTES * stretch.entries.length);
+      return stretch;
     } finally {
       const next = this.queue.shift();
       if (next) next();
@@ -131,8 +174,8 @@ export class Tail {
     }
   }
 
-  private async join(tenantId: string): Promise<FollowedTenant> {
-    const last = await this.lastSequence(tenantId);
+  private async join(tenantId: string, signal: AbortSignal): Promise<FollowedTenant> {
+    const last = await this.lastSequence(tenantId, signal);
     let tenant = this.tenants.get(tenantId);
     if (!tenant) {
       const poll = setInterval(() => {
@@ -173,8 +216,9 @@ export class Tail {
     });
   }
 
-  private async lastSequence(tenantId: string): Promise<number> {
-    const [row] = await this.database.read(
+  private async lastSequence(tenantId: string, signal?: AbortSignal): Promise<number> {
+    const database = signal ? during(this.database, callOf(signal)) : this.database;
+    const [row] = await database.read(
       tenantId,
       (execute) =>
         execute<{ last: string }>(sql`
@@ -184,6 +228,9 @@ export class Tail {
     return Number(row?.last ?? 0);
   }
 }
+
+/** Reads for those whose signal this is; what they hold is bounded by the batch. */
+const callOf = (signal: AbortSignal): Call => ({ signal, took: () => {} });
 
 /** Wakes the tenant's followers, and again after the interval if more was sealed meanwhile. */
 function wakeFollowers(tenant: FollowedTenant): void {

@@ -43,6 +43,9 @@ export type Matching = RawBuilder<unknown>;
 /** What a walk that has not come anywhere yet may take past its budget for a few candidates before it tries fewer, in graceMs. */
 const FORCED = 4;
 
+/** One statement may take so much of what is left of the budget. */
+const SHARES = 4;
+
 /** A candidate that is looked up by its id costs so many times what one does on the way along the key. */
 const LOOKUP_COST = 4;
 
@@ -134,15 +137,23 @@ export class Walk {
     }
   }
 
-  /** Milliseconds for each statement: what is left, or more where otherwise the walk would come nowhere. */
+  /**
+   * Milliseconds for each statement: a share of what is left, so that one which takes too long leaves time for fewer
+   * candidates, or more where otherwise the walk would come nowhere.
+   */
   private statementBound(): { bound: number; isLast: boolean } {
     const { budget, statementMs } = this.options;
     const { graceMs } = this.bounds;
     const longest = statementMs ?? this.bounds.statementMs;
     const isSingle = this.size === 1;
-    if (statementMs != null) return { bound: longest, isLast: isSingle || budget.isSpent };
+    const share = Math.max(graceMs, budget.left / SHARES);
+    if (statementMs != null)
+      return {
+        bound: isSingle ? longest : Math.min(longest, share),
+        isLast: isSingle || budget.isSpent,
+      };
     if (this.stretches > 0 || !budget.isSpent)
-      return { bound: Math.min(longest, budget.left + graceMs), isLast: false };
+      return { bound: Math.min(longest, budget.left + graceMs, share), isLast: false };
     return isSingle
       ? { bound: longest, isLast: true }
       : { bound: Math.min(longest, FORCED * graceMs), isLast: false };

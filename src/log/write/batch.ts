@@ -1,11 +1,11 @@
 import type { Author } from '../../auth/scope.js';
 import { badInput, ReelError } from '../../errors.js';
+import { TimeSlice } from '../../time-slice.js';
 import { type CheckedEntry, checkInput, inputRefusal } from '../entry/check-entry.js';
 import type { CreateLogInput } from '../entry/create-log-input.js';
 import type { Identifier } from '../entry/identifier.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import { type PreparedEntry, prepareEntry } from './prepare.js';
-import { TimeSlice } from './time-slice.js';
 import type { WriteResult, Writer } from './writer.js';
 
 /** Of one batch. */

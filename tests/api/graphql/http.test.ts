@@ -10,6 +10,7 @@ import { buildReelSchema } from '../../../src/graphql/schema.js';
 import type { Services } from '../../../src/graphql/services.js';
 import { Subscriptions } from '../../../src/graphql/subscriptions.js';
 import { documentValidator } from '../../../src/graphql/validation.js';
+import { Answers } from '../../../src/http/answer.js';
 import { toCriteria } from '../../../src/log/filter/criteria.js';
 import { CountPrecision } from '../../../src/log/stats/log-count.js';
 import {
@@ -428,7 +429,12 @@ describe('a subscription, executed by graphql-js alone', () => {
     subscribe({
       schema,
       document: parse(query),
-      contextValue: createContext({ ...NOBODY, authorization }, { ...services, ...over }, PAGE_SIZES),
+      contextValue: createContext(
+        { ...NOBODY, authorization },
+        { ...services, ...over },
+        PAGE_SIZES,
+        new Answers().begin(),
+      ),
       variableValues: { after: 3 },
     });
   const FOLLOW = `subscription ($after: Count) {
@@ -493,6 +499,7 @@ describe('results of subscriptions', () => {
     const subscriptions = new Subscriptions({
       schema,
       services: { ...services, tail },
+      answers: new Answers(),
       pageSizes: PAGE_SIZES,
       validateDocument: documentValidator(schema, { introspection: false }),
       format: errorFormatter({ log: { error: () => {} }, hints: false }),

@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { LogReader } from '../../../src/log/read/reader.js';
+import { SequencedReader } from '../../../src/log/read/sequenced.js';
 import { Tail } from '../../../src/log/read/tail.js';
 import { moduleToken, startReel, type TestReel, viewer } from '../../support/reel.js';
 
@@ -86,8 +86,8 @@ test('who does not read is not read for: the server waits, holds little, and goe
   for (let written = 0; written < ENTRIES; written += AT_ONCE)
     await write(tenantId, AT_ONCE, { text: 'x'.repeat(ENTRY_BYTES) });
   const token = await viewer(tenantId);
-  const places = vi.spyOn(LogReader.prototype, 'streamSequenced');
-  const furthest = () => Math.max(0, ...places.mock.calls.map(([, upTo]) => upTo));
+  const places = vi.spyOn(SequencedReader.prototype, 'next');
+  const furthest = () => Math.max(0, ...places.mock.calls.map(([after]) => after));
   const resting = async () => {
     let before = -1;
     while (furthest() !== before || before === 0) {

@@ -8,6 +8,7 @@ import type { Scope } from '../../../src/auth/scope.js';
 import { forbidden } from '../../../src/errors.js';
 import { createContext } from '../../../src/graphql/context.js';
 import { followLog } from '../../../src/graphql/log-added.js';
+import { Answers } from '../../../src/http/answer.js';
 import { toCriteria } from '../../../src/log/filter/criteria.js';
 import { Tail } from '../../../src/log/read/tail.js';
 import { fakeServices, NOBODY } from '../../support/graphql-server.js';
@@ -144,7 +145,7 @@ describe('between batches', () => {
   let tail: Tail;
   beforeAll(async () => {
     trail = await openTrail();
-    tail = new Tail(trail.database, trail.reader);
+    tail = new Tail(trail.database);
   });
   afterAll(() => trail?.close());
 
@@ -167,6 +168,7 @@ describe('between batches', () => {
       NOBODY,
       { ...services, authorizer },
       { defaultPageSize: 50, maxPageSize: 100 },
+      new Answers().begin(),
     );
     return followLog(context, toCriteria(scope, null, new Date()), 0);
   };

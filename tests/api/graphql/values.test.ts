@@ -19,6 +19,7 @@ import { errorFormatter } from '../../../src/graphql/format-error.js';
 import { buildReelSchema } from '../../../src/graphql/schema.js';
 import { Subscriptions } from '../../../src/graphql/subscriptions.js';
 import { documentValidator } from '../../../src/graphql/validation.js';
+import { Answers } from '../../../src/http/answer.js';
 import { bootGraphql, fakeServices, NOBODY } from '../../support/graphql-server.js';
 
 const schema = buildReelSchema();
@@ -132,6 +133,7 @@ const subscriptionsOf = (hints: boolean) =>
   new Subscriptions({
     schema,
     services: fakeServices(),
+    answers: new Answers(),
     pageSizes: { defaultPageSize: 50, maxPageSize: 100 },
     validateDocument: documentValidator(schema, { introspection: hints }),
     format: errorFormatter({ log: { error: () => {} }, hints }),

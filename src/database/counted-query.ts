@@ -1,0 +1,75 @@
+import pg, { type ClientBase } from 'pg';
+import type { Row } from './execute.js';
+
+/** A read had more bytes of rows than were asked for. */
+export class RowsTooLong extends Error {
+  constructor(most: number) {
+    super(`expected rows of at most ${most} bytes, got more`);
+  }
+}
+
+/** Counts the bytes of rows, of all statements of a read together. */
+export class RowMeter {
+  bytes = 0;
+
+  constructor(private readonly most: number) {}
+
+  /** Errors: RowsTooLong. */
+  took(bytes: number): void {
+    this.bytes += bytes;
+    if (this.bytes > this.most) throw new RowsTooLong(this.most);
+  }
+}
+
+/** As the driver passes it on: the bytes of the message, and the columns as text. */
+interface DataRow {
+  length: number;
+  fields: (string | null)[];
+}
+
+/** What the driver calls, though its types do not say so. */
+const handleDataRow = (pg.Query.prototype as unknown as { handleDataRow(row: DataRow): void }).handleDataRow;
+
+/** A statement whose rows are counted in bytes as they arrive, before they are kept. */
+export class CountedQuery extends pg.Query {
+  private error: unknown;
+  private isRefused = false;
+
+  private constructor(
+    text: string,
+    values: unknown[],
+    private readonly took: (bytes: number) => void,
+    callback: (error: Error | undefined, result: { rows: Row[] }) => void,
+  ) {
+    super(text, values, callback as never);
+  }
+
+  /** `took` is called for each row; where it throws, this row and those after it are not kept. Errors: what it throws, and the database's. */
+  static run(
+    client: ClientBase,
+    text: string,
+    values: readonly unknown[],
+    took: (bytes: number) => void,
+  ): Promise<Row[]> {
+    return new Promise((resolve, reject) => {
+      const query: CountedQuery = new CountedQuery(text, [...values], took, (error, result) => {
+        if (query.isRefused) reject(query.error);
+        else if (error) reject(error);
+        else resolve(result.rows);
+      });
+      client.query(query);
+    });
+  }
+
+  handleDataRow(row: DataRow): void {
+    if (this.isRefused) return;
+    try {
+      this.took(row.length);
+    } catch (error) {
+      this.isRefused = true;
+      this.error = error;
+      return;
+    }
+    handleDataRow.call(this, row);
+  }
+}

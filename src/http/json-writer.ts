@@ -1,0 +1,81 @@
+import { TimeSlice } from '../time-slice.js';
+
+/** Of so many characters text is put into bytes at once. */
+const CHUNK_CHARACTERS = 65_536;
+
+/** Whether an object's or a list's members are written one by one; else it is written at once. */
+export type IsOpen = (value: object, depth: number) => boolean;
+
+/** The results of graphql-js, whose objects have no prototype, unlike data of entries; lists in them of objects. */
+export const isResult: IsOpen = (value) =>
+  Array.isArray(value) ? typeof value[0] === 'object' : Object.getPrototypeOf(value) === null;
+
+/** An object, and the lists in it. */
+export const isPage: IsOpen = (_value, depth) => depth <= 1;
+
+/**
+ * Text as JSON.stringify makes it, in bytes, made piece by piece so that the event loop is not held. `wrote` is called with
+ * the bytes of each piece, before the next is made. Errors: what `wrote` throws.
+ */
+export async function writeJson(
+  value: object,
+  isOpen: IsOpen,
+  wrote: (bytes: number) => void,
+): Promise<Buffer[]> {
+  const slice = new TimeSlice();
+  const chunks: Buffer[] = [];
+  let text = '';
+  const flush = () => {
+    const chunk = Buffer.from(text);
+    wrote(chunk.length);
+    chunks.push(chunk);
+    text = '';
+  };
+  for (const piece of pieces(value, isOpen, 0)) {
+    text += piece;
+    if (text.length < CHUNK_CHARACTERS) continue;
+    flush();
+    await slice.pass();
+  }
+  flush();
+  return chunks;
+}
+
+function* pieces(value: object, isOpen: IsOpen, depth: number): Generator<string> {
+  let before = '';
+  if (Array.isArray(value)) {
+    yield '[';
+    for (const each of value) {
+      yield* member(before, each, isOpen, depth);
+      before = ',';
+    }
+    yield ']';
+    return;
+  }
+  yield '{';
+  for (const [name, each] of Object.entries(value)) {
+    if (each === undefined) continue;
+    yield* member(`${before}${JSON.stringify(name)}:`, each, isOpen, depth);
+    before = ',';
+  }
+  yield '}';
+}
+
+function* member(before: string, value: unknown, isOpen: IsOpen, depth: number): Generator<string> {
+  if (typeof value !== 'object' || value === null || !isOpen(value, depth + 1) || isFlat(value)) {
+    yield before + (JSON.stringify(value) ?? 'null');
+    return;
+  }
+  if (before !== '') yield before;
+  yield* pieces(value, isOpen, depth + 1);
+}
+
+/** Whether it holds nothing long: a list or an object of short values, which is written at once several times as quickly. */
+function isFlat(value: object): boolean {
+  for (const name in value) {
+    const each = (value as Record<string, unknown>)[name];
+    if (typeof each === 'object' ? each !== null : typeof each === 'string' && each.length > 1_024)
+      return false;
+  }
+  return true;
+}
