@@ -128,10 +128,10 @@ describe('GraphQL', () => {
     return response.status;
   };
 
-  test.each([
+  test.each<[string, () => string | null, number, number]>([
     ['nobody', () => null, 16 * KIB, 401],
     ['a person', () => ana, MIB, 413],
-  ] as const)('reads of %s so much, packed too', async (_, token, most, refusal) => {
+  ])('reads of %s so much, packed too', async (_, token, most, refusal): Promise<void> => {
     expect(await post(padded(most), token())).toBe(200);
     expect(await post(padded(most + 1), token())).toBe(refusal);
     const gzip = { 'content-encoding': 'gzip' };
