@@ -24,8 +24,8 @@ export interface ExportDependencies extends ContentSources {
   audit: Pick<ReadAudit, 'exported'>;
   /** Waits until everything acknowledged so far is sequenced; returns the last sequence (0: none). */
   catchUp(tenantId: string): Promise<number>;
-  /** Signs links; at least 32 bytes, the same for all servers. */
-  secret: string;
+  /** At least 32 bytes each, the same for all servers: the first signs links, all are accepted. */
+  secrets: readonly string[];
   linkMinutes: number;
   /** 0: no limit. */
   maxRecords: number;
@@ -38,7 +38,7 @@ export class ExportService {
 
   constructor(
     private readonly deps: ExportDependencies,
-    private readonly links = new ExportLinks(deps.secret, deps.clock),
+    private readonly links = new ExportLinks(deps.secrets, deps.clock),
   ) {
     this.clock = deps.clock ?? Date.now;
   }

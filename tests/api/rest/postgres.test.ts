@@ -32,7 +32,7 @@ beforeAll(async () => {
         audit: { exported: async () => {} },
         catchUp: (tenantId) => trail.sequencer.catchUp(tenantId),
         proofs: exportProofs(new StoredProver(trail.database)),
-        secret: SECRETS.serviceSecret,
+        secrets: [SECRETS.serviceSecret],
         linkMinutes: 60,
         maxRecords: 0,
       }),
