@@ -10,8 +10,9 @@ import { withDevelopmentSecrets } from './auth/secrets.js';
 import { tokenVerifier } from './auth/token.js';
 import type { Config } from './config/config.js';
 import { type Call, during } from './database/call.js';
+import { DatabaseClock } from './database/clock.js';
 import { connect } from './database/connect.js';
-import { StartError } from './errors.js';
+import { FaultLog, ReelError, StartError } from './errors.js';
 import { graphqlRoutes } from './graphql/routes.js';
 import { Answers } from './http/answer.js';
 import { Bodies } from './http/bodies.js';
@@ -22,6 +23,7 @@ import { pages } from './http/pages.js';
 import { reelKeys } from './http/public-keys.js';
 import { type Door, readCaller, readConnection, trustedProxies } from './http/request.js';
 import { answerHeaders, requestIdOf } from './http/request-id.js';
+import { Identifier } from './log/entry/identifier.js';
 import { ExportService } from './log/export/export.js';
 import { LogReader } from './log/read/reader.js';
 import { Tail } from './log/read/tail.js';
@@ -39,6 +41,8 @@ import { StoredProver } from './seal/stored-prover.js';
 export interface ReelServer {
   /** Where it listens, for example http://127.0.0.1:4000. */
   url: string;
+  /** The database was started again at this URL, which differs from the settings' by host and port alone. */
+  moveDatabase(url: string): void;
   /** Finishes what is being written and answered, takes no more, and lets go of everything. */
   close(): Promise<void>;
 }
@@ -99,7 +103,11 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
   const address = app.server.address();
   const port = typeof address === 'object' && address ? address.port : config.port;
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-  return { url: `http://${host}:${port}`, close };
+  const moveDatabase = (databaseUrl: string) => {
+    log.warn('the embedded PostgreSQL had ended, and was started again');
+    reel.moveDatabase(databaseUrl);
+  };
+  return { url: `http://${host}:${port}`, moveDatabase, close };
 }
 
 /**
@@ -118,20 +126,35 @@ export interface Reel {
   /** A Fastify plug-in with /graphql, the REST paths, health and metrics. */
   router: (app: FastifyInstance) => Promise<void>;
   service: ReelService;
+  moveDatabase(url: string): void;
   close(): Promise<void>;
 }
 
 /** Everything but the HTTP server: connections, writer, sequencer, services, and the routes over them. */
-export async function composeReel(config: Config, log: FastifyBaseLogger): Promise<Reel> {
+export async function composeReel(
+  config: Config,
+  log: FastifyBaseLogger,
+  clock = new DatabaseClock(),
+): Promise<Reel> {
   if (config.databaseUrl === null)
     throw new StartError('REEL_DATABASE_URL: expected a postgres:// URL, got nothing');
   const database = await connect(config.databaseUrl, undefined, config.statementMs);
+  await database.watch(log, clock);
+  const faults = new FaultLog(log);
+  // What was answered UNAVAILABLE stands in the log by its cause.
+  const unlessUnavailable = (report: (error: unknown) => void) => (error: unknown) => {
+    if (!(error instanceof ReelError && error.code === 'UNAVAILABLE')) report(error);
+  };
   const metrics = createMetrics();
   const bounds = { searchMs: config.searchMs, statementMs: config.statementMs };
   const reader = new LogReader(database, config.defaultPageSize, bounds);
   const trail = new Tail(database);
-  const seal = await openSeal(database, config, (error) =>
-    log.warn({ err: error }, 'the witness did not accept a checkpoint; a newer one is sent in a minute'),
+  const seal = await openSeal(
+    database,
+    config,
+    (error) =>
+      faults.report('the witness did not accept a checkpoint; a newer one is sent in a minute', error),
+    () => new Date(clock.now() / 1000),
   ).catch(async (error) => {
     await database.close();
     throw error;
@@ -145,12 +168,14 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       seal.onSealed(sealed);
       filler.wake(sealed);
     },
-    (error) => log.error({ err: error }, 'the sequencer failed; it will try again'),
+    unlessUnavailable((error) => log.error({ err: error }, 'the sequencer failed; it will try again')),
   );
   const filler = new SearchFiller(
     database,
     () => sequencer.isSealing,
-    (error) => log.error({ err: error }, 'the search index could not be filled; it will be tried again'),
+    unlessUnavailable((error) =>
+      log.error({ err: error }, 'the search index could not be filled; it will be tried again'),
+    ),
   );
   const writer = new Writer(
     {
@@ -170,7 +195,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     sequencerLagSeconds: () => sequencer.lagSeconds,
     searchBehind: () => filler.behind,
   });
-  const service = new ReelService(writer);
+  const service = new ReelService(writer, new Identifier(clock));
   const stats = new StatsService(database, bounds);
   const audit = new ReadAudit(service, config.auditReads);
   const exports = new ExportService({
@@ -195,9 +220,13 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       exports: exports.from({ reader, proofs: exportProofs(prover) }),
     };
   };
-  const authorizer = new Authorizer(mentorPort(config), config);
+  const authorizer = new Authorizer(
+    mentorPort(config, (error) => faults.report('Mentor does not say who may do what', error)),
+    config,
+  );
+  const onKeySetFault = (error: unknown) => faults.report('REEL_JWKS_URL does not answer with keys', error);
   const door: Door = {
-    verify: tokenVerifier(config),
+    verify: tokenVerifier(config, Date.now, onKeySetFault),
     trusts: trustedProxies(config.trustProxy),
     onRefused: (why, reqId) => log.warn({ reqId, why }, 'a credential was refused'),
   };
@@ -206,6 +235,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
 
   return {
     service,
+    moveDatabase: (url) => database.moveTo(url),
     router: async (app) => {
       await app.register(answerHeaders);
       if (config.allowedOrigins.length > 0)
@@ -224,7 +254,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
         });
       await app.register(health, {
         metrics: config.metrics ? metrics : null,
-        ready: () => database.isMigrated(),
+        unready: () => database.unready(),
       });
       await app.register(reelKeys, { keys: seal.keys });
       await app.register(graphqlRoutes, {

@@ -70,6 +70,8 @@ export interface HttpMentorOptions {
   readonly timeoutMs?: number;
   /** A monotonic clock in milliseconds. */
   readonly now?: () => number;
+  /** Told why Mentor counted as unavailable. */
+  readonly onFault?: (error: unknown) => void;
 }
 
 /**
@@ -77,7 +79,7 @@ export interface HttpMentorOptions {
  * failures are not. Concurrent calls with the same token and tenant share one request.
  */
 export function httpMentor(url: string, options: HttpMentorOptions = {}): MentorPort {
-  const { timeoutMs = TIMEOUT_MS, now = () => performance.now() } = options;
+  const { timeoutMs = TIMEOUT_MS, now = () => performance.now(), onFault = () => {} } = options;
   const pending = new Map<string, Promise<TenantAccess>>();
   const cache = new LRUCache<string, TenantAccess>({
     max: CACHED_LOOKUPS,
@@ -96,7 +98,7 @@ export function httpMentor(url: string, options: HttpMentorOptions = {}): Mentor
       if (cached) return cached;
       let request = pending.get(key);
       if (!request) {
-        request = fetchAccess(url, authorization, tenantId, timeoutMs)
+        request = fetchAccess(url, authorization, tenantId, timeoutMs, onFault)
           .then((access) => {
             cache.set(key, access);
             return access;
@@ -114,6 +116,7 @@ async function fetchAccess(
   authorization: string,
   tenantId: string,
   timeoutMs: number,
+  onFault: (error: unknown) => void,
 ): Promise<TenantAccess> {
   const address = new URL(url);
   address.searchParams.set('tenant_id', tenantId);
@@ -130,6 +133,7 @@ async function fetchAccess(
     throw new Error(`expected status 200, 401, 403 or 404, got ${response.status}`);
   } catch (error) {
     if (error instanceof ReelError) throw error;
+    onFault(error);
     throw unavailable('Mentor is unavailable; try again shortly');
   }
 }
@@ -140,6 +144,11 @@ function parseAccess(body: string, tenantId: string): TenantAccess {
 }
 
 /** The implementation that the settings select. */
-export function mentorPort(config: { mentor: 'claims' | 'http'; mentorUrl: string | null }): MentorPort {
-  return config.mentor === 'http' && config.mentorUrl !== null ? httpMentor(config.mentorUrl) : claimsMentor;
+export function mentorPort(
+  config: { mentor: 'claims' | 'http'; mentorUrl: string | null },
+  onFault: (error: unknown) => void = () => {},
+): MentorPort {
+  return config.mentor === 'http' && config.mentorUrl !== null
+    ? httpMentor(config.mentorUrl, { onFault })
+    : claimsMentor;
 }

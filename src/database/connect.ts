@@ -9,14 +9,15 @@ export async function connect(
   connections = 10,
   statementMs: number | null = null,
 ): Promise<Database> {
-  const { orm, ...pools } = await open(url, connections).catch((error) => {
+  const { orm, ...pools } = await open(url, connections, statementMs).catch((error) => {
     throw unreachable(url, error);
   });
   return Database.fromPools(pools, url, () => orm.close(true), statementMs);
 }
 
-async function open(url: string, connections: number) {
-  const orm = await MikroORM.init(databaseOptions(url, { max: connections }));
+async function open(url: string, connections: number, statementMs: number | null) {
+  const options = databaseOptions(url, { max: connections }, [], statementMs);
+  const orm = await MikroORM.init(options);
   // First, since the ORM would try to create a missing database before it hands out its pools.
   await orm.em.getConnection('read').execute('select 1');
   return { orm, reading: await poolOf(orm, 'read'), writing: await poolOf(orm, 'write') };

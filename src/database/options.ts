@@ -34,9 +34,10 @@ export function databaseOptions(
   url: string,
   pool: PoolBounds,
   entities: EntityClass<object>[] = [],
+  statementMs: number | null = null,
 ): Options {
   const { clientUrl, schema } = splitUrl(url);
-  const { connectionString: _, ...session } = sessionOptions(url);
+  const { connectionString: _, ...session } = sessionOptions(url, statementMs);
   return defineConfig({
     clientUrl,
     ...(schema ? { schema } : {}),

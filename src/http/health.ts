@@ -111,8 +111,8 @@ export function createMetrics(): Metrics {
 }
 
 export interface HealthOptions {
-  /** Whether the database is connected and migrated; a rejection counts as no. */
-  ready: () => Promise<boolean>;
+  /** Why no call should be sent here, in a word; null where there is no reason. A rejection is a reason too. */
+  unready: () => Promise<string | null>;
   /** Null: /metrics does not answer, and requests are not timed. */
   metrics: Metrics | null;
 }
@@ -122,16 +122,16 @@ export interface HealthOptions {
  * registered after it in the same context or within.
  */
 export const health = fp(
-  async (app: FastifyInstance, { ready, metrics }: HealthOptions) => {
+  async (app: FastifyInstance, { unready, metrics }: HealthOptions) => {
     if (metrics) timeRequests(app, metrics);
     app.get('/health/live', async (_request, reply) => {
       reply.header('Cache-Control', 'no-store');
       return { status: 'ok' };
     });
     app.get('/health/ready', async (_request, reply) => {
-      const isReady = await ready().catch(() => false);
-      reply.code(isReady ? 200 : 503).header('Cache-Control', 'no-store');
-      return { status: isReady ? 'ok' : 'unavailable' };
+      const reason = await unready().catch(() => 'database');
+      reply.code(reason === null ? 200 : 503).header('Cache-Control', 'no-store');
+      return reason === null ? { status: 'ok' } : { status: 'unavailable', reason };
     });
     if (metrics)
       app.get('/metrics', async (_request, reply) => {

@@ -24,7 +24,7 @@ export class Poller {
   }
 
   private schedule(delayMs: number): void {
-    const dueAt = Date.now() + delayMs;
+    const dueAt = performance.now() + delayMs;
     if (this.isStopped || (this.timer && this.dueAt <= dueAt)) return;
     if (this.timer) clearTimeout(this.timer);
     this.dueAt = dueAt;

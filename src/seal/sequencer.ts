@@ -1,6 +1,5 @@
 import { sql } from 'kysely';
 import type { Database } from '../database/database.js';
-import { isUnavailable } from '../database/unavailable.js';
 import { ReelError } from '../errors.js';
 import { Poller } from './poller.js';
 import { BrokenLog, type SealedBatch, type Sealer } from './sealer.js';
@@ -117,7 +116,7 @@ export class Sequencer {
     try {
       return await this.sequence(tenantId, false);
     } catch (error) {
-      if (error instanceof ReelError || isUnavailable(error)) throw error;
+      if (error instanceof ReelError) throw error;
       if (error instanceof BrokenLog) this.retryBrokenAt.set(tenantId, performance.now() + RETRY_BROKEN_MS);
       this.onFault(error);
       return null;

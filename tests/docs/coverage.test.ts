@@ -9,6 +9,7 @@ import { grantToWire } from '../../src/auth/grant.js';
 import type { CommandContext } from '../../src/cli/context.js';
 import { createProgram } from '../../src/cli/program.js';
 import { SETTINGS } from '../../src/config/config.js';
+import { DATABASE_FAULTS } from '../../src/database/unavailable.js';
 import { commandsPage } from '../../src/development/commands-page.js';
 import { graphqlPage } from '../../src/development/graphql-page.js';
 import { settingsTable } from '../../src/development/settings-table.js';
@@ -60,6 +61,15 @@ describe('settings', () => {
     const named = wordsOf(allText, /\bREEL_[A-Z_]+\b/g);
     const all = [...known, ...inFiles, ...kubernetes];
     expect([...named].filter((name) => !all.includes(name))).toEqual([]);
+  });
+});
+
+describe('faults of the database', () => {
+  test('docs/operations.md has each row of the table that answers by them', () => {
+    const rows = [...pageText('docs/operations.md').matchAll(/^\| ([a-z ,-]+) \| ([0-9A-Z, ]+) \|/gm)];
+    expect(rows.map(([, condition, states]) => [condition, states])).toEqual(
+      DATABASE_FAULTS.map(({ condition, states }) => [condition, states.join(', ')]),
+    );
   });
 });
 

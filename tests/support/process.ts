@@ -92,11 +92,17 @@ export async function makeDataDir(): Promise<string> {
   return join(directory, 'data');
 }
 
-/** The pid of the embedded database's postmaster; null if there is no pid file. */
-export async function postmasterOf(dataDir: string): Promise<number | null> {
+/** A line of the embedded database's pid file as a number; null if there is no such file. */
+async function pidFileOf(dataDir: string, line: number): Promise<number | null> {
   const file = await readFile(join(dataDir, 'postgres', 'data', 'postmaster.pid'), 'utf8').catch(() => null);
-  return file === null ? null : Number(file.split('\n')[0]);
+  return file === null ? null : Number(file.split('\n')[line]);
 }
+
+/** The pid of the embedded database's postmaster; null if there is no pid file. */
+export const postmasterOf = (dataDir: string) => pidFileOf(dataDir, 0);
+
+/** The port that it listens on. */
+export const portOf = (dataDir: string) => pidFileOf(dataDir, 3);
 
 /** Whether the process runs; a zombie has no command line. */
 export async function isAlive(pid: number): Promise<boolean> {

@@ -178,11 +178,19 @@ export class Tail {
     const last = await this.lastSequence(tenantId, signal);
     let tenant = this.tenants.get(tenantId);
     if (!tenant) {
+      let isAsking = false;
       const poll = setInterval(() => {
-        void this.lastSequence(tenantId).then(
-          (sequence) => this.advance(tenantId, sequence),
-          () => {}, // The database is unavailable: followers wait for a later poll.
-        );
+        // One that the database does not answer is not followed by more of them.
+        if (isAsking) return;
+        isAsking = true;
+        void this.lastSequence(tenantId)
+          .then(
+            (sequence) => this.advance(tenantId, sequence),
+            () => {}, // The database is unavailable: followers wait for a later poll.
+          )
+          .finally(() => {
+            isAsking = false;
+          });
       }, POLL_MS);
       tenant = { last, sealed: last, cooldown: null, followers: 0, waiting: new Set(), poll };
       this.tenants.set(tenantId, tenant);

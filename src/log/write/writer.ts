@@ -49,9 +49,6 @@ interface Call {
   reject(error: unknown): void;
 }
 
-/** SQLSTATE of a transaction that may succeed when retried: serialization_failure, deadlock_detected. */
-const RETRYABLE = new Set(['40001', '40P01']);
-
 /**
  * Group commit: calls that arrive while batches are in flight are committed together in the next one; a lone call does not
  * wait. A batch that the database refuses is retried call by call, so that one call never fails another.
@@ -152,23 +149,16 @@ export class Writer {
     }
   }
 
-  private async commit(calls: readonly Call[], attempt = 1): Promise<void> {
+  private async commit(calls: readonly Call[]): Promise<void> {
     const entries = calls.flatMap((call) => call.entries);
     const tenants = [...new Set(entries.map(({ entry }) => entry.tenantId))];
-    let outcomes: Outcome[];
-    try {
-      outcomes = await this.database.write(tenants, async (execute) => {
-        const only = calls.length === 1 ? calls[0] : undefined;
-        if (only?.each) return storeEach(execute, entries);
-        const stored = await storeEntries(execute, entries);
-        if (only && entries.length > 1) throwIfRefused(stored);
-        return stored;
-      });
-    } catch (error) {
-      if (attempt < 4 && RETRYABLE.has((error as { code?: string }).code ?? ''))
-        return this.commit(calls, attempt + 1);
-      throw error;
-    }
+    const outcomes = await this.database.write(tenants, async (execute) => {
+      const only = calls.length === 1 ? calls[0] : undefined;
+      if (only?.each) return storeEach(execute, entries);
+      const stored = await storeEntries(execute, entries);
+      if (only && entries.length > 1) throwIfRefused(stored);
+      return stored;
+    });
     this.onWritten(tenants, outcomes.filter((outcome) => 'stored' in outcome).length);
     let offset = 0;
     for (const call of calls) {
