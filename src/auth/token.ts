@@ -49,7 +49,11 @@ interface VerificationKey {
 }
 
 /** Whether a token is a person's or a module's depends on the key that signed it, never on its claims. */
-export function tokenVerifier(keys: TokenKeys, now: () => number = Date.now): VerifyToken {
+export function tokenVerifier(
+  keys: TokenKeys,
+  now: () => number = Date.now,
+  onKeySetFault: (error: unknown) => void = () => {},
+): VerifyToken {
   const { jwtSecrets, jwksUrl, serviceSecrets, jwtIssuer, jwtAudience } = keys;
   const claims = {
     ...(jwtIssuer != null && { issuer: jwtIssuer }),
@@ -61,7 +65,7 @@ export function tokenVerifier(keys: TokenKeys, now: () => number = Date.now): Ve
   const candidates: VerificationKey[] = [
     ...(jwksUrl === null
       ? jwtSecrets.map((text) => ({ ...bySecret(text), ...people }))
-      : [{ get: keySet(jwksUrl), algorithms: ['RS256', 'ES256', 'EdDSA'], ...people }]),
+      : [{ get: keySet(jwksUrl, onKeySetFault), algorithms: ['RS256', 'ES256', 'EdDSA'], ...people }]),
     ...serviceSecrets.map((text) => ({ ...bySecret(text), ...modules })),
   ];
 

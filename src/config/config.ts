@@ -173,7 +173,7 @@ export const SETTINGS = {
     kind: integer(100, 600_000),
     fallback: 15_000,
     meaning:
-      "Milliseconds that one statement of a read may run (PostgreSQL's statement_timeout); then UNAVAILABLE (503, with Retry-After)",
+      "Milliseconds that one statement may run (PostgreSQL's statement_timeout); then UNAVAILABLE (503, with Retry-After)",
   }),
   exportLinkMinutes: setting({
     variable: 'REEL_EXPORT_LINK_MINUTES',

@@ -88,7 +88,7 @@ More entries keep arriving. Ctrl-C stops it; started again, it goes on where it 
 try {
   const given = readConfig(process.env);
   refuseProduction(given, 'demo');
-  const { config, stop } = await prepareDevelopment(given);
+  const { config, keepRunning, stop } = await prepareDevelopment(given);
   try {
     const [[jwtSecret], [serviceSecret]] = [config.jwtSecrets, config.serviceSecrets];
     if (jwtSecret === undefined || serviceSecret === undefined)
@@ -97,6 +97,7 @@ try {
     const prepared = prepareTrails(config, tenants).then(() => createReelServer(config));
     const server = await Promise.race([prepared, endRequested]);
     if (server) {
+      keepRunning(server.moveDatabase);
       process.stdout.write(welcome(server.url, await viewerToken(jwtSecret, tenants, config), tenants));
       const arrivals = keepArriving(server.url, { jwtSecret, serviceSecret, claims: config }, tenants);
       await endRequested;

@@ -437,6 +437,20 @@ describe('a key set', () => {
     await expect(fresh()(await signed(PERSON, rsaPem))).rejects.toMatchObject(refused);
   });
 
+  test('a key that was added is found at once, and one that was taken away is gone with the set that had it', async () => {
+    const verifySet = fresh((_, response) => response.end(JSON.stringify({ keys: set.keys.slice(1) })));
+    expect(await verifySet(await by('ec', 'ES256'))).toMatchObject({ id: SUB });
+    await expect(verifySet(await by('rsa', 'RS256'))).rejects.toMatchObject(refused);
+    answer = (_, response) => response.end(JSON.stringify({ keys: set.keys.slice(0, 2) }));
+    const added = await by('rsa', 'RS256');
+    await expect
+      .poll(() => verifySet(added).catch(() => null), { timeout: 20_000 })
+      .toMatchObject({ id: SUB });
+    await expect(
+      verifySet(await by('ec', 'ES256', 'ec', { ...PERSON, name: 'again' })),
+    ).rejects.toMatchObject(refused);
+  });
+
   test('its claims are held to the same rules', async () => {
     const verifySet = fresh();
     for (const changed of [{ exp: undefined }, { exp: SECOND }, { iat: SECOND + 62 }, { sub: '' }])
@@ -469,6 +483,18 @@ describe('a key set', () => {
     ['answers no key set', (_, response) => response.end('{"keys":null}')],
     ['answers too much', (_, response) => response.end(`{"keys":[],"x":"${'x'.repeat(1_100_000)}"}`)],
     ['breaks off', (request) => request.socket.destroy()],
+    ['never answers', () => {}],
+    [
+      'answers drop by drop',
+      (request, response) => {
+        const drop = setInterval(() => response.write(' '), 50);
+        request.once('close', () => clearInterval(drop));
+      },
+    ],
+    [
+      'has something else in the place of the key',
+      (_, response) => response.end('{"keys":[{"kty":"RSA","kid":"rsa","e":"AQAB"}]}'),
+    ],
   ])('that %s: UNAVAILABLE, never open', async (_, listener) => {
     await expect(fresh(listener)(await by('rsa', 'RS256'))).rejects.toMatchObject({
       code: 'UNAVAILABLE',

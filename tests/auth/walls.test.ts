@@ -52,11 +52,16 @@ function withoutFirstWall(): { removed: () => number } {
   let removed = 0;
   const query = pg.Client.prototype.query as (...given: unknown[]) => unknown;
   vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (this: pg.Client, ...given: unknown[]) {
-    if (typeof given[0] === 'string')
-      given[0] = given[0].replaceAll(/(\w+\.)?tenant_id = (\$\d+)::uuid/g, (_, _table, parameter: string) => {
+    const without = (text: string) =>
+      text.replaceAll(/(\w+\.)?tenant_id = (\$\d+)::uuid/g, (_, _table, parameter: string) => {
         removed += 1;
         return `(${parameter}::uuid is not null)`;
       });
+    const [statement] = given;
+    if (typeof statement === 'string') given[0] = without(statement);
+    // A statement whose answer is counted while it comes is a pg.Query.
+    else if (statement instanceof pg.Query && 'text' in statement && typeof statement.text === 'string')
+      statement.text = without(statement.text);
     return query.apply(this, given);
   } as never);
   return { removed: () => removed };
@@ -355,6 +360,7 @@ describe('the role of the server', () => {
       'reel_ensure_month',
       'reel_search_backlog',
       'reel_search_candidates',
+      'reel_waiting_logs',
       'reel_waiting_tenants',
     ]);
     for (const { config, body } of functions) {
@@ -373,6 +379,36 @@ describe('the role of the server', () => {
       'select * from reel_waiting_tenants(10) as waiting',
     ]);
     expect(rows).toEqual([{ waiting: stranger }]);
+    const entry = randomUUID();
+    const logs = await asRuntime([
+      `set local reel.tenant_ids = '${stranger}'`,
+      [
+        'insert into reel_log_inbox (tenant_id, entry_id, leaf_hash) values ($1, $2, $3)',
+        [stranger, entry, Buffer.alloc(32)],
+      ],
+      'select * from reel_waiting_logs(10, 10)',
+    ]);
+    expect(logs).toEqual([{ tenant_id: stranger, oldest: entry, entries: 1 }]);
+  });
+
+  it('sees, where it seals several tenants, those alone, and nothing of them where it only writes', async () => {
+    for (const table of ['entries', 'inbox', 'sequence', 'tiles', 'checkpoints', 'counts']) {
+      const select = `select distinct tenant_id from reel_log_${table}`;
+      const [one] = await asRuntime([`set local reel.sealing_ids = '${MINE}'`, select]);
+      expect([undefined, MINE]).toContain(one?.tenant_id);
+      for (const setting of [
+        `reel.sealing_ids = '${randomUUID()},${randomUUID()}'`,
+        `reel.sealing_ids = ''`,
+        `reel.tenant_ids = '${MINE}'`,
+      ])
+        expect(await asRuntime([`set local ${setting}`, select])).toEqual([]);
+    }
+    expect(
+      await asRuntime([
+        `set local reel.sealing_ids = '${MINE}'`,
+        `update reel_log_counts set count = count + 1 where tenant_id <> '${MINE}' returning 1`,
+      ]),
+    ).toEqual([]);
   });
 
   it('finds candidates of a search in the tenant that is set and in no other', async () => {

@@ -9,6 +9,7 @@ import { grantToWire } from '../../src/auth/grant.js';
 import type { CommandContext } from '../../src/cli/context.js';
 import { createProgram } from '../../src/cli/program.js';
 import { SETTINGS } from '../../src/config/config.js';
+import { DATABASE_FAULTS } from '../../src/database/unavailable.js';
 import { commandsPage } from '../../src/development/commands-page.js';
 import { graphqlPage } from '../../src/development/graphql-page.js';
 import { settingsTable } from '../../src/development/settings-table.js';
@@ -63,6 +64,15 @@ describe('settings', () => {
   });
 });
 
+describe('faults of the database', () => {
+  test('docs/operations.md has each row of the table that answers by them', () => {
+    const rows = [...pageText('docs/operations.md').matchAll(/^\| ([a-z ,-]+) \| ([0-9A-Z, ]+) \|/gm)];
+    expect(rows.map(([, condition, states]) => [condition, states])).toEqual(
+      DATABASE_FAULTS.map(({ condition, states }) => [condition, states.join(', ')]),
+    );
+  });
+});
+
 describe('headers', () => {
   /** Those that the code reads or sets by name. */
   const used = new Set(
@@ -90,8 +100,8 @@ describe('headers', () => {
   test('each is in the docs', () => {
     const text = allText.toLowerCase();
     const missing = [...used].filter((name) => !new RegExp(`\`${name}[\`:]`).test(text));
-    // How a connection ends is HTTP's own matter.
-    expect(missing.filter((name) => name !== 'connection')).toEqual([]);
+    // How a connection ends, and how long a message is, are HTTP's own matter.
+    expect(missing.filter((name) => !['connection', 'content-length'].includes(name))).toEqual([]);
   });
 
   test('none of Reel that is named is unknown', () => {

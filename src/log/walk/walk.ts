@@ -70,6 +70,7 @@ export class Walk {
   private source: CandidateSource | null = null;
   private pending: Part | null = null;
   private size: number;
+  private readonly started: number;
   private stretches = 0;
   /** Whether the search index was asked. */
   private isSearched = false;
@@ -86,6 +87,7 @@ export class Walk {
     this.sources = sourcesOf(criteria);
     this.matchesAll = allConditions(criteria).length === 0;
     this.size = bounds.candidates.first;
+    this.started = bounds.clock();
     this.ended = isEmptyRange(this.range);
   }
 
@@ -164,8 +166,10 @@ export class Walk {
       };
     if (this.stretches > 0 || !budget.isSpent)
       return { bound: Math.min(longest, budget.left + graceMs, share), isLast: false };
+    // A lock that is held for long ends the whole walk after what one statement may take.
+    const rest = Math.max(graceMs, longest - (this.bounds.clock() - this.started));
     return isSingle
-      ? { bound: longest, isLast: true }
+      ? { bound: rest, isLast: true }
       : { bound: Math.min(longest, FORCED * graceMs), isLast: false };
   }
 
