@@ -18,6 +18,9 @@ export interface FuzzedServer {
   close(): Promise<void>;
 }
 
+/** Longer than a loop may be held on any machine. */
+const HELD_MS = 10_000;
+
 export async function startFuzzedServer(): Promise<FuzzedServer> {
   const own = await createDatabase();
   const [jwtSecret, serviceSecret] = [randomBytes(32).toString('hex'), randomBytes(32).toString('hex')];
@@ -91,7 +94,11 @@ export async function startFuzzedServer(): Promise<FuzzedServer> {
     world: { tenantId, person, module, cursors, links, jwtSecret, serviceSecret },
     longestHold: async () => {
       child.send('longest');
-      const [{ longest }] = (await once(child, 'message')) as [{ longest: number }];
+      const [{ longest }] = (await once(child, 'message', { signal: AbortSignal.timeout(HELD_MS) }).catch(
+        () => {
+          throw new Error(`the server says nothing for ${HELD_MS} ms`);
+        },
+      )) as [{ longest: number }];
       return longest;
     },
     isRunning: () => child.exitCode === null && child.signalCode === null,
