@@ -40,10 +40,15 @@ export function eventStreams(app: FastifyInstance, { subscriptions, readCaller }
   });
   const open = new Set<AsyncGenerator<string>>();
   let isClosing = false;
+  const end = (events: AsyncGenerator<string>, raw?: IncomingMessage) => {
+    const results = raw && sources.get(raw);
+    for (const ended of [results?.return?.(), events.return(undefined)])
+      ended?.catch((error: unknown) => subscriptions.formatError(error));
+  };
   // A stream that breaks off without `complete` may be asked for again, unlike one that ended.
   app.addHook('preClose', async () => {
     isClosing = true;
-    for (const events of open) void events.return(undefined);
+    for (const events of open) end(events);
   });
 
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
@@ -69,13 +74,9 @@ export function eventStreams(app: FastifyInstance, { subscriptions, readCaller }
     const { raw: response } = reply;
     for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...init.headers }))
       if (value !== undefined) response.setHeader(name, value);
+    response.on('error', () => {}).once('close', () => end(events, request.raw));
+    if (response.closed) end(events, request.raw);
     response.writeHead(init.status);
-    response
-      .on('error', () => {})
-      .once('close', () => {
-        void sources.get(request.raw)?.return?.();
-        void events.return(undefined);
-      });
     open.add(events);
     try {
       for await (const event of events) {

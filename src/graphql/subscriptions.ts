@@ -10,12 +10,9 @@ import {
   getOperationAST,
   isLeafType,
   isObjectType,
-  NoSchemaIntrospectionCustomRule,
   parse,
   print,
   separateOperations,
-  specifiedRules,
-  validate,
   visit,
 } from 'graphql';
 import { ReelError } from '../errors.js';
@@ -25,9 +22,10 @@ import type { Caller, IncomingCall } from '../http/request.js';
 import { createContext, type PageSizes } from './context.js';
 import { checkCost } from './cost.js';
 import { type errorFormatter, noteRequest } from './format-error.js';
-import { badRequest, checkSize, LIMITS, selectionsError } from './limits.js';
+import { badRequest, checkSize, LIMITS } from './limits.js';
 import type { Services } from './services.js';
-import { type CoercedOperation, placesRule, placeVariableErrors } from './value-errors.js';
+import type { ValidateDocument } from './validation.js';
+import { type CoercedOperation, placeVariableErrors } from './value-errors.js';
 
 export interface SubscriptionRequest {
   query: string;
@@ -47,7 +45,7 @@ export interface SubscriptionOptions {
   services: Services;
   answers: Answers;
   pageSizes: PageSizes;
-  introspection: boolean;
+  validateDocument: ValidateDocument;
   format: ReturnType<typeof errorFormatter>;
 }
 
@@ -78,17 +76,10 @@ export class SubscriptionResult implements ExecutionResult {
 
 /** Executes subscriptions, within the same bounds as queries, for any transport. All errors are formatted. */
 export class Subscriptions {
-  private readonly rules;
   /** By entry, then by selection. */
   private readonly shared = new WeakMap<object, Map<string, MaybePromise<SubscriptionResult>>>();
 
-  constructor(private readonly options: SubscriptionOptions) {
-    this.rules = [
-      ...specifiedRules,
-      placesRule,
-      ...(options.introspection ? [] : [NoSchemaIntrospectionCustomRule]),
-    ];
-  }
+  constructor(private readonly options: SubscriptionOptions) {}
 
   /**
    * The results of a subscription, or what is wrong with the request. Does what graphql-js's `subscribe` does, with two
@@ -120,14 +111,12 @@ export class Subscriptions {
     request: SubscriptionRequest,
     caller: Caller,
   ): PreparedSubscription | readonly GraphQLError[] {
-    const { schema, services, pageSizes, answers } = this.options;
+    const { schema, services, pageSizes, answers, validateDocument } = this.options;
     const { query, operationName } = request;
     const variables = request.variables ?? {};
     try {
       const parsed = parse(query, { maxTokens: LIMITS.tokens });
-      const tooWide = selectionsError(parsed);
-      if (tooWide) return [tooWide];
-      const errors = validate(schema, parsed, this.rules, { maxErrors: LIMITS.errors });
+      const errors = validateDocument(parsed);
       if (errors.length > 0) return errors;
       const operation = getOperationAST(parsed, operationName);
       if (!operation) return [noOperation(operationName)];

@@ -5,9 +5,9 @@ import type { Author, Scope } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
 import { Answers } from '../http/answer.js';
 import { Bodies } from '../http/bodies.js';
+import { edge } from '../http/edge.js';
 import { isPage } from '../http/json-writer.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
-import { answerHeaders } from '../http/request-id.js';
 import { entryToWire } from '../log/entry/wire.js';
 import { toCriteria } from '../log/filter/criteria.js';
 import type { LogPage } from '../log/read/reader.js';
@@ -63,11 +63,11 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (request, body, done) => {
     const type = request.headers['content-type'];
-    if (type === undefined || JSON_TYPE.test(type)) done(null, body);
+    if (type !== undefined && JSON_TYPE.test(type)) done(null, body);
     else done(new UnsupportedType('JSON, such as application/json', type));
   });
-  app.addHook('preParsing', bodies.admit);
-  await app.register(answerHeaders);
+  app.addHook('preParsing', bodies.admit());
+  await app.register(edge);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('Cache-Control', 'no-store');
     return access.checkRequest(request, reply);

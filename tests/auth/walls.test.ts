@@ -52,11 +52,16 @@ function withoutFirstWall(): { removed: () => number } {
   let removed = 0;
   const query = pg.Client.prototype.query as (...given: unknown[]) => unknown;
   vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (this: pg.Client, ...given: unknown[]) {
-    if (typeof given[0] === 'string')
-      given[0] = given[0].replaceAll(/(\w+\.)?tenant_id = (\$\d+)::uuid/g, (_, _table, parameter: string) => {
+    const without = (text: string) =>
+      text.replaceAll(/(\w+\.)?tenant_id = (\$\d+)::uuid/g, (_, _table, parameter: string) => {
         removed += 1;
         return `(${parameter}::uuid is not null)`;
       });
+    const [statement] = given;
+    if (typeof statement === 'string') given[0] = without(statement);
+    // A statement whose answer is counted while it comes is a pg.Query.
+    else if (statement instanceof pg.Query && 'text' in statement && typeof statement.text === 'string')
+      statement.text = without(statement.text);
     return query.apply(this, given);
   } as never);
   return { removed: () => removed };

@@ -37,7 +37,7 @@ const prepare = async (payload: unknown, headers = {}) => {
   const answer = await server.app.inject({
     method: 'POST',
     url: `${P}/logs/export`,
-    headers: { authorization, ...headers },
+    headers: { authorization, 'content-type': 'application/json', ...headers },
     payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
   });
   return { status: answer.statusCode, body: answer.json() };
