@@ -90,7 +90,8 @@ test('that never answers, or never stops answering, holds up nothing and fills n
     if (request.url === '/silent') return;
     response.writeHead(200, { 'content-type': 'text/html' });
     const more = () => {
-      while (!response.destroyed && response.write('x'.repeat(65_536))) sent += 65_536;
+      for (let room = true; room && !response.destroyed; sent += 65_536)
+        room = response.write('x'.repeat(65_536));
     };
     response.on('drain', more);
     more();
