@@ -52,11 +52,15 @@ function withoutFirstWall(): { removed: () => number } {
   let removed = 0;
   const query = pg.Client.prototype.query as (...given: unknown[]) => unknown;
   vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (this: pg.Client, ...given: unknown[]) {
-    if (typeof given[0] === 'string')
-      given[0] = given[0].replaceAll(/(\w+\.)?tenant_id = (\$\d+)::uuid/g, (_, _table, parameter: string) => {
+    const without = (text: string) =>
+      text.replaceAll(/(\w+\.)?tenant_id = (\$\d+)::uuid/g, (_, _table, parameter: string) => {
         removed += 1;
         return `(${parameter}::uuid is not null)`;
       });
+    const [first] = given;
+    if (typeof first === 'string') given[0] = without(first);
+    else if (first instanceof pg.Query)
+      Object.assign(first, { text: without((first as unknown as { text: string }).text) });
     return query.apply(this, given);
   } as never);
   return { removed: () => removed };
