@@ -94,7 +94,9 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
     });
   }
   try {
+    await client.query('begin');
     await refuseOpenSchema(async (text) => (await client.query(text)).rows);
+    await client.query('commit');
     // Created by the newest migration that these commands need.
     const [row] = await execute<{ newest: string | null; role: string; is_owner: boolean | null }>(sql`
       select to_regclass('reel_log_entries_erased') as newest, current_user as role,

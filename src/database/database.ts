@@ -138,9 +138,14 @@ export class Database implements ReadDatabase, WriteDatabase {
 
   private async checkRole(url: string): Promise<void> {
     const client = await this.writing.connect();
-    const excess = await excessPrivileges(async (sql) => (await client.query(sql)).rows).finally(() =>
-      client.release(),
-    );
+    let excess: string | null;
+    try {
+      await client.query('begin');
+      excess = await excessPrivileges(async (sql) => (await client.query(sql)).rows);
+      await client.query('commit');
+    } finally {
+      client.release();
+    }
     if (excess)
       throw new StartError(
         `REEL_DATABASE_URL: expected a role under row-level security that can only append, got ${excess}`,

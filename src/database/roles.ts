@@ -86,7 +86,7 @@ const PRIVILEGES = {
 /**
  * Why a role, by default the connected one, must not run a server, or null: it is a superuser, the tables' owner or the like,
  * can become one, may create what is looked up in place of Reel's or PostgreSQL's own, or has more rights than `GRANTS` on
- * Reel's tables, or any on a partition.
+ * Reel's tables, or any on a partition. To be called within a transaction.
  */
 export async function excessPrivileges(execute: ExecuteSql, role?: string): Promise<string | null> {
   const columns = Object.keys(GRANTS).map(
@@ -144,7 +144,7 @@ export async function excessPrivileges(execute: ExecuteSql, role?: string): Prom
 
 /**
  * To be called before anything else runs as the owner: in a schema where others may create, or could before, a function or
- * table that Reel uses may be theirs, and would run with the owner's rights. Errors: StartError.
+ * table that Reel uses may be theirs, and would run with the owner's rights. To be called within a transaction. Errors: StartError.
  */
 export async function refuseOpenSchema(execute: ExecuteSql): Promise<void> {
   const row = await inPathOfItsOwn(
@@ -179,7 +179,8 @@ export async function refuseOpenSchema(execute: ExecuteSql): Promise<void> {
 
 /**
  * The first row of a query in which every name is PostgreSQL's own, whatever stands in the schemas of the session's path, which
- * `query` is given as a list of literals. All statements must be of one session.
+ * `query` is given as a list of literals. All statements must be of one transaction,
+ * in which the path is set, so that no pooled connection keeps it.
  */
 async function inPathOfItsOwn(
   execute: ExecuteSql,
@@ -189,9 +190,9 @@ async function inPathOfItsOwn(
     'select pg_catalog.current_schemas(false)::pg_catalog.text[] as schemas',
   )) as [{ schemas: string[] }];
   const [before] = await execute('show search_path');
-  await execute('set search_path = pg_catalog');
+  await execute('set local search_path = pg_catalog');
   const [row] = await execute(query(schemas.map(literal).join(', ') || 'null'));
-  await execute(`set search_path = ${before?.search_path}`);
+  await execute(`set local search_path = ${before?.search_path}`);
   return row;
 }
 

@@ -89,6 +89,15 @@ it('a header at fault is told without what stood in it', async () => {
   expect(lines.join('')).not.toContain('c2VjcmV0');
 });
 
+it('TRACE shows nobody what they sent', async () => {
+  const sent = { authorization: 'Bearer c2VjcmV0', 'x-sent': 'c2VjcmV0' };
+  for (const url of ['/', '/graphql', '/api/v1/reel/logs']) {
+    const { statusCode, body } = await app.inject({ method: 'TRACE' as 'GET', url, headers: sent });
+    expect(statusCode).toBeGreaterThanOrEqual(400);
+    expect(body).not.toContain('c2VjcmV0');
+  }
+});
+
 it('neither a token nor what a link carries is in any line, in a host’s own log neither', async () => {
   const token = await issuePersonToken(JWT_SECRET, who, CLAIMS);
   const headers = { authorization: `Bearer ${token}` };

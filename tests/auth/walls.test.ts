@@ -57,10 +57,11 @@ function withoutFirstWall(): { removed: () => number } {
         removed += 1;
         return `(${parameter}::uuid is not null)`;
       });
-    const [first] = given;
-    if (typeof first === 'string') given[0] = without(first);
-    else if (first instanceof pg.Query)
-      Object.assign(first, { text: without((first as unknown as { text: string }).text) });
+    const [statement] = given;
+    if (typeof statement === 'string') given[0] = without(statement);
+    // A statement whose answer is counted while it comes is a pg.Query.
+    else if (statement instanceof pg.Query && 'text' in statement && typeof statement.text === 'string')
+      statement.text = without(statement.text);
     return query.apply(this, given);
   } as never);
   return { removed: () => removed };
