@@ -1,7 +1,13 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import cors from '@fastify/cors';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyServerOptions,
+} from 'fastify';
 import { sql } from 'kysely';
 import { pino } from 'pino';
 import { Authorizer } from './auth/authorize.js';
@@ -16,13 +22,16 @@ import { FaultLog, ReelError, StartError } from './errors.js';
 import { graphqlRoutes } from './graphql/routes.js';
 import { Answers } from './http/answer.js';
 import { Bodies } from './http/bodies.js';
+import { answerHeaders, edge } from './http/edge.js';
 import { createMetrics, health } from './http/health.js';
 import { parseJson } from './http/json.js';
 import { loggedRequest } from './http/logged-url.js';
 import { pages } from './http/pages.js';
 import { reelKeys } from './http/public-keys.js';
 import { type Door, readCaller, readConnection, trustedProxies } from './http/request.js';
-import { answerHeaders, requestIdOf } from './http/request-id.js';
+import { requestIdOf } from './http/request-id.js';
+import { refuseSocket } from './http/sockets.js';
+import { stopReading } from './http/unread-body.js';
 import { Identifier } from './log/entry/identifier.js';
 import { ExportService } from './log/export/export.js';
 import { LogReader } from './log/read/reader.js';
@@ -70,17 +79,32 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
     http: { connectionsCheckingInterval: 5_000, headersTimeout: QUIET_MS, maxHeaderSize: MAX_HEADER_BYTES },
     routerOptions: { maxParamLength: 1_000 },
     forceCloseConnections: 'idle',
-    return503OnClosing: true,
+    // Fastify's own 503 would have no headers of ours.
+    return503OnClosing: false,
     // An address that cannot even be read is answered before any route, and without repeating it.
-    frameworkErrors: (_error, request, reply: FastifyReply) =>
+    frameworkErrors: (_error, { raw }, reply: FastifyReply) => {
+      stopReading(raw);
       void reply
         .code(400)
-        .headers({ 'x-request-id': requestIdOf(request.raw), 'x-content-type-options': 'nosniff' })
-        .send({ detail: 'Expected a well-formed URL' }),
+        .headers({ ...answerHeaders(requestIdOf(raw)), connection: 'close' })
+        .send({ detail: 'Expected a well-formed URL' });
+    },
+    clientErrorHandler: refuseUnreadable,
   });
-  await app.register(answerHeaders);
+  await app.register(edge);
+  app.server.on('checkExpectation', (request, response: ServerResponse) => {
+    stopReading(request);
+    response.on('error', () => {});
+    response.writeHead(417, { ...answerHeaders(requestIdOf(request)), connection: 'close' }).end();
+  });
+  // Nor is the body of a request read that no route is for.
+  app.removeAllContentTypeParsers();
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ detail: 'Not Found' }));
   let closing = false;
+  app.addHook('onRequest', async (_request, reply) => {
+    if (!closing) return undefined;
+    return reply.code(503).header('retry-after', '1').send({ detail: 'The server is shutting down' });
+  });
   // So that no connection waits for another request than the one under way.
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (closing) reply.header('connection', 'close');
@@ -94,7 +118,7 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
   };
   try {
     await app.register(reel.router);
-    await app.register(pages, { playground: config.playground });
+    await app.register(pages, config);
     await app.listen({ host: config.host, port: config.port });
   } catch (error) {
     await close();
@@ -109,6 +133,16 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
   };
   return { url: `http://${host}:${port}`, moveDatabase, close };
 }
+
+/** Answers what is no HTTP, is too large to read, or comes too slowly. */
+const refuseUnreadable: NonNullable<FastifyServerOptions['clientErrorHandler']> = (error, socket) => {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ECONNRESET') socket.destroy();
+  else if (code === 'ERR_HTTP_REQUEST_TIMEOUT') refuseSocket(socket, 408, 'Expected the request within 30 s');
+  else if (code === 'HPE_HEADER_OVERFLOW')
+    refuseSocket(socket, 431, `Expected headers of at most ${MAX_HEADER_BYTES} bytes`);
+  else refuseSocket(socket, 400, 'Expected well-formed HTTP');
+};
 
 /**
  * Reel within a host's own Fastify: its paths, with everything behind them. Closed with the host. `config` as
@@ -180,7 +214,7 @@ export async function composeReel(
   const writer = new Writer(
     {
       write: (tenantIds, work) => database.write(tenantIds, work),
-      find: (tenantId, ids) => reader.byIds({ tenantId, clients: null }, ids),
+      find: (tenantId, ids) => reader.byIds({ tenantId, clients: null }, ids, { isBounded: true }),
       ensureMonth: async (createdAt) =>
         void (await database.system(sql`select reel_ensure_month(${createdAt}::timestamptz)`)),
     },
@@ -207,6 +241,15 @@ export async function composeReel(
     secrets: config.serviceSecrets,
     linkMinutes: config.exportLinkMinutes,
     maxRecords: config.maxExportRecords,
+  });
+  metrics.watch({
+    waiting: () => ({
+      reads: database.waitingReads,
+      tails: trail.waiting,
+      exports: exports.waiting,
+      catch_ups: sequencer.waitingCatchUps,
+      tenants_to_seal: sequencer.waitingTenants,
+    }),
   });
   const [answers, bodies] = [new Answers(), new Bodies()];
   const readersFor = (call: Call) => {
@@ -237,7 +280,7 @@ export async function composeReel(
     service,
     moveDatabase: (url) => database.moveTo(url),
     router: async (app) => {
-      await app.register(answerHeaders);
+      await app.register(edge);
       if (config.allowedOrigins.length > 0)
         await app.register(cors, {
           origin: [...config.allowedOrigins],
@@ -276,6 +319,7 @@ export async function composeReel(
         config,
         log,
         parseJson,
+        onSubscriptions: (subscriptions) => metrics.watch({ subscriptions: () => subscriptions.length }),
         tail: trail,
         readCaller: (call) => readCaller(call, door),
       });

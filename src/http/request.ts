@@ -103,13 +103,17 @@ function mapped(base: Address, bits: number): [Address, number] {
     : [base, bits];
 }
 
+/** The longest address has 45 characters, and the name of a zone some. */
+const MAX_ADDRESS = 100;
+
 /** An address without port, brackets and zone; IPv4-mapped IPv6 as IPv4. */
 function readAddress(text: string): Address | null {
-  const bare = text
+  if (text.length > MAX_ADDRESS) return null;
+  const [bare = ''] = text
     .trim()
     .replace(/^\[(.*)\](:\d+)?$/, '$1')
     .replace(/^([\d.]+):\d+$/, '$1')
-    .replace(/%.*$/, '');
+    .split('%', 1);
   if (!ipaddr.IPv4.isValidFourPartDecimal(bare) && !ipaddr.IPv6.isValid(bare)) return null;
   return ipaddr.process(bare);
 }

@@ -40,12 +40,10 @@ export class ReelProcess {
     });
     this.child = child;
     this.last = settings.REEL_ENV === 'production' ? /^Reel listens on \S+$/m : /^More: .+$/m;
-    this.ended = once(child, 'close').then(([code, signal]) => ({
-      code,
-      signal,
-      stdout: this.stdout,
-      stderr: this.stderr,
-    }));
+    this.ended = once(child, 'close').then(([code, signal]) => {
+      refuseUnhandled(this.stderr);
+      return { code, signal, stdout: this.stdout, stderr: this.stderr };
+    });
   }
 
   get pid(): number {
@@ -83,6 +81,15 @@ export class ReelProcess {
     this.kill(signal);
     return this.ended;
   }
+}
+
+/**
+ * Fails whoever waits for a process, or the whole run where nobody does, if it ended by an exception or a rejection that
+ * nobody handled, or warned of one: then Node prints the place and its own version.
+ */
+export function refuseUnhandled(stderr: string): void {
+  if (/^Node\.js v\d+|UnhandledPromiseRejection|MaxListenersExceededWarning/m.test(stderr))
+    throw new Error(`expected a process that handles every error, got ${stderr.slice(-4_000)}`);
 }
 
 /** A data directory that the embedded database's user can reach. */
