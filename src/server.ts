@@ -102,7 +102,8 @@ export async function createReelServer(
   app.server.on('checkExpectation', (request, response: ServerResponse) => {
     stopReading(request);
     response.on('error', () => {});
-    response.writeHead(417, { ...answerHeaders(requestIdOf(request)), connection: 'close' }).end();
+    response.writeHead(417, { ...answerHeaders(requestIdOf(request)), connection: 'close' });
+    response.end();
   });
   // Nor is the body of a request read that no route is for.
   app.removeAllContentTypeParsers();
