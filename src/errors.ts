@@ -95,8 +95,9 @@ export const forbidden = (message: string) => new ReelError('FORBIDDEN', message
 export const conflict = (message: string) => new ReelError('CONFLICT', message);
 export const tooManyRequests = (message: string, retryAfter: number, allowance?: Allowance) =>
   new ReelError('TOO_MANY_REQUESTS', message, { retryAfter, ...(allowance ? { allowance } : {}) });
-export const overloaded = (message = 'Too many entries are waiting to be written; try again shortly') =>
-  new ReelError('OVERLOADED', message, { retryAfter: 1 });
+/** `what` is too much at once, of one caller or tenant where it is said so. */
+export const overloaded = (what = 'Too many entries are waiting to be written', retryAfter = 1) =>
+  new ReelError('OVERLOADED', `${what}; try again shortly`, { retryAfter });
 export const unavailable = (message: string) => new ReelError('UNAVAILABLE', message, { retryAfter: 2 });
 
 const MAX_CHARACTERS = 200;

@@ -223,7 +223,7 @@ export async function composeReel(
   const writer = new Writer(
     {
       write: (tenantIds, work) => database.write(tenantIds, work),
-      find: (tenantId, ids) => reader.byIds({ tenantId, clients: null }, ids),
+      find: (tenantId, ids) => reader.byIds({ tenantId, clients: null }, ids, { isBounded: true }),
       ensureMonth: async (createdAt) =>
         void (await database.system(sql`select reel_ensure_month(${createdAt}::timestamptz)`)),
     },
@@ -250,6 +250,15 @@ export async function composeReel(
     secrets: config.serviceSecrets,
     linkMinutes: config.exportLinkMinutes,
     maxRecords: config.maxExportRecords,
+  });
+  metrics.watch({
+    waiting: () => ({
+      reads: database.waitingReads,
+      tails: trail.waiting,
+      exports: exports.waiting,
+      catch_ups: sequencer.waitingCatchUps,
+      tenants_to_seal: sequencer.waitingTenants,
+    }),
   });
   const [answers, bodies] = [new Answers(), new Bodies()];
   const readersFor = (call: Call) => {
@@ -319,6 +328,7 @@ export async function composeReel(
         config,
         log,
         parseJson,
+        onSubscriptions: (subscriptions) => metrics.watch({ subscriptions: () => subscriptions.length }),
         tail: trail,
         readCaller: (call) => readCaller(call, door),
       });

@@ -12,12 +12,14 @@ import {
   readTenantSql,
   type Snapshot,
   type Statement,
+  sealTenantsSql,
   writeTenantsSql,
 } from './execute.js';
 import { Links } from './links.js';
 import { MIGRATION_NAMES } from './migration-names.js';
 import { Pulse, type PulseLog, type Unready } from './pulse.js';
 import { excessPrivileges } from './roles.js';
+import type { Turns } from './turns.js';
 import { type DatabaseFault, databaseFault, translateFaults, withRetries } from './unavailable.js';
 
 export interface ReadOptions {
@@ -27,6 +29,8 @@ export interface ReadOptions {
   meter?: RowMeter;
   /** Plans read rows in the order that an index has them, whatever the planner takes the tables to hold. */
   inIndexOrder?: boolean;
+  /** Waits for a connection however many reads of the tenant do: for reads whose number is bounded elsewhere. */
+  isBounded?: boolean;
   /** For whom it reads; a host's EntityManager takes no notice of it. */
   call?: Call;
 }
@@ -63,21 +67,24 @@ export class Database implements ReadDatabase, WriteDatabase {
     private url: string,
     private readonly end: () => Promise<void>,
     private readonly statementMs: number | null,
+    private readonly turns: Turns | null,
   ) {
     this.links = new Links([reading, writing]);
   }
 
   /**
    * Takes pools that connect as the runtime role to `url`; `close` ends them, and is called on an error here too.
-   * `statementMs`: the longest that a statement may run; null: as long as it takes. Errors: StartError where the database cannot be reached or is not migrated, or the role has too many rights.
+   * `statementMs`: the longest that a statement may run; null: as long as it takes. `turns`: by which tenants share the
+   * reading connections; null: as they come. Errors: StartError where the database cannot be reached or is not migrated, or the role has too many rights.
    */
   static async fromPools(
     pools: { reading: Pool; writing: Pool },
     url: string,
     close: () => Promise<void>,
     statementMs: number | null = null,
+    turns: Turns | null = null,
   ): Promise<Database> {
-    const database = new Database(pools.reading, pools.writing, url, close, statementMs);
+    const database = new Database(pools.reading, pools.writing, url, close, statementMs, turns);
     try {
       await database.checkConnection(url);
       await database.checkRole(url);
@@ -169,8 +176,9 @@ export class Database implements ReadDatabase, WriteDatabase {
   }
 
   /**
-   * A read-only transaction over one tenant's rows; all its statements see one snapshot. Errors: UNAVAILABLE, also where a
-   * statement takes too long (isTimeout); the reason of the call's signal.
+   * A read-only transaction over one tenant's rows, in the tenant's turn; all its statements see one snapshot. `work` must not
+   * start another, which might wait for this one's turn. Errors: OVERLOADED where too many of the tenant's wait; UNAVAILABLE,
+   * also where a statement takes too long (isTimeout); the reason of the call's signal.
    */
   read<T>(tenantId: string, work: (execute: Snapshot) => Promise<T>, options: ReadOptions = {}): Promise<T> {
     const bounds = [options.statementMs, this.statementMs].filter((each) => each != null);
@@ -184,11 +192,20 @@ export class Database implements ReadDatabase, WriteDatabase {
       // A statement with a bound of its own may be meant to end by it.
       if (options.statementMs === undefined || fault.condition !== 'slow') this.onFault(fault, error);
     };
-    return translateFaults(
-      'Reading',
-      () => this.transact(this.reading, opening, work, statementMs, options),
-      onFault,
-    );
+    const transaction = () =>
+      translateFaults(
+        'Reading',
+        () => this.transact(this.reading, opening, work, statementMs, options),
+        onFault,
+      );
+    if (!this.turns) return transaction();
+    const { call, isBounded } = options;
+    return this.turns.run(tenantId, transaction, { signal: call?.signal, isBounded });
+  }
+
+  /** Reads that wait for a connection. */
+  get waitingReads(): number {
+    return this.turns?.waiting ?? 0;
   }
 
   /** A transaction that writes rows of these tenants; run again where it is in another one's way. */
@@ -201,6 +218,11 @@ export class Database implements ReadDatabase, WriteDatabase {
   /** A transaction that reads and writes one tenant, for the sequencer; run again likewise. */
   seal<T>(tenantId: string, work: (execute: Execute) => Promise<T>): Promise<T> {
     return this.change(`begin; ${readTenantSql(tenantId)}; ${writeTenantsSql([tenantId])}`, work);
+  }
+
+  /** A transaction that reads and writes what sealing several tenants' logs takes; run again likewise. */
+  sealTogether<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {
+    return this.change(`begin; ${sealTenantsSql(tenantIds)}; ${writeTenantsSql(tenantIds)}`, work);
   }
 
   /** A statement that concerns no tenant: row-level security hides every tenant's rows from it. */

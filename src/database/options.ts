@@ -8,6 +8,7 @@ import { Migration20261124000003_kept } from './migrations/Migration202611240000
 import { Migration20261129000000_records } from './migrations/Migration20261129000000_records.js';
 import { Migration20261129000001_search } from './migrations/Migration20261129000001_search.js';
 import { Migration20261129000002_walls } from './migrations/Migration20261129000002_walls.js';
+import { Migration20261129000003_sealing } from './migrations/Migration20261129000003_sealing.js';
 import { ReelSchemaGenerator } from './schema-generator.js';
 import { sessionOptions, splitUrl } from './session.js';
 
@@ -19,6 +20,7 @@ const CLASSES: Record<MigrationName, Constructor<Migration>> = {
   Migration20261129000000_records,
   Migration20261129000001_search,
   Migration20261129000002_walls,
+  Migration20261129000003_sealing,
 };
 
 export interface PoolBounds {

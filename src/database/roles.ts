@@ -53,7 +53,7 @@ export async function ensureRuntimeRole(
     await execute(`grant ${rights} on ${table} to ${identifier(role)}`);
   }
   await execute(
-    `grant execute on function reel_first_id(timestamptz), reel_ensure_month(timestamptz), reel_waiting_tenants(integer), reel_search_candidates(integer[], integer), reel_search_backlog(integer) to ${identifier(role)}`,
+    `grant execute on function reel_first_id(timestamptz), reel_ensure_month(timestamptz), reel_waiting_tenants(integer), reel_waiting_logs(integer, integer), reel_search_candidates(integer[], integer), reel_search_backlog(integer) to ${identifier(role)}`,
   );
   const excess = await excessPrivileges(execute, role);
   if (excess)

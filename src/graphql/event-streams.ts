@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { GraphQLError } from 'graphql';
 import { createHandler, type Response } from 'graphql-sse';
 import { ReelError, unauthenticated } from '../errors.js';
 import { corkUntilTick, drained } from './backpressure.js';
-import type { SubscriptionRequest, TransportOptions } from './subscriptions.js';
+import { RETRY_SECONDS, type SubscriptionRequest, type TransportOptions } from './subscriptions.js';
 
 const EVENT_STREAM = 'text/event-stream';
 
@@ -24,9 +25,12 @@ export function eventStreams(app: FastifyInstance, { subscriptions, readCaller }
       try {
         const caller = await readCaller(raw);
         const results = await subscriptions.subscribe(params, caller);
-        if (!(Symbol.asyncIterator in results)) return refusal(400, results);
+        if (!(Symbol.asyncIterator in results)) return refusalOf(results);
         // Every subscription needs a credential, and here there is still a status to say so with.
-        if (caller.credential === null) throw unauthenticated();
+        if (caller.credential === null) {
+          await results.return?.();
+          throw unauthenticated();
+        }
         sources.set(raw, results);
         return results;
       } catch (error) {
@@ -92,6 +96,10 @@ export function eventStreams(app: FastifyInstance, { subscriptions, readCaller }
     return reply;
   };
 }
+
+/** Of a request that is wrong, unless there are too many subscriptions. */
+const refusalOf = (errors: readonly GraphQLError[]): Response =>
+  errors[0]?.extensions.code === 'OVERLOADED' ? refusal(503, errors, RETRY_SECONDS) : refusal(400, errors);
 
 function refusal(status: number, errors: readonly object[], retryAfter?: number): Response {
   const headers: Record<string, string> = { 'content-type': 'application/json; charset=utf-8' };

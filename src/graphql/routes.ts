@@ -41,6 +41,8 @@ export interface GraphqlOptions extends Services {
   parseJson: (text: string) => unknown;
   /** Errors: UNAUTHENTICATED for a bad token, BAD_USER_INPUT for a bad tenant or client header. */
   readCaller: (call: IncomingCall) => Caller | Promise<Caller>;
+  /** Is given the subscriptions, whose number is measured. */
+  onSubscriptions?: (subscriptions: Pick<Subscriptions, 'length'>) => void;
   websockets?: Partial<WebsocketBounds>;
 }
 
@@ -52,7 +54,7 @@ const METHODS = ['GET', 'POST'];
 
 /** /graphql as a Fastify plug-in: queries and mutations over HTTP, subscriptions over websockets and as event streams. */
 export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): Promise<void> {
-  const { config, log, parseJson, readCaller, websockets, ...rest } = options;
+  const { config, log, parseJson, readCaller, websockets, onSubscriptions, ...rest } = options;
   const { answers = new Answers(), bodies = new Bodies(), ...services } = rest;
   await app.register(edge);
   const schema = buildReelSchema();
@@ -69,6 +71,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     validateDocument,
     format: errorFormatter({ log, hints: config.introspection }),
   });
+  onSubscriptions?.(subscriptions);
   /** Of each request, by its headers. */
   const callers = new WeakMap<IncomingCall, Caller>();
   const callerOf = (call: IncomingCall): Caller => callers.get(call)!;

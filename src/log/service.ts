@@ -1,4 +1,4 @@
-import type { Author } from '../auth/scope.js';
+import { type Author, writerOf } from '../auth/scope.js';
 import { checkInput } from './entry/check-entry.js';
 import type { CreateLogInput } from './entry/create-log-input.js';
 import { Identifier } from './entry/identifier.js';
@@ -48,7 +48,7 @@ export class ReelService {
   /** As create; also tells an entry stored before under the same idempotency key. */
   async store(author: Author, input: CreateLogInput): Promise<Stored> {
     const prepared = prepareEntry(checkInput(input, author), this.identifier.next());
-    const [stored] = await this.writer.write([prepared]);
+    const [stored] = await this.writer.write([prepared], writerOf(author));
     return stored!;
   }
 
@@ -71,7 +71,9 @@ export class ReelService {
   async record(input: Omit<LogInput, 'module'>): Promise<LogEntry> {
     const author: Author = { kind: 'module', module: OWN_MODULE, ip: null, agent: null };
     const checked = checkInput({ ...input, module: OWN_MODULE }, author, { reelItself: true });
-    const [stored] = await this.writer.write([prepareEntry(checked, this.identifier.next())]);
+    // By tenant, so that one whose reads are all recorded takes no other's share.
+    const by = `${OWN_MODULE}:${checked.tenantId}`;
+    const [stored] = await this.writer.write([prepareEntry(checked, this.identifier.next())], by);
     return stored!.entry;
   }
 }

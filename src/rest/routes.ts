@@ -136,6 +136,8 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     { onRequest: [mayWrite, showAllowance], bodyLimit: MAX_BODY_BYTES },
     async (request, reply) => {
       const allowed = access.of<Author>(request);
+      if (allowed.granted && request.body instanceof Buffer)
+        await authorizer.countBytes(allowed.granted, request.body.length);
       const faults: Fault[] = [];
       const input = await readCreateInput(request, allowed.granted, faults);
       // If nothing is wrong so far, the service itself checks the fields.
@@ -171,16 +173,18 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     url: '/exports/*',
     exposeHeadRoute: false,
     handler: async (request, reply) => {
-      const { exports } = open(reply, answers.openStream(reply.raw));
+      const { answer, exports } = open(reply, answers.openStream(reply.raw));
+      // A stalled reader is disconnected after a while, but not because Reel itself takes long to find rare matches, or the
+      // download waits for its turn.
+      reply.raw.on('timeout', () => reply.raw.writableNeedDrain && reply.raw.destroy());
       const file = await exports.open(
         request.params['*'],
         queryOf(request).token ?? '',
         await options.readConnection(request),
+        answer.signal,
       );
       reply.headers(DOWNLOAD_HEADERS);
       reply.header('Content-Disposition', `attachment; filename="${file.filename}"`).type(file.contentType);
-      // A stalled reader is disconnected after a while, but not because Reel itself takes long to find rare matches.
-      reply.raw.on('timeout', () => reply.raw.writableNeedDrain && reply.raw.destroy());
       return reply.send(file.stream);
     },
   });

@@ -360,6 +360,7 @@ describe('the role of the server', () => {
       'reel_ensure_month',
       'reel_search_backlog',
       'reel_search_candidates',
+      'reel_waiting_logs',
       'reel_waiting_tenants',
     ]);
     for (const { config, body } of functions) {
@@ -378,6 +379,36 @@ describe('the role of the server', () => {
       'select * from reel_waiting_tenants(10) as waiting',
     ]);
     expect(rows).toEqual([{ waiting: stranger }]);
+    const entry = randomUUID();
+    const logs = await asRuntime([
+      `set local reel.tenant_ids = '${stranger}'`,
+      [
+        'insert into reel_log_inbox (tenant_id, entry_id, leaf_hash) values ($1, $2, $3)',
+        [stranger, entry, Buffer.alloc(32)],
+      ],
+      'select * from reel_waiting_logs(10, 10)',
+    ]);
+    expect(logs).toEqual([{ tenant_id: stranger, oldest: entry, entries: 1 }]);
+  });
+
+  it('sees, where it seals several tenants, those alone, and nothing of them where it only writes', async () => {
+    for (const table of ['entries', 'inbox', 'sequence', 'tiles', 'checkpoints', 'counts']) {
+      const select = `select distinct tenant_id from reel_log_${table}`;
+      const [one] = await asRuntime([`set local reel.sealing_ids = '${MINE}'`, select]);
+      expect([undefined, MINE]).toContain(one?.tenant_id);
+      for (const setting of [
+        `reel.sealing_ids = '${randomUUID()},${randomUUID()}'`,
+        `reel.sealing_ids = ''`,
+        `reel.tenant_ids = '${MINE}'`,
+      ])
+        expect(await asRuntime([`set local ${setting}`, select])).toEqual([]);
+    }
+    expect(
+      await asRuntime([
+        `set local reel.sealing_ids = '${MINE}'`,
+        `update reel_log_counts set count = count + 1 where tenant_id <> '${MINE}' returning 1`,
+      ]),
+    ).toEqual([]);
   });
 
   it('finds candidates of a search in the tenant that is set and in no other', async () => {

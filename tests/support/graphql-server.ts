@@ -86,6 +86,7 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
         kind(caller);
         return MODULE_AUTHOR;
       },
+      countBytes: async () => {},
       authenticated: (caller) => ({
         kind: 'module',
         module: kind(caller),

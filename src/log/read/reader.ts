@@ -195,13 +195,18 @@ export class LogReader {
     return (await this.byIds(scope, [id])).get(id) ?? null;
   }
 
-  async byIds(scope: Scope, ids: readonly string[]): Promise<Map<string, LogEntry>> {
+  /** `isBounded`: see ReadOptions. */
+  async byIds(
+    scope: Scope,
+    ids: readonly string[],
+    { isBounded = false }: { isBounded?: boolean } = {},
+  ): Promise<Map<string, LogEntry>> {
     if (ids.length === 0) return new Map();
     const visible = sql`(select * from ${entriesById(scope.tenantId, ids)} entries where ${whereInScope(scope)})`;
     const rows = await this.database.read(
       scope.tenantId,
       (execute) => execute<Row>(this.withSequence(scope, visible, ids.length, true)),
-      { inIndexOrder: true },
+      { inIndexOrder: true, isBounded },
     );
     return new Map(rows.map(toEntry).map((entry) => [entry.id, entry]));
   }
