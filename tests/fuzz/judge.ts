@@ -9,8 +9,11 @@ const MAX_REFUSAL = 64 * 1024;
 const CODES = new Set<unknown>([...Object.keys(ERROR_STATUS), 'PERSISTED_QUERY_NOT_SUPPORTED']);
 
 /** What is wrong with the answer; null: nothing. */
-export function faultOf({ path, method }: HttpCase, { status, headers, body }: HttpAnswer): string | null {
-  if (status === 0) return 'no answer';
+export function faultOf(
+  { path, method, cut }: HttpCase,
+  { status, headers, body }: HttpAnswer,
+): string | null {
+  if (status === 0) return cut === undefined ? 'no answer' : null;
   if (status >= 500 && status !== 503 && status !== 505) return `status ${status}: ${body.slice(0, 300)}`;
   if (status === 503 && !headers.has('retry-after')) return '503 without Retry-After';
   // What Node refuses itself, being no HTTP, has no more than a status.

@@ -424,9 +424,10 @@ export function httpCases(target: HttpTarget, world: World): fc.Arbitrary<HttpCa
               'text/event-stream, multipart/mixed',
             ),
           ),
-          token: fc.constantFrom(person, module),
+          token: fc.constantFrom(person, module, 'x'),
+          cut: fc.option(fc.integer({ min: 1, max: 1_500 })),
         })
-        .map(({ path, text, encode, type, coding, framing, chunks, accept, token }) => ({
+        .map(({ path, text, encode, type, coding, framing, chunks, accept, token, cut }) => ({
           method: 'POST',
           path,
           headers: {
@@ -437,6 +438,7 @@ export function httpCases(target: HttpTarget, world: World): fc.Arbitrary<HttpCa
             ...(accept === null ? {} : { accept }),
           },
           body: toBytes(encodings[encode]!(text)),
+          ...(cut === null ? {} : { cut }),
           ...(chunks === null ? {} : { chunks }),
         }));
     case 'addresses': {

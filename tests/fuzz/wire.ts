@@ -13,6 +13,8 @@ export interface HttpCase {
   body?: Bytes;
   /** As so many chunks instead of a length. */
   chunks?: number;
+  /** The connection is reset after so many bytes, and no answer waited for. */
+  cut?: number;
 }
 
 export interface SocketCase {
@@ -45,7 +47,7 @@ const headerLine = ([name, value]: [string, string]) => `${name}: ${value.replac
 
 export async function sendHttp(
   origin: string,
-  { method, path, headers, body, chunks }: HttpCase,
+  { method, path, headers, body, chunks, cut }: HttpCase,
 ): Promise<HttpAnswer> {
   const content = body === undefined ? null : bytesOf(body);
   const framing: Record<string, string> =
@@ -58,7 +60,21 @@ export async function sendHttp(
   const start = `${method} ${path.replace(/[\r\n\0 ]/g, '')} HTTP/1.1\r\n${head.map(headerLine).join('')}\r\n`;
   const parts: Buffer[] = [Buffer.from(start, 'latin1')];
   if (content !== null) parts.push(chunks ? chunked(content, chunks) : content);
-  return readAnswer(await exchange(origin, Buffer.concat(parts)), method);
+  const bytes = Buffer.concat(parts);
+  if (cut === undefined) return readAnswer(await exchange(origin, bytes), method);
+  await breakOff(origin, bytes.subarray(0, cut));
+  return { status: 0, headers: new Map(), body: '' };
+}
+
+/** Resolves once the server, too, has seen the end of the connection. */
+async function breakOff(origin: string, bytes: Buffer): Promise<void> {
+  const { hostname, port } = new URL(origin);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => {});
+  await new Promise<void>((resolve) => {
+    socket.once('close', () => resolve());
+    socket.write(bytes, () => setTimeout(() => socket.resetAndDestroy(), 5));
+  });
 }
 
 function chunked(content: Buffer, chunks: number): Buffer {
