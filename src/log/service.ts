@@ -1,4 +1,5 @@
 import type { Author } from '../auth/scope.js';
+import { withLongDataCut } from './entry/check-data.js';
 import { checkInput } from './entry/check-entry.js';
 import type { CreateLogInput } from './entry/create-log-input.js';
 import { Identifier } from './entry/identifier.js';
@@ -44,7 +45,9 @@ export class ReelService {
 
   /** As create; also tells an entry stored before under the same idempotency key. */
   async store(author: Author, input: CreateLogInput): Promise<Stored> {
-    const [stored] = await this.writer.write([prepareEntry(checkInput(input, author), identifier.next())]);
+    // Otherwise it is looked at before the caller goes on, who may change it then.
+    const checked = checkInput(input.repair ? await withLongDataCut(input) : input, author);
+    const [stored] = await this.writer.write([prepareEntry(checked, identifier.next())]);
     return stored!;
   }
 
