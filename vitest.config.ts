@@ -29,6 +29,8 @@ export default defineConfig({
     // One more than the two cores it is meant for: many tests wait for processes and for PostgreSQL.
     maxWorkers: 3,
     sequence: { sequencer: LongFirst },
+    // An exception or a rejection that nobody handles fails the run.
+    dangerouslyIgnoreUnhandledErrors: false,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { counting } from './counting.ts';
 import { cpu } from './cpu.ts';
 import { exporting } from './exporting.ts';
+import { fairness } from './fairness.ts';
 import { following } from './following.ts';
 import { indexes } from './indexes.ts';
 import { reading } from './reading.ts';
@@ -29,6 +30,7 @@ const BENCHMARKS: Record<string, (server: BenchServer) => Promise<Line[]>> = {
   searching,
   verifying,
   following,
+  fairness,
   cpu,
   viewer,
 };

@@ -30,7 +30,11 @@ export interface BenchServer {
   exporter: Record<string, string>;
   /** Headers of a person who may view another tenant. */
   viewerOf(tenantId: string): Promise<Record<string, string>>;
+  /** Headers of a person who may export a client of another tenant. */
+  exporterOf(tenantId: string, clientId: string): Promise<Record<string, string>>;
   module: Record<string, string>;
+  /** Headers of one module. */
+  moduleNamed(name: string): Promise<Record<string, string>>;
   runtimeUrl: string;
   /** Statements as the runtime role, in sessions that see the tenant; parsed rows, text protocol, as the server does. */
   sql: pg.Pool;
@@ -69,11 +73,16 @@ export async function startServer(): Promise<BenchServer> {
     'content-type': 'application/json',
   });
   const secrets = await developmentSecrets(dataDir);
-  const person = (action: string, scope: 'ACCOUNT' | 'CLIENT', tenantId = tenant.tenantId) =>
+  const person = (
+    action: string,
+    scope: 'ACCOUNT' | 'CLIENT',
+    tenantId = tenant.tenantId,
+    client = clientId,
+  ) =>
     issuePersonToken(secrets.jwtSecret, {
       id: '0196f2f0-0000-7000-8000-00000000b001',
       email: 'ana@example.com',
-      grants: [{ action, scope, tenantId, clientId: scope === 'CLIENT' ? clientId : null }],
+      grants: [{ action, scope, tenantId, clientId: scope === 'CLIENT' ? client : null }],
     });
   return {
     url,
@@ -83,7 +92,10 @@ export async function startServer(): Promise<BenchServer> {
     viewer: headers(await person('reel.logs.view', 'ACCOUNT')),
     exporter: headers(await person('reel.logs.export', 'CLIENT')),
     viewerOf: async (tenantId) => headers(await person('reel.logs.view', 'ACCOUNT', tenantId)),
+    exporterOf: async (tenantId, client) =>
+      headers(await person('reel.logs.export', 'CLIENT', tenantId, client)),
     module: headers(await issueModuleToken(secrets.serviceSecret, '*')),
+    moduleNamed: async (name) => headers(await issueModuleToken(secrets.serviceSecret, name)),
     runtimeUrl,
     sql,
     owner,

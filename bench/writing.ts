@@ -63,14 +63,14 @@ export async function writing(server: BenchServer): Promise<Line[]> {
   };
   try {
     const lone = await rounds({
-      bare: () => latency(() => writer.write([prepare()]), SECONDS / 2),
+      bare: () => latency(() => writer.write([prepare()], 'module:guardian'), SECONDS / 2),
       reel: () => latency(() => send(call), SECONDS / 2),
     });
     const busy = await rounds(
       {
-        bare16: () => throughput(() => writer.write([prepare()]), 16, SECONDS),
+        bare16: () => throughput(() => writer.write([prepare()], 'module:guardian'), 16, SECONDS),
         reel16: () => httpThroughput(call, 16, SECONDS),
-        bare64: () => throughput(() => writer.write([prepare()]), 64, SECONDS),
+        bare64: () => throughput(() => writer.write([prepare()], 'module:guardian'), 64, SECONDS),
         reel64: () => httpThroughput(call, 64, SECONDS),
       },
       3,

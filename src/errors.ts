@@ -44,6 +44,8 @@ export interface ErrorDetails {
   retryAfter?: number;
   /** Of TOO_MANY_REQUESTS. */
   allowance?: Allowance;
+  /** For Reel's own log alone, which must hold no secret. */
+  why?: string;
 }
 
 /**
@@ -56,6 +58,7 @@ export class ReelError extends Error {
   readonly faults: Fault[];
   readonly retryAfter: number | undefined;
   readonly allowance: Allowance | undefined;
+  readonly why: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message);
@@ -65,6 +68,7 @@ export class ReelError extends Error {
     this.faults = details.faults ?? [];
     this.retryAfter = details.retryAfter;
     this.allowance = details.allowance;
+    this.why = details.why;
   }
 
   get status(): number {
@@ -84,13 +88,16 @@ export const badInput = (field: string, expected: string, came: unknown): ReelEr
     faults: [{ type: 'value_error', loc: [field], msg, input: came }],
   });
 };
-export const unauthenticated = () => new ReelError('UNAUTHENTICATED', 'Not authenticated');
+/** `why` is logged and not answered. */
+export const unauthenticated = (why?: string) =>
+  new ReelError('UNAUTHENTICATED', 'Not authenticated', why === undefined ? {} : { why });
 export const forbidden = (message: string) => new ReelError('FORBIDDEN', message);
 export const conflict = (message: string) => new ReelError('CONFLICT', message);
 export const tooManyRequests = (message: string, retryAfter: number, allowance?: Allowance) =>
   new ReelError('TOO_MANY_REQUESTS', message, { retryAfter, ...(allowance ? { allowance } : {}) });
-export const overloaded = (message = 'Too many entries are waiting to be written; try again shortly') =>
-  new ReelError('OVERLOADED', message, { retryAfter: 1 });
+/** `what` is too much at once, of one caller or tenant where it is said so. */
+export const overloaded = (what = 'Too many entries are waiting to be written', retryAfter = 1) =>
+  new ReelError('OVERLOADED', `${what}; try again shortly`, { retryAfter });
 export const unavailable = (message: string) => new ReelError('UNAVAILABLE', message, { retryAfter: 2 });
 
 const MAX_CHARACTERS = 200;
@@ -161,4 +168,36 @@ export function oneLineFault(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const foreseen = error instanceof StartError || error.name === 'ConfigError' || 'code' in error;
   return foreseen ? (error.message.split('\n')[0] ?? error.name) : (error.stack ?? error.message);
+}
+
+/** Of one condition, a line in the log at most so often: a thousand calls may fail at once. */
+const FAULT_LOG_MS = 10_000;
+
+/** Tells the operator what Reel needs and does not get: the database, Mentor, the key set, the witness. */
+export class FaultLog {
+  private readonly conditions = new Map<string, { at: number; skipped: number }>();
+
+  constructor(private readonly log: { warn(details: object, message: string): void }) {}
+
+  /** `condition`: one of few. The log gets the error's code and message, and how many like it had no line. */
+  report(condition: string, error: unknown): void {
+    const now = performance.now();
+    const known = this.conditions.get(condition);
+    if (known && now - known.at < FAULT_LOG_MS) {
+      known.skipped += 1;
+      return;
+    }
+    this.conditions.set(condition, { at: now, skipped: 0 });
+    const { code } = (error ?? {}) as { code?: string };
+    this.log.warn({ code, reason: reasonOf(error), notLogged: known?.skipped ?? 0 }, condition);
+  }
+}
+
+const MAX_REASON = 500;
+
+/** Messages of an error and its causes: fetch says what happened in the cause alone. */
+function reasonOf(error: unknown): string {
+  const messages: string[] = [];
+  for (let at = error; at instanceof Error && messages.length < 4; at = at.cause) messages.push(at.message);
+  return messages.join(': ').slice(0, MAX_REASON);
 }

@@ -22,10 +22,11 @@ try {
   const { prepareDevelopment } = await import('./development/prepare.js');
   const { createReelServer } = await import('./server.js');
   const { welcome } = await import('./development/welcome.js');
-  const { config, stop } = await prepareDevelopment(given);
+  const { config, keepRunning, stop } = await prepareDevelopment(given);
   try {
     const server = await Promise.race([createReelServer(config), askedToEnd]);
     if (server) {
+      keepRunning(server.moveDatabase);
       process.stdout.write(await welcome(server.url, config));
       await askedToEnd;
       await Promise.race([server.close(), setTimeout(END_MS)]);

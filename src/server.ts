@@ -1,7 +1,13 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import cors from '@fastify/cors';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyServerOptions,
+} from 'fastify';
 import { sql } from 'kysely';
 import { pino } from 'pino';
 import { Authorizer } from './auth/authorize.js';
@@ -10,18 +16,23 @@ import { withDevelopmentSecrets } from './auth/secrets.js';
 import { tokenVerifier } from './auth/token.js';
 import type { Config } from './config/config.js';
 import { type Call, during } from './database/call.js';
+import { DatabaseClock } from './database/clock.js';
 import { connect } from './database/connect.js';
-import { StartError } from './errors.js';
+import { FaultLog, ReelError, StartError } from './errors.js';
 import { graphqlRoutes } from './graphql/routes.js';
 import { Answers } from './http/answer.js';
 import { Bodies } from './http/bodies.js';
+import { answerHeaders, edge } from './http/edge.js';
 import { createMetrics, health } from './http/health.js';
 import { parseJson } from './http/json.js';
-import { loggedUrl } from './http/logged-url.js';
+import { loggedRequest } from './http/logged-url.js';
 import { pages } from './http/pages.js';
 import { reelKeys } from './http/public-keys.js';
-import { readCaller, readConnection, trustedProxies } from './http/request.js';
-import { answerHeaders, requestIdOf } from './http/request-id.js';
+import { type Door, readCaller, readConnection, trustedProxies } from './http/request.js';
+import { requestIdOf } from './http/request-id.js';
+import { refuseSocket } from './http/sockets.js';
+import { stopReading } from './http/unread-body.js';
+import { Identifier } from './log/entry/identifier.js';
 import { ExportService } from './log/export/export.js';
 import { LogReader } from './log/read/reader.js';
 import { Tail } from './log/read/tail.js';
@@ -39,6 +50,8 @@ import { StoredProver } from './seal/stored-prover.js';
 export interface ReelServer {
   /** Where it listens, for example http://127.0.0.1:4000. */
   url: string;
+  /** The database was started again at this URL, which differs from the settings' by host and port alone. */
+  moveDatabase(url: string): void;
   /** Finishes what is being written and answered, takes no more, and lets go of everything. */
   close(): Promise<void>;
 }
@@ -54,13 +67,7 @@ const MAX_HEADER_BYTES = 128 * 1024;
 export async function createReelServer(config: Config): Promise<ReelServer> {
   const log = pino({
     level: config.env === 'production' ? 'info' : 'warn',
-    serializers: {
-      req: (request: { method: string; url: string; id: string }) => ({
-        id: request.id,
-        method: request.method,
-        url: loggedUrl(request.url),
-      }),
-    },
+    serializers: { req: loggedRequest },
   });
   const reel = await composeReel(config, log);
   const app = Fastify({
@@ -72,17 +79,32 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
     http: { connectionsCheckingInterval: 5_000, headersTimeout: QUIET_MS, maxHeaderSize: MAX_HEADER_BYTES },
     routerOptions: { maxParamLength: 1_000 },
     forceCloseConnections: 'idle',
-    return503OnClosing: true,
+    // Fastify's own 503 would have no headers of ours.
+    return503OnClosing: false,
     // An address that cannot even be read is answered before any route, and without repeating it.
-    frameworkErrors: (_error, request, reply: FastifyReply) =>
+    frameworkErrors: (_error, { raw }, reply: FastifyReply) => {
+      stopReading(raw);
       void reply
         .code(400)
-        .headers({ 'x-request-id': requestIdOf(request.raw), 'x-content-type-options': 'nosniff' })
-        .send({ detail: 'Expected a well-formed URL' }),
+        .headers({ ...answerHeaders(requestIdOf(raw)), connection: 'close' })
+        .send({ detail: 'Expected a well-formed URL' });
+    },
+    clientErrorHandler: refuseUnreadable,
   });
-  await app.register(answerHeaders);
+  await app.register(edge);
+  app.server.on('checkExpectation', (request, response: ServerResponse) => {
+    stopReading(request);
+    response.on('error', () => {});
+    response.writeHead(417, { ...answerHeaders(requestIdOf(request)), connection: 'close' }).end();
+  });
+  // Nor is the body of a request read that no route is for.
+  app.removeAllContentTypeParsers();
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ detail: 'Not Found' }));
   let closing = false;
+  app.addHook('onRequest', async (_request, reply) => {
+    if (!closing) return undefined;
+    return reply.code(503).header('retry-after', '1').send({ detail: 'The server is shutting down' });
+  });
   // So that no connection waits for another request than the one under way.
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (closing) reply.header('connection', 'close');
@@ -96,7 +118,7 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
   };
   try {
     await app.register(reel.router);
-    await app.register(pages, { playground: config.playground });
+    await app.register(pages, config);
     await app.listen({ host: config.host, port: config.port });
   } catch (error) {
     await close();
@@ -105,8 +127,22 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
   const address = app.server.address();
   const port = typeof address === 'object' && address ? address.port : config.port;
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-  return { url: `http://${host}:${port}`, close };
+  const moveDatabase = (databaseUrl: string) => {
+    log.warn('the embedded PostgreSQL had ended, and was started again');
+    reel.moveDatabase(databaseUrl);
+  };
+  return { url: `http://${host}:${port}`, moveDatabase, close };
 }
+
+/** Answers what is no HTTP, is too large to read, or comes too slowly. */
+const refuseUnreadable: NonNullable<FastifyServerOptions['clientErrorHandler']> = (error, socket) => {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ECONNRESET') socket.destroy();
+  else if (code === 'ERR_HTTP_REQUEST_TIMEOUT') refuseSocket(socket, 408, 'Expected the request within 30 s');
+  else if (code === 'HPE_HEADER_OVERFLOW')
+    refuseSocket(socket, 431, `Expected headers of at most ${MAX_HEADER_BYTES} bytes`);
+  else refuseSocket(socket, 400, 'Expected well-formed HTTP');
+};
 
 /**
  * Reel within a host's own Fastify: its paths, with everything behind them. Closed with the host. `config` as
@@ -115,27 +151,44 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
 export async function router(app: FastifyInstance, options: { config: Config }): Promise<void> {
   const reel = await composeReel(await withDevelopmentSecrets(options.config), app.log);
   app.addHook('onClose', () => reel.close());
-  await app.register(reel.router);
+  // The type of Fastify has serializers answer text alone; pino takes any value.
+  const logging: object = { logSerializers: { req: loggedRequest } };
+  await app.register(reel.router, logging);
 }
 
 export interface Reel {
   /** A Fastify plug-in with /graphql, the REST paths, health and metrics. */
   router: (app: FastifyInstance) => Promise<void>;
   service: ReelService;
+  moveDatabase(url: string): void;
   close(): Promise<void>;
 }
 
 /** Everything but the HTTP server: connections, writer, sequencer, services, and the routes over them. */
-export async function composeReel(config: Config, log: FastifyBaseLogger): Promise<Reel> {
+export async function composeReel(
+  config: Config,
+  log: FastifyBaseLogger,
+  clock = new DatabaseClock(),
+): Promise<Reel> {
   if (config.databaseUrl === null)
     throw new StartError('REEL_DATABASE_URL: expected a postgres:// URL, got nothing');
   const database = await connect(config.databaseUrl, undefined, config.statementMs);
+  await database.watch(log, clock);
+  const faults = new FaultLog(log);
+  // What was answered UNAVAILABLE stands in the log by its cause.
+  const unlessUnavailable = (report: (error: unknown) => void) => (error: unknown) => {
+    if (!(error instanceof ReelError && error.code === 'UNAVAILABLE')) report(error);
+  };
   const metrics = createMetrics();
   const bounds = { searchMs: config.searchMs, statementMs: config.statementMs };
   const reader = new LogReader(database, config.defaultPageSize, bounds);
   const trail = new Tail(database);
-  const seal = await openSeal(database, config, (error) =>
-    log.warn({ err: error }, 'the witness did not accept a checkpoint; a newer one is sent in a minute'),
+  const seal = await openSeal(
+    database,
+    config,
+    (error) =>
+      faults.report('the witness did not accept a checkpoint; a newer one is sent in a minute', error),
+    () => new Date(clock.now() / 1000),
   ).catch(async (error) => {
     await database.close();
     throw error;
@@ -149,17 +202,19 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       seal.onSealed(sealed);
       filler.wake(sealed);
     },
-    (error) => log.error({ err: error }, 'the sequencer failed; it will try again'),
+    unlessUnavailable((error) => log.error({ err: error }, 'the sequencer failed; it will try again')),
   );
   const filler = new SearchFiller(
     database,
     () => sequencer.isSealing,
-    (error) => log.error({ err: error }, 'the search index could not be filled; it will be tried again'),
+    unlessUnavailable((error) =>
+      log.error({ err: error }, 'the search index could not be filled; it will be tried again'),
+    ),
   );
   const writer = new Writer(
     {
       write: (tenantIds, work) => database.write(tenantIds, work),
-      find: (tenantId, ids) => reader.byIds({ tenantId, clients: null }, ids),
+      find: (tenantId, ids) => reader.byIds({ tenantId, clients: null }, ids, { isBounded: true }),
       ensureMonth: async (createdAt) =>
         void (await database.system(sql`select reel_ensure_month(${createdAt}::timestamptz)`)),
     },
@@ -174,7 +229,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     sequencerLagSeconds: () => sequencer.lagSeconds,
     searchBehind: () => filler.behind,
   });
-  const service = new ReelService(writer);
+  const service = new ReelService(writer, new Identifier(clock));
   const stats = new StatsService(database, bounds);
   const audit = new ReadAudit(service, config.auditReads);
   const exports = new ExportService({
@@ -183,9 +238,18 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
     catchUp: (tenantId) => sequencer.catchUp(tenantId),
     proofs: exportProofs(seal.prover),
     // Links are signed under a key derived from what all servers of an installation share.
-    secret: config.serviceSecret ?? config.jwtSecret ?? '',
+    secrets: config.serviceSecrets,
     linkMinutes: config.exportLinkMinutes,
     maxRecords: config.maxExportRecords,
+  });
+  metrics.watch({
+    waiting: () => ({
+      reads: database.waitingReads,
+      tails: trail.waiting,
+      exports: exports.waiting,
+      catch_ups: sequencer.waitingCatchUps,
+      tenants_to_seal: sequencer.waitingTenants,
+    }),
   });
   const [answers, bodies] = [new Answers(), new Bodies()];
   const readersFor = (call: Call) => {
@@ -199,15 +263,24 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
       exports: exports.from({ reader, proofs: exportProofs(prover) }),
     };
   };
-  const authorizer = new Authorizer(mentorPort(config), config);
-  const door = { verify: tokenVerifier(config), trusts: trustedProxies(config.trustProxy) };
+  const authorizer = new Authorizer(
+    mentorPort(config, (error) => faults.report('Mentor does not say who may do what', error)),
+    config,
+  );
+  const onKeySetFault = (error: unknown) => faults.report('REEL_JWKS_URL does not answer with keys', error);
+  const door: Door = {
+    verify: tokenVerifier(config, Date.now, onKeySetFault),
+    trusts: trustedProxies(config.trustProxy),
+    onRefused: (why, reqId) => log.warn({ reqId, why }, 'a credential was refused'),
+  };
   sequencer.start();
   filler.start();
 
   return {
     service,
+    moveDatabase: (url) => database.moveTo(url),
     router: async (app) => {
-      await app.register(answerHeaders);
+      await app.register(edge);
       if (config.allowedOrigins.length > 0)
         await app.register(cors, {
           origin: [...config.allowedOrigins],
@@ -224,7 +297,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
         });
       await app.register(health, {
         metrics: config.metrics ? metrics : null,
-        ready: () => database.isMigrated(),
+        unready: () => database.unready(),
       });
       await app.register(reelKeys, { keys: seal.keys });
       await app.register(graphqlRoutes, {
@@ -246,6 +319,7 @@ export async function composeReel(config: Config, log: FastifyBaseLogger): Promi
         config,
         log,
         parseJson,
+        onSubscriptions: (subscriptions) => metrics.watch({ subscriptions: () => subscriptions.length }),
         tail: trail,
         readCaller: (call) => readCaller(call, door),
       });

@@ -13,8 +13,9 @@ export interface AuthorizerSettings {
   readonly browserEntriesPerMinute: number;
 }
 
-/** In which a person's entries are counted. */
+/** In which a person's entries, and their bytes, are counted. */
 const WINDOW_SECONDS = 60;
+const BYTES_PER_MINUTE = 1024 * 1024;
 /** How often Mentor is asked for one person's tenants, and how often at once. */
 const MAX_LOOKUPS = 100;
 const LOOKUPS_AT_ONCE = 8;
@@ -32,6 +33,7 @@ export class Authorizer {
   readonly #mentor: MentorPort;
   readonly #settings: AuthorizerSettings;
   readonly #entries: RateLimiterMemory;
+  readonly #bytes = new RateLimiterMemory({ points: BYTES_PER_MINUTE, duration: WINDOW_SECONDS });
   readonly #now: () => number;
 
   constructor(mentor: MentorPort, settings: AuthorizerSettings, now: () => number = Date.now) {
@@ -93,13 +95,26 @@ export class Authorizer {
     if (!this.#settings.browserLogging) throw forbidden('Reporting entries is closed to people');
     const notMember = () => forbidden('You do not belong to this tenant');
     const { person, tenantId, grants, member } = await this.#access(caller, credential, notMember);
-    const allowance = await this.#countEntry(person);
+    const limit = this.#settings.browserEntriesPerMinute;
+    const allowance = await consume(this.#entries, person.id, 1, {
+      name: 'browser-entries',
+      refusal: `At most ${limit} entries per minute and person`,
+    });
     const { id: subject, name } = person;
     const whole = member || grants.some((grant) => grant.scope === 'ACCOUNT');
     const clients = whole ? null : clientsOf(grants);
     const { ip, agent, requestId } = caller;
     const from = { ip, agent, requestId };
     return { kind: 'person', subject, ...namedBy(person), name, tenantId, clients, ...from, allowance };
+  }
+
+  /** Counts what a person's entry takes, as it came. Errors: TOO_MANY_REQUESTS. */
+  async countBytes(author: Author, bytes: number): Promise<void> {
+    if (author.kind === 'person')
+      await consume(this.#bytes, author.subject, bytes, {
+        name: 'browser-bytes',
+        refusal: `At most ${BYTES_PER_MINUTE} bytes of entries per minute and person`,
+      });
   }
 
   /** The calling module. Errors: UNAUTHENTICATED; FORBIDDEN for a person. */
@@ -160,23 +175,28 @@ export class Authorizer {
     if (others.length > 0) throw missingHeader('X-Tenant-Id', 'a tenant, since you belong to several');
     return only;
   }
+}
 
-  async #countEntry(person: PersonCredential): Promise<Allowance> {
-    const limit = this.#settings.browserEntriesPerMinute;
-    const allowance = ({ remainingPoints, msBeforeNext }: RateLimiterRes): Allowance => ({
-      name: 'browser-entries',
-      limit,
-      windowSeconds: WINDOW_SECONDS,
-      remaining: remainingPoints,
-      resetSeconds: Math.max(1, Math.ceil(msBeforeNext / 1000)),
-    });
-    try {
-      return allowance(await this.#entries.consume(person.id));
-    } catch (refused) {
-      if (!(refused instanceof RateLimiterRes)) throw refused;
-      const left = allowance(refused);
-      throw tooManyRequests(`At most ${limit} entries per minute and person`, left.resetSeconds, left);
-    }
+/** Errors: TOO_MANY_REQUESTS with `refusal`. */
+async function consume(
+  limiter: RateLimiterMemory,
+  person: string,
+  points: number,
+  { name, refusal }: { name: string; refusal: string },
+): Promise<Allowance> {
+  const allowance = ({ remainingPoints, msBeforeNext }: RateLimiterRes): Allowance => ({
+    name,
+    limit: limiter.points,
+    windowSeconds: WINDOW_SECONDS,
+    remaining: remainingPoints,
+    resetSeconds: Math.max(1, Math.ceil(msBeforeNext / 1000)),
+  });
+  try {
+    return allowance(await limiter.consume(person, points));
+  } catch (refused) {
+    if (!(refused instanceof RateLimiterRes)) throw refused;
+    const left = allowance(refused);
+    throw tooManyRequests(refusal, left.resetSeconds, left);
   }
 }
 

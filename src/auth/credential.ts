@@ -97,10 +97,13 @@ export const moduleClaims = z.object({
   exp: z.number(),
 });
 
+const malformed = ({ issues }: z.ZodError): string =>
+  `claims ${[...new Set(issues.map(({ path }) => String(path[0])))].join(', ')}: malformed or missing`;
+
 /** The credential of a person with these verified claims. Errors: UNAUTHENTICATED where one is malformed. */
 export function personOf(claims: JWTPayload, token: string): PersonCredential {
   const read = personClaims.safeParse(claims);
-  if (!read.success) throw unauthenticated();
+  if (!read.success) throw unauthenticated(malformed(read.error));
   const { sub, email, name, grants, tenants, exp } = read.data;
   return { kind: 'person', id: sub, email, name, grants, tenants, token, expiresAt: exp * 1000 };
 }
@@ -108,6 +111,6 @@ export function personOf(claims: JWTPayload, token: string): PersonCredential {
 /** The credential of a module with these verified claims. Errors: UNAUTHENTICATED where one is malformed. */
 export function moduleOf(claims: JWTPayload): ModuleCredential {
   const read = moduleClaims.safeParse(claims);
-  if (!read.success) throw unauthenticated();
+  if (!read.success) throw unauthenticated(malformed(read.error));
   return { kind: 'module', module: read.data.module, expiresAt: read.data.exp * 1000 };
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { z } from 'zod';
-import { ReelError, unauthenticated, unavailable } from '../errors.js';
+import { ReelError, tooManyRequests, unauthenticated, unavailable } from '../errors.js';
 import type { PersonCredential } from './credential.js';
 import { type DisplayName, displayName } from './display-name.js';
 import { type Grant, grantSchema, isEffective } from './grant.js';
@@ -55,8 +56,11 @@ export const claimsMentor: MentorPort = {
 const TIMEOUT_MS = 2_000;
 const CACHE_MS = 30_000;
 const MAX_BYTES = 1024 * 1024;
-const CACHED_LOOKUPS = 10_000;
 const CACHED_GRANTS = 200_000;
+/** Few that open nothing, which anybody may ask for by making up tenants. */
+const KEPT = { answers: 10_000, refusals: 1_000 };
+/** Questions per minute for one person; answers from the cache do not count. */
+const QUESTIONS_PER_MINUTE = 100;
 const NO_ACCESS: TenantAccess = { grants: [], member: false };
 
 const responseShape = z.object({
@@ -70,35 +74,47 @@ export interface HttpMentorOptions {
   readonly timeoutMs?: number;
   /** A monotonic clock in milliseconds. */
   readonly now?: () => number;
+  /** Questions per minute for one person; past it TOO_MANY_REQUESTS. */
+  readonly questionsPerMinute?: number;
+  /** How many answers are kept that open something, and that do not. */
+  readonly kept?: { readonly answers: number; readonly refusals: number };
+  /** Told why Mentor counted as unavailable. */
+  readonly onFault?: (error: unknown) => void;
 }
 
 /**
- * Asks `GET url?tenant_id=…` with the person's own Authorization. Responses are cached for 30 s by token and tenant;
- * failures are not. Concurrent calls with the same token and tenant share one request.
+ * Asks `GET url?tenant_id=…` with the person's own Authorization. Responses are cached for 30 s by token and tenant,
+ * those that open nothing apart from the others; failures are not. Concurrent calls with the same token and tenant share one request.
  */
 export function httpMentor(url: string, options: HttpMentorOptions = {}): MentorPort {
-  const { timeoutMs = TIMEOUT_MS, now = () => performance.now() } = options;
+  const { timeoutMs = TIMEOUT_MS, now = () => performance.now(), onFault = () => {} } = options;
+  const { questionsPerMinute = QUESTIONS_PER_MINUTE, kept = KEPT } = options;
   const pending = new Map<string, Promise<TenantAccess>>();
+  const lasting = { ttl: CACHE_MS, ttlResolution: 0, perf: { now } };
   const cache = new LRUCache<string, TenantAccess>({
-    max: CACHED_LOOKUPS,
+    max: kept.answers,
     maxSize: CACHED_GRANTS,
     sizeCalculation: ({ grants }) => 1 + grants.length,
-    ttl: CACHE_MS,
-    ttlResolution: 0,
-    perf: { now },
+    ...lasting,
   });
+  const refusals = new LRUCache<string, TenantAccess>({ max: kept.refusals, ...lasting });
+  const questions = new RateLimiterMemory({ points: questionsPerMinute, duration: 60 });
+  const ask = async ({ person, authorization }: Requester, tenantId: string): Promise<TenantAccess> => {
+    await countQuestion(questions, person);
+    return fetchAccess(url, authorization, tenantId, timeoutMs, onFault);
+  };
 
   return {
     tenants: () => null,
-    async standing({ person, authorization }, tenantId) {
-      const key = `${tenantId} ${createHash('sha256').update(person.token).digest('base64')}`;
-      const cached = cache.get(key);
+    async standing(requester, tenantId) {
+      const key = `${tenantId} ${createHash('sha256').update(requester.person.token).digest('base64')}`;
+      const cached = cache.get(key) ?? refusals.get(key);
       if (cached) return cached;
       let request = pending.get(key);
       if (!request) {
-        request = fetchAccess(url, authorization, tenantId, timeoutMs)
+        request = ask(requester, tenantId)
           .then((access) => {
-            cache.set(key, access);
+            (isNothing(access) ? refusals : cache).set(key, access);
             return access;
           })
           .finally(() => pending.delete(key));
@@ -109,11 +125,26 @@ export function httpMentor(url: string, options: HttpMentorOptions = {}): Mentor
   };
 }
 
+const isNothing = ({ grants, member }: TenantAccess): boolean => grants.length === 0 && !member;
+
+async function countQuestion(questions: RateLimiterMemory, person: PersonCredential): Promise<void> {
+  try {
+    await questions.consume(person.id);
+  } catch (refused) {
+    if (!(refused instanceof RateLimiterRes)) throw refused;
+    throw tooManyRequests(
+      `Mentor is asked at most ${questions.points} questions per minute and person`,
+      Math.max(1, Math.ceil(refused.msBeforeNext / 1000)),
+    );
+  }
+}
+
 async function fetchAccess(
   url: string,
   authorization: string,
   tenantId: string,
   timeoutMs: number,
+  onFault: (error: unknown) => void,
 ): Promise<TenantAccess> {
   const address = new URL(url);
   address.searchParams.set('tenant_id', tenantId);
@@ -130,6 +161,7 @@ async function fetchAccess(
     throw new Error(`expected status 200, 401, 403 or 404, got ${response.status}`);
   } catch (error) {
     if (error instanceof ReelError) throw error;
+    onFault(error);
     throw unavailable('Mentor is unavailable; try again shortly');
   }
 }
@@ -140,6 +172,11 @@ function parseAccess(body: string, tenantId: string): TenantAccess {
 }
 
 /** The implementation that the settings select. */
-export function mentorPort(config: { mentor: 'claims' | 'http'; mentorUrl: string | null }): MentorPort {
-  return config.mentor === 'http' && config.mentorUrl !== null ? httpMentor(config.mentorUrl) : claimsMentor;
+export function mentorPort(
+  config: { mentor: 'claims' | 'http'; mentorUrl: string | null },
+  onFault: (error: unknown) => void = () => {},
+): MentorPort {
+  return config.mentor === 'http' && config.mentorUrl !== null
+    ? httpMentor(config.mentorUrl, { onFault })
+    : claimsMentor;
 }

@@ -37,6 +37,10 @@ export type Author =
       readonly allowance?: Allowance;
     };
 
+/** Who writes, as a key by which their entries share the queue. */
+export const writerOf = (author: Author): string =>
+  author.kind === 'module' ? `module:${author.module}` : `person:${author.subject}`;
+
 /** Who reads: what Reel records of a person where reads are audited. */
 export interface Reader {
   readonly id: string | null;

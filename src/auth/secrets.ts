@@ -25,14 +25,16 @@ export async function developmentSecrets(dataDir: string): Promise<DevelopmentSe
 
 /** In development, fills in missing secrets and a missing signing key; otherwise returns the settings unchanged. */
 export async function withDevelopmentSecrets(config: Config): Promise<Config> {
-  const { env, jwtSecret, jwksUrl, serviceSecret, signingKey } = config;
-  const complete = (jwtSecret ?? jwksUrl) !== null && serviceSecret !== null && signingKey !== null;
-  if (env !== 'development' || complete) return config;
+  // First, since a command in production may not be able to read every secret.
+  if (config.env !== 'development') return config;
+  const { jwtSecrets, jwksUrl, serviceSecrets, signingKey } = config;
+  const knowsPeople = jwtSecrets.length > 0 || jwksUrl !== null;
+  if (knowsPeople && serviceSecrets.length > 0 && signingKey !== null) return config;
   const generated = await developmentSecrets(config.dataDir);
   return Object.freeze({
     ...config,
-    jwtSecret: jwksUrl === null ? (jwtSecret ?? generated.jwtSecret) : jwtSecret,
-    serviceSecret: serviceSecret ?? generated.serviceSecret,
+    jwtSecrets: knowsPeople ? jwtSecrets : [generated.jwtSecret],
+    serviceSecrets: serviceSecrets.length > 0 ? serviceSecrets : [generated.serviceSecret],
     signingKey: signingKey ?? generated.signingKey,
   });
 }

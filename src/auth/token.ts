@@ -1,16 +1,28 @@
 import { createSecretKey } from 'node:crypto';
-import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose';
+import {
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  jwtVerify,
+  SignJWT,
+} from 'jose';
 import { LRUCache } from 'lru-cache';
-import { unauthenticated, unavailable } from '../errors.js';
+import { clip, unauthenticated, unavailable } from '../errors.js';
 import { type Credential, type Membership, moduleOf, personOf } from './credential.js';
 import { type Grant, grantToWire } from './grant.js';
 import { KeySetUnreachable, keySet } from './key-set.js';
 
-/** Sources of verification keys; Config is one. `jwksUrl` takes precedence over `jwtSecret`; without `serviceSecret` no module's credential is valid. */
+/**
+ * What tokens are verified with; Config is one. `jwksUrl` takes precedence over `jwtSecrets`; without `serviceSecrets` no
+ * module's credential is valid. `jwtIssuer` and `jwtAudience` are asked of people's tokens where they are given.
+ */
 export interface TokenKeys {
-  readonly jwtSecret: string | null;
+  readonly jwtSecrets: readonly string[];
   readonly jwksUrl: string | null;
-  readonly serviceSecret: string | null;
+  readonly serviceSecrets: readonly string[];
+  readonly jwtIssuer?: string | null;
+  readonly jwtAudience?: string | null;
 }
 
 /** Verifies a token. Errors: UNAUTHENTICATED; UNAVAILABLE where the key set cannot be fetched. */
@@ -31,18 +43,31 @@ interface Verified {
 interface VerificationKey {
   readonly get: JWTVerifyGetKey;
   readonly algorithms: string[];
+  /** Claims beyond those that every token has. */
+  readonly claims: Pick<JWTVerifyOptions, 'issuer' | 'audience'>;
   readonly read: (claims: JWTPayload, token: string) => Credential;
 }
 
 /** Whether a token is a person's or a module's depends on the key that signed it, never on its claims. */
-export function tokenVerifier(keys: TokenKeys, now: () => number = Date.now): VerifyToken {
-  const candidates: VerificationKey[] = [];
-  if (keys.jwksUrl !== null)
-    candidates.push({ get: keySet(keys.jwksUrl), algorithms: ['RS256', 'ES256', 'EdDSA'], read: personOf });
-  else if (keys.jwtSecret !== null)
-    candidates.push({ get: secret(keys.jwtSecret), algorithms: ['HS256'], read: personOf });
-  if (keys.serviceSecret !== null)
-    candidates.push({ get: secret(keys.serviceSecret), algorithms: ['HS256'], read: moduleOf });
+export function tokenVerifier(
+  keys: TokenKeys,
+  now: () => number = Date.now,
+  onKeySetFault: (error: unknown) => void = () => {},
+): VerifyToken {
+  const { jwtSecrets, jwksUrl, serviceSecrets, jwtIssuer, jwtAudience } = keys;
+  const claims = {
+    ...(jwtIssuer != null && { issuer: jwtIssuer }),
+    ...(jwtAudience != null && { audience: jwtAudience }),
+  };
+  const people = { claims, read: personOf };
+  const modules = { claims: {}, read: moduleOf };
+  const bySecret = (text: string) => ({ get: secret(text), algorithms: ['HS256'] });
+  const candidates: VerificationKey[] = [
+    ...(jwksUrl === null
+      ? jwtSecrets.map((text) => ({ ...bySecret(text), ...people }))
+      : [{ get: keySet(jwksUrl, onKeySetFault), algorithms: ['RS256', 'ES256', 'EdDSA'], ...people }]),
+    ...serviceSecrets.map((text) => ({ ...bySecret(text), ...modules })),
+  ];
 
   const verified = new LRUCache<string, Verified>({
     maxSize: VERIFIED_SIZE,
@@ -61,7 +86,7 @@ export function tokenVerifier(keys: TokenKeys, now: () => number = Date.now): Ve
       verified.set(token, { credential, at });
       return credential;
     }
-    throw unauthenticated();
+    throw unauthenticated('signature: of none of the accepted keys and algorithms');
   };
 }
 
@@ -75,16 +100,31 @@ async function signedClaims(token: string, key: VerificationKey, now: number): P
     if (error instanceof errors.JOSEAlgNotAllowed) return null;
     if (error instanceof KeySetUnreachable)
       throw unavailable('The keys that verify tokens are unavailable; try again shortly');
-    throw unauthenticated();
+    throw unauthenticated(refusalOf(error, key));
   }
   // jose would apply the leeway to exp as well, which has none, and does not check iat.
-  if (claims.exp === undefined || claims.exp * 1000 <= now) throw unauthenticated();
-  if (claims.iat !== undefined && claims.iat > now / 1000 + LEEWAY_SECONDS) throw unauthenticated();
+  if (claims.exp === undefined) throw unauthenticated('claim exp: missing');
+  if (claims.exp * 1000 <= now) throw unauthenticated('claim exp: in the past');
+  if (claims.iat !== undefined && claims.iat > now / 1000 + LEEWAY_SECONDS)
+    throw unauthenticated('claim iat: in the future');
   return claims;
+}
+
+/** For the log: the claim that is at fault, and of the issuer and the audience what came. */
+function refusalOf(error: unknown, { claims }: VerificationKey): string {
+  if (error instanceof errors.JWTExpired) return 'claim exp: in the past';
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    const { claim, payload } = error;
+    if (claim === 'iss') return `claim iss: expected ${clip(claims.issuer)}, got ${clip(payload.iss)}`;
+    if (claim === 'aud') return `claim aud: expected ${clip(claims.audience)}, got ${clip(payload.aud)}`;
+    return `claim ${claim}: ${error.reason === 'check_failed' ? 'out of its time' : 'malformed or missing'}`;
+  }
+  return error instanceof errors.JOSEError ? `token: ${error.code}` : 'token: unreadable';
 }
 
 async function verify(token: string, key: VerificationKey, now: number): Promise<JWTPayload> {
   const options = {
+    ...key.claims,
     algorithms: key.algorithms,
     clockTolerance: LEEWAY_SECONDS,
     currentDate: new Date(now),
@@ -121,13 +161,24 @@ export interface PersonToken {
   readonly minutes?: number;
 }
 
-/** A person's token as Guardian would issue it; for development and tests. */
-export function issuePersonToken(jwtSecret: string, who: PersonToken): Promise<string> {
+/** What the settings ask of people's tokens beside the signature. */
+export type IssuedClaims = Pick<TokenKeys, 'jwtIssuer' | 'jwtAudience'>;
+
+/** A person's token as Guardian would issue it. */
+export function issuePersonToken(
+  jwtSecret: string,
+  who: PersonToken,
+  { jwtIssuer, jwtAudience }: IssuedClaims = {},
+): Promise<string> {
   const { id, grants, minutes, ...claims } = who;
-  return sign(jwtSecret, { ...claims, sub: id, grants: grants?.map(grantToWire) }, minutes);
+  const named = {
+    ...(jwtIssuer != null && { iss: jwtIssuer }),
+    ...(jwtAudience != null && { aud: jwtAudience }),
+  };
+  return sign(jwtSecret, { ...claims, ...named, sub: id, grants: grants?.map(grantToWire) }, minutes);
 }
 
-/** A module's service credential; for development and tests. */
+/** A module's service credential. */
 export function issueModuleToken(serviceSecret: string, module: string, minutes?: number): Promise<string> {
   return sign(serviceSecret, { module }, minutes);
 }

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
+import { sql } from 'kysely';
 import type { Config } from '../config/config.js';
 import { SETTINGS } from '../config/config.js';
 import { StartError } from '../errors.js';
 import { countRemovable, removeEntries } from '../log/retention/cleanup.js';
-import { OwnEntries } from '../log/retention/own-entries.js';
+import { OwnEntries, type OwnerDatabase } from '../log/retention/own-entries.js';
 import type { CommandContext } from './context.js';
 import { withOwner } from './database.js';
 import { operator } from './operator.js';
@@ -34,17 +35,19 @@ export function cleanupCommand(program: Command, context: CommandContext): void 
       const config = context.config();
       const { dryRun = false } = options;
       const days = daysOf(options, config);
-      const before = new Date(Date.now() - days * DAY_MS);
-      const retention = {
-        before,
-        tenantId: options.tenant ?? null,
-        reason: `older than ${days} ${days === 1 ? 'day' : 'days'}`,
-        ownEntries: new OwnEntries(operator(), 'reel cleanup'),
-        onRemoved: (total: number) => context.progress(`${total} entries removed`),
-      };
-      const removed = await withOwner(config, (database) =>
-        dryRun ? countRemovable(database, retention) : removeEntries(database, retention),
-      ).finally(() => context.progress(''));
+      const ownEntries = new OwnEntries(operator(), 'reel cleanup');
+      const { before, removed } = await withOwner(config, async (database) => {
+        const before = await daysAgo(database, days);
+        const retention = {
+          before,
+          tenantId: options.tenant ?? null,
+          reason: `older than ${days} ${days === 1 ? 'day' : 'days'}`,
+          ownEntries,
+          onRemoved: (total: number) => context.progress(`${total} entries removed`),
+        };
+        const work = dryRun ? countRemovable(database, retention) : removeEntries(database, retention);
+        return { before, removed: await work };
+      }).finally(() => context.progress(''));
       const entries = [...removed.values()].reduce((sum, count) => sum + count, 0);
       const tenants = [...removed].map(([tenantId, count]) => ({ tenantId, entries: count }));
       context.print(
@@ -53,6 +56,14 @@ export function cleanupCommand(program: Command, context: CommandContext): void 
         `${dryRun ? 'would remove' : 'removed'} ${entries} entries created before ${before.toISOString()}`,
       );
     });
+}
+
+/** By the database's clock: this machine's may be wrong, and what is removed is gone. */
+async function daysAgo(database: OwnerDatabase, days: number): Promise<Date> {
+  const [row] = await database.transact((execute) =>
+    execute<{ ms: string }>(sql`select extract(epoch from now()) * 1000 - ${days * DAY_MS}::bigint as ms`),
+  );
+  return new Date(Math.floor(Number(row!.ms)));
 }
 
 function daysOf({ days }: CleanupOptions, { retentionDays }: Config): number {

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.js';
 import { type EmbeddedUrls, embeddedUrls, startEmbedded } from '../database/embedded/embedded.js';
 import { lockDataDir } from '../database/embedded/lock.js';
 import { compile, type Execute, type Row } from '../database/execute.js';
+import { refuseOpenSchema } from '../database/roles.js';
 import { StartError } from '../errors.js';
 import type { OwnerDatabase } from '../log/retention/own-entries.js';
 
@@ -93,6 +94,9 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
     });
   }
   try {
+    await client.query('begin');
+    await refuseOpenSchema(async (text) => (await client.query(text)).rows);
+    await client.query('commit');
     // Created by the newest migration that these commands need.
     const [row] = await execute<{ newest: string | null; role: string; is_owner: boolean | null }>(sql`
       select to_regclass('reel_log_entries_erased') as newest, current_user as role,

@@ -59,31 +59,34 @@ function grantOption(text: string, before: NamedGrant[] = []): NamedGrant[] {
   return [...before, { action, scope: scope as MentorScope }];
 }
 
-/** A token as Guardian would issue it, signed with the development secret. Errors: StartError. */
+/** A token as Guardian would issue it, signed with the first secret. Errors: StartError. */
 export async function personToken(
   config: Config,
   options: PersonOptions,
   note: (line: string) => void,
 ): Promise<string> {
-  const { jwtSecret, jwksUrl } = await withDevelopmentSecrets(config);
-  if (jwtSecret === null || jwksUrl !== null)
+  if (config.jwksUrl !== null)
     throw new StartError(
       'REEL_JWKS_URL: expected none, since only the holder of its private keys can sign tokens, got one',
     );
+  const withSecrets = await withDevelopmentSecrets(config);
+  const [secret] = withSecrets.jwtSecrets;
+  if (secret === undefined) throw new StartError('REEL_JWT_SECRET: expected a secret, got nothing');
   const { minutes, member, email = ANA.email } = options;
   const tenant = required(options.tenant, '--tenant <id>');
   const grants = grantsOf(tenant, options);
   for (const { action } of grants)
     if (action.startsWith('reel.') && !REEL_ACTIONS.some(({ code }) => code === action))
       note(`reel: ${action} is not an action of Reel's and grants nothing`);
-  return issuePersonToken(jwtSecret, {
+  const who = {
     id: options.id ?? (email === ANA.email ? ANA.id : v5(email.toLowerCase(), PEOPLE)),
     email,
     name: options.name ?? (email === ANA.email ? ANA.name : undefined),
     grants,
     ...(member ? { tenants: [tenant] } : {}),
     ...(minutes === undefined ? {} : { minutes }),
-  });
+  };
+  return issuePersonToken(secret, who, withSecrets);
 }
 
 function grantsOf(tenant: string, { client = [], grant, member }: PersonOptions): Grant[] {

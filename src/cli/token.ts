@@ -2,19 +2,19 @@ import type { Command } from 'commander';
 import { withDevelopmentSecrets } from '../auth/secrets.js';
 import { issueModuleToken } from '../auth/token.js';
 import { StartError } from '../errors.js';
-import { type CommandContext, refuseProduction } from './context.js';
+import type { CommandContext } from './context.js';
 import { integerOption, textOption } from './options.js';
 import { type PersonOptions, personOptions, personToken } from './person.js';
 
 export function tokenCommand(program: Command, context: CommandContext): void {
-  const token = program.command('token').description('print a signed token (development only)');
+  const token = program
+    .command('token')
+    .description('print a signed token, in production with the secrets that are set');
 
   personOptions(
     token.command('person').description("print a person's token, as Guardian would issue it"),
   ).action(async (options: PersonOptions) => {
-    const config = context.config();
-    refuseProduction(config, 'token');
-    const text = await personToken(config, options, context.note);
+    const text = await personToken(context.config(), options, context.note);
     context.print(options, { token: text }, text);
   });
 
@@ -29,11 +29,9 @@ export function tokenCommand(program: Command, context: CommandContext): void {
     .option('--minutes <n>', 'minutes until the token expires (default: 480)', integerOption(1, 525_600))
     .option('--json', 'print the result as JSON')
     .action(async (name: string, options: { minutes?: number; json?: boolean }) => {
-      const config = context.config();
-      refuseProduction(config, 'token');
-      const { serviceSecret } = await withDevelopmentSecrets(config);
-      if (serviceSecret === null) throw new StartError('REEL_SERVICE_SECRET: expected a secret, got nothing');
-      const text = await issueModuleToken(serviceSecret, name, options.minutes);
+      const [secret] = (await withDevelopmentSecrets(context.config())).serviceSecrets;
+      if (secret === undefined) throw new StartError('REEL_SERVICE_SECRET: expected a secret, got nothing');
+      const text = await issueModuleToken(secret, name, options.minutes);
       context.print(options, { token: text }, text);
     });
 }

@@ -1,14 +1,15 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { clip } from '../errors.js';
+import { ConfigError, length } from './config-error.js';
+import { fileVariables, givenSecret } from './secret.js';
 import {
   addressBlocks,
+  bearerToken,
+  claimText,
   type Env,
   host,
   httpUrl,
   integer,
   isLoopback,
-  isSigningKey,
   keyName,
   oneOf,
   onOff,
@@ -16,11 +17,11 @@ import {
   path,
   postgresUrl,
   type Setting,
-  secretText,
+  secretTexts,
   signingKey,
-  unfoldPem,
 } from './setting.js';
 
+export { ConfigError } from './config-error.js';
 export type { Env, Setting } from './setting.js';
 export { isLoopback } from './setting.js';
 
@@ -72,13 +73,13 @@ export const SETTINGS = {
     fallback: '.reel',
     meaning: 'Directory of the embedded database and of the development secrets',
   }),
-  jwtSecret: setting({
+  jwtSecrets: setting({
     variable: 'REEL_JWT_SECRET',
-    kind: secretText,
-    fallback: null,
+    kind: secretTexts,
+    fallback: [],
     fallbackNote: 'generated in development on a loopback address, otherwise none',
     meaning:
-      "Secret that people's tokens are signed with (HS256). Ignored where REEL_JWKS_URL is given; one of the two is required in production",
+      "Secret that people's tokens are signed with (HS256); while it is being changed several, separated by commas. Ignored where REEL_JWKS_URL is given; one of the two is required in production",
     secret: true,
   }),
   jwksUrl: setting({
@@ -88,13 +89,27 @@ export const SETTINGS = {
     meaning:
       "Key set (JWKS) that people's tokens are verified with (RS256, ES256 or EdDSA), instead of REEL_JWT_SECRET",
   }),
-  serviceSecret: setting({
-    variable: 'REEL_SERVICE_SECRET',
-    kind: secretText,
+  jwtIssuer: setting({
+    variable: 'REEL_JWT_ISSUER',
+    kind: claimText,
     fallback: null,
+    meaning:
+      "What the claim iss of people's tokens must be. Required with REEL_JWKS_URL in production; checked wherever it is set",
+  }),
+  jwtAudience: setting({
+    variable: 'REEL_JWT_AUDIENCE',
+    kind: claimText,
+    fallback: null,
+    meaning:
+      "What the claim aud of people's tokens must be, or hold in its list. Required with REEL_JWKS_URL in production; checked wherever it is set",
+  }),
+  serviceSecrets: setting({
+    variable: 'REEL_SERVICE_SECRET',
+    kind: secretTexts,
+    fallback: [],
     fallbackNote: 'generated in development on a loopback address, otherwise none',
     meaning:
-      "Secret that modules' service credentials are signed with (HS256); must differ from REEL_JWT_SECRET. Required in production",
+      "Secret that modules' service credentials and export links are signed with (HS256); while it is being changed several, separated by commas. None may be one of REEL_JWT_SECRET. Required in production",
     secret: true,
   }),
   mentor: setting({
@@ -158,7 +173,7 @@ export const SETTINGS = {
     kind: integer(100, 600_000),
     fallback: 15_000,
     meaning:
-      "Milliseconds that one statement of a read may run (PostgreSQL's statement_timeout); then UNAVAILABLE (503, with Retry-After)",
+      "Milliseconds that one statement may run (PostgreSQL's statement_timeout); then UNAVAILABLE (503, with Retry-After)",
   }),
   exportLinkMinutes: setting({
     variable: 'REEL_EXPORT_LINK_MINUTES',
@@ -232,72 +247,64 @@ type Read<S> = S extends Setting<infer T, infer F> ? (null extends F ? T | null 
 /** The checked settings, frozen. `null` and empty lists mean not given. */
 export type Config = { readonly [K in keyof Settings]: Read<Settings[K]> };
 
-/** An invalid setting, which prevents the start. The message is one line: the variable, what was expected, what was given. */
-export class ConfigError extends Error {
-  readonly variable: string;
-
-  constructor(variable: string, expected: string, got: string) {
-    super(`${variable}: expected ${expected}, got ${got}`);
-    this.name = 'ConfigError';
-    this.variable = variable;
-  }
-}
-
-/** Read only by the commands export and tail; the server ignores them. */
-const COMMAND_VARIABLES = ['REEL_URL', 'REEL_TOKEN'] as const;
+/** Read only by the commands that talk to a server; the server lets them pass. */
+const COMMAND_VARIABLES = ['REEL_URL', 'REEL_TOKEN', 'REEL_TOKEN_FILE'] as const;
+/** Kubernetes sets these, and REEL_PORT, in every pod beside a Service named `reel` or `reel-service`. */
+const KUBERNETES_VARIABLE = /^REEL_(?:SERVICE_HOST|SERVICE_PORT(?:_.+)?|PORT_.+)$/;
+const KUBERNETES_PORT = /^tcp:\/\//;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads and checks the settings; an empty value counts as not given. A `command` needs none of the server's secrets, keys or
- * databases, so there they may be missing, and a signing key in a file is not read (see `loadSigningKey`).
- * Errors: ConfigError, for the first fault.
+ * Reads and checks the settings; an empty value counts as not given. A `command` needs few of the server's secrets, keys or
+ * databases, so there they may be missing, and what stands in a file is read only when it is used. A server in production
+ * never has the owner's connection. Errors: ConfigError, for the first fault.
  */
-export function readConfig(environment: Environment, reader: 'server' | 'command' = 'server'): Config {
+export function readConfig(given: Environment, reader: 'server' | 'command' = 'server'): Config {
+  const environment = withoutKubernetes(given);
   refuseUnknown(environment);
-  const env = readOne(SETTINGS.env, environment, 'development');
-  const values = Object.fromEntries(
-    Object.entries(SETTINGS).map(([name, each]) => [
-      name,
-      readOne(each as Setting<unknown, unknown>, environment, env ?? 'development'),
-    ]),
-  ) as Config;
-  const config = { ...values, defaultPageSize: pageSize(values, environment) };
-  checkTogether(config);
-  if (reader === 'server') {
-    checkComplete(config);
-    if (config.signingKey !== null) config.signingKey = loadSigningKey(config.signingKey);
+  const env = readOne(SETTINGS.env, environment, 'development') ?? 'development';
+  const isServer = reader === 'server';
+  const values: Record<string, unknown> = {};
+  const unread = new Set<string>();
+  for (const [name, each] of Object.entries(SETTINGS)) {
+    const row = each as Setting<unknown, unknown>;
+    const secret = row.secret ? givenSecret(row, environment) : null;
+    if (secret?.isInFile && row === SETTINGS.migrateUrl && isServer && env === 'production')
+      values[name] = null;
+    else if (secret?.isInFile && !isServer) {
+      unread.add(name);
+      readOnUse(values, name, secret.read);
+    } else values[name] = secret ? secret.read() : readOne(row, environment, env);
   }
+  const config = values as { -readonly [K in keyof Config]: Config[K] };
+  if (isServer && env === 'production') config.migrateUrl = null;
+  config.defaultPageSize = pageSize(config, environment);
+  checkTogether(config, unread);
+  if (isServer) checkComplete(config);
   return Object.freeze(config);
 }
 
-/** The variables of the commands export and tail. */
+/** The variables of the commands that talk to a server. Errors: ConfigError. */
 export function readRemote(environment: Environment): { url: string | null; token: string | null } {
-  return { url: environment.REEL_URL || null, token: environment.REEL_TOKEN || null };
+  const token = givenSecret({ variable: 'REEL_TOKEN', kind: bearerToken }, environment);
+  return { url: environment.REEL_URL || null, token: token?.read() ?? null };
 }
 
-/** The PEM of REEL_SIGNING_KEY, read from a file if it names one. Errors: ConfigError. */
-export function loadSigningKey(value: string): string {
-  if (!value.startsWith('file:')) return unfoldPem(value);
-  const { variable } = SETTINGS.signingKey;
-  let pem: string;
-  try {
-    pem = readFileSync(
-      value.startsWith('file://') ? fileURLToPath(value) : value.slice('file:'.length),
-      'utf8',
-    );
-  } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code ?? 'no path';
-    throw new ConfigError(variable, 'a readable file', `${why} for ${clip(value)}`);
-  }
-  if (!isSigningKey(pem))
-    throw new ConfigError(variable, 'an Ed25519 private key as PKCS 8 PEM in the file', length(pem));
-  return unfoldPem(pem);
+function withoutKubernetes(environment: Environment): Environment {
+  return Object.fromEntries(
+    Object.entries(environment).filter(
+      ([name, value]) =>
+        !KUBERNETES_VARIABLE.test(name) && !(name === 'REEL_PORT' && KUBERNETES_PORT.test(value ?? '')),
+    ),
+  );
 }
 
 function refuseUnknown(environment: Environment): void {
+  const settings = Object.values(SETTINGS) as Setting<unknown, unknown>[];
   const known = new Set<string>([
-    ...Object.values(SETTINGS).map((each) => each.variable),
+    ...settings.map(({ variable }) => variable),
+    ...fileVariables(settings),
     ...COMMAND_VARIABLES,
   ]);
   for (const [name, value] of Object.entries(environment))
@@ -313,13 +320,21 @@ function readOne<T, F>(row: Setting<T, F>, environment: Environment, env: Env): 
   const text = environment[row.variable] ?? '';
   if (text === '') return row.fallback instanceof Function ? row.fallback(env) : row.fallback;
   const read = row.kind.schema.safeParse(text);
-  if (!read.success)
-    throw new ConfigError(
-      row.variable,
-      row.kind.expects,
-      row.secret ? length(text) : clip(withoutPassword(text)),
-    );
+  if (!read.success) throw new ConfigError(row.variable, row.kind.expects, clip(withoutPassword(text)));
   return read.data;
+}
+
+/** A property whose value is read, once, when somebody asks for it. */
+function readOnUse(values: object, name: string, read: () => unknown): void {
+  let known: { value: unknown } | undefined;
+  Object.defineProperty(values, name, {
+    enumerable: true,
+    configurable: true,
+    get: () => {
+      known ??= { value: read() };
+      return known.value;
+    },
+  });
 }
 
 /** The built-in default is limited to the maximum; a given one must not exceed it. */
@@ -334,11 +349,13 @@ function pageSize(config: Config, environment: Environment): number {
   return Math.min(defaultPageSize, maxPageSize);
 }
 
-function checkTogether(config: Config): void {
-  if (config.jwtSecret !== null && config.jwtSecret === config.serviceSecret)
+/** `unread`: names of those that stand in files which are not read yet. */
+function checkTogether(config: Config, unread: ReadonlySet<string>): void {
+  const areRead = !unread.has('jwtSecrets') && !unread.has('serviceSecrets');
+  if (areRead && config.serviceSecrets.some((secret) => config.jwtSecrets.includes(secret)))
     throw new ConfigError(
-      SETTINGS.serviceSecret.variable,
-      'a secret other than REEL_JWT_SECRET',
+      SETTINGS.serviceSecrets.variable,
+      'a secret other than those of REEL_JWT_SECRET',
       'the same one',
     );
   if (config.mentor === 'http' && config.mentorUrl === null)
@@ -350,16 +367,21 @@ function checkTogether(config: Config): void {
 }
 
 function checkComplete(config: Config): void {
-  const need = (row: Setting<string, string | null>, present: boolean, why: string) => {
-    if (!present) throw new ConfigError(row.variable, `${row.kind.expects}, ${why}`, 'nothing');
+  const need = (row: { variable: string; kind: { expects: string } }, isPresent: boolean, why: string) => {
+    if (!isPresent) throw new ConfigError(row.variable, `${row.kind.expects}, ${why}`, 'nothing');
   };
   const needSecrets = (why: string) => {
-    need(SETTINGS.jwtSecret, config.jwtSecret !== null || config.jwksUrl !== null, why);
-    need(SETTINGS.serviceSecret, config.serviceSecret !== null, why);
+    need(SETTINGS.jwtSecrets, config.jwtSecrets.length > 0 || config.jwksUrl !== null, why);
+    need(SETTINGS.serviceSecrets, config.serviceSecrets.length > 0, why);
   };
   if (config.env === 'production') {
     const why = 'required in production';
     needSecrets(why);
+    if (config.jwksUrl !== null) {
+      const withKeySet = 'required in production with REEL_JWKS_URL';
+      need(SETTINGS.jwtIssuer, config.jwtIssuer !== null, withKeySet);
+      need(SETTINGS.jwtAudience, config.jwtAudience !== null, withKeySet);
+    }
     need(SETTINGS.databaseUrl, config.databaseUrl !== null, why);
     need(SETTINGS.signingKey, config.signingKey !== null, why);
     need(SETTINGS.origin, config.origin !== null, why);
@@ -369,11 +391,6 @@ function checkComplete(config: Config): void {
     );
   }
 }
-
-const length = (secret: string): string => {
-  const bytes = Buffer.byteLength(secret, 'utf8');
-  return `${bytes} ${bytes === 1 ? 'byte' : 'bytes'}`;
-};
 
 /** A URL without the parts that may contain a password. */
 const withoutPassword = (text: string): string => text.replace(/\/\/[^/]*@/, '//…@').replace(/\?.*/s, '?…');

@@ -6,6 +6,8 @@ import { z } from 'zod';
 export interface Kind<T> {
   readonly expects: string;
   readonly schema: z.ZodType<T, string>;
+  /** Whether items are separated by commas. */
+  readonly isList?: boolean;
 }
 
 /** One setting. `fallback` is used if the variable is not given; `null` and an empty list mean none. */
@@ -16,7 +18,7 @@ export interface Setting<T, F = T> {
   /** Describes the fallback in the docs, where the value alone would not. */
   readonly fallbackNote?: string;
   readonly meaning: string;
-  /** Only the length of a secret value is ever shown. */
+  /** Only the length of a secret value is ever shown, and it may come from a file: see `secret.ts`. */
   readonly secret?: boolean;
 }
 
@@ -51,10 +53,24 @@ const text = (expects: string, fits: (value: string) => boolean): Kind<string> =
 
 export const SECRET_BYTES = 32;
 
-export const secretText = text(
-  `at least ${SECRET_BYTES} bytes`,
-  (value) => Buffer.byteLength(value, 'utf8') >= SECRET_BYTES,
+/** While a secret is being changed there are several, separated by commas: the first signs, all are accepted. */
+export const secretTexts: Kind<readonly string[]> = {
+  expects: `at least ${SECRET_BYTES} bytes`,
+  isList: true,
+  schema: z
+    .string()
+    .transform(itemsOf)
+    .refine(
+      (items) => items.length > 0 && items.every((item) => Buffer.byteLength(item, 'utf8') >= SECRET_BYTES),
+    ),
+};
+
+export const claimText = text(
+  'text of 1 to 255 characters without control characters or white space around it',
+  (value) => value.trim() === value && /^\P{Cc}{1,255}$/u.test(value),
 );
+
+export const bearerToken = text('a token without white space', (value) => !/\s/.test(value));
 
 export const path = text('a path', (value) => !value.includes('\0'));
 
@@ -78,24 +94,27 @@ export const keyName = text('a name of 1 to 200 characters without white space o
   /^[^\s+\p{Cc}]{1,200}$/u.test(value),
 );
 
-export const signingKey = text(
-  'an Ed25519 private key as PKCS 8 PEM, or file: followed by the path of one',
-  (value) => value.startsWith('file:') || isSigningKey(value),
-);
+/** In a variable, line breaks may be written as \n. */
+export const signingKey: Kind<string> = {
+  expects: 'an Ed25519 private key as PKCS 8 PEM',
+  schema: z.string().transform(unfoldPem).refine(isSigningKey),
+};
 
 /** Items separated by commas; white space around them is ignored. */
 const list = (expects: string, fits: (item: string) => boolean): Kind<readonly string[]> => ({
   expects: `${expects}, separated by commas`,
   schema: z
     .string()
-    .transform((value) =>
-      value
-        .split(',')
-        .map((item) => item.trim())
-        .filter(Boolean),
-    )
+    .transform(itemsOf)
     .refine((items) => items.every(fits)),
 });
+
+export function itemsOf(value: string): string[] {
+  return value
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean);
+}
 
 export const addressBlocks = list('addresses or CIDR blocks', isAddressBlock);
 
@@ -121,14 +140,14 @@ export function isLoopback(name: string): boolean {
   return isAddress(name) && ipaddr.process(name).range() === 'loopback';
 }
 
-/** Accepts a PEM from an environment file, with line breaks written as \n. */
-export const unfoldPem = (pem: string): string => pem.replaceAll('\\n', '\n').trim();
+function unfoldPem(pem: string): string {
+  return pem.replaceAll('\\n', '\n').trim();
+}
 
-export function isSigningKey(pem: string): boolean {
+function isSigningKey(pem: string): boolean {
   try {
     return (
-      unfoldPem(pem).startsWith('-----BEGIN PRIVATE KEY-----') &&
-      createPrivateKey(unfoldPem(pem)).asymmetricKeyType === 'ed25519'
+      pem.startsWith('-----BEGIN PRIVATE KEY-----') && createPrivateKey(pem).asymmetricKeyType === 'ed25519'
     );
   } catch {
     return false;

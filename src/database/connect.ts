@@ -1,22 +1,46 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import type { Pool } from 'pg';
+import { overloaded } from '../errors.js';
 import { Database, unreachable } from './database.js';
 import { databaseOptions } from './options.js';
+import { Turns } from './turns.js';
 
-/** Connects as the runtime role, with at most `connections` each for reading and for writing. Errors: those of Database.fromPools, which `statementMs` goes to. */
+/** Reads of one tenant that may wait for a connection. */
+const WAITING_READS = 200;
+/** The longest that one may wait, in milliseconds, where statements are not bounded. */
+const WAIT_MS = 15_000;
+
+/**
+ * Connects as the runtime role, with at most `connections` each for reading and for writing, of which one tenant reads on
+ * half at once. Errors: those of Database.fromPools, which `statementMs` goes to.
+ */
 export async function connect(
   url: string,
   connections = 10,
   statementMs: number | null = null,
 ): Promise<Database> {
-  const { orm, ...pools } = await open(url, connections).catch((error) => {
+  const { orm, ...pools } = await open(url, connections, statementMs).catch((error) => {
     throw unreachable(url, error);
   });
-  return Database.fromPools(pools, url, () => orm.close(true), statementMs);
+  const turns = readTurns(connections, statementMs ?? WAIT_MS);
+  return Database.fromPools(pools, url, () => orm.close(true), statementMs, turns);
 }
 
-async function open(url: string, connections: number) {
-  const orm = await MikroORM.init(databaseOptions(url, { max: connections }));
+/** How tenants share reading connections: one never has more than half of them, nor keeps others waiting by its own reads. */
+export const readTurns = (connections: number, waitMs: number): Turns =>
+  new Turns(
+    {
+      atOnce: connections,
+      atOncePerKey: Math.max(1, Math.floor(connections / 2)),
+      waitingPerKey: WAITING_READS,
+      waitMs,
+    },
+    () => overloaded('Too many reads of this tenant are waiting'),
+  );
+
+async function open(url: string, connections: number, statementMs: number | null) {
+  const options = databaseOptions(url, { max: connections }, [], statementMs);
+  const orm = await MikroORM.init(options);
   // First, since the ORM would try to create a missing database before it hands out its pools.
   await orm.em.getConnection('read').execute('select 1');
   return { orm, reading: await poolOf(orm, 'read'), writing: await poolOf(orm, 'write') };

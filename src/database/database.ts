@@ -1,9 +1,10 @@
-import type { Pool } from 'pg';
-import { StartError } from '../errors.js';
+import type { Pool, PoolClient } from 'pg';
+import { FaultLog, StartError } from '../errors.js';
+import { answerWithin, cutError } from './answer-within.js';
 import type { Call } from './call.js';
+import type { DatabaseClock } from './clock.js';
 import type { RowMeter } from './counted-query.js';
 import {
-  compile,
   type Execute,
   executorOn,
   type Row,
@@ -11,11 +12,15 @@ import {
   readTenantSql,
   type Snapshot,
   type Statement,
+  sealTenantsSql,
   writeTenantsSql,
 } from './execute.js';
+import { Links } from './links.js';
 import { MIGRATION_NAMES } from './migration-names.js';
+import { Pulse, type PulseLog, type Unready } from './pulse.js';
 import { excessPrivileges } from './roles.js';
-import { translateTimeout, translateUnavailable } from './unavailable.js';
+import type { Turns } from './turns.js';
+import { type DatabaseFault, databaseFault, translateFaults, withRetries } from './unavailable.js';
 
 export interface ReadOptions {
   /** The longest that one statement may run; never longer than the connection's own bound. */
@@ -24,6 +29,8 @@ export interface ReadOptions {
   meter?: RowMeter;
   /** Plans read rows in the order that an index has them, whatever the planner takes the tables to hold. */
   inIndexOrder?: boolean;
+  /** Waits for a connection however many reads of the tenant do: for reads whose number is bounded elsewhere. */
+  isBounded?: boolean;
   /** For whom it reads; a host's EntityManager takes no notice of it. */
   call?: Call;
 }
@@ -38,29 +45,46 @@ export interface WriteDatabase {
   write<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T>;
 }
 
+/** Beyond the time that a statement may run, for the database to say that it ran too long. */
+const ANSWER_MARGIN_MS = 2_000;
+const ROLLBACK_MS = 4_000;
+/** How long a server is not ready after a write found the disk full or the like, unless another one is stored. */
+const EXHAUSTED_FOR_MS = 8_000;
+
 /**
  * Reel's own connections. Every transaction first sets the tenants that row-level security lets it see or write; tenants'
- * rows are never read or written outside a transaction.
+ * rows are never read or written outside a transaction. A fault of the database is UNAVAILABLE (unavailable.ts).
  */
 export class Database implements ReadDatabase, WriteDatabase {
+  private readonly links: Links;
+  private pulse: Pulse | null = null;
+  private faults: FaultLog | null = null;
+  private exhaustedAt = Number.NEGATIVE_INFINITY;
+
   private constructor(
     private readonly reading: Pool,
     private readonly writing: Pool,
-    readonly close: () => Promise<void>,
+    private url: string,
+    private readonly end: () => Promise<void>,
     private readonly statementMs: number | null,
-  ) {}
+    private readonly turns: Turns | null,
+  ) {
+    this.links = new Links([reading, writing]);
+  }
 
   /**
    * Takes pools that connect as the runtime role to `url`; `close` ends them, and is called on an error here too.
-   * `statementMs`: the longest that a statement of a read may run; null: as long as it takes. Errors: StartError where the database cannot be reached or is not migrated, or the role has too many rights.
+   * `statementMs`: the longest that a statement may run; null: as long as it takes. `turns`: by which tenants share the
+   * reading connections; null: as they come. Errors: StartError where the database cannot be reached or is not migrated, or the role has too many rights.
    */
   static async fromPools(
     pools: { reading: Pool; writing: Pool },
     url: string,
     close: () => Promise<void>,
     statementMs: number | null = null,
+    turns: Turns | null = null,
   ): Promise<Database> {
-    const database = new Database(pools.reading, pools.writing, close, statementMs);
+    const database = new Database(pools.reading, pools.writing, url, close, statementMs, turns);
     try {
       await database.checkConnection(url);
       await database.checkRole(url);
@@ -69,6 +93,46 @@ export class Database implements ReadDatabase, WriteDatabase {
       await close();
       throw error;
     }
+  }
+
+  /**
+   * Watches from now on whether the database answers, as a server needs: while it does not, calls are refused at once, and
+   * those that wait for it are refused when that is noticed. `clock` is kept by the database's time.
+   */
+  async watch(log: PulseLog, clock: DatabaseClock): Promise<void> {
+    this.faults = new FaultLog(log);
+    this.pulse = new Pulse({
+      url: () => this.url,
+      log,
+      clock,
+      onSilent: () => this.links.cutAll('the database does not answer'),
+      onRenewed: () => this.links.renew(),
+    });
+    await this.pulse.start();
+  }
+
+  /** Why no call should be sent here; null where there is no reason. For a database that is watched. */
+  async unready(): Promise<Unready | null> {
+    const reason = this.pulse ? await this.pulse.unready() : 'database';
+    const isExhausted = performance.now() - this.exhaustedAt < EXHAUSTED_FOR_MS;
+    return reason ?? (isExhausted ? 'storage' : null);
+  }
+
+  /** From now on connections lead to `url`, which differs by host and port alone. */
+  moveTo(url: string): void {
+    const { hostname, port } = new URL(url);
+    for (const pool of [this.reading, this.writing])
+      Object.assign(pool.options, { host: hostname, port: Number(port || 5432) });
+    this.url = url;
+    this.links.renew();
+    this.pulse?.suspect();
+  }
+
+  async close(): Promise<void> {
+    await this.pulse?.stop();
+    // Connections to a database that does not answer would never end by themselves.
+    if (this.pulse?.isAnswering === false) this.links.cutAll('closed');
+    await this.end();
   }
 
   private async checkConnection(url: string): Promise<void> {
@@ -80,7 +144,15 @@ export class Database implements ReadDatabase, WriteDatabase {
   }
 
   private async checkRole(url: string): Promise<void> {
-    const excess = await excessPrivileges(async (sql) => (await this.writing.query(sql)).rows);
+    const client = await this.writing.connect();
+    let excess: string | null;
+    try {
+      await client.query('begin');
+      excess = await excessPrivileges(async (sql) => (await client.query(sql)).rows);
+      await client.query('commit');
+    } finally {
+      client.release();
+    }
     if (excess)
       throw new StartError(
         `REEL_DATABASE_URL: expected a role under row-level security that can only append, got ${excess}`,
@@ -104,8 +176,9 @@ export class Database implements ReadDatabase, WriteDatabase {
   }
 
   /**
-   * A read-only transaction over one tenant's rows; all its statements see one snapshot. Errors: UNAVAILABLE, also where a
-   * statement takes too long (isTimeout); the reason of the call's signal.
+   * A read-only transaction over one tenant's rows, in the tenant's turn; all its statements see one snapshot. `work` must not
+   * start another, which might wait for this one's turn. Errors: OVERLOADED where too many of the tenant's wait; UNAVAILABLE,
+   * also where a statement takes too long (isTimeout); the reason of the call's signal.
    */
   read<T>(tenantId: string, work: (execute: Snapshot) => Promise<T>, options: ReadOptions = {}): Promise<T> {
     const bounds = [options.statementMs, this.statementMs].filter((each) => each != null);
@@ -114,59 +187,96 @@ export class Database implements ReadDatabase, WriteDatabase {
       'begin isolation level repeatable read read only',
       readTenantSql(tenantId),
       ...readSettingsSql({ ...options, ...(statementMs === null ? {} : { statementMs }) }),
-    ];
-    return translateTimeout(() => this.transact(this.reading, opening.join('; '), work, options));
+    ].join('; ');
+    const onFault = (fault: DatabaseFault, error: unknown) => {
+      // A statement with a bound of its own may be meant to end by it.
+      if (options.statementMs === undefined || fault.condition !== 'slow') this.onFault(fault, error);
+    };
+    const transaction = () =>
+      translateFaults(
+        'Reading',
+        () => this.transact(this.reading, opening, work, statementMs, options),
+        onFault,
+      );
+    if (!this.turns) return transaction();
+    const { call, isBounded } = options;
+    return this.turns.run(tenantId, transaction, { signal: call?.signal, isBounded });
   }
 
-  /** A transaction that writes rows of these tenants. */
-  write<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {
-    return this.transact(this.writing, `begin; ${writeTenantsSql(tenantIds)}`, work);
+  /** Reads that wait for a connection. */
+  get waitingReads(): number {
+    return this.turns?.waiting ?? 0;
   }
 
-  /** A transaction that reads and writes one tenant, for the sequencer. */
+  /** A transaction that writes rows of these tenants; run again where it is in another one's way. */
+  async write<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {
+    const result = await this.change(`begin; ${writeTenantsSql(tenantIds)}`, work);
+    this.exhaustedAt = Number.NEGATIVE_INFINITY;
+    return result;
+  }
+
+  /** A transaction that reads and writes one tenant, for the sequencer; run again likewise. */
   seal<T>(tenantId: string, work: (execute: Execute) => Promise<T>): Promise<T> {
-    return this.transact(
-      this.writing,
-      `begin; ${readTenantSql(tenantId)}; ${writeTenantsSql([tenantId])}`,
-      work,
-    );
+    return this.change(`begin; ${readTenantSql(tenantId)}; ${writeTenantsSql([tenantId])}`, work);
+  }
+
+  /** A transaction that reads and writes what sealing several tenants' logs takes; run again likewise. */
+  sealTogether<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {
+    return this.change(`begin; ${sealTenantsSql(tenantIds)}; ${writeTenantsSql(tenantIds)}`, work);
   }
 
   /** A statement that concerns no tenant: row-level security hides every tenant's rows from it. */
-  async system<R extends Row = Row>(statement: Statement): Promise<R[]> {
-    const { sql, parameters } = compile(statement);
-    return (await translateUnavailable(() => this.writing.query(sql, [...parameters]))).rows as R[];
+  system<R extends Row = Row>(statement: Statement): Promise<R[]> {
+    return this.change('begin', (execute) => execute<R>(statement));
   }
 
-  private transact<T>(
+  private change<T>(opening: string, work: (execute: Snapshot) => Promise<T>): Promise<T> {
+    return translateFaults(
+      'Writing',
+      () => withRetries(() => this.transact(this.writing, opening, work, this.statementMs)),
+      (fault, error) => this.onFault(fault, error),
+    );
+  }
+
+  private async transact<T>(
     pool: Pool,
     opening: string,
     work: (execute: Snapshot) => Promise<T>,
-    options: ReadOptions = {},
+    statementMs: number | null,
+    { call, meter }: ReadOptions = {},
   ): Promise<T> {
-    const { call } = options;
-    return translateUnavailable(async () => {
+    call?.signal.throwIfAborted();
+    if (this.pulse?.isAnswering === false) throw cutError('the database does not answer');
+    const client = await this.links.begin(pool, opening);
+    const answerMs = statementMs === null ? null : statementMs + ANSWER_MARGIN_MS;
+    let broken: unknown = null;
+    try {
       call?.signal.throwIfAborted();
-      const client = await pool.connect();
-      let connectionError: Error | undefined;
-      try {
-        call?.signal.throwIfAborted();
-        await client.query(opening);
-        const { execute, end } = executorOn(client, options);
-        const result = await work(execute).finally(end);
-        await client.query('commit');
-        return result;
-      } catch (error) {
-        await client.query('rollback').catch((rollbackError: Error) => {
-          connectionError = rollbackError;
-        });
-        throw error;
-      } finally {
-        client.release(connectionError);
-      }
-    });
+      const { execute, end } = executorOn(client, { call, meter, answerMs });
+      const result = await work(execute).finally(end);
+      await answerWithin(client, answerMs, client.query('commit'));
+      return result;
+    } catch (error) {
+      broken = databaseFault(error)?.isConnectionLost ? error : await rollback(client);
+      throw error;
+    } finally {
+      this.links.giveBack(client, broken);
+    }
+  }
+
+  private onFault(fault: DatabaseFault, error: unknown): void {
+    if (fault.isConnectionLost) this.pulse?.suspect();
+    if (fault.isExhausted) this.exhaustedAt = performance.now();
+    this.faults?.report(`the database is not there for a call: ${fault.condition}`, error);
   }
 }
+
+/** Null, or the error of a connection that cannot be used again. */
+const rollback = (client: PoolClient): Promise<unknown> =>
+  answerWithin(client, ROLLBACK_MS, client.query('rollback')).then(
+    () => null,
+    (error: unknown) => error,
+  );
 
 /** The database at `url` cannot be reached. */
 export const unreachable = (url: string, error: unknown) =>

@@ -8,6 +8,7 @@ import {
   type RawBuilder,
 } from 'kysely';
 import type { ClientBase } from 'pg';
+import { answerWithin } from './answer-within.js';
 import type { Call } from './call.js';
 import { Cancelling } from './cancel.js';
 import { type CopiedRow, copyOut } from './copy-out.js';
@@ -46,6 +47,16 @@ export const compile = (statement: Statement): CompiledQuery =>
 /** SQL that lets a transaction read one tenant. `tenantId` is a validated UUID, since SET takes no parameters. */
 export const readTenantSql = (tenantId: string) => `set local reel.tenant_id = '${tenantId}'`;
 
+/**
+ * SQL that lets a transaction seal these tenants, which are validated UUIDs, and keeps its plans to nested loops over indexes:
+ * what waits to be sealed is never as the planner's statistics have it.
+ */
+export const sealTenantsSql = (tenantIds: readonly string[]) =>
+  [
+    `set local reel.sealing_ids = '${tenantIds.join(',')}'`,
+    ...['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin'].map((way) => `set local enable_${way} = off`),
+  ].join('; ');
+
 /** SQL that bounds a transaction's statements, and keeps its plans to what their text says. */
 export const readSettingsSql = ({
   statementMs,
@@ -72,13 +83,19 @@ export interface Executor {
   end: () => Promise<void>;
 }
 
+export interface ExecutorOptions {
+  call?: Call | undefined;
+  meter?: RowMeter | undefined;
+  answerMs?: number | null;
+}
+
 /**
  * `call`: where its signal aborts, what runs is cancelled, and no further statement begins. `meter` is told of all
- * rows. Errors: the signal's reason, RowsTooLong.
+ * rows. `answerMs`: how long the connection may give no answer to a statement. Errors: the signal's reason, RowsTooLong.
  */
 export function executorOn(
   client: ClientBase,
-  { call, meter }: { call?: Call; meter?: RowMeter } = {},
+  { call, meter, answerMs = null }: ExecutorOptions = {},
 ): Executor {
   let last: Promise<unknown> = Promise.resolve();
   let isOver = false;
@@ -110,16 +127,16 @@ export function executorOn(
     last = next;
     return next;
   };
+  const rowsOf = async <R extends Row>(sql: string, parameters: readonly unknown[]) =>
+    call || meter
+      ? ((await CountedQuery.run(client, sql, parameters, took)) as R[])
+      : ((await client.query(sql, [...parameters])).rows as R[]);
   const execute = <R extends Row>(statement: Statement) => {
     const { sql, parameters } = compile(statement);
-    return inTurn(async () =>
-      call || meter
-        ? ((await CountedQuery.run(client, sql, parameters, took)) as R[])
-        : ((await client.query(sql, [...parameters])).rows as R[]),
-    );
+    return inTurn(() => answerWithin(client, answerMs, rowsOf<R>(sql, parameters)));
   };
-  const copy: Snapshot['copy'] = (query, columns, read) =>
-    inTurn(() => copyOut(client, compile(query).sql, columns, read));
+  const copy: Snapshot['copy'] = (selection, columns, read) =>
+    inTurn(() => copyOut(client, compile(selection).sql, columns, read));
   const end = async () => {
     isOver = true;
     await last.catch(() => {});

@@ -9,7 +9,7 @@ import {
   readTenantSql,
   writeTenantsSql,
 } from './execute.js';
-import { translateTimeout, translateUnavailable } from './unavailable.js';
+import { translateFaults, withRetries } from './unavailable.js';
 
 /**
  * Reel's tables through a host's EntityManager: within its current transaction, or, where there is none, in a new one on
@@ -19,13 +19,21 @@ export class HostDatabase implements ReadDatabase, WriteDatabase {
   constructor(private readonly em: EntityManager) {}
 
   read<T>(tenantId: string, work: (execute: Execute) => Promise<T>, options: ReadOptions = {}): Promise<T> {
-    return translateTimeout(() =>
+    return this.translated('Reading', () =>
       this.transact(readTenantSql(tenantId), work, readSettingsSql(options).join('; ')),
     );
   }
 
   write<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {
-    return this.transact(writeTenantsSql(tenantIds), work);
+    return this.translated('Writing', () => this.transact(writeTenantsSql(tenantIds), work));
+  }
+
+  /** In a transaction of the host's, which an error ends, a deadlock is the host's to see: it runs all of it again. */
+  private translated<T>(doing: 'Reading' | 'Writing', work: () => Promise<T>): Promise<T> {
+    if (!this.em.isInTransaction()) return translateFaults(doing, () => withRetries(work));
+    return translateFaults(doing, work, ({ isRetried }, error) => {
+      if (isRetried) throw error;
+    });
   }
 
   /** `settings` are left out in a transaction of the host's, whose own statements they would change. */
@@ -42,7 +50,7 @@ export class HostDatabase implements ReadDatabase, WriteDatabase {
       if (!joined && settings) await execute(CompiledQuery.raw(settings));
       return work(execute);
     };
-    return translateUnavailable(() => (joined ? inside(joined) : this.transactAlone(inside)));
+    return joined ? inside(joined) : this.transactAlone(inside);
   }
 
   /**

@@ -3,7 +3,7 @@ import type { Transaction } from 'kysely';
 import { StartError } from '../errors.js';
 import { compile, type Execute, type Row } from './execute.js';
 import { databaseOptions } from './options.js';
-import { ensureRuntimeRole } from './roles.js';
+import { ensureRuntimeRole, refuseOpenSchema } from './roles.js';
 
 /** Monthly partitions created ahead of the current one. */
 const MONTHS_AHEAD = 12;
@@ -30,6 +30,7 @@ export async function applyMigrations(
   try {
     return await orm.em.getConnection().transactional(async (trx) => {
       const execute = (sql: string) => orm.em.getConnection().execute(sql, [], 'all', trx);
+      await refuseOpenSchema(execute);
       await execute(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
       const applied = await orm.migrator.up({ transaction: trx });
       const transaction = trx as unknown as Transaction<unknown>;

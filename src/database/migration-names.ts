@@ -6,6 +6,8 @@ export const MIGRATION_NAMES = [
   'Migration20261124000003_kept',
   'Migration20261129000000_records',
   'Migration20261129000001_search',
+  'Migration20261129000002_walls',
+  'Migration20261129000003_sealing',
 ] as const;
 
 export type MigrationName = (typeof MIGRATION_NAMES)[number];

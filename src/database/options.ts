@@ -7,6 +7,8 @@ import { Migration20261124000002_retention } from './migrations/Migration2026112
 import { Migration20261124000003_kept } from './migrations/Migration20261124000003_kept.js';
 import { Migration20261129000000_records } from './migrations/Migration20261129000000_records.js';
 import { Migration20261129000001_search } from './migrations/Migration20261129000001_search.js';
+import { Migration20261129000002_walls } from './migrations/Migration20261129000002_walls.js';
+import { Migration20261129000003_sealing } from './migrations/Migration20261129000003_sealing.js';
 import { ReelSchemaGenerator } from './schema-generator.js';
 import { sessionOptions, splitUrl } from './session.js';
 
@@ -17,6 +19,8 @@ const CLASSES: Record<MigrationName, Constructor<Migration>> = {
   Migration20261124000003_kept,
   Migration20261129000000_records,
   Migration20261129000001_search,
+  Migration20261129000002_walls,
+  Migration20261129000003_sealing,
 };
 
 export interface PoolBounds {
@@ -32,9 +36,10 @@ export function databaseOptions(
   url: string,
   pool: PoolBounds,
   entities: EntityClass<object>[] = [],
+  statementMs: number | null = null,
 ): Options {
   const { clientUrl, schema } = splitUrl(url);
-  const { connectionString: _, ...session } = sessionOptions(url);
+  const { connectionString: _, ...session } = sessionOptions(url, statementMs);
   return defineConfig({
     clientUrl,
     ...(schema ? { schema } : {}),

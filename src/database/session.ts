@@ -11,13 +11,29 @@ const types: pg.CustomTypesConfig = {
       : pg.types.getTypeParser(oid, format as 'text'),
 };
 
-/** The driver's options for a session at `url`, in UTC, so that timestamps are read as stored. */
-export const sessionOptions = (url: string) => ({
+/** To connect, or to have a turn at one of a pool's connections. */
+const CONNECT_MS = 5_000;
+/** A transaction that nobody goes on with, since its connection is dead, must not keep its locks. */
+const IDLE_IN_TRANSACTION_MS = 15_000;
+
+/**
+ * The driver's options for a session at `url`, in UTC, so that timestamps are read as stored. `statementMs`: the longest
+ * that a statement may run, where it says nothing else.
+ */
+export const sessionOptions = (url: string, statementMs: number | null = null) => ({
   connectionString: splitUrl(url).clientUrl,
-  connectionTimeoutMillis: 10_000,
+  connectionTimeoutMillis: CONNECT_MS,
   application_name: 'reel',
   types,
-  options: '-c timezone=UTC -c datestyle=ISO -c jit=off',
+  options: [
+    '-c timezone=UTC -c datestyle=ISO -c jit=off',
+    ...(statementMs === null
+      ? []
+      : [
+          `-c statement_timeout=${statementMs}`,
+          `-c idle_in_transaction_session_timeout=${IDLE_IN_TRANSACTION_MS}`,
+        ]),
+  ].join(' '),
 });
 
 /** Separates the `schema` parameter, which MikroORM knows and the driver does not. */

@@ -2,7 +2,7 @@
 import 'reflect-metadata';
 import { setTimeout } from 'node:timers/promises';
 import { EXPORT, VIEW } from '../auth/actions.js';
-import { issuePersonToken } from '../auth/token.js';
+import { type IssuedClaims, issuePersonToken } from '../auth/token.js';
 import { refuseProduction } from '../cli/context.js';
 import { withOwner } from '../cli/database.js';
 import { operator } from '../cli/operator.js';
@@ -54,14 +54,19 @@ const eraseEntry = (config: Config, tenantId: string, entryId: string) =>
   );
 
 /** For a person who may view both tenants and export each of their clients. */
-function viewerToken(jwtSecret: string, tenants: readonly SampleTenant[]): Promise<string> {
+function viewerToken(
+  jwtSecret: string,
+  tenants: readonly SampleTenant[],
+  claims: IssuedClaims,
+): Promise<string> {
   const grants = tenants.flatMap(({ id: tenantId, clientIds }) => [
     { action: VIEW, scope: 'ACCOUNT' as const, tenantId, clientId: null },
     ...clientIds.flatMap((clientId) =>
       [VIEW, EXPORT].map((action) => ({ action, scope: 'CLIENT' as const, tenantId, clientId })),
     ),
   ]);
-  return issuePersonToken(jwtSecret, { ...SAMPLE.person, grants, tenants: tenants.map(({ id }) => id) });
+  const who = { ...SAMPLE.person, grants, tenants: tenants.map(({ id }) => id) };
+  return issuePersonToken(jwtSecret, who, claims);
 }
 
 function welcome(url: string, token: string, tenants: readonly SampleTenant[]): string {
@@ -83,17 +88,18 @@ More entries keep arriving. Ctrl-C stops it; started again, it goes on where it 
 try {
   const given = readConfig(process.env);
   refuseProduction(given, 'demo');
-  const { config, stop } = await prepareDevelopment(given);
+  const { config, keepRunning, stop } = await prepareDevelopment(given);
   try {
-    const { jwtSecret, serviceSecret } = config;
-    if (jwtSecret === null || serviceSecret === null)
+    const [[jwtSecret], [serviceSecret]] = [config.jwtSecrets, config.serviceSecrets];
+    if (jwtSecret === undefined || serviceSecret === undefined)
       throw new StartError('REEL_JWKS_URL: expected none, since the demo signs its own links, got one');
     const tenants = demoTenants();
     const prepared = prepareTrails(config, tenants).then(() => createReelServer(config));
     const server = await Promise.race([prepared, endRequested]);
     if (server) {
-      process.stdout.write(welcome(server.url, await viewerToken(jwtSecret, tenants), tenants));
-      const arrivals = keepArriving(server.url, { jwtSecret, serviceSecret }, tenants);
+      keepRunning(server.moveDatabase);
+      process.stdout.write(welcome(server.url, await viewerToken(jwtSecret, tenants, config), tenants));
+      const arrivals = keepArriving(server.url, { jwtSecret, serviceSecret, claims: config }, tenants);
       await endRequested;
       await Promise.race([arrivals.stop().then(() => server.close()), setTimeout(END_MS)]);
     }

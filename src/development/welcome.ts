@@ -6,7 +6,8 @@ import { SAMPLE } from '../sample/identities.js';
 /** Printed when the server is ready: its URL and, in development, tokens and links to start with. */
 export async function welcome(url: string, config: Config): Promise<string> {
   const lines = [`Reel listens on ${url}`];
-  if (config.env === 'development' && config.jwtSecret && config.serviceSecret) {
+  const [[jwtSecret], [serviceSecret]] = [config.jwtSecrets, config.serviceSecrets];
+  if (config.env === 'development' && jwtSecret && serviceSecret) {
     const { tenantId, clientId } = SAMPLE;
     const grants = REEL_ACTIONS.flatMap((action) =>
       action.scopes.map((scope) => ({
@@ -16,12 +17,9 @@ export async function welcome(url: string, config: Config): Promise<string> {
         clientId: scope === 'CLIENT' ? clientId : null,
       })),
     );
-    const person = await issuePersonToken(config.jwtSecret, {
-      ...SAMPLE.person,
-      grants,
-      tenants: [tenantId],
-    });
-    const module = await issueModuleToken(config.serviceSecret, '*');
+    const who = { ...SAMPLE.person, grants, tenants: [tenantId] };
+    const person = await issuePersonToken(jwtSecret, who, config);
+    const module = await issueModuleToken(serviceSecret, '*');
     lines.push(
       '',
       `Viewer:      ${url}/#token=${person}`,

@@ -7,30 +7,35 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
 import type { FastifyBaseLogger } from 'fastify';
-import type { GraphQLSchema } from 'graphql';
+import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
+import { LRUCache } from 'lru-cache';
 import type { Config } from '../config/config.js';
 import type { ReelContext } from './context.js';
 import { checkCost } from './cost.js';
-import { causeOf, errorFormatter, noteRequest } from './format-error.js';
-import { badRequest, checkSize, LIMITS, selectionsRule } from './limits.js';
+import { errorFormatter, noteRequest } from './format-error.js';
+import { badRequest, checkSize, LIMITS } from './limits.js';
 import { answerPlugin, responsePlugin } from './response.js';
-import { placesRule, placeVariableErrors } from './value-errors.js';
+import type { ValidateDocument } from './validation.js';
+import { placeVariableErrors } from './value-errors.js';
 
 /** Browsers send these to another origin only after a preflight, so a request that has one is not forged. */
 const CSRF_HEADERS = ['authorization', 'apollo-require-preflight', 'x-apollo-operation-name'];
 
 export function createApollo(
   schema: GraphQLSchema,
+  validateDocument: ValidateDocument,
   config: Pick<Config, 'env' | 'introspection'>,
   log: Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'error'>,
 ): ApolloServer<ReelContext> {
+  const formatError = errorFormatter({ log, hints: config.introspection });
+  const documents = new Documents();
   return new ApolloServer<ReelContext>({
     schema,
     // Apollo would otherwise go by NODE_ENV.
     nodeEnv: config.env,
     introspection: config.introspection,
     includeStacktraceInErrorResponses: false,
-    formatError: errorFormatter({ log, hints: config.introspection }),
+    formatError,
     logger: {
       debug: (message) => log.debug(message),
       info: (message) => log.info(message),
@@ -39,14 +44,15 @@ export function createApollo(
     },
     csrfPrevention: { requestHeaders: CSRF_HEADERS },
     parseOptions: { maxTokens: LIMITS.tokens },
-    validationRules: [selectionsRule, placesRule],
-    validationOptions: { maxErrors: LIMITS.errors },
+    // In place of Apollo's validation, which always has a rule that is quadratic in the document, stands operationPlugin's.
+    dangerouslyDisableValidation: true,
+    documentStore: documents,
     persistedQueries: false,
     stopOnTerminationSignals: false,
     stringifyResult: JSON.stringify,
     plugins: [
       responsePlugin,
-      operationPlugin,
+      operationPlugin(validateDocument, documents, formatError),
       // The last, since it writes what the others have left.
       answerPlugin,
       ApolloServerPluginCacheControlDisabled(),
@@ -58,10 +64,54 @@ export function createApollo(
   });
 }
 
-/** Refuses what must not be executed, or not over HTTP, of the operation that operationName chooses. */
-const operationPlugin: ApolloServerPlugin<ReelContext> = {
+/** Parsed documents by Apollo's key, so that a document which is sent again need not be parsed again: those that are valid. */
+class Documents {
+  private readonly kept = new LRUCache<string, DocumentNode>({
+    maxSize: MAX_KEPT_CHARACTERS,
+    sizeCalculation: (document) => document.loc?.source.body.length || 1,
+  });
+  private readonly keys = new WeakMap<DocumentNode, string>();
+
+  async get(key: string): Promise<DocumentNode | undefined> {
+    return this.kept.get(key);
+  }
+
+  /** Apollo calls it once a document is parsed. */
+  async set(key: string, document: DocumentNode): Promise<void> {
+    this.keys.set(document, key);
+  }
+
+  async delete(key: string): Promise<boolean> {
+    return this.kept.delete(key);
+  }
+
+  keep(document: DocumentNode): void {
+    const key = this.keys.get(document);
+    if (key !== undefined) this.kept.set(key, document);
+  }
+}
+
+/** Of the text of documents, which parsed take some fifty times as much. */
+const MAX_KEPT_CHARACTERS = 512 * 1024;
+
+/** A document that is not valid, by its first error. */
+class InvalidDocument extends GraphQLError {
+  constructor(readonly errors: readonly GraphQLError[]) {
+    super(errors[0]!.message, { extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } } });
+  }
+}
+
+/** Validates documents, and refuses what must not be executed, or not over HTTP, of the operation that operationName chooses. */
+const operationPlugin = (
+  validateDocument: ValidateDocument,
+  documents: Documents,
+  formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError,
+): ApolloServerPlugin<ReelContext> => ({
   requestDidStart: async () => ({
     async didResolveOperation({ schema, document, operation, request: { variables }, contextValue }) {
+      const errors = validateDocument(document);
+      if (errors.length > 0) throw new InvalidDocument(errors);
+      if (contextValue.caller.credential !== null) documents.keep(document);
       // Apollo itself refuses a request that chooses no operation, next.
       if (!operation) return;
       if (operation.operation === 'subscription')
@@ -76,14 +126,10 @@ const operationPlugin: ApolloServerPlugin<ReelContext> = {
       noteRequest(errors, contextValue.caller.requestId);
       if (operation) placeVariableErrors(errors, { schema, operation, variables });
     },
-    async willSendResponse({ errors = [], response: { body } }) {
-      // Of the copies by which selectionsRule stops validation, one is answered.
-      if (
-        body.kind === 'single' &&
-        errors.length > LIMITS.errors &&
-        causeOf(errors[0]) === causeOf(errors[1])
-      )
-        body.singleResult.errors = body.singleResult.errors?.slice(0, 1);
+    async willSendResponse({ errors: [error] = [], response: { body } }) {
+      // Apollo takes one error of a hook; validation finds several.
+      if (body.kind === 'single' && error instanceof InvalidDocument)
+        body.singleResult.errors = error.errors.map((each) => formatError(each.toJSON(), each));
     },
   }),
-};
+});

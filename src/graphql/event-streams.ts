@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { GraphQLError } from 'graphql';
 import { createHandler, type Response } from 'graphql-sse';
 import { ReelError, unauthenticated } from '../errors.js';
 import { corkUntilTick, drained } from './backpressure.js';
-import type { SubscriptionRequest, TransportOptions } from './subscriptions.js';
+import { RETRY_SECONDS, type SubscriptionRequest, type TransportOptions } from './subscriptions.js';
 
 const EVENT_STREAM = 'text/event-stream';
 
@@ -24,9 +25,12 @@ export function eventStreams(app: FastifyInstance, { subscriptions, readCaller }
       try {
         const caller = await readCaller(raw);
         const results = await subscriptions.subscribe(params, caller);
-        if (!(Symbol.asyncIterator in results)) return refusal(400, results);
+        if (!(Symbol.asyncIterator in results)) return refusalOf(results);
         // Every subscription needs a credential, and here there is still a status to say so with.
-        if (caller.credential === null) throw unauthenticated();
+        if (caller.credential === null) {
+          await results.return?.();
+          throw unauthenticated();
+        }
         sources.set(raw, results);
         return results;
       } catch (error) {
@@ -40,10 +44,15 @@ export function eventStreams(app: FastifyInstance, { subscriptions, readCaller }
   });
   const open = new Set<AsyncGenerator<string>>();
   let isClosing = false;
+  const end = (events: AsyncGenerator<string>, raw?: IncomingMessage) => {
+    const results = raw && sources.get(raw);
+    for (const ended of [results?.return?.(), events.return(undefined)])
+      ended?.catch((error: unknown) => subscriptions.formatError(error));
+  };
   // A stream that breaks off without `complete` may be asked for again, unlike one that ended.
   app.addHook('preClose', async () => {
     isClosing = true;
-    for (const events of open) void events.return(undefined);
+    for (const events of open) end(events);
   });
 
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
@@ -69,13 +78,9 @@ export function eventStreams(app: FastifyInstance, { subscriptions, readCaller }
     const { raw: response } = reply;
     for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...init.headers }))
       if (value !== undefined) response.setHeader(name, value);
+    response.on('error', () => {}).once('close', () => end(events, request.raw));
+    if (response.closed) end(events, request.raw);
     response.writeHead(init.status);
-    response
-      .on('error', () => {})
-      .once('close', () => {
-        void sources.get(request.raw)?.return?.();
-        void events.return(undefined);
-      });
     open.add(events);
     try {
       for await (const event of events) {
@@ -91,6 +96,10 @@ export function eventStreams(app: FastifyInstance, { subscriptions, readCaller }
     return reply;
   };
 }
+
+/** Of a request that is wrong, unless there are too many subscriptions. */
+const refusalOf = (errors: readonly GraphQLError[]): Response =>
+  errors[0]?.extensions.code === 'OVERLOADED' ? refusal(503, errors, RETRY_SECONDS) : refusal(400, errors);
 
 function refusal(status: number, errors: readonly object[], retryAfter?: number): Response {
   const headers: Record<string, string> = { 'content-type': 'application/json; charset=utf-8' };

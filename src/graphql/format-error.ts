@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { ReelError } from '../errors.js';
 import { LIMITS } from './limits.js';
-import { valueMessage } from './value-errors.js';
+import { splitHint, valueMessage } from './value-errors.js';
 
 export interface ErrorOptions {
   log: { error(details: object, message: string): void };
@@ -79,14 +79,15 @@ function requestErrorMessage(error: unknown, hints: boolean): string {
   const { message, extensions } = error as GraphQLError;
   if (/contains more tha\w \d+ tokens/.test(message))
     return `Expected a document of at most ${LIMITS.tokens} tokens, got more`;
-  if (/^GraphQL introspection is not allowed/.test(message)) return 'Introspection is off on this server';
+  if (message.startsWith('GraphQL introspection has been disabled'))
+    return 'Introspection is off on this server';
   // Apollo's fixed messages about the HTTP request.
   if (extensions.code === 'BAD_REQUEST') return message;
   const cause = causeOf(error);
   const reason = cause instanceof GraphQLError ? cause.message : message;
   const named = valueMessage(error as GraphQLError, reason, hints);
   if (named !== null) return named;
-  const shortened = hints ? message : message.replace(/ ?Did you mean .*\?$/s, '');
+  const shortened = hints ? message : splitHint(message)[0];
   const isOwn = cause instanceof GraphQLError && cause.extensions.code === 'BAD_USER_INPUT';
   return isOwn
     ? shortened.replace(/(?<=, got ).*$/s, (input) => cut(input, MAX_INPUT))

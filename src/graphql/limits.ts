@@ -1,24 +1,23 @@
 import {
-  type ASTVisitor,
   type DocumentNode,
   type FragmentDefinitionNode,
   GraphQLError,
   Kind,
   type OperationDefinitionNode,
   type SelectionSetNode,
-  type ValidationContext,
   visit,
 } from 'graphql';
 
 /**
- * Characters, tokens and selections in one selection set are counted in the whole document, since they bound what parsing and validation
- * cost; levels and aliases in the operation that is executed (what it may cost is in cost.ts). Validation stops after
- * `errors` errors.
+ * Characters, tokens, definitions and selections in one selection set are counted in the whole document, since they bound what
+ * parsing and validation cost; levels and aliases in the operation that is executed (what it may cost is in cost.ts).
+ * Validation stops after `errors` errors.
  */
 export const LIMITS = {
   depth: 16,
   aliases: 30,
   selections: 300,
+  definitions: 100,
   tokens: 3_000,
   characters: 1_048_576,
   errors: 20,
@@ -30,26 +29,22 @@ export const badRequest = (expected: string, got: number | string): GraphQLError
     extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } },
   });
 
-/** What is wrong with a document that must not even be validated: that compares the fields of a set pair by pair. */
-export function selectionsError(document: DocumentNode): GraphQLError | null {
+/** What is wrong with a document that must not even be validated: some rules look at each fragment for each operation. */
+export function documentError(document: DocumentNode): GraphQLError | null {
+  const { definitions, selections } = LIMITS;
+  const defined = document.definitions.length;
+  if (defined > definitions)
+    return badRequest(`at most ${definitions} operations and fragments`, `${defined} of them`);
   let widest = 0;
   visit(document, {
-    SelectionSet: ({ selections }) => {
-      widest = Math.max(widest, selections.length);
+    SelectionSet: (set) => {
+      widest = Math.max(widest, set.selections.length);
     },
   });
-  const { selections } = LIMITS;
-  if (widest <= selections) return null;
-  return badRequest(`at most ${selections} selections in one selection set`, `${widest} selections`);
+  return widest > selections
+    ? badRequest(`at most ${selections} selections in one selection set`, `${widest} selections`)
+    : null;
 }
-
-/** A validation rule, for where nothing can be done before validation: reports the error until validation stops. */
-export const selectionsRule = (context: ValidationContext): ASTVisitor => ({
-  Document(document) {
-    const error = selectionsError(document);
-    for (let count = 0; error && count <= LIMITS.errors; count++) context.reportError(error);
-  },
-});
 
 /** Aliases in a fragment count as often as it is spread. Errors: BAD_USER_INPUT. */
 export function checkSize(document: DocumentNode, operation: OperationDefinitionNode): void {

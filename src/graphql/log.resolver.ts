@@ -119,6 +119,7 @@ export class LogResolver {
   ): Promise<LogEntry> {
     const author = await context.services.authorizer.author(context.caller);
     if (author.kind === 'person') context.allowance = author.allowance;
+    await context.services.authorizer.countBytes(author, bytesOf(input));
     return context.services.reel.create(author, input);
   }
 
@@ -239,5 +240,14 @@ export class LogConnectionResolver {
     @Ctx() { services }: ReelContext,
   ): Promise<LogCount> {
     return services.reader.count(criteria, exact ? 'exact' : 'cap');
+  }
+}
+
+/** As JSON; 0 where it is nested too deeply to be written, as is refused next. */
+function bytesOf(input: CreateLogInput): number {
+  try {
+    return Buffer.byteLength(JSON.stringify(input));
+  } catch {
+    return 0;
   }
 }

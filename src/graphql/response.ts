@@ -1,10 +1,10 @@
 import { type ApolloServerPlugin, HeaderMap } from '@apollo/server';
-import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import type { GraphQLFormattedError } from 'graphql';
 import { type Allowance, type ErrorCode, ReelError } from '../errors.js';
 import { isResult } from '../http/json-writer.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
 import type { ReelContext } from './context.js';
-import { causeOf, formatReelError, noteRequest } from './format-error.js';
+import { causeOf, formatReelError } from './format-error.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 const RESPONSE_TYPE = 'application/graphql-response+json; charset=utf-8';
@@ -74,19 +74,11 @@ function setAllowance(headers: HeaderMap, allowance: Allowance | undefined): voi
     for (const [name, value] of Object.entries(rateLimitHeaders(allowance))) headers.set(name, value);
 }
 
-/** Wraps what the context function throws, so that Apollo answers with its status. */
-export function contextError(error: unknown, requestId: string): GraphQLError {
-  const originalError = error instanceof Error ? error : new Error(String(error));
-  const http =
-    error instanceof ReelError
-      ? (headOf([error]) ?? { status: error.status, headers: new HeaderMap() })
-      : undefined;
-  const wrapped = new GraphQLError(originalError.message, {
-    originalError,
-    extensions: http ? { http } : {},
-  });
-  noteRequest([wrapped], requestId);
-  return wrapped;
+/** The status and headers of a request that is refused for one error alone, before anything of it is executed. */
+export function refusalHead(error: unknown): { status: number; headers: Record<string, string> } {
+  if (!(error instanceof ReelError)) return { status: 500, headers: {} };
+  const { status, headers } = headOf([error]) ?? { status: 400, headers: [] };
+  return { status, headers: Object.fromEntries(headers) };
 }
 
 /** The text of each response, by its context: Apollo itself would make it in one go. */

@@ -8,13 +8,15 @@ import {
   type FastifyRequest,
 } from 'fastify';
 import type { Config } from '../config/config.js';
-import { badInput, ReelError } from '../errors.js';
+import { badInput, ReelError, unauthenticated } from '../errors.js';
 import { type Answer, Answers } from '../http/answer.js';
 import { Bodies } from '../http/bodies.js';
-import { UnsupportedCoding } from '../http/content-encoding.js';
+import { type BodyBound, BodyTooLarge, UnsupportedCoding } from '../http/content-encoding.js';
+import { edge } from '../http/edge.js';
 import { checkJson } from '../http/json.js';
 import type { Caller, IncomingCall } from '../http/request.js';
 import { requestIdOf } from '../http/request-id.js';
+import { MAX_UNKNOWN_BYTES } from '../http/unread-body.js';
 import { UnheldNumber } from '../query-line/number.js';
 import { createApollo } from './apollo.js';
 import { createContext, type PageSizes } from './context.js';
@@ -22,11 +24,12 @@ import { cutVariables } from './cut-variables.js';
 import { acceptsEventStream, eventStreams } from './event-streams.js';
 import { errorFormatter, noteRequest } from './format-error.js';
 import { LIMITS } from './limits.js';
-import { contextError, negotiateType, textOf } from './response.js';
+import { negotiateType, refusalHead, textOf } from './response.js';
 import { buildReelSchema } from './schema.js';
 import type { Services } from './services.js';
 import { Subscriptions } from './subscriptions.js';
-import { serveWebsockets } from './websockets.js';
+import { documentValidator } from './validation.js';
+import { serveWebsockets, type WebsocketBounds } from './websockets.js';
 
 export interface GraphqlOptions extends Services {
   config: Pick<Config, 'env' | 'introspection' | 'allowedOrigins'> & PageSizes;
@@ -39,18 +42,25 @@ export interface GraphqlOptions extends Services {
   parseJson: (text: string) => unknown;
   /** Errors: UNAUTHENTICATED for a bad token, BAD_USER_INPUT for a bad tenant or client header. */
   readCaller: (call: IncomingCall) => Caller | Promise<Caller>;
+  /** Is given the subscriptions, whose number is measured. */
+  onSubscriptions?: (subscriptions: Pick<Subscriptions, 'length'>) => void;
+  websockets?: Partial<WebsocketBounds>;
 }
 
 export const GRAPHQL_PATH = '/graphql';
+/** A module's, which sends entries by the thousand. */
 export const MAX_BODY_BYTES = 16 * 1024 * 1024;
+const MAX_PERSON_BYTES = 1024 * 1024;
 const METHODS = ['GET', 'POST'];
 
 /** /graphql as a Fastify plug-in: queries and mutations over HTTP, subscriptions over websockets and as event streams. */
 export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): Promise<void> {
-  const { config, log, parseJson, readCaller, ...rest } = options;
+  const { config, log, parseJson, readCaller, websockets, onSubscriptions, ...rest } = options;
   const { answers = new Answers(), bodies = new Bodies(), ...services } = rest;
+  await app.register(edge);
   const schema = buildReelSchema();
-  const apollo = createApollo(schema, config, log);
+  const validateDocument = documentValidator(schema, config);
+  const apollo = createApollo(schema, validateDocument, config, log);
   await apollo.start();
   app.addHook('onClose', () => apollo.stop());
 
@@ -59,12 +69,17 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     services,
     answers,
     pageSizes: config,
-    introspection: config.introspection,
+    validateDocument,
     format: errorFormatter({ log, hints: config.introspection }),
   });
-  const streamEvents = eventStreams(app, { subscriptions, readCaller });
+  onSubscriptions?.(subscriptions);
+  /** Of each request, by its headers. */
+  const callers = new WeakMap<IncomingCall, Caller>();
+  const callerOf = (call: IncomingCall): Caller => callers.get(call)!;
+  const streamEvents = eventStreams(app, { subscriptions, readCaller: callerOf });
   const { allowedOrigins } = config;
-  serveWebsockets(app, { path: app.prefix + GRAPHQL_PATH, subscriptions, readCaller, allowedOrigins });
+  const path = app.prefix + GRAPHQL_PATH;
+  serveWebsockets(app, { path, subscriptions, readCaller, allowedOrigins, ...websockets });
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
@@ -73,27 +88,23 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     async (_request: FastifyRequest, body: Buffer) =>
       checkBody(await parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body))),
   );
-  app.addHook('preParsing', bodies.admit);
+  app.addHook(
+    'preParsing',
+    bodies.admit(({ raw }) => boundOf(callerOf(raw))),
+  );
   const format = errorFormatter({ log, hints: false });
   app.setErrorHandler((error, request, reply) => {
     const [status, thrown] = httpError(error);
     noteRequest([thrown], requestIdOf(request.raw));
-    if (thrown instanceof ReelError && thrown.retryAfter !== undefined)
-      reply.header('retry-after', Math.max(1, Math.ceil(thrown.retryAfter)));
-    return sendError(reply, status, format({ message: '' }, thrown));
+    return sendError(reply.headers(refusalHead(thrown).headers), status, format({ message: '' }, thrown));
   });
 
   const answerOf = new WeakMap<FastifyRequest, Answer>();
   const execute = fastifyApolloHandler(apollo, {
     context: async (request: FastifyRequest, reply: FastifyReply) => {
-      try {
-        const caller = await readCaller(request.raw);
-        const answer = answers.open(reply.raw);
-        answerOf.set(request, answer);
-        return createContext(caller, services, config, answer);
-      } catch (error) {
-        throw contextError(error, requestIdOf(request.raw));
-      }
+      const answer = answers.open(reply.raw);
+      answerOf.set(request, answer);
+      return createContext(callerOf(request.raw), services, config, answer);
     },
   }).bind(app);
   const respond = async (request: FastifyRequest, reply: FastifyReply) => {
@@ -108,24 +119,38 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     exposeHeadRoute: false,
     bodyLimit: MAX_BODY_BYTES,
     onRequest: async (request, reply) => {
-      reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
+      reply.header('cache-control', 'no-store');
       if (!METHODS.includes(request.method))
         return sendError(
           reply.header('allow', METHODS.join(', ')),
           405,
           invalid('GET or POST', request.method),
         );
+      const caller = await readCaller(request.raw);
+      callers.set(request.raw, caller);
+      // A document in the address counts as a body does.
+      if (caller.credential === null && request.url.length > MAX_UNKNOWN_BYTES) throw unauthenticated();
       const { variables = [], extensions = [] } = request.query as Record<string, string | string[]>;
       for (const text of [variables, extensions].flat()) checkJson(text);
       // Here, since Apollo checks this only when it has executed the operation.
-      const { accept } = request.headers;
-      if (!acceptsEventStream(request) && negotiateType(accept) === null)
+      if (acceptsEventStream(request)) return undefined;
+      const type = negotiateType(request.headers.accept);
+      if (type === null)
         return sendError(reply, 406, invalid('an Accept header that takes application/json', 'another'));
+      // Apollo reads it again, in time that grows with the square of a list of types.
+      request.raw.headers.accept = type;
       return undefined;
     },
     handler: (request, reply) =>
       acceptsEventStream(request) ? streamEvents(request, reply) : respond(request, reply),
   });
+}
+
+/** Without a credential, which was looked for before, a body is hardly worth reading. */
+function boundOf({ credential }: Caller): BodyBound {
+  if (credential === null) return { bytes: MAX_UNKNOWN_BYTES, refusal: unauthenticated };
+  const bytes = credential.kind === 'person' ? MAX_PERSON_BYTES : MAX_BODY_BYTES;
+  return { bytes, refusal: () => new BodyTooLarge(bytes) };
 }
 
 /** Text that was made piece by piece. */
@@ -163,12 +188,12 @@ const sendError = (reply: FastifyReply, status: number, error: object) =>
 
 /** The status for an error of Fastify's or of the JSON parser's, and what to report. */
 function httpError(error: unknown): [status: number, thrown: unknown] {
-  if (error instanceof ReelError) return [error.code === 'BAD_USER_INPUT' ? 400 : error.status, error];
+  if (error instanceof ReelError) return [refusalHead(error).status, error];
   if (error instanceof UnsupportedCoding) return [415, new ReelError('BAD_USER_INPUT', error.message)];
   if (error instanceof SyntaxError || isUndecodable(error))
     return [400, expected('a body of JSON text in UTF-8')];
-  if (error instanceof errorCodes.FST_ERR_CTP_BODY_TOO_LARGE)
-    return [413, expected(`a body of at most ${MAX_BODY_BYTES} bytes`)];
+  if (error instanceof BodyTooLarge || error instanceof errorCodes.FST_ERR_CTP_BODY_TOO_LARGE)
+    return [413, expected(`a body of at most ${'bytes' in error ? error.bytes : MAX_BODY_BYTES} bytes`)];
   if (error instanceof errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE)
     return [415, expected('a Content-Type of application/json')];
   const { statusCode, code } = (error ?? {}) as { statusCode?: unknown; code?: unknown };

@@ -21,7 +21,14 @@ export interface Services {
   readonly audit: Pick<ReadAudit, 'viewed'>;
   readonly authorizer: Pick<
     Authorizer,
-    'require' | 'viewScope' | 'exportScope' | 'author' | 'internal' | 'authenticated' | 'standings'
+    | 'require'
+    | 'viewScope'
+    | 'exportScope'
+    | 'author'
+    | 'countBytes'
+    | 'internal'
+    | 'authenticated'
+    | 'standings'
   >;
   /** Those that read, for one call; without it they read for nobody in particular. */
   readonly during?: (call: Call) => Pick<Services, 'reader' | 'stats' | 'exports' | 'seal'>;

@@ -10,24 +10,23 @@ import {
   getOperationAST,
   isLeafType,
   isObjectType,
-  NoSchemaIntrospectionCustomRule,
   parse,
   print,
   separateOperations,
-  specifiedRules,
-  validate,
   visit,
 } from 'graphql';
-import { ReelError } from '../errors.js';
+import { Turns } from '../database/turns.js';
+import { overloaded, ReelError } from '../errors.js';
 import type { Answer, Answers } from '../http/answer.js';
 import { isResult } from '../http/json-writer.js';
 import type { Caller, IncomingCall } from '../http/request.js';
 import { createContext, type PageSizes } from './context.js';
 import { checkCost } from './cost.js';
 import { type errorFormatter, noteRequest } from './format-error.js';
-import { badRequest, checkSize, LIMITS, selectionsError } from './limits.js';
+import { badRequest, checkSize, LIMITS } from './limits.js';
 import type { Services } from './services.js';
-import { type CoercedOperation, placesRule, placeVariableErrors } from './value-errors.js';
+import type { ValidateDocument } from './validation.js';
+import { type CoercedOperation, placeVariableErrors } from './value-errors.js';
 
 export interface SubscriptionRequest {
   query: string;
@@ -47,9 +46,12 @@ export interface SubscriptionOptions {
   services: Services;
   answers: Answers;
   pageSizes: PageSizes;
-  introspection: boolean;
+  validateDocument: ValidateDocument;
   format: ReturnType<typeof errorFormatter>;
 }
+
+/** Subscriptions at once, of a server and of a person, over websockets and as event streams together. */
+const [MOST, MOST_OF_A_PERSON] = [5_000, 200];
 
 type PreparedSubscription = ExecutionArgs & CoercedOperation & { readonly answer: Answer };
 /** Of one result. */
@@ -78,22 +80,20 @@ export class SubscriptionResult implements ExecutionResult {
 
 /** Executes subscriptions, within the same bounds as queries, for any transport. All errors are formatted. */
 export class Subscriptions {
-  private readonly rules;
+  private readonly turns = new Turns(
+    { atOnce: MOST, atOncePerKey: MOST_OF_A_PERSON, waitingPerKey: 0 },
+    overloaded,
+  );
   /** By entry, then by selection. */
   private readonly shared = new WeakMap<object, Map<string, MaybePromise<SubscriptionResult>>>();
 
-  constructor(private readonly options: SubscriptionOptions) {
-    this.rules = [
-      ...specifiedRules,
-      placesRule,
-      ...(options.introspection ? [] : [NoSchemaIntrospectionCustomRule]),
-    ];
-  }
+  constructor(private readonly options: SubscriptionOptions) {}
 
   /**
    * The results of a subscription, or what is wrong with the request. Does what graphql-js's `subscribe` does, with two
    * differences. A result that depends on nothing but the entry is made once for all subscriptions with the same selection.
-   * And where the source stream cannot be opened, or fails, a last result says why: it has errors and no data.
+   * And where the source stream cannot be opened, or fails, a last result says why: it has errors and no data. It counts as
+   * one of the person's until its results have ended or were returned; past their number the errors are OVERLOADED.
    */
   async subscribe(
     request: SubscriptionRequest,
@@ -102,32 +102,54 @@ export class Subscriptions {
     const format = (error: unknown) => this.formatError(error, caller.requestId);
     const args = this.prepare(request, caller);
     if (!('document' in args)) return args.map(format);
+    const endTurn = this.turns.takeNow(keyOf(caller));
+    if (endTurn === null) {
+      args.answer.end();
+      return [format(overloaded(this.turns.atOnce < MOST ? TOO_MANY : TOO_MANY_IN_ALL, RETRY_SECONDS))];
+    }
+    const end = () => {
+      args.answer.end();
+      endTurn();
+    };
+    try {
+      return endingWith(await this.open(args, format), end);
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  /** Open subscriptions. */
+  get length(): number {
+    return this.turns.atOnce;
+  }
+
+  private async open(
+    args: PreparedSubscription,
+    format: (error: unknown) => GraphQLError,
+  ): Promise<AsyncIterableIterator<SubscriptionResult>> {
     const source = await createSourceEventStream(args);
     if (!(Symbol.asyncIterator in source)) {
-      args.answer.end();
       placeVariableErrors(source.errors ?? [], args);
       return only(new SubscriptionResult(source.errors?.map(format), source.data));
     }
-    const results = mapAsyncIterator(
+    return mapAsyncIterator(
       source,
       this.executor(args, format),
       (error: unknown) => new SubscriptionResult([format(error)]),
     );
-    return endingWith(results, () => args.answer.end());
   }
 
   private prepare(
     request: SubscriptionRequest,
     caller: Caller,
   ): PreparedSubscription | readonly GraphQLError[] {
-    const { schema, services, pageSizes, answers } = this.options;
+    const { schema, services, pageSizes, answers, validateDocument } = this.options;
     const { query, operationName } = request;
     const variables = request.variables ?? {};
     try {
       const parsed = parse(query, { maxTokens: LIMITS.tokens });
-      const tooWide = selectionsError(parsed);
-      if (tooWide) return [tooWide];
-      const errors = validate(schema, parsed, this.rules, { maxErrors: LIMITS.errors });
+      const errors = validateDocument(parsed);
       if (errors.length > 0) return errors;
       const operation = getOperationAST(parsed, operationName);
       if (!operation) return [noOperation(operationName)];
@@ -205,6 +227,14 @@ const noOperation = (name: string | null | undefined): GraphQLError =>
     { extensions: { code: 'BAD_USER_INPUT' } },
   );
 
+const TOO_MANY = `A person may have ${MOST_OF_A_PERSON} subscriptions at once: close others`;
+const TOO_MANY_IN_ALL = `This server has ${MOST} subscriptions, and takes no more`;
+export const RETRY_SECONDS = 5;
+
+/** Whose a subscription is. */
+const keyOf = ({ credential }: Caller): string =>
+  credential?.kind === 'person' ? `person:${credential.id}` : `module:${credential?.module ?? ''}`;
+
 /** The same, which calls `end` once it has ended, however that came. */
 function endingWith<T>(source: AsyncIterableIterator<T, unknown>, end: () => void): AsyncIterableIterator<T> {
   const ending = async (result: Promise<IteratorResult<T, unknown>>): Promise<IteratorResult<T>> => {
@@ -224,6 +254,11 @@ function endingWith<T>(source: AsyncIterableIterator<T, unknown>, end: () => voi
       // At once, since what is read for the next entry must not be waited for.
       end();
       return ending(source.return?.(value) ?? Promise.resolve({ done: true, value }));
+    },
+    // graphql-sse returns only what has it, too.
+    throw: (error) => {
+      end();
+      return ending(source.throw?.(error) ?? Promise.reject(error));
     },
   };
 }

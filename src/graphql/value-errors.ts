@@ -127,7 +127,7 @@ export function valueMessage(error: GraphQLError, reason: string, hints: boolean
   const inVariable = placesOfErrors.get(error);
   const place = inVariable ?? error.nodes?.map((node) => placesOfNodes.get(node)).find(Boolean);
   if (!place || reason.startsWith('Argument "')) return null;
-  const hint = hints ? (/ ?Did you mean .*\?$/s.exec(reason)?.[0] ?? '') : '';
+  const hint = hints ? splitHint(reason)[1] : '';
   const at = (suffix = '') => {
     const path = cut(place.path + suffix, MAX_PATH);
     return inVariable ? `Variable "${path}"` : path;
@@ -146,6 +146,15 @@ export function valueMessage(error: GraphQLError, reason: string, hints: boolean
   const isQuoted = !inVariable && isEnumType(getNamedType(place.type)) && came.startsWith('"');
   const expected = `${expectedOf(place.type, hints)}${isQuoted ? ', without quotation marks' : ''}`;
   return `${at()}: expected ${expected}, got ${came}${hint && '.'}${hint}`;
+}
+
+/**
+ * A message of graphql-js, and what it suggests at its end, which names what is in the schema. Not by a pattern: before it
+ * stands what came, which may be nothing but the beginnings of suggestions.
+ */
+export function splitHint(message: string): [said: string, hint: string] {
+  const at = message.endsWith('?') ? message.lastIndexOf(' Did you mean ') : -1;
+  return at < 0 ? [message, ''] : [message.slice(0, at), message.slice(at)];
 }
 
 /** What a type takes, in words. */

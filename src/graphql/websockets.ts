@@ -14,23 +14,32 @@ import {
   stringifyMessage,
 } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { ReelError } from '../errors.js';
+import { ReelError, unauthenticated } from '../errors.js';
 import { checkJson } from '../http/json.js';
 import { type Caller, withConnectionParams } from '../http/request.js';
+import { careForSocket, careForSockets, endUnread, refuseSocket } from '../http/sockets.js';
+import { MAX_UNKNOWN_BYTES } from '../http/unread-body.js';
 import { corkUntilTick, drained } from './backpressure.js';
 import type { SubscriptionResult, TransportOptions } from './subscriptions.js';
 
-export interface WebsocketOptions extends TransportOptions {
+export interface WebsocketBounds {
+  /** A client has this long to send a connection_init with a valid credential. */
+  initialisationMs: number;
+  /** Websockets without a valid credential, of one server. */
+  maxUnauthenticated: number;
+}
+
+export interface WebsocketOptions extends TransportOptions, Partial<WebsocketBounds> {
   path: string;
   /** Origins of pages beside Reel's own whose scripts may open a websocket. */
   allowedOrigins: readonly string[];
 }
 
+export const BOUNDS: WebsocketBounds = { initialisationMs: 5_000, maxUnauthenticated: 1_000 };
+
 /** Of one websocket at a time. */
 const MAX_SUBSCRIPTIONS = 50;
 const MAX_MESSAGE_BYTES = 256 * 1024;
-/** A client has this long to send its connection_init. */
-const INITIALISATION_MS = 3_000;
 /** A client that answers no ping for this long is cut off. */
 const PING_MS = 12_000;
 /** A client that does not answer the closing handshake within this time is cut off. */
@@ -38,29 +47,40 @@ const CLOSE_MS = 2_000;
 
 /**
  * Subscriptions over websockets, by graphql-transport-ws: the credential is in the connection parameters or in the headers
- * of the upgrade. A message past 256 KiB closes with 1009.
+ * of the upgrade. A message past 256 KiB closes with 1009, and so do 16 KiB without a credential.
  */
 export function serveWebsockets(app: FastifyInstance, options: WebsocketOptions): void {
-  const { path, allowedOrigins } = options;
+  const { path, allowedOrigins, maxUnauthenticated } = { ...BOUNDS, ...options };
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_MESSAGE_BYTES,
     perMessageDeflate: false,
     handleProtocols,
   });
-  const isForGraphql = ({ url, headers }: IncomingMessage) =>
-    url?.split('?')[0] === path && headers.upgrade?.toLowerCase() === 'websocket';
-  const upgrade = (request: IncomingMessage, connection: Duplex, head: Buffer) => {
-    if (!isForGraphql(request)) return;
-    if (!isAllowedOrigin(request, allowedOrigins)) {
-      connection.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  const unauthenticated = new Set<Connection>();
+  const isForGraphql = ({ url = '' }: IncomingMessage) =>
+    url.startsWith(path) && (url.length === path.length || url[path.length] === '?');
+  const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    careForSocket(stream);
+    if (!isForGraphql(request)) {
+      if (app.server.listenerCount('upgrade') === 1) refuseSocket(stream, 404, 'Not Found');
       return;
     }
-    server.handleUpgrade(request, connection, head, (socket) => {
+    if (!isAllowedOrigin(request, allowedOrigins))
+      return refuseSocket(stream, 403, 'Expected an Origin of this server or of REEL_ALLOWED_ORIGINS');
+    if (unauthenticated.size >= maxUnauthenticated)
+      return refuseSocket(stream, 503, 'Too many websockets without a credential; try again shortly', {
+        'Retry-After': '1',
+      });
+    server.handleUpgrade(request, stream, head, (socket) => {
       keepAlive(socket);
-      new Connection(socket, connection, request, options);
+      const connection = new Connection(socket, stream, request, options);
+      unauthenticated.add(connection);
+      connection.onAuthenticated = () => unauthenticated.delete(connection);
+      socket.once('close', connection.onAuthenticated);
     });
   };
+  careForSockets(app.server);
   app.server.on('upgrade', upgrade);
   ignoreOtherUpgrades(app.server, isForGraphql);
   app.addHook('preClose', async () => {
@@ -76,10 +96,13 @@ export function serveWebsockets(app: FastifyInstance, options: WebsocketOptions)
 
 /** The server's side of graphql-transport-ws on one websocket. */
 class Connection {
+  onAuthenticated = () => {};
   private isInitialised = false;
   private caller: Caller | null = null;
   /** What stops each subscription, by its id. */
   private readonly active = new Map<string, AbortController>();
+  private readonly overdue: NodeJS.Timeout;
+  private bytes = 0;
 
   constructor(
     private readonly socket: WebSocket,
@@ -88,23 +111,37 @@ class Connection {
     private readonly options: WebsocketOptions,
   ) {
     if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL)
-      socket.close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable');
-    const timeout = setTimeout(() => {
-      if (!this.isInitialised)
-        socket.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout');
-    }, INITIALISATION_MS);
+      this.close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable');
+    this.overdue = setTimeout(() => {
+      if (this.isInitialised) this.close(CloseCode.Unauthorized, 'Unauthorized');
+      else this.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout');
+    }, options.initialisationMs ?? BOUNDS.initialisationMs);
+    stream.on('data', this.countBytes);
     socket.on('message', (message) => {
       this.receive(String(message)).catch((error: unknown) => {
         options.subscriptions.formatError(error);
-        socket.close(CloseCode.InternalServerError, 'Internal server error');
+        this.close(CloseCode.InternalServerError, 'Internal server error');
       });
     });
     // A frame that breaks the protocol has closed the socket by then, with 1009 where it was too long.
     socket.on('error', () => {});
     socket.once('close', () => {
-      clearTimeout(timeout);
+      clearTimeout(this.overdue);
       for (const stop of this.active.values()) stop.abort();
     });
+  }
+
+  /** Before it is known who sends them, whatever frames they are of. */
+  private readonly countBytes = (chunk: Buffer): void => {
+    this.bytes += chunk.length;
+    if (this.bytes > MAX_UNKNOWN_BYTES)
+      this.close(1009, `Expected at most ${MAX_UNKNOWN_BYTES} bytes before a credential`);
+  };
+
+  /** What a client sends that has not shown who it is, is not read past this. */
+  private close(code: number, reason: string): void {
+    this.socket.close(code, reason);
+    if (this.caller === null) endUnread(this.stream);
   }
 
   private get isOpen(): boolean {
@@ -120,11 +157,8 @@ class Connection {
     } catch (error) {
       // What checkJson refuses says why: a name that stands twice, a number that no double holds.
       if (error instanceof ReelError)
-        return this.socket.close(
-          CloseCode.BadRequest,
-          Buffer.from(error.message).subarray(0, 100).toString(),
-        );
-      return this.socket.close(CloseCode.BadRequest, 'Invalid message received');
+        return this.close(CloseCode.BadRequest, Buffer.from(error.message).subarray(0, 100).toString());
+      return this.close(CloseCode.BadRequest, 'Invalid message received');
     }
     switch (message.type) {
       case MessageType.ConnectionInit:
@@ -138,28 +172,33 @@ class Connection {
       case MessageType.Complete:
         return this.active.get(message.id)?.abort();
       default:
-        return this.socket.close(CloseCode.BadRequest, 'Unexpected message received');
+        return this.close(CloseCode.BadRequest, 'Unexpected message received');
     }
   }
 
   private async initialise({ payload }: ConnectionInitMessage): Promise<void> {
     if (this.isInitialised)
-      return this.socket.close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests');
+      return this.close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests');
     this.isInitialised = true;
     try {
-      this.caller = await this.options.readCaller(withConnectionParams(this.request, payload));
+      const caller = await this.options.readCaller(withConnectionParams(this.request, payload));
+      if (caller.credential === null) throw unauthenticated();
+      this.caller = caller;
     } catch (error) {
       return this.closeFor(this.options.subscriptions.formatError(error));
     }
+    clearTimeout(this.overdue);
+    this.stream.off('data', this.countBytes);
+    this.onAuthenticated();
     return this.send({ type: MessageType.ConnectionAck });
   }
 
   private async subscribe({ id, payload }: SubscribeMessage): Promise<void> {
-    if (this.caller === null) return this.socket.close(CloseCode.Unauthorized, 'Unauthorized');
+    if (this.caller === null) return this.close(CloseCode.Unauthorized, 'Unauthorized');
     if (this.active.has(id))
-      return this.socket.close(CloseCode.SubscriberAlreadyExists, 'Subscriber already exists');
+      return this.close(CloseCode.SubscriberAlreadyExists, 'Subscriber already exists');
     if (this.active.size >= MAX_SUBSCRIPTIONS)
-      return this.socket.close(4429, `At most ${MAX_SUBSCRIPTIONS} subscriptions on one socket`);
+      return this.close(4429, `At most ${MAX_SUBSCRIPTIONS} subscriptions on one socket`);
     const stop = new AbortController();
     this.active.set(id, stop);
     stop.signal.addEventListener('abort', () => this.active.delete(id));
@@ -176,7 +215,10 @@ class Connection {
     results: AsyncIterableIterator<SubscriptionResult>,
     stopped: AbortSignal,
   ): Promise<void> {
-    stopped.addEventListener('abort', () => void results.return?.());
+    const end = () =>
+      void results.return?.().catch((error: unknown) => this.options.subscriptions.formatError(error));
+    if (stopped.aborted) return end();
+    stopped.addEventListener('abort', end);
     const head = `{"id":${JSON.stringify(id)},"type":"${MessageType.Next}","payload":`;
     for await (const result of results) {
       if (stopped.aborted || !this.isOpen) return;
@@ -206,10 +248,10 @@ class Connection {
   /** 4401 for a credential that does not, or no longer, hold, 4403 for a missing grant, 4400 for a bad request, else 4503. */
   private closeFor(error: GraphQLError | undefined): void {
     const { code } = error?.extensions ?? {};
-    if (code === 'UNAUTHENTICATED') this.socket.close(CloseCode.Unauthorized, 'Unauthorized');
-    else if (code === 'FORBIDDEN') this.socket.close(CloseCode.Forbidden, 'Forbidden');
-    else if (code === 'BAD_USER_INPUT') this.socket.close(CloseCode.BadRequest, closeReason(error));
-    else this.socket.close(4503, 'Unavailable');
+    if (code === 'UNAUTHENTICATED') this.close(CloseCode.Unauthorized, 'Unauthorized');
+    else if (code === 'FORBIDDEN') this.close(CloseCode.Forbidden, 'Forbidden');
+    else if (code === 'BAD_USER_INPUT') this.close(CloseCode.BadRequest, closeReason(error));
+    else this.close(4503, 'Unavailable');
   }
 }
 
@@ -240,7 +282,9 @@ function ignoreOtherUpgrades(
 ): void {
   const before = server.shouldUpgradeCallback;
   server.shouldUpgradeCallback = (request) =>
-    isForGraphql(request) || (server.listenerCount('upgrade') > 1 && (before?.call(server, request) ?? true));
+    isForGraphql(request)
+      ? request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket'
+      : server.listenerCount('upgrade') > 1 && (before?.call(server, request) ?? true);
 }
 
 /** Node keeps its server option of this name (24.9) as a property, which its types do not have. */

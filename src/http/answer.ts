@@ -45,8 +45,7 @@ export class Answers {
 
   /** Errors: OVERLOADED. */
   hold(bytes: number): void {
-    if (this.held + bytes > this.bounds.serverBytes)
-      throw overloaded('Too many long answers are being made; try again shortly');
+    if (this.held + bytes > this.bounds.serverBytes) throw overloaded('Too many long answers are being made');
     this.held += bytes;
   }
 

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest, RequestPayload } from 'fastify';
 import { overloaded } from '../errors.js';
-import { unpackBody } from './content-encoding.js';
+import { type BoundOf, routeBound, unpackBody } from './content-encoding.js';
 
 export interface BodyBounds {
   /** Of all bodies that are being read or worked on. */
@@ -47,24 +47,23 @@ export class Bodies {
    * A preParsing hook: unpacks a body, and waits for room before it reads one that is long. The room is let go of when the
    * request is answered. Errors: OVERLOADED, and those of unpackBody.
    */
-  readonly admit = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    body: RequestPayload,
-  ): Promise<RequestPayload> => {
-    const length = Number(request.headers['content-length'] ?? Number.NaN);
-    const { bodyLimit } = request.routeOptions;
-    // Nothing of what is longer than it may be is read.
-    if (request.method !== 'POST' || length > bodyLimit) return unpackBody(request, reply, body);
-    const isPacked = request.headers['content-encoding'] !== undefined;
-    if (!isPacked && length <= this.bounds.freeBytes) return body;
-    const first = isPacked || Number.isNaN(length) ? Math.max(STEP_BYTES, PACKED * (length || 0)) : length;
-    const room = new Room(this, callerOf(request), bodyLimit);
-    reply.raw.once('close', () => room.leave());
-    await room.enter(Math.min(first, bodyLimit));
-    const unpacked = await unpackBody(request, reply, body);
-    return first === length ? unpacked : room.measured(unpacked);
-  };
+  readonly admit =
+    (boundOf: BoundOf = routeBound) =>
+    async (request: FastifyRequest, reply: FastifyReply, body: RequestPayload): Promise<RequestPayload> => {
+      const length = Number(request.headers['content-length'] ?? Number.NaN);
+      const bound = boundOf(request);
+      // Nothing of what is longer than it may be is read.
+      if (length > bound.bytes) throw bound.refusal();
+      if (request.method !== 'POST') return body;
+      const isPacked = request.headers['content-encoding'] !== undefined;
+      if (!isPacked && length <= this.bounds.freeBytes) return body;
+      const first = isPacked || Number.isNaN(length) ? Math.max(STEP_BYTES, PACKED * (length || 0)) : length;
+      const room = new Room(this, callerOf(request), bound.bytes);
+      reply.raw.once('close', () => room.leave());
+      await room.enter(Math.min(first, bound.bytes));
+      const unpacked = unpackBody(request, reply, body, bound);
+      return first === length ? unpacked : room.measured(unpacked);
+    };
 
   /** Errors: OVERLOADED once it has waited too long. */
   async take(caller: string, bytes: number): Promise<void> {

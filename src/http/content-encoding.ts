@@ -1,4 +1,4 @@
-import { finished, Readable } from 'node:stream';
+import { finished, Readable, Transform } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { errorCodes, type FastifyReply, type FastifyRequest, type RequestPayload } from 'fastify';
 import { clip, ReelError } from '../errors.js';
@@ -12,28 +12,67 @@ export class UnsupportedCoding extends Error {
   }
 }
 
+/** Answered as 413. */
+export class BodyTooLarge extends Error {
+  readonly statusCode = 413;
+
+  constructor(readonly bytes: number) {
+    super(`Expected a body of at most ${bytes} bytes`);
+  }
+}
+
+/** How much of a body is read, as it comes and unpacked, and the error past it. */
+export interface BodyBound {
+  readonly bytes: number;
+  readonly refusal: () => Error;
+}
+
 const CHUNK_BYTES = 64 * 1024;
 
+export type BoundOf = (request: FastifyRequest) => BodyBound;
+
+export const routeBound: BoundOf = ({ routeOptions }) => ({
+  bytes: routeOptions.bodyLimit,
+  refusal: () => new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE(),
+});
+
 /**
- * A preParsing hook by which the body of a POST may come packed (Content-Encoding: gzip). The route's bodyLimit bounds
- * what is unpacked: past it nothing more is. Errors: UnsupportedCoding, Fastify's 413, BAD_USER_INPUT for what is no gzip.
+ * The body of a POST, unpacked where it comes packed (Content-Encoding: gzip). Past the bound nothing more is read or
+ * unpacked. Errors: the bound's, UnsupportedCoding, BAD_USER_INPUT for what is no gzip.
  */
-export async function unpackBody(
-  request: FastifyRequest,
+export function unpackBody(
+  { headers }: FastifyRequest,
   reply: FastifyReply,
   body: RequestPayload,
-): Promise<RequestPayload> {
-  const named = request.headers['content-encoding'];
+  bound: BodyBound,
+): RequestPayload {
+  const named = headers['content-encoding'];
   const codings = (named ?? '').split(',').flatMap((each) => each.trim().toLowerCase() || []);
-  if (request.method !== 'POST' || codings.every((each) => each === 'identity')) return body;
+  if (codings.every((each) => each === 'identity'))
+    return headers['content-length'] === undefined ? counted(body, bound) : body;
   if (codings.length > 1 || !['gzip', 'x-gzip'].includes(codings[0]!)) {
     reply.header('accept-encoding', 'gzip');
     throw new UnsupportedCoding(named!);
   }
   const packed: Packed = { body, received: 0 };
-  const unpacked = Readable.from(unpack(packed, request.routeOptions.bodyLimit), { objectMode: false });
+  const unpacked = Readable.from(unpack(packed, bound), { objectMode: false });
   // Fastify holds Content-Length against this.
   return Object.defineProperty(unpacked, 'receivedEncodedLength', { get: () => packed.received });
+}
+
+function counted(body: RequestPayload, { bytes, refusal }: BodyBound): RequestPayload {
+  let size = 0;
+  const counter = new Transform({
+    transform(chunk: Buffer, _encoding, pass) {
+      size += chunk.length;
+      if (size > bytes) pass(refusal());
+      else pass(null, chunk);
+    },
+  });
+  // Not stream.pipeline, which would end the connection with the body, before anything is answered.
+  body.pipe(counter);
+  finished(body, (error) => error && counter.destroy(error));
+  return counter;
 }
 
 interface Packed {
@@ -43,27 +82,28 @@ interface Packed {
 }
 
 /** Takes nothing of the body before it is asked for some. */
-async function* unpack(packed: Packed, most: number): AsyncGenerator<Buffer> {
+async function* unpack(packed: Packed, { bytes, refusal }: BodyBound): AsyncGenerator<Buffer> {
   const { body } = packed;
   const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
   gunzip.on('error', () => {});
-  // Not stream.pipeline, which would end the connection with the unpacking, before anything is answered.
+  // Not stream.pipeline, as above.
   body.pipe(gunzip);
   finished(body, (error) => error && gunzip.destroy(error));
-  gunzip.once('close', () => body.unpipe(gunzip).resume());
   body.on('data', (chunk: Buffer) => {
     packed.received += chunk.length;
   });
+  // What is left is nobody's to read.
+  gunzip.once('close', () => body.unpipe(gunzip).pause());
   let size = 0;
   try {
     for await (const chunk of gunzip as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size > most) break;
+      if (size > bytes) break;
       yield chunk;
     }
   } catch {
     const msg = 'Expected a body packed by gzip, as Content-Encoding says, got something else';
     throw new ReelError('BAD_USER_INPUT', msg, { faults: [{ type: 'value_error', loc: ['body'], msg }] });
   }
-  if (size > most) throw new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE();
+  if (size > bytes) throw refusal();
 }

@@ -16,18 +16,26 @@ export interface Metrics {
   batchEntries: Histogram;
   /** Entries given their place in a tenant's order. */
   entriesSequenced: Counter;
-  /** Names where to read what is looked up at each scrape; what is not named shows 0. */
+  /** Names where to read what is looked up at each scrape, beside what was named before; what is not named shows 0. */
   watch(sources: MetricSources): void;
 }
 
 export interface MetricSources {
   /** Entries waiting to be written, or being written. */
   writeQueueLength?: () => number;
+  /** What waits for its turn on this server, by kind. */
+  waiting?: () => Record<WaitingKind, number>;
+  /** Open subscriptions. */
+  subscriptions?: () => number;
   /** How long the oldest committed entry has been waiting for its place; 0 where none waits. */
   sequencerLagSeconds?: () => number | Promise<number>;
   /** Sealed entries that are not in the search index yet. */
   searchBehind?: () => number;
 }
+
+/** Reads that wait for a connection, reads for followers, downloads of exports, exports being prepared that wait for sealing, and tenants with entries to seal. */
+export const WAITING_KINDS = ['reads', 'tails', 'exports', 'catch_ups', 'tenants_to_seal'] as const;
+export type WaitingKind = (typeof WAITING_KINDS)[number];
 
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const BATCH_ENTRIES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
@@ -42,6 +50,24 @@ export function createMetrics(): Metrics {
     registers,
     collect() {
       this.set(sources.writeQueueLength?.() ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'reel_waiting',
+    help: 'What waits for its turn on this server, by kind.',
+    labelNames: ['kind'],
+    registers,
+    collect() {
+      const waiting = sources.waiting?.();
+      for (const kind of WAITING_KINDS) this.set({ kind }, waiting?.[kind] ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'reel_subscriptions',
+    help: 'Open subscriptions, over websockets and as event streams.',
+    registers,
+    collect() {
+      this.set(sources.subscriptions?.() ?? 0);
     },
   });
   new Gauge({
@@ -105,14 +131,14 @@ export function createMetrics(): Metrics {
       registers,
     }),
     watch: (given) => {
-      sources = given;
+      sources = { ...sources, ...given };
     },
   };
 }
 
 export interface HealthOptions {
-  /** Whether the database is connected and migrated; a rejection counts as no. */
-  ready: () => Promise<boolean>;
+  /** Why no call should be sent here, in a word; null where there is no reason. A rejection is a reason too. */
+  unready: () => Promise<string | null>;
   /** Null: /metrics does not answer, and requests are not timed. */
   metrics: Metrics | null;
 }
@@ -122,16 +148,16 @@ export interface HealthOptions {
  * registered after it in the same context or within.
  */
 export const health = fp(
-  async (app: FastifyInstance, { ready, metrics }: HealthOptions) => {
+  async (app: FastifyInstance, { unready, metrics }: HealthOptions) => {
     if (metrics) timeRequests(app, metrics);
     app.get('/health/live', async (_request, reply) => {
       reply.header('Cache-Control', 'no-store');
       return { status: 'ok' };
     });
     app.get('/health/ready', async (_request, reply) => {
-      const isReady = await ready().catch(() => false);
-      reply.code(isReady ? 200 : 503).header('Cache-Control', 'no-store');
-      return { status: isReady ? 'ok' : 'unavailable' };
+      const reason = await unready().catch(() => 'database');
+      reply.code(reason === null ? 200 : 503).header('Cache-Control', 'no-store');
+      return reason === null ? { status: 'ok' } : { status: 'unavailable', reason };
     });
     if (metrics)
       app.get('/metrics', async (_request, reply) => {

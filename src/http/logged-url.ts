@@ -11,3 +11,10 @@ export function loggedUrl(url: string): string {
     .map((each) => (each.includes('=') ? `${each.slice(0, each.indexOf('='))}=…` : '…'));
   return `${url.slice(0, query)}?${names.join('&')}`;
 }
+
+/** What is logged of a request, by Reel's own server and within a host's. */
+export const loggedRequest = (request: { method: string; url: string; id: string }) => ({
+  id: request.id,
+  method: request.method,
+  url: loggedUrl(request.url),
+});

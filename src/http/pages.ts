@@ -8,6 +8,8 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 export interface PagesOptions {
   /** Whether /playground answers at all. */
   playground: boolean;
+  /** Origins whose pages may show these in a frame. */
+  allowedOrigins?: readonly string[];
   /** Where the built pages are; each in a folder of its own. */
   directory?: string;
 }
@@ -27,21 +29,25 @@ const STRICT = {
   manifestSrc: ["'self'"],
   baseUri: ["'none'"],
   formAction: ["'none'"],
-  frameAncestors: ["'none'"],
 };
+type Directives = Record<string, readonly string[]>;
 
-const policy = (directives: Record<string, string[]>) => ({ useDefaults: false, directives });
+const policy = (directives: Directives, origins: readonly string[]) => ({
+  useDefaults: false,
+  directives: { ...directives, frameAncestors: origins.length > 0 ? [...origins] : ["'none'"] },
+});
 
 /**
  * The pages: `/` (the stage) and, where it is on, `/playground`, with what they load. Everything they load comes from
  * here and has its content's hash in its name. References are relative, so the plug-in may stand under a prefix.
  */
 export async function pages(app: FastifyInstance, options: PagesOptions): Promise<void> {
-  const directory = options.directory ?? BUILT;
+  const { directory = BUILT, allowedOrigins = [] } = options;
   await app.register(helmet, {
     global: false,
-    contentSecurityPolicy: policy(STRICT),
-    frameguard: { action: 'deny' },
+    contentSecurityPolicy: policy(STRICT, allowedOrigins),
+    // It knows no list of origins, and browsers pass it over where there is a policy.
+    frameguard: allowedOrigins.length > 0 ? false : { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' },
     // Whether every name of this host is served over TLS is its operator's to say.
     strictTransportSecurity: false,
@@ -54,7 +60,8 @@ export async function pages(app: FastifyInstance, options: PagesOptions): Promis
     dotfiles: 'ignore',
   });
   await app.register(stage, { root: join(directory, 'stage') });
-  if (options.playground) await app.register(playground, { root: join(directory, 'playground') });
+  if (options.playground)
+    await app.register(playground, { root: join(directory, 'playground'), allowedOrigins });
 }
 
 async function stage(app: FastifyInstance, { root }: { root: string }): Promise<void> {
@@ -66,12 +73,17 @@ async function stage(app: FastifyInstance, { root }: { root: string }): Promise<
   assets(app, '/assets', join(root, 'assets'));
 }
 
-async function playground(app: FastifyInstance, { root }: { root: string }): Promise<void> {
+interface PlaygroundOptions {
+  root: string;
+  allowedOrigins: readonly string[];
+}
+
+async function playground(app: FastifyInstance, { root, allowedOrigins }: PlaygroundOptions): Promise<void> {
   app.get('/playground', async (_request, reply) => {
     const html = await readPage(root);
     if (html === null) return reply.callNotFound();
     const nonce = randomBytes(16).toString('base64url');
-    reply.helmet({ contentSecurityPolicy: policy(playgroundPolicy(nonce)) });
+    reply.helmet({ contentSecurityPolicy: policy(playgroundPolicy(nonce), allowedOrigins) });
     reply.header('Cache-Control', 'no-store').type('text/html; charset=utf-8');
     return html.replaceAll(NONCE, nonce);
   });
@@ -83,7 +95,7 @@ async function playground(app: FastifyInstance, { root }: { root: string }): Pro
  * As strict as its editor allows: Monaco makes style elements (given the nonce by web/playground/nonce.ts) and sets
  * style attributes through innerHTML, which only 'unsafe-inline' for attributes permits.
  */
-function playgroundPolicy(nonce: string): Record<string, string[]> {
+function playgroundPolicy(nonce: string): Directives {
   const { styleSrc: _, ...rest } = STRICT;
   return {
     ...rest,
@@ -92,11 +104,15 @@ function playgroundPolicy(nonce: string): Record<string, string[]> {
   };
 }
 
+/** What Vite calls a file. Any other name is not even looked for, since some take long to be made a path. */
+const FILE = /^(?:[\w-][\w.-]{0,99}\/){0,4}[\w-][\w.-]{0,199}$/;
+
 /** Files whose names change with their content, precompressed where that pays. */
 function assets(app: FastifyInstance, prefix: string, root: string): void {
   app.get<{ Params: { '*': string } }>(`${prefix}/*`, { helmet: {} }, (request, reply): FastifyReply => {
-    const options = { maxAge: '365d', immutable: true };
-    return reply.sendFile(request.params['*'], root, options);
+    const name = request.params['*'];
+    if (!FILE.test(name)) return reply.code(404).send({ detail: 'Not Found' });
+    return reply.sendFile(name, root, { maxAge: '365d', immutable: true });
   });
 }
 

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { ReelError } from '../errors.js';
 
 export interface ReelKeysOptions {
   /** Verifier keys as C2SP vkeys, newest first. */
@@ -7,6 +8,11 @@ export interface ReelKeysOptions {
 
 /** /.well-known/reel-keys: what anyone checks checkpoints with, one key a line. */
 export async function reelKeys(app: FastifyInstance, { keys }: ReelKeysOptions): Promise<void> {
+  app.setErrorHandler((error, _request, reply) => {
+    if (!(error instanceof ReelError)) throw error;
+    if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
+    return reply.code(error.status).send({ detail: error.message });
+  });
   app.get('/.well-known/reel-keys', async (_request, reply) => {
     const lines = (await keys()).map((key) => `${key}\n`).join('');
     return reply

@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { FastifyInstance } from 'fastify';
-import fp from 'fastify-plugin';
 import { headerValues, type IncomingCall } from './incoming-call.js';
 
 /** As many characters as an entry's requestId; visible ASCII, so that it can stand in a header and in a line of a log. */
@@ -23,13 +21,3 @@ function traceIdOf(call: IncomingCall): string | null {
   const [, version, traceId = null, more] = TRACEPARENT.exec(traceparent) ?? [];
   return others.length > 0 || (version === '00' && more !== undefined) ? null : traceId;
 }
-
-/** X-Request-Id and X-Content-Type-Options on every answer of the routes that are registered after it in the same context or within. */
-export const answerHeaders = fp(
-  async (app: FastifyInstance) => {
-    app.addHook('onRequest', async (request, reply) => {
-      reply.header('x-request-id', requestIdOf(request.raw)).header('x-content-type-options', 'nosniff');
-    });
-  },
-  { name: 'reel-answer-headers' },
-);

@@ -13,6 +13,8 @@ export interface Door {
   readonly verify: VerifyToken;
   /** Whose X-Forwarded-For is believed; made by `trustedProxies`. */
   readonly trusts: (address: string) => boolean;
+  /** Told why a credential was refused, never the credential. */
+  readonly onRefused?: (why: string, requestId: string) => void;
 }
 
 const AGENT_CHARACTERS = 1000;
@@ -22,8 +24,7 @@ const AGENT_CHARACTERS = 1000;
  * (the key set cannot be fetched), BAD_USER_INPUT (a person's X-Tenant-Id or X-Client-Id).
  */
 export async function readCaller(call: IncomingCall, door: Door): Promise<Caller> {
-  const authorization = oneAuthorization(headerValues(call, 'authorization'));
-  const credential = authorization === null ? null : await door.verify(bearerToken(authorization));
+  const { authorization, credential } = await readCredential(call, door);
   const isPerson = credential?.kind === 'person';
   const faults: Fault[] = [];
   const [tenantId, clientId] = isPerson
@@ -32,6 +33,20 @@ export async function readCaller(call: IncomingCall, door: Door): Promise<Caller
   if (faults.length > 0)
     throw new ReelError('BAD_USER_INPUT', faults.map((fault) => fault.msg).join('; '), { faults });
   return { credential, tenantId, clientId, authorization, ...readConnection(call, door.trusts) };
+}
+
+async function readCredential(
+  call: IncomingCall,
+  door: Door,
+): Promise<Pick<Caller, 'authorization' | 'credential'>> {
+  try {
+    const authorization = oneAuthorization(headerValues(call, 'authorization'));
+    const credential = authorization === null ? null : await door.verify(bearerToken(authorization));
+    return { authorization, credential };
+  } catch (error) {
+    if (error instanceof ReelError && error.why !== undefined) door.onRefused?.(error.why, requestIdOf(call));
+    throw error;
+  }
 }
 
 /** Where a call comes from, whoever calls. */
@@ -88,13 +103,17 @@ function mapped(base: Address, bits: number): [Address, number] {
     : [base, bits];
 }
 
+/** The longest address has 45 characters, and the name of a zone some. */
+const MAX_ADDRESS = 100;
+
 /** An address without port, brackets and zone; IPv4-mapped IPv6 as IPv4. */
 function readAddress(text: string): Address | null {
-  const bare = text
+  if (text.length > MAX_ADDRESS) return null;
+  const [bare = ''] = text
     .trim()
     .replace(/^\[(.*)\](:\d+)?$/, '$1')
     .replace(/^([\d.]+):\d+$/, '$1')
-    .replace(/%.*$/, '');
+    .split('%', 1);
   if (!ipaddr.IPv4.isValidFourPartDecimal(bare) && !ipaddr.IPv6.isValid(bare)) return null;
   return ipaddr.process(bare);
 }
@@ -112,14 +131,14 @@ function clientAddress(call: IncomingCall, trusts: (address: string) => boolean)
 }
 
 function oneAuthorization(values: string[]): string | null {
-  if (values.length > 1) throw unauthenticated();
+  if (values.length > 1) throw unauthenticated('Authorization: more than one');
   return values[0] || null;
 }
 
 /** RFC 6750's b64token, the scheme in any case (RFC 9110). */
 function bearerToken(authorization: string): string {
   const token = /^bearer +([\w.~+/-]+=*)$/i.exec(authorization)?.[1];
-  if (token === undefined) throw unauthenticated();
+  if (token === undefined) throw unauthenticated('Authorization: no bearer token');
   return token;
 }
 

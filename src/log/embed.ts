@@ -15,8 +15,8 @@ const writers = new WeakMap<object, Writer>();
  */
 export function getReelService(em: EntityManager): ReelService {
   return new ReelService({
-    write: (entries) => writerOf(em).write(entries),
-    writeEach: (entries) => writerOf(em).writeEach(entries),
+    write: (entries, by) => writerOf(em).write(entries, by),
+    writeEach: (entries, by) => writerOf(em).writeEach(entries, by),
   });
 }
 
@@ -30,8 +30,8 @@ function writerOf(em: EntityManager): Writer {
   if (present) return present;
   const writer = transaction
     ? // One batch at a time, since all share one transaction.
-      new Writer(databaseOf(em), undefined, { ...WRITER_BOUNDS, batches: 1 })
-    : new Writer(databaseOf(em.fork()));
+      new Writer(databaseOf(em), undefined, { ...WRITER_BOUNDS, batches: 1, writerShare: null })
+    : new Writer(databaseOf(em.fork()), undefined, { ...WRITER_BOUNDS, writerShare: null });
   writers.set(key, writer);
   return writer;
 }

@@ -1,4 +1,4 @@
-import type { Author } from '../auth/scope.js';
+import { type Author, writerOf } from '../auth/scope.js';
 import { withLongDataCut } from './entry/check-data.js';
 import { checkInput } from './entry/check-entry.js';
 import type { CreateLogInput } from './entry/create-log-input.js';
@@ -12,12 +12,15 @@ import type { Stored, WriteResult, Writer } from './write/writer.js';
 /** The input of a module in this process: createLog's, with a tenant. */
 export type LogInput = CreateLogInput & { tenantId: string };
 
-/** One for all services of the process, so that ids and times strictly increase. */
-const identifier = new Identifier();
+/** One for all services of the process that are given none, so that ids and times increase. */
+const sharedIdentifier = new Identifier();
 
 /** Stores entries: every entry that GraphQL, REST, an embedding host or Reel itself writes goes through here. LogReader reads. */
 export class ReelService {
-  constructor(private readonly writer: Pick<Writer, 'write' | 'writeEach'>) {}
+  constructor(
+    private readonly writer: Pick<Writer, 'write' | 'writeEach'>,
+    private readonly identifier: Identifier = sharedIdentifier,
+  ) {}
 
   /**
    * Stores one entry of a module in this process, which is trusted. Resolves once it is on disk; with a caller's
@@ -47,7 +50,8 @@ export class ReelService {
   async store(author: Author, input: CreateLogInput): Promise<Stored> {
     // Otherwise it is looked at before the caller goes on, who may change it then.
     const checked = checkInput(input.repair ? await withLongDataCut(input) : input, author);
-    const [stored] = await this.writer.write([prepareEntry(checked, identifier.next())]);
+    const prepared = prepareEntry(checked, this.identifier.next());
+    const [stored] = await this.writer.write([prepared], writerOf(author));
     return stored!;
   }
 
@@ -63,14 +67,16 @@ export class ReelService {
 
   /** For inputs that come one by one. */
   batch(author: Author): Batch {
-    return new Batch(author, this.writer, identifier);
+    return new Batch(author, this.writer, this.identifier);
   }
 
   /** Stores an entry of Reel's own: who exported, who viewed. */
   async record(input: Omit<LogInput, 'module'>): Promise<LogEntry> {
     const author: Author = { kind: 'module', module: OWN_MODULE, ip: null, agent: null };
     const checked = checkInput({ ...input, module: OWN_MODULE }, author, { reelItself: true });
-    const [stored] = await this.writer.write([prepareEntry(checked, identifier.next())]);
+    // By tenant, so that one whose reads are all recorded takes no other's share.
+    const by = `${OWN_MODULE}:${checked.tenantId}`;
+    const [stored] = await this.writer.write([prepareEntry(checked, this.identifier.next())], by);
     return stored!.entry;
   }
 }

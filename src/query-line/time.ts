@@ -60,4 +60,5 @@ function localInstant(local: string, timeZone: string, edge: 'since' | 'until'):
 }
 
 /** The shortest text that reads as the same instant in any time zone. */
-export const printTime = (instant: string): string => instant.replace(/\.?0*Z$/, 'Z');
+export const printTime = (instant: string): string =>
+  instant.replace(/\.(\d*[1-9])?0*Z$/, (_, kept?: string) => (kept === undefined ? 'Z' : `.${kept}Z`));

@@ -37,15 +37,12 @@ export class AccessControl {
 
   /** A hook for every request under the prefix: 307 for a trailing slash, 404, 401, 405. */
   async checkRequest(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-    const start = request.url.indexOf('?');
-    const path = start < 0 ? request.url : request.url.slice(0, start);
-    if (path.endsWith('/')) {
-      const query = start < 0 ? '' : request.url.slice(start);
+    const { path, query } = targetOf(request.url);
+    if (path.endsWith('/'))
       return reply
         .code(307)
-        .header('Location', path.replace(/\/+$/, '') + query)
+        .header('Location', withoutSlashes(path) + query)
         .send();
-    }
     const below = path.slice(this.prefix.length);
     const match = PATHS.find((each) => each.path.test(below));
     if (match === undefined) throw new ReelError('NOT_FOUND', 'Not Found');
@@ -89,6 +86,21 @@ export class AccessControl {
       return { caller: null, granted: null, faults: faultsOf(error) };
     }
   }
+}
+
+/** The path and the query of a request's target, of an absolute one too (RFC 9112, section 3.2.2). */
+function targetOf(url: string): { path: string; query: string } {
+  const from = url.startsWith('/') ? 0 : url.indexOf('/', url.indexOf('//') + 2);
+  const start = url.indexOf('?');
+  const to = start < 0 ? url.length : start;
+  return { path: url.slice(from, to), query: url.slice(to) };
+}
+
+/** Not by a pattern, which would try each of many slashes in the middle. */
+function withoutSlashes(path: string): string {
+  let end = path.length;
+  while (path[end - 1] === '/') end -= 1;
+  return path.slice(0, end);
 }
 
 /** The faults of a BAD_USER_INPUT, which here can only be about headers; any other error is rethrown. */

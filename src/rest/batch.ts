@@ -29,7 +29,7 @@ export async function batchRoute(
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
     const type = request.headers['content-type'];
-    if (type === undefined || JSON_TYPE.test(type) || NDJSON_TYPE.test(type)) done(null, body);
+    if (type !== undefined && (JSON_TYPE.test(type) || NDJSON_TYPE.test(type))) done(null, body);
     else done(new UnsupportedType('JSON or application/x-ndjson', type));
   });
   const mayWrite = access.requires(async (caller) => authorizer.internal(caller));

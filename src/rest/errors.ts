@@ -16,8 +16,8 @@ export const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json\s*(?:;|$)/i;
 export class UnsupportedType extends Error {
   readonly statusCode = 415;
 
-  constructor(expected: string, came: string) {
-    super(`Expected a Content-Type of ${expected}, got ${clip(came)}`);
+  constructor(expected: string, came: string | undefined) {
+    super(`Expected a Content-Type of ${expected}, got ${came === undefined ? 'none' : clip(came)}`);
   }
 }
 

@@ -24,7 +24,7 @@ export interface RestOptions {
   /** Likewise. */
   bodies?: Bodies;
   audit: Pick<ReadAudit, 'viewed'>;
-  authorizer: Pick<Authorizer, 'require' | 'author' | 'internal' | 'exportScope'>;
+  authorizer: Pick<Authorizer, 'require' | 'author' | 'countBytes' | 'internal' | 'exportScope'>;
   /** Errors: UNAUTHENTICATED for a bad token, before BAD_USER_INPUT (loc header) for a bad tenant or client header. */
   readCaller: (request: FastifyRequest) => Caller | Promise<Caller>;
   /** The connection that fetches an export link, which is its own credential: no other is read. */

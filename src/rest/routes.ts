@@ -5,9 +5,9 @@ import type { Author, Scope } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
 import { Answers } from '../http/answer.js';
 import { Bodies } from '../http/bodies.js';
+import { edge } from '../http/edge.js';
 import { isPage } from '../http/json-writer.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
-import { answerHeaders } from '../http/request-id.js';
 import { entryToWire } from '../log/entry/wire.js';
 import { toCriteria } from '../log/filter/criteria.js';
 import type { LogPage } from '../log/read/reader.js';
@@ -63,11 +63,11 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (request, body, done) => {
     const type = request.headers['content-type'];
-    if (type === undefined || JSON_TYPE.test(type)) done(null, body);
+    if (type !== undefined && JSON_TYPE.test(type)) done(null, body);
     else done(new UnsupportedType('JSON, such as application/json', type));
   });
-  app.addHook('preParsing', bodies.admit);
-  await app.register(answerHeaders);
+  app.addHook('preParsing', bodies.admit());
+  await app.register(edge);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('Cache-Control', 'no-store');
     return access.checkRequest(request, reply);
@@ -137,6 +137,8 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     { onRequest: [mayWrite, showAllowance], bodyLimit: MAX_BODY_BYTES },
     async (request, reply) => {
       const allowed = access.of<Author>(request);
+      if (allowed.granted && request.body instanceof Buffer)
+        await authorizer.countBytes(allowed.granted, request.body.length);
       const faults: Fault[] = [];
       const input = await readCreateInput(request, allowed.granted, faults);
       // If nothing is wrong so far, the service itself checks the fields.
@@ -172,16 +174,18 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     url: '/exports/*',
     exposeHeadRoute: false,
     handler: async (request, reply) => {
-      const { exports } = open(reply, answers.openStream(reply.raw));
+      const { answer, exports } = open(reply, answers.openStream(reply.raw));
+      // A stalled reader is disconnected after a while, but not because Reel itself takes long to find rare matches, or the
+      // download waits for its turn.
+      reply.raw.on('timeout', () => reply.raw.writableNeedDrain && reply.raw.destroy());
       const file = await exports.open(
         request.params['*'],
         queryOf(request).token ?? '',
         await options.readConnection(request),
+        answer.signal,
       );
       reply.headers(DOWNLOAD_HEADERS);
       reply.header('Content-Disposition', `attachment; filename="${file.filename}"`).type(file.contentType);
-      // A stalled reader is disconnected after a while, but not because Reel itself takes long to find rare matches.
-      reply.raw.on('timeout', () => reply.raw.writableNeedDrain && reply.raw.destroy());
       return reply.send(file.stream);
     },
   });

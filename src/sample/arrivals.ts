@@ -1,4 +1,4 @@
-import { issueModuleToken, issuePersonToken } from '../auth/token.js';
+import { type IssuedClaims, issueModuleToken, issuePersonToken } from '../auth/token.js';
 import type { SampleEntry, SampleTenant } from './entries.js';
 import { demoEntries } from './past.js';
 
@@ -10,6 +10,7 @@ export interface Arrivals {
 interface Secrets {
   jwtSecret: string;
   serviceSecret: string;
+  claims: IssuedClaims;
 }
 
 /** Shortest and longest pause between two entries of a tenant. */
@@ -54,13 +55,17 @@ function pause(stopped: AbortSignal): Promise<void> {
 async function send(url: string, secrets: Secrets, { author, input }: SampleEntry): Promise<void> {
   const token =
     author.kind === 'person'
-      ? await issuePersonToken(secrets.jwtSecret, {
-          id: author.subject,
-          email: author.email ?? '',
-          ...(author.name === null ? {} : { name: author.name }),
-          tenants: [input.tenantId],
-          minutes: 1,
-        })
+      ? await issuePersonToken(
+          secrets.jwtSecret,
+          {
+            id: author.subject,
+            email: author.email ?? '',
+            ...(author.name === null ? {} : { name: author.name }),
+            tenants: [input.tenantId],
+            minutes: 1,
+          },
+          secrets.claims,
+        )
       : await issueModuleToken(secrets.serviceSecret, author.module, 1);
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',

@@ -33,7 +33,8 @@ export interface Story {
 export function storyOf(tenant: SampleTenant, now: number): Story {
   const entry = (at: number, input: Omit<LogInput, 'tenantId'>): PreparedEntry => {
     const author = { kind: 'module', module: input.module, ip: null, agent: null } as const;
-    const identity = new Identifier(() => Math.min(at, now - MINUTE_MS) * 1000).next();
+    const micros = Math.min(at, now - MINUTE_MS) * 1000;
+    const identity = new Identifier({ now: () => micros, latest: () => micros }).next();
     return prepareEntry(checkInput({ ...input, tenantId: tenant.id }, author), identity);
   };
   const tuesday = lastTuesday(now);

@@ -41,6 +41,11 @@ export class CompactRange {
     return this.leaves;
   }
 
+  /** How many hashes it holds. */
+  get hashes(): number {
+    return this.partial.reduce((sum, row) => sum + row.length, this.peaks.length);
+  }
+
   /** Appends leaf hashes; returns the tiles that became full, each after those below it. */
   append(leafHashes: readonly Buffer[]): Tile[] {
     const full: Tile[] = [];

@@ -27,17 +27,18 @@ export function signerFrom({ signingKey, origin }: Pick<Config, 'signingKey' | '
   return signerOf(origin, signingKey);
 }
 
-/** What a server needs to seal and to prove. Publishes the signing key before anything is signed with it. */
+/** What a server needs to seal and to prove. Publishes the signing key before anything is signed with it. `now`: the time of checkpoints. */
 export async function openSeal(
   database: Database,
   config: Pick<Config, 'signingKey' | 'origin' | 'witnessUrl'>,
   onFault: (error: unknown) => void,
+  now: () => Date = () => new Date(),
 ): Promise<Seal> {
   const signer = signerFrom(config);
   await publishKey(database, signer);
   const witness = config.witnessUrl === null ? null : new WitnessClient({ url: config.witnessUrl, onFault });
   return {
-    sealer: new Sealer(signer),
+    sealer: new Sealer(signer, now),
     prover: new StoredProver(database),
     keys: async () => (await readKeys(database)).map(vkeyOf),
     onSealed: ({ tenantId, note }) => witness?.submit(tenantId, note),

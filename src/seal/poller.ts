@@ -1,8 +1,13 @@
-/** Runs `work` every `intervalMs`, counted from the end of one run to the start of the next, or sooner on request. */
+/**
+ * Runs `work` every `intervalMs`, counted from the end of one run to the start of the next, or sooner on request; but on a
+ * request during a run no sooner than after as long as it took.
+ */
 export class Poller {
   private timer: NodeJS.Timeout | null = null;
   private dueAt = Number.POSITIVE_INFINITY;
   private running: Promise<void> | null = null;
+  /** The delay after which a run was asked for during the one under way. */
+  private requestedMs = Number.POSITIVE_INFINITY;
   private isStopped = false;
 
   constructor(
@@ -11,9 +16,10 @@ export class Poller {
     private readonly onFault: (error: unknown) => void,
   ) {}
 
-  /** Starts the next run within `delayMs`; no effect during a run, which the next one follows after `intervalMs`. */
+  /** Starts the next run within `delayMs`, of now or of the end of the run under way. */
   runWithin(delayMs: number): void {
-    if (!this.running) this.schedule(delayMs);
+    if (this.running) this.requestedMs = Math.min(this.requestedMs, delayMs);
+    else this.schedule(delayMs);
   }
 
   /** Resolves once the run under way has ended; there is none after it. */
@@ -24,17 +30,20 @@ export class Poller {
   }
 
   private schedule(delayMs: number): void {
-    const dueAt = Date.now() + delayMs;
+    const dueAt = performance.now() + delayMs;
     if (this.isStopped || (this.timer && this.dueAt <= dueAt)) return;
     if (this.timer) clearTimeout(this.timer);
     this.dueAt = dueAt;
     this.timer = setTimeout(() => {
       this.timer = null;
+      const startedAt = performance.now();
       this.running = this.work()
         .catch(this.onFault)
         .finally(() => {
           this.running = null;
-          this.schedule(this.intervalMs);
+          const requestedMs = Math.max(this.requestedMs, performance.now() - startedAt);
+          this.requestedMs = Number.POSITIVE_INFINITY;
+          this.schedule(Math.min(this.intervalMs, requestedMs));
         });
     }, delayMs);
   }

@@ -1,12 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import type { Execute } from '../database/execute.js';
+import { TimeSlice } from '../time-slice.js';
 import { writeCheckpoint } from './checkpoint.js';
-import { CompactRange } from './compact-range.js';
+import { CompactRange, type Tile } from './compact-range.js';
 import type { Signer } from './note.js';
 import {
-  insertCheckpoint,
+  insertCheckpoints,
   insertTiles,
-  newestCheckpoint,
+  newestCheckpoints,
   readPartialTiles,
   rebuildCompactRange,
   type StoredCheckpoint,
@@ -20,6 +21,14 @@ export interface LogEnd {
   lastLeaf: Buffer | null;
 }
 
+/** Leaves that follow the end of a tenant's log. */
+export interface NewLeaves {
+  tenantId: string;
+  end: LogEnd;
+  /** One or more. */
+  leafHashes: readonly Buffer[];
+}
+
 /** Leaves that were integrated in a transaction. */
 export interface SealedBatch {
   checkpoint: StoredCheckpoint;
@@ -27,8 +36,11 @@ export interface SealedBatch {
   afterCommit(): void;
 }
 
-/** Compact ranges cached in memory, some 16 KiB each. */
-const MAX_CACHED = 1_000;
+/** Of one log: integrated, or why not. */
+export type SealResult = { sealed: SealedBatch } | { broken: BrokenLog };
+
+/** Hashes of compact ranges cached in memory, some 100 bytes each: of 5,000 logs that write, or of fewer long ones. */
+const MAX_CACHED_HASHES = 600_000;
 
 interface CachedRange {
   compactRange: CompactRange;
@@ -37,7 +49,10 @@ interface CachedRange {
 
 /** Integrates leaves into tenants' trees: stores the tiles that become full, and signs a checkpoint. */
 export class Sealer {
-  private readonly cache = new LRUCache<string, CachedRange>({ max: MAX_CACHED });
+  private readonly cache = new LRUCache<string, CachedRange>({
+    maxSize: MAX_CACHED_HASHES,
+    sizeCalculation: ({ compactRange }) => 1 + compactRange.hashes,
+  });
 
   constructor(
     private readonly signer: Signer,
@@ -45,47 +60,74 @@ export class Sealer {
   ) {}
 
   /**
-   * Integrates one or more leaf hashes after `end`, in the transaction that sequences them. Errors: BrokenLog if what is
-   * stored does not lead to the newest checkpoint, since nothing more may be signed on top of that.
+   * Integrates leaves of several logs, in the transaction that sequences them; one result each, in order. A log is broken
+   * if what is stored of it does not lead to its newest checkpoint, since nothing more may be signed on top of that: then
+   * nothing is stored for it.
    */
-  async seal(
-    execute: Execute,
-    tenantId: string,
-    end: LogEnd,
-    leafHashes: readonly Buffer[],
-  ): Promise<SealedBatch> {
-    const { compactRange, previousSize } = await this.rangeAt(execute, tenantId, end);
-    await insertTiles(execute, tenantId, compactRange.append(leafHashes));
+  async seal(execute: Execute, logs: readonly NewLeaves[]): Promise<SealResult[]> {
+    const unknown = logs.filter((log) => this.cached(log) === null).map(({ tenantId }) => tenantId);
+    const newest = unknown.length > 0 ? await newestCheckpoints(execute, unknown) : new Map();
+    const tiles: { tenantId: string; value: Tile }[] = [];
+    const checkpoints: { tenantId: string; value: StoredCheckpoint }[] = [];
+    const results: SealResult[] = [];
+    const slice = new TimeSlice();
+    for (const log of logs) {
+      await slice.pass();
+      const { tenantId, leafHashes } = log;
+      try {
+        const { compactRange, previousSize } = await this.rangeAt(execute, log, newest.get(tenantId) ?? null);
+        tiles.push(...compactRange.append(leafHashes).map((value) => ({ tenantId, value })));
+        const checkpoint = this.sign(tenantId, compactRange, previousSize);
+        checkpoints.push({ tenantId, value: checkpoint });
+        const lastLeaf = leafHashes.at(-1)!;
+        const afterCommit = () => void this.cache.set(tenantId, { compactRange, lastLeaf });
+        results.push({ sealed: { checkpoint, afterCommit } });
+      } catch (error) {
+        if (!(error instanceof BrokenLog)) throw error;
+        results.push({ broken: error });
+      }
+    }
+    await insertTiles(execute, tiles);
+    if (checkpoints.length > 0) await insertCheckpoints(execute, checkpoints);
+    return results;
+  }
+
+  private sign(tenantId: string, compactRange: CompactRange, previousSize: number): StoredCheckpoint {
     const body = {
       treeSize: compactRange.size,
       rootHash: compactRange.root(),
       sealedAt: this.clock().toISOString().replace('Z', '000Z'),
     };
-    const checkpoint = { ...body, previousSize, note: writeCheckpoint(this.signer, tenantId, body) };
-    await insertCheckpoint(execute, tenantId, checkpoint);
-    const lastLeaf = leafHashes.at(-1)!;
-    return { checkpoint, afterCommit: () => void this.cache.set(tenantId, { compactRange, lastLeaf }) };
+    return { ...body, previousSize, note: writeCheckpoint(this.signer, tenantId, body) };
   }
 
-  /** The compact range of the log so far, and the size of its newest checkpoint. */
+  private cached({ tenantId, end }: NewLeaves): CompactRange | null {
+    const cached = this.cache.get(tenantId);
+    const isCurrent = cached?.compactRange.size === end.size && end.lastLeaf?.equals(cached.lastLeaf);
+    return isCurrent ? cached.compactRange : null;
+  }
+
+  /** The compact range of the log so far, and the size of its newest checkpoint, which is `newest` unless it is cached. */
   private async rangeAt(
     execute: Execute,
-    tenantId: string,
-    { size, lastLeaf }: LogEnd,
+    log: NewLeaves,
+    newest: StoredCheckpoint | null,
   ): Promise<{ compactRange: CompactRange; previousSize: number }> {
-    const cached = this.cache.get(tenantId);
-    if (cached?.compactRange.size === size && lastLeaf?.equals(cached.lastLeaf))
-      return { compactRange: cached.compactRange.copy(), previousSize: size };
-    const newest = await newestCheckpoint(execute, tenantId);
+    const { tenantId, end } = log;
+    const cached = this.cached(log);
+    if (cached) return { compactRange: cached.copy(), previousSize: end.size };
     if (newest === null) {
       // Nothing was sequenced yet, or only before logs were sealed.
-      const compactRange = await rebuildCompactRange(execute, tenantId, size, (tiles) =>
-        insertTiles(execute, tenantId, tiles),
+      const compactRange = await rebuildCompactRange(execute, tenantId, end.size, (tiles) =>
+        insertTiles(
+          execute,
+          tiles.map((value) => ({ tenantId, value })),
+        ),
       );
       return { compactRange, previousSize: 0 };
     }
-    if (newest.treeSize !== size) throw brokenLog(tenantId, newest, `${size} entries`);
-    return { compactRange: await this.readRange(execute, tenantId, newest), previousSize: size };
+    if (newest.treeSize !== end.size) throw brokenLog(tenantId, newest, `${end.size} entries`);
+    return { compactRange: await this.readRange(execute, tenantId, newest), previousSize: end.size };
   }
 
   private async readRange(

@@ -10,7 +10,7 @@ import type { LogEnd, SealedBatch, Sealer } from './sealer.js';
 export const BATCH_SIZE = 10_000;
 
 /** First key of the advisory locks that admit one sequencer per tenant; the second is the tenant's hash. */
-const LOCK_CLASS = 7_237_534;
+export const LOCK_CLASS = 7_237_534;
 
 interface InboxRow {
   entry_id: string;
@@ -25,38 +25,38 @@ export interface SequencedBatch {
 }
 
 export interface BatchOptions {
+  /** Entries at most; none: BATCH_SIZE. */
+  most?: number;
   /** Whether to wait for a sequencer that holds the tenant's lock. */
   wait: boolean;
-  /** Called with how long the oldest entry of the batch was in the inbox. */
-  onLag: (seconds: number) => void;
 }
 
 /**
- * Sequences and integrates up to BATCH_SIZE entries of the tenant's inbox, in the caller's transaction, and counts them.
+ * Sequences and integrates the oldest entries of the tenant's inbox, in the caller's transaction, and counts them.
  * Returns null if another sequencer holds the tenant's lock. Errors: BrokenLog.
  */
 export async function sequenceBatch(
   execute: Execute,
   tenantId: string,
   sealer: Sealer,
-  { wait, onLag }: BatchOptions,
+  { most = BATCH_SIZE, wait }: BatchOptions,
 ): Promise<SequencedBatch | null> {
   if (!(await lock(execute, tenantId, wait))) return null;
   const rows = await execute<InboxRow>(
-    sql`select entry_id, leaf_hash from reel_log_inbox where tenant_id = ${tenantId}::uuid order by entry_id limit ${BATCH_SIZE}`,
+    sql`select entry_id, leaf_hash from reel_log_inbox where tenant_id = ${tenantId}::uuid order by entry_id limit ${most}`,
   );
   if (rows.length === 0) return { entries: 0, sealed: null };
   const ids = rows.map((row) => row.entry_id);
-  onLag(Math.max(0, (Date.now() - millisecondsOf(ids[0]!)) / 1000));
   const end = await readLogEnd(execute, tenantId);
   await execute(insertSequence(tenantId, end.size, rows));
   const leafHashes = rows.map((row) => row.leaf_hash);
-  const sealed = await sealer.seal(execute, tenantId, end, leafHashes);
+  const [result] = await sealer.seal(execute, [{ tenantId, end, leafHashes }]);
+  if (!result || 'broken' in result) throw result?.broken;
   await addCounts(execute, tenantId, ids);
   await execute(
     sql`delete from reel_log_inbox where tenant_id = ${tenantId}::uuid and entry_id = any (${ids}::uuid[])`,
   );
-  return { entries: ids.length, sealed };
+  return { entries: ids.length, sealed: result.sealed };
 }
 
 export async function readLogEnd(execute: Execute, tenantId: string): Promise<LogEnd> {
@@ -77,7 +77,7 @@ async function lock(execute: Execute, tenantId: string, wait: boolean): Promise<
 }
 
 /** A UUIDv7's time (RFC 9562, section 5.7). */
-const millisecondsOf = (id: string) => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+export const millisecondsOf = (id: string) => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 
 function insertSequence(tenantId: string, size: number, rows: readonly InboxRow[]): CompiledQuery {
   const values = rows.map((_, index) => `($1,$${3 * index + 2},$${3 * index + 3},$${3 * index + 4})`);

@@ -1,18 +1,29 @@
 import { sql } from 'kysely';
 import type { Database } from '../database/database.js';
-import { isUnavailable } from '../database/unavailable.js';
-import { ReelError } from '../errors.js';
+import { Turns } from '../database/turns.js';
+import { overloaded, ReelError } from '../errors.js';
 import { Poller } from './poller.js';
 import { BrokenLog, type SealedBatch, type Sealer } from './sealer.js';
-import { BATCH_SIZE, readLogEnd, sequenceBatch } from './sequence-batch.js';
+import { FAR, sealingOrder, type Take, type WaitingLog } from './sealing-order.js';
+import { BATCH_SIZE, millisecondsOf, readLogEnd, sequenceBatch } from './sequence-batch.js';
+import { sequenceGroup } from './sequence-group.js';
 import { SharedRuns } from './shared-runs.js';
 
 /** Delay after a wake-up, so that several commits share a transaction. */
 const GATHER_MS = 50;
 /** How often the inbox is polled for entries of other processes and of callers' own transactions. */
 const POLL_MS = 300;
+/** In a round that takes longer, tenants that came meanwhile get their place in it. */
+const REORDER_MS = 500;
+/** Tenants that are looked at in a round. */
+const MOST_TENANTS = 100_000;
+/** Transactions that callers wait for at once, such as exports; the other connections are left for writing. */
+const CATCH_UPS = 2;
 /** How often a broken log is tried again, and reported. */
 const RETRY_BROKEN_MS = 60_000;
+
+/** SQLSTATE feature_not_supported: a distributed database may not take statements over several tenants. */
+const NOT_SUPPORTED = '0A000';
 
 /** A batch of entries was sealed. */
 export interface Sealed {
@@ -27,6 +38,7 @@ export interface Sealed {
 /**
  * Takes committed entries from the inbox, gives each tenant's the sequences 1, 2, 3… without gaps, and seals them. An entry
  * is in the inbox exactly from when it became visible, so no sequence is ever reserved for one that is still to come.
+ * Tenants take turns, in the order of sealing-order.ts.
  */
 export class Sequencer {
   private readonly poller = new Poller(
@@ -37,7 +49,14 @@ export class Sequencer {
   private readonly catchUps = new SharedRuns((tenantId) => this.sequenceTenant(tenantId));
   /** Tenants whose log is broken, and when each is tried again, in milliseconds of performance.now(). */
   private readonly retryBrokenAt = new Map<string, number>();
-  private lag = 0;
+  /** When each tenant that still waits had its last turn, in milliseconds since the epoch. */
+  private servedAt = new Map<string, number>();
+  private readonly catching = new Turns(
+    { atOnce: CATCH_UPS, atOncePerKey: 1, waitingPerKey: Number.POSITIVE_INFINITY },
+    overloaded,
+  );
+  private waitingLogs: readonly WaitingLog[] = [];
+  private sealsTogether = true;
   private isAtWork = false;
   private isStopped = false;
 
@@ -68,9 +87,20 @@ export class Sequencer {
     return this.isAtWork;
   }
 
-  /** How long the oldest entry of the last batch was in the inbox; 0 if the inbox is empty. */
+  /** How long the oldest entry of the inbox had been there when it was looked at last; 0 if it was empty. */
   get lagSeconds(): number {
-    return this.lag;
+    const oldest = this.waitingLogs.reduce((least, { oldestAt }) => Math.min(least, oldestAt), Date.now());
+    return Math.max(0, Date.now() - oldest) / 1000;
+  }
+
+  /** Tenants that had entries in the inbox when it was looked at last. */
+  get waitingTenants(): number {
+    return this.waitingLogs.length;
+  }
+
+  /** Batches that callers of catchUp wait for. */
+  get waitingCatchUps(): number {
+    return this.catching.waiting;
   }
 
   /**
@@ -83,54 +113,107 @@ export class Sequencer {
 
   private async sequenceTenant(tenantId: string): Promise<number> {
     for (;;) {
-      const entries = await this.sequence(tenantId, true);
+      const entries = await this.catching.run(tenantId, () =>
+        this.sequence({ tenantId, most: BATCH_SIZE }, true),
+      );
       if (entries !== null && entries < BATCH_SIZE) break;
     }
-    return (await this.database.read(tenantId, (execute) => readLogEnd(execute, tenantId))).size;
+    const end = await this.database.read(tenantId, (execute) => readLogEnd(execute, tenantId), {
+      isBounded: true,
+    });
+    return end.size;
   }
 
-  /** Every tenant with entries in the inbox, a batch each in turn, until none has a full batch left. */
+  /** Rounds until none leaves anything. */
   private async sequenceInbox(): Promise<void> {
-    let tenants = await this.tenantsInInbox();
-    if (tenants.length === 0) this.lag = 0;
-    this.isAtWork = tenants.length > 0;
-    while (tenants.length > 0 && !this.isStopped) {
-      const unfinished: string[] = [];
-      for (const tenantId of tenants) {
-        if (this.isStopped) return;
-        if ((this.retryBrokenAt.get(tenantId) ?? 0) > performance.now()) continue;
-        if ((await this.sequenceOrReport(tenantId)) === BATCH_SIZE) unfinished.push(tenantId);
-      }
-      tenants = unfinished;
+    for (let isMore = true; isMore && !this.isStopped; ) {
+      this.waitingLogs = await this.lookAtInbox();
+      this.isAtWork = this.waitingLogs.length > 0;
+      isMore = await this.round(this.waitingLogs);
     }
   }
 
-  private async tenantsInInbox(): Promise<string[]> {
-    const rows = await this.database.system<{ tenant_id: string }>(
-      sql`select tenant_id from reel_waiting_tenants(1000) tenant_id`,
+  /** Returns whether there is more to seal for certain. */
+  private async round(waiting: readonly WaitingLog[]): Promise<boolean> {
+    const reorderAt = performance.now() + REORDER_MS;
+    const groups = sealingOrder(waiting, this.servedAt);
+    let isMore = false;
+    for (const [index, takes] of groups.entries()) {
+      if (this.isStopped) return false;
+      if (await this.turn(takes)) isMore = true;
+      const now = Date.now();
+      for (const { tenantId } of takes) this.servedAt.set(tenantId, now);
+      if (performance.now() > reorderAt && index < groups.length - 1) return true;
+    }
+    return isMore;
+  }
+
+  /** Returns whether a tenant of the turn has more for certain. */
+  private async turn(takes: readonly Take[]): Promise<boolean> {
+    if (takes.length > 1 && this.sealsTogether)
+      try {
+        return await this.sequenceTogether(takes);
+      } catch (error) {
+        if (error instanceof ReelError) throw error;
+        if ((error as { code?: string }).code === NOT_SUPPORTED) this.sealsTogether = false;
+      }
+    let isMore = false;
+    for (const take of takes) if ((await this.sequenceOrReport(take)) === take.most) isMore = true;
+    return isMore;
+  }
+
+  private async sequenceTogether(takes: readonly Take[]): Promise<boolean> {
+    const { logs, broken } = await this.database.sealTogether(
+      takes.map(({ tenantId }) => tenantId),
+      (execute) => sequenceGroup(execute, takes, this.sealer),
     );
-    return rows.map((row) => row.tenant_id);
+    for (const { take, entries, sealed } of logs) this.committed(take.tenantId, entries, sealed);
+    for (const { tenantId, error } of broken) this.onBroken(tenantId, error);
+    return logs.some(({ take, entries }) => entries === take.most);
+  }
+
+  private async lookAtInbox(): Promise<WaitingLog[]> {
+    const rows = await this.database.system<{ tenant_id: string; oldest: string; entries: number }>(
+      sql`select tenant_id, oldest, entries from reel_waiting_logs(${MOST_TENANTS}, ${FAR})`,
+    );
+    const waiting = rows
+      .filter(({ tenant_id }) => (this.retryBrokenAt.get(tenant_id) ?? 0) <= performance.now())
+      .map(({ tenant_id, oldest, entries }) => ({
+        tenantId: tenant_id,
+        oldestAt: millisecondsOf(oldest),
+        entries,
+      }));
+    // Of those that have nothing left, what comes next came after their turn.
+    const before = this.servedAt;
+    this.servedAt = new Map(
+      waiting.flatMap(({ tenantId }) => {
+        const at = before.get(tenantId);
+        return at === undefined ? [] : [[tenantId, at] as const];
+      }),
+    );
+    return waiting;
   }
 
   /** Reports an error of one tenant's log, so that it does not hold up the others. */
-  private async sequenceOrReport(tenantId: string): Promise<number | null> {
+  private async sequenceOrReport(take: Take): Promise<number | null> {
     try {
-      return await this.sequence(tenantId, false);
+      return await this.sequence(take, false);
     } catch (error) {
-      if (error instanceof ReelError || isUnavailable(error)) throw error;
-      if (error instanceof BrokenLog) this.retryBrokenAt.set(tenantId, performance.now() + RETRY_BROKEN_MS);
-      this.onFault(error);
+      if (error instanceof ReelError) throw error;
+      this.onBroken(take.tenantId, error);
       return null;
     }
   }
 
+  private onBroken(tenantId: string, error: unknown): void {
+    if (error instanceof BrokenLog) this.retryBrokenAt.set(tenantId, performance.now() + RETRY_BROKEN_MS);
+    this.onFault(error);
+  }
+
   /** Returns how many entries were sequenced; null if another sequencer holds the tenant's lock. */
-  private async sequence(tenantId: string, wait: boolean): Promise<number | null> {
-    const onLag = (seconds: number) => {
-      this.lag = seconds;
-    };
+  private async sequence({ tenantId, most }: Take, wait: boolean): Promise<number | null> {
     const batch = await this.database.seal(tenantId, (execute) =>
-      sequenceBatch(execute, tenantId, this.sealer, { wait, onLag }),
+      sequenceBatch(execute, tenantId, this.sealer, { most, wait }),
     );
     if (batch?.sealed) this.committed(tenantId, batch.entries, batch.sealed);
     return batch?.entries ?? null;

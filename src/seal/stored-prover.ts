@@ -39,24 +39,30 @@ export class StoredProver implements Prover {
     });
   }
 
-  /** As inclusionProofs, against the smallest checkpoint that covers `sequence`. */
+  /** As inclusionProofs, against the smallest checkpoint that covers `sequence`: for exports, whose number is bounded. */
   inclusionProofsAt(
     scope: Scope,
     entryIds: readonly string[],
     sequence: number,
   ): Promise<ReadonlyMap<string, InclusionProof>> {
-    return this.database.read(scope.tenantId, async (execute) => {
-      const checkpoint = await checkpointCovering(execute, scope.tenantId, sequence);
-      return checkpoint
-        ? proveEntries(execute, scope, entryIds, checkpoint)
-        : new Map<string, InclusionProof>();
-    });
+    return this.database.read(
+      scope.tenantId,
+      async (execute) => {
+        const checkpoint = await checkpointCovering(execute, scope.tenantId, sequence);
+        return checkpoint
+          ? proveEntries(execute, scope, entryIds, checkpoint)
+          : new Map<string, InclusionProof>();
+      },
+      { isBounded: true },
+    );
   }
 
   /** The note of the checkpoint that inclusionProofsAt proves against; null if there is none. */
   async noteAt({ tenantId }: Scope, sequence: number): Promise<string | null> {
-    const checkpoint = await this.database.read(tenantId, (execute) =>
-      checkpointCovering(execute, tenantId, sequence),
+    const checkpoint = await this.database.read(
+      tenantId,
+      (execute) => checkpointCovering(execute, tenantId, sequence),
+      { isBounded: true },
     );
     return checkpoint?.note ?? null;
   }

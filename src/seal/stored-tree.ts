@@ -1,6 +1,7 @@
-import { CompiledQuery, type RawBuilder, sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Execute, Row } from '../database/execute.js';
 import { instant } from '../log/entry/instant.js';
+import { insertion } from '../log/write/store.js';
 import { CompactRange, hashesAt, splitHashes, TILE_WIDTH, type Tile } from './compact-range.js';
 import { foldHashes, type Node, type ReadNodes } from './merkle.js';
 
@@ -55,27 +56,56 @@ export async function checkpointCovering(
   return row ? toCheckpoint(row) : null;
 }
 
-export async function insertCheckpoint(
+/** The newest checkpoint of each tenant that has one. */
+export async function newestCheckpoints(
   execute: Execute,
-  tenantId: string,
-  checkpoint: StoredCheckpoint,
-): Promise<void> {
-  const { treeSize, previousSize, rootHash, sealedAt, note } = checkpoint;
-  await execute(sql`
-    insert into reel_log_checkpoints (tenant_id, tree_size, previous_size, root_hash, sealed_at, note)
-    values (${tenantId}::uuid, ${treeSize}, ${previousSize}, ${rootHash}, ${sealedAt}::timestamptz, ${note})`);
+  tenantIds: readonly string[],
+): Promise<Map<string, StoredCheckpoint>> {
+  const rows = await execute<Row & { of: string }>(sql`
+    select wanted.tenant_id as of, c.* from unnest(${tenantIds}::uuid[]) wanted(tenant_id) cross join lateral (
+      select ${CHECKPOINT_COLUMNS} from reel_log_checkpoints
+      where tenant_id = wanted.tenant_id order by tree_size desc limit 1
+    ) c`);
+  return new Map(rows.map((row) => [row.of, toCheckpoint(row)]));
+}
+
+/** Something of a tenant's log. */
+export interface OfTenant<T> {
+  readonly tenantId: string;
+  readonly value: T;
 }
 
 /** In one statement. */
-export async function insertTiles(execute: Execute, tenantId: string, tiles: readonly Tile[]): Promise<void> {
-  if (tiles.length === 0) return;
-  const rows = tiles.map((_, at) => `($1,${[2, 3, 4, 5].map((column) => `$${4 * at + column}`).join(',')})`);
-  await execute(
-    CompiledQuery.raw(
-      `insert into reel_log_tiles (tenant_id, level, tile_index, hashes, root) values ${rows.join(',')}`,
-      [tenantId, ...tiles.flatMap(({ level, index, hashes, root }) => [level, index, hashes, root])],
-    ),
+export async function insertCheckpoints(
+  execute: Execute,
+  checkpoints: readonly OfTenant<StoredCheckpoint>[],
+): Promise<void> {
+  const columns = ['tenant_id', 'tree_size', 'previous_size', 'root_hash', 'sealed_at', 'note'];
+  const rows = checkpoints.map(
+    ({ tenantId, value: { treeSize, previousSize, rootHash, sealedAt, note } }) => [
+      tenantId,
+      treeSize,
+      previousSize,
+      rootHash,
+      sealedAt,
+      note,
+    ],
   );
+  await execute(insertion('reel_log_checkpoints', columns, rows));
+}
+
+/** In one statement. */
+export async function insertTiles(execute: Execute, tiles: readonly OfTenant<Tile>[]): Promise<void> {
+  if (tiles.length === 0) return;
+  const columns = ['tenant_id', 'level', 'tile_index', 'hashes', 'root'];
+  const rows = tiles.map(({ tenantId, value: { level, index, hashes, root } }) => [
+    tenantId,
+    level,
+    index,
+    hashes,
+    root,
+  ]);
+  await execute(insertion('reel_log_tiles', columns, rows));
 }
 
 interface HashRow extends Row {

@@ -1,10 +1,17 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { REEL_ACTIONS, registerReelActions } from '../../src/auth/actions.js';
 import { type PersonCredential, personOf } from '../../src/auth/credential.js';
 import { clientNames, type Grant } from '../../src/auth/grant.js';
-import { claimsMentor, httpMentor, mentorPort, type Requester } from '../../src/auth/mentor.js';
+import {
+  claimsMentor,
+  type HttpMentorOptions,
+  httpMentor,
+  mentorPort,
+  type Requester,
+} from '../../src/auth/mentor.js';
 
 const [T1, T2, T3] = [1, 2, 3].map((n) => `0190a1b2-0000-7000-8000-0000000000f${n}`) as [
   string,
@@ -122,7 +129,7 @@ describe('Mentor over HTTP', () => {
     clock = 1000;
   });
 
-  const mentor = (timeoutMs?: number) => httpMentor(url, { now: () => clock, timeoutMs });
+  const mentor = (options: HttpMentorOptions = {}) => httpMentor(url, { now: () => clock, ...options });
   const unavailable = { code: 'UNAVAILABLE', retryAfter: expect.any(Number) };
 
   test('may name the tenant and clients', async () => {
@@ -168,6 +175,37 @@ describe('Mentor over HTTP', () => {
     clock += 2;
     expect((await port.standing(asker(), T1)).grants).toEqual([]);
     expect(asked).toHaveLength(4);
+  });
+
+  test('a person may cause so many questions a minute, of which kept answers are none', async () => {
+    const port = mentor({ questionsPerMinute: 3 });
+    answer = json({ grants: [] });
+    const tenant = () => randomUUID();
+    const ana = (token: string) => ({ ...asker(token), person: personWith({ token, id: 'ana' }) });
+    const known = tenant();
+    for (const token of ['1', '2', '3']) await port.standing(ana(token), known);
+    await expect(port.standing(ana('4'), tenant())).rejects.toMatchObject({
+      code: 'TOO_MANY_REQUESTS',
+      retryAfter: expect.toSatisfy((seconds: number) => seconds >= 1 && seconds <= 60),
+    });
+    expect(await port.standing(ana('3'), known)).toEqual({ grants: [], member: false });
+    await port.standing({ ...asker('5'), person: personWith({ token: '5', id: 'bea' }) }, tenant());
+    expect(asked).toHaveLength(4);
+  });
+
+  test('made-up tenants do not push out grants', async () => {
+    const port = mentor({ kept: { answers: 3, refusals: 3 } });
+    answer = json({ grants: [wire(T1)] });
+    await port.standing(asker(), T1);
+    answer = (response) => void response.writeHead(404).end();
+    const madeUp = Array.from({ length: 10 }, () => randomUUID());
+    for (const tenantId of madeUp) await port.standing(asker(), tenantId);
+    expect(asked).toHaveLength(11);
+    expect((await port.standing(asker(), T1)).grants).toHaveLength(1);
+    await port.standing(asker(), madeUp.at(-1)!);
+    expect(asked).toHaveLength(11);
+    await port.standing(asker(), madeUp[0]!);
+    expect(asked).toHaveLength(12);
   });
 
   test('calls at the same time share one question', async () => {
@@ -260,7 +298,7 @@ describe('Mentor over HTTP', () => {
     ['the end of a body', (response) => void response.writeHead(200).write('{"grants":[')],
   ])('waiting for %s has an end', async (_, late) => {
     answer = late;
-    await expect(mentor(50).standing(asker(), T1)).rejects.toMatchObject(unavailable);
+    await expect(mentor({ timeoutMs: 50 }).standing(asker(), T1)).rejects.toMatchObject(unavailable);
   });
 
   test('nobody there is UNAVAILABLE', async () => {

@@ -23,7 +23,7 @@ const CLIENT = '0190a1b2-0000-7000-8000-0000000000c1';
 const PERSON = { sub: SUB, email: 'ana@example.com', iat: SECOND - 10, exp: SECOND + 100 };
 
 const verify = tokenVerifier(
-  { jwtSecret: JWT_SECRET, jwksUrl: null, serviceSecret: SERVICE_SECRET },
+  { jwtSecrets: [JWT_SECRET], jwksUrl: null, serviceSecrets: [SERVICE_SECRET] },
   () => NOW,
 );
 
@@ -120,6 +120,118 @@ describe("a person's token", () => {
   });
 });
 
+describe('issuer and audience', () => {
+  const keys = { jwtSecrets: [JWT_SECRET], jwksUrl: null, serviceSecrets: [SERVICE_SECRET] };
+  const strict = tokenVerifier({ ...keys, jwtIssuer: 'https://guardian', jwtAudience: 'reel' }, () => NOW);
+  const ours = { ...PERSON, iss: 'https://guardian', aud: 'reel' };
+
+  test.each<[string, JWTPayload]>([
+    ['ours', ours],
+    ['a list that holds it', { ...ours, aud: ['billing', 'reel'] }],
+  ])('%s is taken', async (_, claims) => {
+    expect(await strict(await signed(claims))).toMatchObject({ id: SUB });
+  });
+
+  test.each<[string, Record<string, unknown>, string]>([
+    [
+      'another issuer',
+      { iss: 'https://guardian/' },
+      'claim iss: expected "https://guardian", got "https://guardian/"',
+    ],
+    ['no issuer', { iss: undefined }, 'claim iss: expected "https://guardian", got undefined'],
+    ['a list of issuers', { iss: ['https://guardian'] }, 'claim iss'],
+    ['a token for another service', { aud: 'billing' }, 'claim aud: expected "reel", got "billing"'],
+    ['a list without it', { aud: ['billing', 'reel2'] }, 'claim aud'],
+    ['no audience', { aud: undefined }, 'claim aud'],
+    ['an empty list', { aud: [] }, 'claim aud'],
+    ['a list in a list', { aud: [['reel']] }, 'claim aud'],
+    ['an audience that contains it', { aud: 'reel-staging' }, 'claim aud'],
+  ])('%s is refused, and the log is told why', async (_, changed, why) => {
+    await expect(strict(await signed({ ...ours, ...changed } as JWTPayload))).rejects.toMatchObject({
+      ...refused,
+      why: expect.stringContaining(why),
+    });
+  });
+
+  test('each is asked alone where it alone is set', async () => {
+    const byIssuer = tokenVerifier({ ...keys, jwtIssuer: 'i' }, () => NOW);
+    expect(await byIssuer(await signed({ ...PERSON, iss: 'i', aud: 'other' }))).toMatchObject({ id: SUB });
+    await expect(byIssuer(await signed({ ...PERSON, aud: 'reel' }))).rejects.toMatchObject(refused);
+    const byAudience = tokenVerifier({ ...keys, jwtAudience: 'a' }, () => NOW);
+    expect(await byAudience(await signed({ ...PERSON, aud: 'a' }))).toMatchObject({ id: SUB });
+    await expect(byAudience(await signed({ ...PERSON, iss: 'i' }))).rejects.toMatchObject(refused);
+  });
+
+  test("a module's credential needs neither", async () => {
+    const token = await signed({ module: 'guardian', exp: PERSON.exp }, SERVICE_SECRET);
+    expect(await strict(token)).toMatchObject({ module: 'guardian' });
+  });
+
+  test('stand in what is issued here', async () => {
+    const claims = { jwtIssuer: 'https://guardian', jwtAudience: 'reel' };
+    const verifyNow = tokenVerifier({ ...keys, ...claims });
+    const who = { id: SUB, email: 'ana@example.com' };
+    expect(await verifyNow(await issuePersonToken(JWT_SECRET, who, claims))).toMatchObject({ id: SUB });
+    await expect(verifyNow(await issuePersonToken(JWT_SECRET, who))).rejects.toMatchObject(refused);
+  });
+});
+
+describe('while a secret is being changed', () => {
+  const [next, last] = ['next-'.repeat(8), 'last-'.repeat(8)];
+  const rotating = tokenVerifier(
+    { jwtSecrets: [next, JWT_SECRET], jwksUrl: null, serviceSecrets: [last, SERVICE_SECRET] },
+    () => NOW,
+  );
+
+  test('all are accepted, each for its own kind', async () => {
+    for (const secret of [next, JWT_SECRET])
+      expect(await rotating(await signed({ ...PERSON, module: '*' }, secret))).toMatchObject({
+        kind: 'person',
+      });
+    for (const secret of [last, SERVICE_SECRET])
+      expect(await rotating(await signed({ ...PERSON, module: '*' }, secret))).toMatchObject({
+        kind: 'module',
+      });
+    await expect(rotating(await signed(PERSON, 'gone-'.repeat(8)))).rejects.toMatchObject(refused);
+  });
+
+  test('a claim at fault is refused under each', async () => {
+    for (const secret of [next, JWT_SECRET, last, SERVICE_SECRET])
+      await expect(
+        rotating(await signed({ ...PERSON, module: '*', exp: SECOND - 1 }, secret)),
+      ).rejects.toMatchObject({ ...refused, why: 'claim exp: in the past' });
+  });
+});
+
+test.each<[string, () => string | Promise<string>, string]>([
+  [
+    'another key',
+    () => signed(PERSON, 'x'.repeat(40)),
+    'signature: of none of the accepted keys and algorithms',
+  ],
+  ['another algorithm', () => signed(PERSON, JWT_SECRET.repeat(2), 'HS512'), 'signature: of none'],
+  ['no token', () => 'abc', 'token: ERR_JWS_INVALID'],
+  ['no end', () => signed({ ...PERSON, exp: undefined }), 'claim exp: missing'],
+  [
+    'an end that is text',
+    () => signed({ ...PERSON, exp: 'soon' as never }),
+    'claim exp: malformed or missing',
+  ],
+  ['an issue ahead', () => signed({ ...PERSON, iat: SECOND + 90 }), 'claim iat: in the future'],
+  ['a beginning ahead', () => signed({ ...PERSON, nbf: SECOND + 90 }), 'claim nbf: out of its time'],
+  [
+    'claims of the wrong shape',
+    () => signed({ ...PERSON, sub: '', email: 7 }),
+    'claims sub, email: malformed or missing',
+  ],
+])('why a token with %s is refused is for the log, and does not hold the token', async (_, make, why) => {
+  const token = await make();
+  const error = await verify(token).catch((thrown: { why: string; message: string }) => thrown);
+  expect(error).toMatchObject({ ...refused, why: expect.stringContaining(why) });
+  for (const part of token.split('.').filter((each) => each.length > 5))
+    expect((error as { why: string }).why).not.toContain(part);
+});
+
 describe("a module's credential", () => {
   const claims = { module: 'guardian', exp: SECOND + 100 };
 
@@ -181,10 +293,25 @@ describe('signatures', () => {
   test.each(['HS384', 'HS512'])('%s is refused, though the secret is right', async (alg) => {
     await expect(verify(await signed(PERSON, JWT_SECRET.repeat(2), alg))).rejects.toMatchObject(refused);
     const long = tokenVerifier(
-      { jwtSecret: JWT_SECRET.repeat(2), jwksUrl: null, serviceSecret: SERVICE_SECRET },
+      { jwtSecrets: [JWT_SECRET.repeat(2)], jwksUrl: null, serviceSecrets: [SERVICE_SECRET] },
       () => NOW,
     );
     await expect(long(await signed(PERSON, JWT_SECRET.repeat(2), alg))).rejects.toMatchObject(refused);
+  });
+
+  test('a key that the token brings or names decides nothing', async () => {
+    const mine = await generateKeyPair('ES256', { extractable: true });
+    const jwk = await exportJWK(mine.publicKey);
+    for (const brought of [
+      { jwk },
+      { jku: 'https://elsewhere.example/jwks' },
+      { x5u: 'https://elsewhere.example' },
+    ]) {
+      const token = await new SignJWT(PERSON)
+        .setProtectedHeader({ alg: 'ES256', ...brought })
+        .sign(mine.privateKey);
+      await expect(verify(token)).rejects.toMatchObject(refused);
+    }
   });
 
   test('another secret, changed claims and an unknown crit are refused', async () => {
@@ -199,7 +326,7 @@ describe('signatures', () => {
   });
 
   test('without a service secret no module is known', async () => {
-    const alone = tokenVerifier({ jwtSecret: JWT_SECRET, jwksUrl: null, serviceSecret: null }, () => NOW);
+    const alone = tokenVerifier({ jwtSecrets: [JWT_SECRET], jwksUrl: null, serviceSecrets: [] }, () => NOW);
     const token = await signed({ module: 'guardian', exp: PERSON.exp }, SERVICE_SECRET);
     await expect(alone(token)).rejects.toMatchObject(refused);
   });
@@ -242,8 +369,42 @@ describe('a key set', () => {
   const fresh = (listener: RequestListener = (_, response) => response.end(JSON.stringify(set))) => {
     answer = listener;
     asked = 0;
-    return tokenVerifier({ jwtSecret: JWT_SECRET, jwksUrl: url, serviceSecret: SERVICE_SECRET }, () => NOW);
+    return tokenVerifier(
+      { jwtSecrets: [JWT_SECRET], jwksUrl: url, serviceSecrets: [SERVICE_SECRET] },
+      () => NOW,
+    );
   };
+  test('asks its tokens for issuer and audience', async () => {
+    fresh();
+    const verifySet = tokenVerifier(
+      {
+        jwtSecrets: [],
+        jwksUrl: url,
+        serviceSecrets: [SERVICE_SECRET],
+        jwtIssuer: 'https://guardian',
+        jwtAudience: 'reel',
+      },
+      () => NOW,
+    );
+    const ours = { ...PERSON, iss: 'https://guardian', aud: ['reel', 'billing'] };
+    for (const [name, alg] of [
+      ['rsa', 'RS256'],
+      ['ec', 'ES256'],
+      ['ed', 'EdDSA'],
+    ] as const) {
+      expect(await verifySet(await by(name, alg, name, ours))).toMatchObject({ id: SUB });
+      for (const changed of [
+        { iss: 'https://elsewhere' },
+        { aud: 'billing' },
+        { iss: undefined },
+        { aud: undefined },
+      ])
+        await expect(verifySet(await by(name, alg, name, { ...ours, ...changed }))).rejects.toMatchObject(
+          refused,
+        );
+    }
+  });
+
   const by = (name: string, alg: string, kid: string | undefined = name, claims: JWTPayload = PERSON) =>
     new SignJWT(claims).setProtectedHeader({ alg, kid }).sign(keys.get(name)!);
 
@@ -274,6 +435,20 @@ describe('a key set', () => {
 
   test('a public key is no HMAC secret', async () => {
     await expect(fresh()(await signed(PERSON, rsaPem))).rejects.toMatchObject(refused);
+  });
+
+  test('a key that was added is found at once, and one that was taken away is gone with the set that had it', async () => {
+    const verifySet = fresh((_, response) => response.end(JSON.stringify({ keys: set.keys.slice(1) })));
+    expect(await verifySet(await by('ec', 'ES256'))).toMatchObject({ id: SUB });
+    await expect(verifySet(await by('rsa', 'RS256'))).rejects.toMatchObject(refused);
+    answer = (_, response) => response.end(JSON.stringify({ keys: set.keys.slice(0, 2) }));
+    const added = await by('rsa', 'RS256');
+    await expect
+      .poll(() => verifySet(added).catch(() => null), { timeout: 20_000 })
+      .toMatchObject({ id: SUB });
+    await expect(
+      verifySet(await by('ec', 'ES256', 'ec', { ...PERSON, name: 'again' })),
+    ).rejects.toMatchObject(refused);
   });
 
   test('its claims are held to the same rules', async () => {
@@ -308,6 +483,18 @@ describe('a key set', () => {
     ['answers no key set', (_, response) => response.end('{"keys":null}')],
     ['answers too much', (_, response) => response.end(`{"keys":[],"x":"${'x'.repeat(1_100_000)}"}`)],
     ['breaks off', (request) => request.socket.destroy()],
+    ['never answers', () => {}],
+    [
+      'answers drop by drop',
+      (request, response) => {
+        const drop = setInterval(() => response.write(' '), 50);
+        request.once('close', () => clearInterval(drop));
+      },
+    ],
+    [
+      'has something else in the place of the key',
+      (_, response) => response.end('{"keys":[{"kty":"RSA","kid":"rsa","e":"AQAB"}]}'),
+    ],
   ])('that %s: UNAVAILABLE, never open', async (_, listener) => {
     await expect(fresh(listener)(await by('rsa', 'RS256'))).rejects.toMatchObject({
       code: 'UNAVAILABLE',
@@ -317,7 +504,11 @@ describe('a key set', () => {
 });
 
 describe('issued tokens', () => {
-  const verifyNow = tokenVerifier({ jwtSecret: JWT_SECRET, jwksUrl: null, serviceSecret: SERVICE_SECRET });
+  const verifyNow = tokenVerifier({
+    jwtSecrets: [JWT_SECRET],
+    jwksUrl: null,
+    serviceSecrets: [SERVICE_SECRET],
+  });
 
   test('are read back as they were meant', async () => {
     const grant = {
@@ -353,7 +544,7 @@ describe('issued tokens', () => {
 test('a token that was verified ends when it says, also where it is remembered', async () => {
   const secret = 'j'.repeat(32);
   let now = Date.now();
-  const verify = tokenVerifier({ jwtSecret: secret, jwksUrl: null, serviceSecret: null }, () => now);
+  const verify = tokenVerifier({ jwtSecrets: [secret], jwksUrl: null, serviceSecrets: [] }, () => now);
   const token = await issuePersonToken(secret, { id: randomUUID(), email: 'ana@example.com', minutes: 1 });
   const first = await verify(token);
   now += 10_000;

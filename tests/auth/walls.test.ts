@@ -52,11 +52,16 @@ function withoutFirstWall(): { removed: () => number } {
   let removed = 0;
   const query = pg.Client.prototype.query as (...given: unknown[]) => unknown;
   vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (this: pg.Client, ...given: unknown[]) {
-    if (typeof given[0] === 'string')
-      given[0] = given[0].replaceAll(/(\w+\.)?tenant_id = (\$\d+)::uuid/g, (_, _table, parameter: string) => {
+    const without = (text: string) =>
+      text.replaceAll(/(\w+\.)?tenant_id = (\$\d+)::uuid/g, (_, _table, parameter: string) => {
         removed += 1;
         return `(${parameter}::uuid is not null)`;
       });
+    const [statement] = given;
+    if (typeof statement === 'string') given[0] = without(statement);
+    // A statement whose answer is counted while it comes is a pg.Query.
+    else if (statement instanceof pg.Query && 'text' in statement && typeof statement.text === 'string')
+      statement.text = without(statement.text);
     return query.apply(this, given);
   } as never);
   return { removed: () => removed };
@@ -284,6 +289,23 @@ describe('the role of the server', () => {
         ]);
   });
 
+  it('sees nothing in a partition though it were granted all of it', async () => {
+    await reel.own.query('grant all on reel_log_entries_default to reel');
+    const [month] = await reel.own.query(
+      'select tableoid::regclass::text as name from reel_log_entries limit 1',
+    );
+    await reel.own.query(`grant all on ${month!.name} to reel`);
+    expect(await asRuntime([asTenant(MINE), `select * from ${month!.name}`])).toEqual([]);
+    expect(await refused([asTenant(MINE), `insert into ${month!.name} select * from reel_log_entries`])).toBe(
+      PERMISSION_DENIED,
+    );
+    await reel.own.query(`revoke all on ${month!.name}, reel_log_entries_default from reel`);
+    const open = await reel.own.query(
+      "select c.relname from pg_inherits join pg_class c on c.oid = inhrelid where inhparent = 'reel_log_entries'::regclass and not c.relrowsecurity",
+    );
+    expect(open).toEqual([]);
+  });
+
   it('has no rights on a partition that it had made itself', async () => {
     const made = 'select reel_ensure_month($1::timestamptz)';
     const at = ['2031-03-05T00:00:00Z'];
@@ -332,16 +354,20 @@ describe('the role of the server', () => {
 
   it('gets by the functions that run as the owner no more than tenants that wait and ids of its tenant', async () => {
     const functions = await reel.own.query(
-      "select proname::text as name, proconfig::text[] as config, provolatile from pg_proc where prosecdef and pronamespace = 'public'::regnamespace order by 1",
+      "select proname::text as name, proconfig::text[] as config, prosrc as body from pg_proc where prosecdef and pronamespace = 'public'::regnamespace order by 1",
     );
     expect(functions.map(({ name }) => name)).toEqual([
       'reel_ensure_month',
       'reel_search_backlog',
       'reel_search_candidates',
+      'reel_waiting_logs',
       'reel_waiting_tenants',
     ]);
-    for (const { config } of functions)
-      expect((config as string[]).some((each) => /^search_path=.*pg_temp$/.test(each))).toBe(true);
+    for (const { config, body } of functions) {
+      expect(config).toContain('search_path=pg_catalog, pg_temp');
+      // A name of Reel's own is found in the schema that it is said to be in, and nowhere else.
+      expect(String(body)).not.toMatch(/(?<![."'\w])reel_\w+(?!\.tenant)/);
+    }
     // Only those with something in the inbox, and nothing but their ids.
     const stranger = randomUUID();
     const rows = await asRuntime([
@@ -353,6 +379,36 @@ describe('the role of the server', () => {
       'select * from reel_waiting_tenants(10) as waiting',
     ]);
     expect(rows).toEqual([{ waiting: stranger }]);
+    const entry = randomUUID();
+    const logs = await asRuntime([
+      `set local reel.tenant_ids = '${stranger}'`,
+      [
+        'insert into reel_log_inbox (tenant_id, entry_id, leaf_hash) values ($1, $2, $3)',
+        [stranger, entry, Buffer.alloc(32)],
+      ],
+      'select * from reel_waiting_logs(10, 10)',
+    ]);
+    expect(logs).toEqual([{ tenant_id: stranger, oldest: entry, entries: 1 }]);
+  });
+
+  it('sees, where it seals several tenants, those alone, and nothing of them where it only writes', async () => {
+    for (const table of ['entries', 'inbox', 'sequence', 'tiles', 'checkpoints', 'counts']) {
+      const select = `select distinct tenant_id from reel_log_${table}`;
+      const [one] = await asRuntime([`set local reel.sealing_ids = '${MINE}'`, select]);
+      expect([undefined, MINE]).toContain(one?.tenant_id);
+      for (const setting of [
+        `reel.sealing_ids = '${randomUUID()},${randomUUID()}'`,
+        `reel.sealing_ids = ''`,
+        `reel.tenant_ids = '${MINE}'`,
+      ])
+        expect(await asRuntime([`set local ${setting}`, select])).toEqual([]);
+    }
+    expect(
+      await asRuntime([
+        `set local reel.sealing_ids = '${MINE}'`,
+        `update reel_log_counts set count = count + 1 where tenant_id <> '${MINE}' returning 1`,
+      ]),
+    ).toEqual([]);
   });
 
   it('finds candidates of a search in the tenant that is set and in no other', async () => {

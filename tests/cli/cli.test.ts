@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -10,7 +10,11 @@ import { createDatabase, type TestDatabase } from '../support/postgres.js';
 const TENANT = randomUUID();
 const CLIENT = randomUUID();
 const SECRETS = { jwtSecret: 'j'.repeat(40), serviceSecret: 's'.repeat(40) };
-const verify = tokenVerifier({ ...SECRETS, jwksUrl: null });
+const verify = tokenVerifier({
+  jwtSecrets: [SECRETS.jwtSecret],
+  serviceSecrets: [SECRETS.serviceSecret],
+  jwksUrl: null,
+});
 
 let directory: string;
 let signing: Record<string, string>;
@@ -73,14 +77,20 @@ describe('bad usage ends with 2 and one word about it', () => {
       { REEL_MIGRATE_URL: 'postgresql://reel@127.0.0.1:1/reel' },
     ],
     ['no running database', ['db-url'], /^reel: REEL_DATA_DIR: expected/],
-    ...(
-      ['token module x', 'link --tenant X', 'token person --tenant X', 'db-url', 'seed --entries 1'] as const
-    ).map((line): [string, string[], RegExp, Record<string, string>] => [
-      `${line} in production`,
-      line.replace('X', TENANT).split(' '),
-      /^reel: REEL_ENV: expected development.*\n$/,
+    ...(['link --tenant X', 'db-url', 'seed --entries 1'] as const).map(
+      (line): [string, string[], RegExp, Record<string, string>] => [
+        `${line} in production`,
+        line.replace('X', TENANT).split(' '),
+        /^reel: REEL_ENV: expected development.*\n$/,
+        { REEL_ENV: 'production' },
+      ],
+    ),
+    [
+      'a token without secrets in production',
+      ['token', 'module', 'x'],
+      /^reel: REEL_SERVICE_SECRET: expected a secret, got nothing\n$/,
       { REEL_ENV: 'production' },
-    ]),
+    ],
   ])('%s', async (_, args, said, settings = {}) => {
     const ran = await runCommand(args, { REEL_DATA_DIR: join(directory, 'none'), ...settings });
     expect(ran.stderr).toMatch(said);
@@ -169,6 +179,33 @@ describe('tokens', () => {
     expect((await token('token module *')).credential).toMatchObject({ kind: 'module', module: '*' });
     const { stdout } = await runCommand(['token', 'module', 'x', '--json'], signing);
     expect(await verify(JSON.parse(stdout).token)).toMatchObject({ module: 'x' });
+  });
+
+  test('in production by the first of the secrets, which may stand in files', async () => {
+    const [file, next] = [join(directory, 'next-secret'), 'n'.repeat(40)];
+    await writeFile(file, `${next},${SECRETS.jwtSecret}\n`);
+    const settings = {
+      REEL_ENV: 'production',
+      REEL_JWT_SECRET_FILE: file,
+      REEL_JWT_ISSUER: 'https://guardian.example',
+      REEL_JWT_AUDIENCE: 'reel',
+      REEL_SERVICE_SECRET: `${'t'.repeat(40)},${SECRETS.serviceSecret}`,
+      // Of no concern to this command.
+      REEL_SIGNING_KEY: `file:${file}.gone`,
+    };
+    const [ana, guardian] = await Promise.all([
+      runCommand(['token', 'person', '--tenant', TENANT], settings),
+      runCommand(['token', 'module', 'guardian'], settings),
+    ]);
+    const verifyNext = tokenVerifier({
+      jwtSecrets: [next],
+      jwtIssuer: 'https://guardian.example',
+      jwtAudience: 'reel',
+      serviceSecrets: ['t'.repeat(40)],
+      jwksUrl: null,
+    });
+    expect(await verifyNext(ana.stdout.trim())).toMatchObject({ kind: 'person' });
+    expect(await verifyNext(guardian.stdout.trim())).toMatchObject({ kind: 'module', module: 'guardian' });
   });
 
   test('none where a key set says who signs', async () => {

@@ -9,6 +9,7 @@ import { grantToWire } from '../../src/auth/grant.js';
 import type { CommandContext } from '../../src/cli/context.js';
 import { createProgram } from '../../src/cli/program.js';
 import { SETTINGS } from '../../src/config/config.js';
+import { DATABASE_FAULTS } from '../../src/database/unavailable.js';
 import { commandsPage } from '../../src/development/commands-page.js';
 import { graphqlPage } from '../../src/development/graphql-page.js';
 import { settingsTable } from '../../src/development/settings-table.js';
@@ -44,14 +45,31 @@ describe('what is written from code', () => {
 
 describe('settings', () => {
   const known = [...Object.values(SETTINGS).map(({ variable }) => variable), 'REEL_URL', 'REEL_TOKEN'];
+  const inFiles = [
+    ...Object.values(SETTINGS).filter((row) => 'secret' in row),
+    { variable: 'REEL_TOKEN' },
+  ].map(({ variable }) => `${variable}_FILE`);
+  /** Set by Kubernetes, and passed over. */
+  const kubernetes = ['REEL_SERVICE_HOST', 'REEL_SERVICE_PORT'];
 
   test('each is in docs/settings.md', () => {
-    for (const variable of known) expect(pageText('docs/settings.md')).toContain(`\`${variable}\``);
+    for (const variable of [...known, ...inFiles])
+      expect(pageText('docs/settings.md')).toContain(`\`${variable}\``);
   });
 
   test('none that is named is unknown', () => {
     const named = wordsOf(allText, /\bREEL_[A-Z_]+\b/g);
-    expect([...named].filter((name) => !known.includes(name))).toEqual([]);
+    const all = [...known, ...inFiles, ...kubernetes];
+    expect([...named].filter((name) => !all.includes(name))).toEqual([]);
+  });
+});
+
+describe('faults of the database', () => {
+  test('docs/operations.md has each row of the table that answers by them', () => {
+    const rows = [...pageText('docs/operations.md').matchAll(/^\| ([a-z ,-]+) \| ([0-9A-Z, ]+) \|/gm)];
+    expect(rows.map(([, condition, states]) => [condition, states])).toEqual(
+      DATABASE_FAULTS.map(({ condition, states }) => [condition, states.join(', ')]),
+    );
   });
 });
 
@@ -82,8 +100,8 @@ describe('headers', () => {
   test('each is in the docs', () => {
     const text = allText.toLowerCase();
     const missing = [...used].filter((name) => !new RegExp(`\`${name}[\`:]`).test(text));
-    // How a connection ends is HTTP's own matter.
-    expect(missing.filter((name) => name !== 'connection')).toEqual([]);
+    // How a connection ends, and how long a message is, are HTTP's own matter.
+    expect(missing.filter((name) => !['connection', 'content-length'].includes(name))).toEqual([]);
   });
 
   test('none of Reel that is named is unknown', () => {
@@ -105,8 +123,8 @@ describe('tokens', () => {
   );
 
   test('every claim of a person, and every member of a grant, and no other', () => {
-    // iat and nbf are jose's to check.
-    const claims = [...Object.keys(personClaims.shape), 'iat', 'nbf'];
+    // These are jose's to check.
+    const claims = [...Object.keys(personClaims.shape), 'iss', 'aud', 'iat', 'nbf'];
     expect(tableOf('A person')).toEqual([...claims, ...grantMembers].sort());
   });
 

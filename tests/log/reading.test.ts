@@ -204,7 +204,7 @@ test('every filter finds what the same conditions find in memory, and counts it'
         });
       },
     ),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 

@@ -122,7 +122,7 @@ describe('totals', () => {
           { precision: 'EXACT', searchedUntil: null },
         ]);
       }),
-      { numRuns: 200 },
+      { numRuns: 80 },
     );
   }, 120_000);
 
@@ -205,7 +205,7 @@ describe('timeline', () => {
           if (!perDay) expect([before < name, at(end)[interval] > name]).toEqual([true, true]);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   }, 120_000);
 
@@ -305,7 +305,7 @@ describe('facet', () => {
           expect(await statsOf(scope, filter).facet(field, first)).toEqual(expected);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 80 },
     );
   }, 120_000);
 

@@ -131,8 +131,51 @@ describe('idempotency keys', () => {
   });
 });
 
+const SMALL = { batchEntries: 10, batches: 1, queueEntries: 50, queueBytes: 10_000_000 };
+
+test('a writer has a share of the queue, past which that writer alone is refused', async () => {
+  const small = await openTrail({ ...SMALL, queueEntries: 80, writerShare: 1 / 4 });
+  try {
+    const tenantId = randomUUID();
+    const flood = Array.from({ length: 60 }, () => small.service.log(entry(tenantId)));
+    const others = Array.from({ length: 20 }, (_, nr) =>
+      small.service.log(entry(tenantId, { module: `m${nr}` })),
+    );
+    const refused = (await Promise.allSettled(flood)).filter((each) => each.status === 'rejected');
+    expect(refused).toHaveLength(40);
+    for (const each of refused)
+      expect(each.reason).toMatchObject({
+        code: 'OVERLOADED',
+        message: expect.stringMatching(/^Too many entries of this writer/),
+      });
+    expect(await Promise.all(others)).toHaveLength(20);
+    expect(small.writer.length).toBe(0);
+    await small.service.log(entry(tenantId));
+  } finally {
+    await small.close();
+  }
+});
+
+test("one module's flood delays no other's entries, nor those of another tenant", async () => {
+  const small = await openTrail({ ...SMALL, queueEntries: 4_000, writerShare: 1 / 4 });
+  try {
+    const [busy, quiet] = [randomUUID(), randomUUID()];
+    const order: string[] = [];
+    const log = (tenantId: string, module: string) =>
+      small.service.log(entry(tenantId, { module })).then(() => order.push(`${module} ${tenantId}`));
+    const all = Array.from({ length: 500 }, () => log(busy, 'flood'));
+    all.push(log(quiet, 'flood'), log(busy, 'other'));
+    await Promise.all(all);
+    // In the third batch at the latest: one was on its way, and a round of turns is less than two.
+    expect(order.indexOf(`flood ${quiet}`)).toBeLessThan(100);
+    expect(order.indexOf(`other ${busy}`)).toBeLessThan(100);
+  } finally {
+    await small.close();
+  }
+});
+
 test('past its bound the queue refuses at once, and what it took is stored', async () => {
-  const small = await openTrail({ batchEntries: 10, batches: 1, queueEntries: 50, queueBytes: 10_000_000 });
+  const small = await openTrail({ ...SMALL, writerShare: null });
   try {
     const tenantId = randomUUID();
     const results = await Promise.allSettled(

@@ -5,14 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { developmentSecrets, withDevelopmentSecrets } from '../../src/auth/secrets.js';
-import {
-  type Config,
-  ConfigError,
-  loadSigningKey,
-  readConfig,
-  readRemote,
-  SETTINGS,
-} from '../../src/config/config.js';
+import { type Config, ConfigError, readConfig, readRemote, SETTINGS } from '../../src/config/config.js';
 
 const pemOf = (kind: 'ed25519' | 'x25519') =>
   generateKeyPairSync(kind as 'ed25519')
@@ -58,9 +51,11 @@ describe('defaults', () => {
       databaseUrl: null,
       migrateUrl: null,
       dataDir: '.reel',
-      jwtSecret: null,
+      jwtSecrets: [],
       jwksUrl: null,
-      serviceSecret: null,
+      jwtIssuer: null,
+      jwtAudience: null,
+      serviceSecrets: [],
       mentor: 'claims',
       mentorUrl: null,
       playground: true,
@@ -116,10 +111,13 @@ const ACCEPTED: [keyof Config, string, unknown][] = [
   ['databaseUrl', 'postgresql://reel@localhost:5432/reel', 'postgresql://reel@localhost:5432/reel'],
   ['migrateUrl', 'postgres://owner@localhost/reel', 'postgres://owner@localhost/reel'],
   ['dataDir', '/var/lib/reel', '/var/lib/reel'],
-  ['jwtSecret', SECRET, SECRET],
-  ['jwtSecret', 'ä'.repeat(16), 'ä'.repeat(16)],
+  ['jwtSecrets', SECRET, [SECRET]],
+  ['jwtSecrets', 'ä'.repeat(16), ['ä'.repeat(16)]],
+  ['jwtSecrets', `${SECRET}, ${OTHER}`, [SECRET, OTHER]],
+  ['jwtIssuer', 'https://guardian.example/', 'https://guardian.example/'],
+  ['jwtAudience', 'reel', 'reel'],
   ['jwksUrl', 'https://guardian.example/jwks', 'https://guardian.example/jwks'],
-  ['serviceSecret', OTHER, OTHER],
+  ['serviceSecrets', OTHER, [OTHER]],
   ['mentorUrl', 'http://mentor:8080/grants?v=1', 'http://mentor:8080/grants?v=1'],
   ['playground', 'off', false],
   ['metrics', 'off', false],
@@ -163,10 +161,12 @@ const REFUSED: [keyof Config, string][] = [
   ['port', 'http'],
   ['databaseUrl', 'mysql://reel:pw@db/reel'],
   ['migrateUrl', 'reel'],
-  ['jwtSecret', 'p'.repeat(31)],
+  ['jwtSecrets', 'p'.repeat(31)],
+  ['jwtIssuer', ' guardian'],
+  ['jwtAudience', 'a\nb'],
   ['jwksUrl', 'ftp://guardian.example/jwks'],
   ['jwksUrl', 'https://user:pw@guardian.example/jwks'],
-  ['serviceSecret', 'short'],
+  ['serviceSecrets', 'short'],
   ['mentor', 'ldap'],
   ['mentorUrl', 'mentor'],
   ['playground', 'true'],
@@ -241,6 +241,30 @@ describe('unknown variables', () => {
   });
 });
 
+describe('what Kubernetes sets for a Service named reel', () => {
+  const SET = {
+    REEL_SERVICE_HOST: '10.96.0.10',
+    REEL_SERVICE_PORT: '4000',
+    REEL_SERVICE_PORT_HTTP: '4000',
+    REEL_PORT: 'tcp://10.96.0.10:4000',
+    REEL_PORT_4000_TCP: 'tcp://10.96.0.10:4000',
+    REEL_PORT_4000_TCP_PROTO: 'tcp',
+    REEL_PORT_4000_TCP_PORT: '4000',
+    REEL_PORT_4000_TCP_ADDR: '10.96.0.10',
+  };
+
+  test('is passed over', () => {
+    expect(readConfig(SET)).toEqual(readConfig({}));
+    expect(readConfig({ ...SET, REEL_PORT: '4001' }).port).toBe(4001);
+  });
+
+  test('is nothing else', () => {
+    for (const name of ['REEL_SERVICE_HOSTS', 'REEL_SERVICE', 'REEL_SERVICE_PORTS', 'REEL_PORTS'])
+      expect(refusal({ [name]: 'x' })).toMatch(new RegExp(`^${name}: expected a variable listed`));
+    expect(refusal({ REEL_PORT: 'udp://10.96.0.10:4000' })).toMatch(/^REEL_PORT: expected an integer/);
+  });
+});
+
 describe('settings that must fit together', () => {
   test('the two secrets differ', () => {
     const message = refusal({ REEL_JWT_SECRET: SECRET, REEL_SERVICE_SECRET: SECRET });
@@ -278,8 +302,24 @@ describe('settings that must fit together', () => {
       ...PRODUCTION,
       REEL_JWT_SECRET: '',
       REEL_JWKS_URL: 'https://guardian.example/jwks',
+      REEL_JWT_ISSUER: 'https://guardian.example',
+      REEL_JWT_AUDIENCE: 'reel',
     };
-    expect(readConfig(environment).jwtSecret).toBeNull();
+    expect(readConfig(environment).jwtSecrets).toEqual([]);
+  });
+
+  test.each(['REEL_JWT_ISSUER', 'REEL_JWT_AUDIENCE'])('a key set in production needs %s', (variable) => {
+    const environment = {
+      ...PRODUCTION,
+      REEL_JWKS_URL: 'https://guardian.example/jwks',
+      REEL_JWT_ISSUER: 'https://guardian.example',
+      REEL_JWT_AUDIENCE: 'reel',
+      [variable]: '',
+    };
+    expect(refusal(environment)).toMatch(
+      new RegExp(`^${variable}: .*required in production with REEL_JWKS_URL, got nothing$`),
+    );
+    expect(readConfig({ ...environment, REEL_ENV: 'development' }).jwksUrl).not.toBeNull();
   });
 
   test.each(['0.0.0.0', '::', '192.0.2.7', 'reel.example'])('no secrets are made up on %s', (host) => {
@@ -295,21 +335,108 @@ describe('settings that must fit together', () => {
   });
 });
 
-describe('the signing key in a file', () => {
-  test('is read, by path or file URL', async () => {
-    const file = join(folder, 'key.pem');
-    await writeFile(file, PEM);
-    expect(readConfig({ ...PRODUCTION, REEL_SIGNING_KEY: `file:${file}` }).signingKey).toBe(PEM.trim());
-    expect(readConfig({ ...PRODUCTION, REEL_SIGNING_KEY: `file://${file}` }).signingKey).toBe(PEM.trim());
-    expect(readConfig({ REEL_SIGNING_KEY: `file:${file}` }, 'command').signingKey).toBe(`file:${file}`);
-    expect(loadSigningKey(`file:${file}`)).toBe(PEM.trim());
+describe('what stands in a file', () => {
+  const fileOf = async (text: string) => {
+    const file = join(await mkdtemp(join(folder, 'secret-')), 'text');
+    await writeFile(file, text);
+    return file;
+  };
+  const URL_TEXT = 'postgres://reel:hunter2@db/reel';
+  const SECRET_SETTINGS = [
+    ['REEL_JWT_SECRET', 'jwtSecrets', SECRET, [SECRET]],
+    ['REEL_SERVICE_SECRET', 'serviceSecrets', OTHER, [OTHER]],
+    ['REEL_SIGNING_KEY', 'signingKey', PEM, PEM.trim()],
+    ['REEL_DATABASE_URL', 'databaseUrl', URL_TEXT, URL_TEXT],
+    ['REEL_MIGRATE_URL', 'migrateUrl', URL_TEXT, URL_TEXT],
+  ] as const;
+
+  test('is every secret, key and database address', () => {
+    const secrets = Object.values(SETTINGS).filter((row) => 'secret' in row);
+    expect(secrets.map(({ variable }) => variable).sort()).toEqual(
+      SECRET_SETTINGS.map(([variable]) => variable).sort(),
+    );
   });
 
-  test('is refused where it is none', async () => {
-    const file = join(folder, 'none.pem');
-    await writeFile(file, 'not a key');
-    expect(refusal({ ...PRODUCTION, REEL_SIGNING_KEY: `file:${file}` })).toMatch(/got 9 bytes$/);
-    expect(refusal({ ...PRODUCTION, REEL_SIGNING_KEY: `file:${file}.gone` })).toContain('ENOENT');
+  test.each(SECRET_SETTINGS)('may be %s', async (variable, name, text, value) => {
+    const file = await fileOf(`${text}\n`);
+    for (const given of [
+      { [`${variable}_FILE`]: file },
+      { [variable]: `file:${file}` },
+      { [variable]: `file://${file}` },
+    ]) {
+      expect(readConfig(given)[name]).toEqual(value);
+      expect(readConfig(given, 'command')[name]).toEqual(value);
+    }
+    expect(refusal({ [variable]: text, [`${variable}_FILE`]: file })).toBe(
+      `${variable}_FILE: expected nothing, since ${variable} is given, got the path "${file}"`,
+    );
+    const others = { ...PRODUCTION, [variable]: '' };
+    if (variable !== 'REEL_MIGRATE_URL')
+      expect(readConfig({ ...others, [`${variable}_FILE`]: file })[name]).toEqual(value);
+  });
+
+  test.each(SECRET_SETTINGS)('is refused in words where it is not %s', async (variable) => {
+    const file = await fileOf('hunter2');
+    const message = refusal({ [`${variable}_FILE`]: file });
+    expect(message).toMatch(new RegExp(`^${variable}_FILE: expected a file with .*, got 7 bytes$`));
+    expect(message).not.toContain('hunter2');
+    expect(refusal({ [variable]: `file:${file}` })).toMatch(new RegExp(`^${variable}: .*, got 7 bytes$`));
+    expect(refusal({ [`${variable}_FILE`]: `${file}.gone` })).toMatch(/ENOENT for ".*gone"$/);
+    expect(refusal({ [`${variable}_FILE`]: folder })).toContain('EISDIR');
+    expect(refusal({ [`${variable}_FILE`]: '/dev/zero' })).toContain('at most 65536 bytes');
+    expect(refusal({ [variable]: 'file://elsewhere/x' })).toContain('a file on this machine');
+  });
+
+  test('is read by a command only where it uses it', () => {
+    const environment = Object.fromEntries(
+      SECRET_SETTINGS.map(([variable]) => [`${variable}_FILE`, join(folder, 'gone')]),
+    );
+    const config = readConfig({ ...environment, REEL_ENV: 'production' }, 'command');
+    expect(() => config.signingKey).toThrow(/^REEL_SIGNING_KEY_FILE: expected a readable file, got ENOENT/);
+    expect(config.origin).toBeNull();
+  });
+
+  test('is not there for other settings', () => {
+    expect(refusal({ REEL_HOST_FILE: '/tmp/host' })).toMatch(/^REEL_HOST_FILE: expected a variable listed/);
+  });
+
+  test('the owner’s connection is nothing that a server in production has or reads', async () => {
+    const owner = 'postgres://owner:pw@db/reel';
+    expect(readConfig({ ...PRODUCTION, REEL_MIGRATE_URL: owner }).migrateUrl).toBeNull();
+    expect(readConfig({ ...PRODUCTION, REEL_MIGRATE_URL_FILE: join(folder, 'gone') }).migrateUrl).toBeNull();
+    expect(readConfig({ ...PRODUCTION, REEL_MIGRATE_URL: owner }, 'command').migrateUrl).toBe(owner);
+  });
+
+  test('may be a token for the commands', async () => {
+    expect(readRemote({ REEL_TOKEN_FILE: await fileOf('a.b.c\n') }).token).toBe('a.b.c');
+    expect(readConfig({ REEL_TOKEN_FILE: '/nowhere' })).toEqual(readConfig({}));
+  });
+});
+
+describe('several secrets, while one is being changed', () => {
+  const NEXT = 'n'.repeat(40);
+
+  test('stand in a list, in files, or in both', async () => {
+    const file = join(folder, 'next');
+    await writeFile(file, `${NEXT}\n`);
+    const list = join(folder, 'list');
+    await writeFile(list, `${NEXT},\n${SECRET}\n`);
+    expect(readConfig({ REEL_JWT_SECRET: `${NEXT},${SECRET}` }).jwtSecrets).toEqual([NEXT, SECRET]);
+    expect(readConfig({ REEL_JWT_SECRET: `file:${file},${SECRET}` }).jwtSecrets).toEqual([NEXT, SECRET]);
+    expect(readConfig({ REEL_JWT_SECRET_FILE: list }).jwtSecrets).toEqual([NEXT, SECRET]);
+  });
+
+  test('are each of 32 bytes, and none is of both kinds', () => {
+    expect(refusal({ REEL_JWT_SECRET: `${NEXT},short` })).toMatch(/got 40 bytes and 5 bytes$/);
+    expect(refusal({ REEL_JWT_SECRET: ',' })).toMatch(/^REEL_JWT_SECRET: expected at least 32 bytes/);
+    for (const [jwt, service] of [
+      [`${NEXT},${SECRET}`, SECRET],
+      [SECRET, `${OTHER},${SECRET}`],
+      [`${NEXT},${SECRET}`, `${OTHER},${NEXT}`],
+    ] as const)
+      expect(refusal({ REEL_JWT_SECRET: jwt, REEL_SERVICE_SECRET: service })).toBe(
+        'REEL_SERVICE_SECRET: expected a secret other than those of REEL_JWT_SECRET, got the same one',
+      );
   });
 });
 
@@ -347,14 +474,14 @@ describe('development secrets', () => {
     );
     const made = await developmentSecrets(dataDir);
     expect(given).toMatchObject({
-      jwtSecret: SECRET,
-      serviceSecret: made.serviceSecret,
+      jwtSecrets: [SECRET],
+      serviceSecrets: [made.serviceSecret],
       signingKey: made.signingKey,
     });
     const byKeySet = await withDevelopmentSecrets(
       readConfig({ REEL_DATA_DIR: dataDir, REEL_JWKS_URL: 'http://guardian/jwks' }),
     );
-    expect(byKeySet).toMatchObject({ jwtSecret: null, serviceSecret: made.serviceSecret });
+    expect(byKeySet).toMatchObject({ jwtSecrets: [], serviceSecrets: [made.serviceSecret] });
     const production = readConfig({ ...PRODUCTION, REEL_DATA_DIR: join(folder, 'never') });
     expect(await withDevelopmentSecrets(production)).toBe(production);
     await expect(stat(join(folder, 'never'))).rejects.toThrow('ENOENT');

@@ -2,9 +2,9 @@ import Fastify from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { createMetrics, health } from '../../src/http/health.ts';
 
-async function open(ready: () => Promise<boolean>, metrics = createMetrics()) {
+async function open(unready: () => Promise<string | null>, metrics = createMetrics()) {
   const app = Fastify();
-  await app.register(health, { ready, metrics });
+  await app.register(health, { unready, metrics });
   app.get('/logs/:id', async () => ({}));
   await app.ready();
   return { app, metrics };
@@ -12,26 +12,33 @@ async function open(ready: () => Promise<boolean>, metrics = createMetrics()) {
 
 describe('health', () => {
   it('is live always, and ready once it is', async () => {
-    let isReady = false;
-    const { app } = await open(async () => isReady);
+    let reason: string | null = 'read-only';
+    const { app } = await open(async () => reason);
     expect((await app.inject('/health/live')).statusCode).toBe(200);
-    expect((await app.inject('/health/ready')).statusCode).toBe(503);
-    isReady = true;
+    const { statusCode, body } = await app.inject('/health/ready');
+    expect({ statusCode, body }).toEqual({
+      statusCode: 503,
+      body: '{"status":"unavailable","reason":"read-only"}',
+    });
+    reason = null;
     expect((await app.inject('/health/ready')).statusCode).toBe(200);
     await app.close();
   });
 
-  it('is not ready when asking fails, and says nothing of why', async () => {
+  it('is not ready when asking fails, and says no more of why than a word', async () => {
     const { app } = await open(() => Promise.reject(new Error('password authentication failed')));
     const { statusCode, body } = await app.inject('/health/ready');
-    expect({ statusCode, body }).toEqual({ statusCode: 503, body: '{"status":"unavailable"}' });
+    expect({ statusCode, body }).toEqual({
+      statusCode: 503,
+      body: '{"status":"unavailable","reason":"database"}',
+    });
     await app.close();
   });
 });
 
 describe('metrics', () => {
   it('counts by route pattern and never by what stands in an address', async () => {
-    const { app, metrics } = await open(async () => true);
+    const { app, metrics } = await open(async () => null);
     metrics.entriesWritten.inc(3);
     metrics.batchEntries.observe(3);
     metrics.watch({ writeQueueLength: () => 7, sequencerLagSeconds: async () => 0.25 });
@@ -51,7 +58,7 @@ describe('metrics', () => {
 
   it('does not answer where metrics are off', async () => {
     const app = Fastify();
-    await app.register(health, { ready: async () => true, metrics: null });
+    await app.register(health, { unready: async () => null, metrics: null });
     expect((await app.inject('/metrics')).statusCode).toBe(404);
     await app.close();
   });

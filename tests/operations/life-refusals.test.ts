@@ -181,7 +181,7 @@ describe('the database', () => {
     );
     const url = at({ username: 'reel_bold', password: 'bold' });
     expect(await refusal(withDatabase({ REEL_DATABASE_URL: url }))).toMatch(
-      /got reel_bold, which is allowed to change or delete sealed rows/,
+      /got reel_bold, which has rights beyond its own: DELETE on reel_log_entries/,
     );
   });
 });

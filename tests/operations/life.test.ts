@@ -9,6 +9,7 @@ import {
   create,
   isAlive,
   makeDataDir,
+  portOf,
   postmasterOf,
   ReelProcess,
   type Storm,
@@ -187,15 +188,37 @@ describe('kill -9', () => {
   });
 });
 
-test('a server whose database is killed answers 503, says so, and still ends when told', async () => {
+test.each([
+  ['on its port', false],
+  ['on another where its port is taken', true],
+])('an embedded database that is killed is started again, %s', async (_title, isTaken) => {
+  const reel = takeOver();
+  left = reel;
+  const url = await reel.ready();
+  const [postmaster, port] = [await postmasterOf(dataDir), (await portOf(dataDir))!];
+  const load = storm(url, tokens.module, TENANT, 8, `again-${isTaken}`);
+  await until(() => load.acknowledged.size > 50);
+  process.kill(postmaster!, 'SIGKILL');
+  const other = createServer();
+  if (isTaken) await once(other.listen(port, '127.0.0.1'), 'listening');
+  await load.over;
+  expect([...load.statuses].filter((status) => status !== 503)).toEqual([]);
+  await until(async () => (await create(url, tokens.module, TENANT, `after-${isTaken}`)).status === 201);
+  await until(async () => (await fetch(`${url}/health/ready`)).status === 200);
+  expect(await postmasterOf(dataDir)).not.toBe(postmaster);
+  expect((await portOf(dataDir)) === port).toBe(!isTaken);
+  await expectKept([load]);
+  other.close();
+});
+
+test('a server whose database was killed a moment ago still ends when told, and leaves nothing running', async () => {
   const reel = takeOver();
   const url = await reel.ready();
-  const postmaster = await postmasterOf(dataDir);
-  process.kill(postmaster!, 'SIGKILL');
-  await until(async () => (await create(url, tokens.module, TENANT, 'nowhere')).status === 503);
+  process.kill((await postmasterOf(dataDir))!, 'SIGKILL');
   expect((await fetch(`${url}/health/live`)).status).toBe(200);
-  expect((await fetch(`${url}/health/ready`)).status).toBe(503);
   expect((await reel.stop()).code).toBe(0);
+  const postmaster = await postmasterOf(dataDir);
+  expect(postmaster === null || !(await isAlive(postmaster))).toBe(true);
 });
 
 /** Every acknowledged entry is there as it was answered, none twice, and the order has no gap. */

@@ -4,11 +4,13 @@ import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { issueModuleToken } from '../../src/auth/token.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { makeDataDir, ReelProcess } from '../support/process.js';
 
-/** The queue's bound, and entries of one call. */
-const [BOUND, CALL] = [20_000, 1_000];
+/** What one module may have in the queue, a quarter of it, and entries of one call. */
+const [BOUND, CALL] = [5_000, 1_000];
+const SECRET = 'a secret of modules, 32 bytes at least';
 /** Less than what the refused calls would hold, were they kept. */
 const HEAP_MIB = 256;
 
@@ -21,6 +23,9 @@ beforeAll(async () => {
   own = await createDatabase();
   reel = new ReelProcess(dataDir, {
     REEL_DATABASE_URL: own.runtimeUrl,
+    REEL_SERVICE_SECRET: SECRET,
+    // The lock below is held for longer on a busy machine.
+    REEL_STATEMENT_MS: '120000',
     NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}`,
   });
   url = await reel.ready();
@@ -34,6 +39,13 @@ afterAll(async () => {
 const tenantId = randomUUID();
 const headers = () => ({ authorization: `Bearer ${reel.tokens.module}`, 'content-type': 'application/json' });
 const entry = { module: 'guardian', action: 'users.create', tenantId, data: { text: 'x'.repeat(200) } };
+/** Another module, which is not kept from writing. */
+const ofAnother = async () =>
+  fetch(`${url}/api/v1/reel/logs`, {
+    method: 'POST',
+    headers: { ...headers(), authorization: `Bearer ${await issueModuleToken(SECRET, 'billing')}` },
+    body: JSON.stringify({ module: 'billing', action: 'invoices.void', tenant_id: tenantId }),
+  });
 const createLogs = (count: number) =>
   fetch(`${url}/graphql`, {
     method: 'POST',
@@ -49,9 +61,7 @@ async function metric(name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
 }
 
-test('past the bound of the queue calls are refused at once, the heap stays, and all that was taken on is stored', {
-  timeout: 120_000,
-}, async () => {
+test("past a module's share of the queue its calls are refused at once, and no other's, the heap stays, and all that was taken on is stored", async () => {
   const blocker = new pg.Client({ connectionString: own.ownerUrl });
   onTestFinished(() => blocker.end());
   await blocker.connect();
@@ -67,7 +77,7 @@ test('past the bound of the queue calls are refused at once, the heap stays, and
       expect(await answer.json()).toMatchObject({ errors: [{ extensions: { code: 'OVERLOADED' } }] });
     }
   };
-  await refuse(80);
+  await refuse(60);
 
   const rest = await fetch(`${url}/api/v1/reel/logs`, {
     method: 'POST',
@@ -77,6 +87,7 @@ test('past the bound of the queue calls are refused at once, the heap stays, and
   expect(rest.status).toBe(503);
   expect(Number(rest.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
   expect(await rest.json()).toEqual({ detail: expect.stringMatching(/try again/) });
+  const another = ofAnother();
   // Who reads is not kept waiting by who writes.
   expect((await fetch(`${url}/health/ready`)).status).toBe(200);
 
@@ -86,9 +97,10 @@ test('past the bound of the queue calls are refused at once, the heap stays, and
     const { data } = (await answer.json()) as { data: { createLogs: unknown[] } };
     expect(data.createLogs).toHaveLength(CALL);
   }
+  expect((await another).status).toBe(201);
   expect((await createLogs(1)).status).toBe(200);
   const rows = await own.query('select count(*) as count from reel_log_entries where tenant_id = $1', [
     tenantId,
   ]);
-  expect(rows).toEqual([{ count: String(BOUND + 1) }]);
-});
+  expect(rows).toEqual([{ count: String(BOUND + 2) }]);
+}, 120_000);

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openCheckpoint } from '../../src/seal/checkpoint.js';
 import { CompactRange } from '../../src/seal/compact-range.js';
 import { signerOf, vkeyOf } from '../../src/seal/note.js';
@@ -17,6 +17,7 @@ beforeAll(async () => {
   trail = await openTrail();
   prover = new StoredProver(trail.database);
 });
+afterEach(() => vi.restoreAllMocks());
 afterAll(() => trail?.close());
 
 const GATEWAY = { kind: 'module', module: '*', ip: null, agent: null } as const;
@@ -175,6 +176,106 @@ describe('sealing', () => {
     await fresh.stop();
     expect(faults.length).toBe(1);
     expect((await leavesOf(tenantId)).length).toBe(301);
+  });
+});
+
+describe('many tenants', () => {
+  const PATIENT = { timeout: 20_000 };
+  const sequencing = (faults: unknown[]) => {
+    const sequencer = new Sequencer(trail.database, new Sealer(SIGNER), undefined, (error) =>
+      faults.push(error),
+    );
+    onTestFinished(() => sequencer.stop());
+    return sequencer;
+  };
+  const sealed = async (tenantIds: readonly string[]) => {
+    const left = await trail.own.query('select from reel_log_inbox where tenant_id = any ($1)', [tenantIds]);
+    return left.length === 0;
+  };
+  /** Other tests have broken logs. */
+  const ofThese = (faults: readonly unknown[], tenantIds: readonly string[]) =>
+    faults.map(String).filter((fault) => tenantIds.some((tenantId) => fault.includes(tenantId)));
+  const counted = async (tenantId: string) =>
+    (await rows('reel_log_counts', tenantId, 'span')).map((row) => [row.span, Number(row.count)]);
+
+  test('are sealed together, each in a log of its own, old ones and new ones, counted once', async () => {
+    const tenants = Array.from({ length: 300 }, () => randomUUID());
+    const faults: unknown[] = [];
+    const sequencer = sequencing(faults);
+    const together = vi.spyOn(trail.database, 'sealTogether');
+    const each = (times: number) =>
+      tenants.flatMap((tenantId) =>
+        Array.from({ length: times }, () => ({ module: 'guardian', action: 'users.create', tenantId })),
+      );
+    for (const times of [1, 2]) {
+      for (let at = 0; at < tenants.length * times; at += 600)
+        await trail.service.createMany(GATEWAY, each(times).slice(at, at + 600));
+      if (times === 1) sequencer.start();
+      else sequencer.wake();
+      await expect.poll(() => sealed(tenants), PATIENT).toBe(true);
+    }
+    await sequencer.stop();
+    expect(ofThese(faults, tenants)).toEqual([]);
+    expect(together.mock.calls.length).toBeGreaterThanOrEqual(2);
+    for (const tenantId of tenants.slice(0, 5)) {
+      const [newest] = await rows('reel_log_checkpoints', tenantId, 'tree_size desc');
+      expect(newest).toMatchObject({ tree_size: '3' });
+      expect(newest!.root_hash).toEqual(rootOf(await leavesOf(tenantId)));
+      expect(await counted(tenantId)).toEqual([15, 1_440, 23_040].map((span) => [span, 3]));
+    }
+    const [checkpoints] = await trail.own.query(
+      'select count(distinct tenant_id)::integer as logs from reel_log_checkpoints where tree_size = 3 and tenant_id = any ($1)',
+      [tenants],
+    );
+    expect(checkpoints).toEqual({ logs: 300 });
+  });
+
+  test('among which a broken log is no fault of the others, and is reported alone', async () => {
+    const tenants = Array.from({ length: 5 }, () => randomUUID());
+    for (const tenantId of tenants) await write(tenantId, 2);
+    for (const tenantId of tenants) await trail.sequencer.catchUp(tenantId);
+    await trail.own.query("update reel_log_sequence set leaf_hash = sha256('x') where tenant_id = $1", [
+      tenants[0],
+    ]);
+    for (const tenantId of tenants) await write(tenantId, 1);
+    const faults: unknown[] = [];
+    const sequencer = sequencing(faults);
+    const together = vi.spyOn(trail.database, 'sealTogether');
+    sequencer.start();
+    await expect.poll(() => sealed(tenants.slice(1)), PATIENT).toBe(true);
+    await expect.poll(() => ofThese(faults, tenants).length, PATIENT).toBe(1);
+    await sequencer.stop();
+    expect(together).toHaveBeenCalled();
+    expect(ofThese(faults, tenants)[0]).toContain(tenants[0]);
+    expect((await leavesOf(tenants[0]!)).length).toBe(2);
+  });
+
+  test('are sealed one by one where the database takes no statements over several', async () => {
+    const tenants = [randomUUID(), randomUUID()];
+    for (const tenantId of tenants) await write(tenantId, 2);
+    const faults: unknown[] = [];
+    const sequencer = sequencing(faults);
+    const together = vi
+      .spyOn(trail.database, 'sealTogether')
+      .mockRejectedValue(Object.assign(new Error('not supported'), { code: '0A000' }));
+    sequencer.start();
+    await expect.poll(() => sealed(tenants), PATIENT).toBe(true);
+    for (const tenantId of tenants) await write(tenantId, 1);
+    sequencer.wake();
+    await expect.poll(() => sealed(tenants), PATIENT).toBe(true);
+    await sequencer.stop();
+    expect(together).toHaveBeenCalledTimes(1);
+    expect(ofThese(faults, tenants)).toEqual([]);
+    expect((await leavesOf(tenants[0]!)).length).toBe(3);
+  });
+
+  test('take rows out of the inbox by where they are, whatever the planner takes it to hold', async () => {
+    const plan = await trail.own.query(
+      'explain delete from reel_log_inbox where ctid = any (\'{"(0,1)","(0,2)"}\'::tid[])',
+      [],
+      'runtime',
+    );
+    expect(plan.map((row) => row['QUERY PLAN']).join()).toContain('Tid Scan');
   });
 });
 

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { TestDatabase } from './postgres.js';
+import { refuseUnhandled } from './process.js';
 
 const REEL = join(resolve(import.meta.dirname, '..', '..'), 'dist', 'cli', 'reel.js');
 
@@ -32,7 +33,14 @@ export function startCommand(args: readonly string[], settings: Record<string, s
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const ended = new Promise<CommandResult>((done, fail) => {
     child.once('error', fail);
-    child.once('close', (code) => done({ code, stdout, stderr }));
+    child.once('close', (code) => {
+      try {
+        refuseUnhandled(stderr);
+        done({ code, stdout, stderr });
+      } catch (error) {
+        fail(error);
+      }
+    });
   });
   return { child, ended };
 }

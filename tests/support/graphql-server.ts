@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { ActorType } from '../../src/log/entry/actor-type.js';
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
@@ -10,6 +9,7 @@ import type { Author, Scope } from '../../src/auth/scope.js';
 import { ReelError, unauthenticated } from '../../src/errors.js';
 import { type GraphqlOptions, graphqlRoutes } from '../../src/graphql/routes.js';
 import type { Services } from '../../src/graphql/services.js';
+import { headerValues } from '../../src/http/incoming-call.js';
 import { parseJson } from '../../src/http/json.js';
 import type { LogEntry } from '../../src/log/entry/log-entry.entity.js';
 import { CountPrecision } from '../../src/log/stats/log-count.js';
@@ -86,6 +86,7 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
         kind(caller);
         return MODULE_AUTHOR;
       },
+      countBytes: async () => {},
       authenticated: (caller) => ({
         kind: 'module',
         module: kind(caller),
@@ -162,6 +163,7 @@ export interface QueryOptions {
 export async function bootGraphql(
   services: Partial<Services> = {},
   config: Partial<GraphqlOptions['config']> = {},
+  websockets: GraphqlOptions['websockets'] = {},
 ) {
   const app = Fastify({ loggerInstance: pino({ level: 'silent' }) });
   const logged: Record<string, unknown>[] = [];
@@ -178,8 +180,9 @@ export async function bootGraphql(
     },
     log,
     parseJson,
+    websockets,
     readCaller: (call) => {
-      const authorization = (call as IncomingMessage).headers.authorization ?? null;
+      const authorization = headerValues(call, 'authorization')[0] ?? null;
       if (authorization === 'bad') throw unauthenticated();
       if (authorization === 'broken') throw new Error('the key set is a secret');
       if (authorization === 'down') throw new ReelError('UNAVAILABLE', 'No keys', { retryAfter: 2 });
@@ -187,7 +190,11 @@ export async function bootGraphql(
         throw new ReelError('BAD_USER_INPUT', 'X-Tenant-Id: expected one UUID', {
           faults: [{ type: 'uuid_parsing', loc: ['header', 'X-Tenant-Id'], msg: 'x', input: 'zzz' }],
         });
-      return { ...NOBODY, requestId: randomUUID(), authorization };
+      const credential =
+        authorization === null
+          ? null
+          : { kind: 'module' as const, module: '*', expiresAt: Number.POSITIVE_INFINITY };
+      return { ...NOBODY, requestId: randomUUID(), authorization, credential };
     },
   } as GraphqlOptions);
   await app.listen({ host: '127.0.0.1', port: 0 });
@@ -212,5 +219,5 @@ export async function bootGraphql(
       },
       body: JSON.stringify({ query, ...rest }),
     });
-  return { url, send, ask, logged, close: () => app.close() };
+  return { url, send, ask, logged, server: app.server, close: () => app.close() };
 }

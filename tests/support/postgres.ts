@@ -61,7 +61,18 @@ export async function createDatabase(source?: TestDatabase | 'template0'): Promi
     superuserUrl: urls.superuser,
     ownerUrl: urls.owner,
     runtimeUrl: urls.runtime,
-    query: async (sql, parameters = [], as = 'owner') => (await poolOf(as).query(sql, parameters)).rows,
+    query: async (sql, parameters = [], as = 'owner') => {
+      const client = await poolOf(as).connect();
+      let isIdle = false;
+      try {
+        const { rows } = await client.query(sql, parameters);
+        isIdle = client.getTransactionStatus() === 'I';
+        return rows;
+      } finally {
+        // A transaction that a statement began, and did not end, ends with its connection.
+        client.release(!isIdle);
+      }
+    },
     disconnect,
     drop: async () => {
       await disconnect();

@@ -40,12 +40,10 @@ export class ReelProcess {
     });
     this.child = child;
     this.last = settings.REEL_ENV === 'production' ? /^Reel listens on \S+$/m : /^More: .+$/m;
-    this.ended = once(child, 'close').then(([code, signal]) => ({
-      code,
-      signal,
-      stdout: this.stdout,
-      stderr: this.stderr,
-    }));
+    this.ended = once(child, 'close').then(([code, signal]) => {
+      refuseUnhandled(this.stderr);
+      return { code, signal, stdout: this.stdout, stderr: this.stderr };
+    });
   }
 
   get pid(): number {
@@ -85,6 +83,15 @@ export class ReelProcess {
   }
 }
 
+/**
+ * Fails whoever waits for a process, or the whole run where nobody does, if it ended by an exception or a rejection that
+ * nobody handled, or warned of one: then Node prints the place and its own version.
+ */
+export function refuseUnhandled(stderr: string): void {
+  if (/^Node\.js v\d+|UnhandledPromiseRejection|MaxListenersExceededWarning/m.test(stderr))
+    throw new Error(`expected a process that handles every error, got ${stderr.slice(-4_000)}`);
+}
+
 /** A data directory that the embedded database's user can reach. */
 export async function makeDataDir(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'reel-life-'));
@@ -92,11 +99,17 @@ export async function makeDataDir(): Promise<string> {
   return join(directory, 'data');
 }
 
-/** The pid of the embedded database's postmaster; null if there is no pid file. */
-export async function postmasterOf(dataDir: string): Promise<number | null> {
+/** A line of the embedded database's pid file as a number; null if there is no such file. */
+async function pidFileOf(dataDir: string, line: number): Promise<number | null> {
   const file = await readFile(join(dataDir, 'postgres', 'data', 'postmaster.pid'), 'utf8').catch(() => null);
-  return file === null ? null : Number(file.split('\n')[0]);
+  return file === null ? null : Number(file.split('\n')[line]);
 }
+
+/** The pid of the embedded database's postmaster; null if there is no pid file. */
+export const postmasterOf = (dataDir: string) => pidFileOf(dataDir, 0);
+
+/** The port that it listens on. */
+export const portOf = (dataDir: string) => pidFileOf(dataDir, 3);
 
 /** Whether the process runs; a zombie has no command line. */
 export async function isAlive(pid: number): Promise<boolean> {

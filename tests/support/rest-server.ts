@@ -29,7 +29,7 @@ export const OTHER_TENANT = '22222222-2222-4222-8222-222222222222';
 export const CLIENT = 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa';
 export const OTHER_CLIENT = 'bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb';
 export const ANA = '99999999-9999-4999-8999-999999999999';
-export const SECRETS = { jwtSecret: 'j'.repeat(32), serviceSecret: 's'.repeat(32), jwksUrl: null };
+export const SECRETS = { jwtSecret: 'j'.repeat(32), serviceSecret: 's'.repeat(32) };
 
 export const grant = (
   action: string,
@@ -203,7 +203,7 @@ export async function startRestServer(
     audit: { exported: async () => {} },
     catchUp: async () => reel.entries.at(-1)?.sequence ?? 0,
     proofs: { bundles: async (_scope, entries) => entries.map(() => ({})), note: async () => null },
-    secret: SECRETS.serviceSecret,
+    secrets: [SECRETS.serviceSecret],
     linkMinutes: 60,
     maxRecords: over.maxRecords ?? 0,
     clock: () => now.ms,
@@ -245,7 +245,11 @@ export async function restApp(
   entriesPerMinute = 600,
   quietMs = 0,
 ): Promise<FastifyInstance> {
-  const verify = tokenVerifier(SECRETS);
+  const verify = tokenVerifier({
+    jwtSecrets: [SECRETS.jwtSecret],
+    serviceSecrets: [SECRETS.serviceSecret],
+    jwksUrl: null,
+  });
   const app = Fastify({ connectionTimeout: quietMs });
   await app.register(restRoutes, {
     prefix: REST_PREFIX,

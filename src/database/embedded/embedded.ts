@@ -18,8 +18,20 @@ export interface EmbeddedUrls {
 export interface EmbeddedDatabase extends EmbeddedUrls {
   /** For creating other databases, as the tests do. */
   superuserUrl: string;
+  /**
+   * From now on starts the database again where its processes are gone, on its port or, where that is taken, on another.
+   * Until `stop`.
+   */
+  keepRunning(watch: EmbeddedWatch): void;
   /** Shuts the database down and its connections with it; resolves when its processes are gone. */
   stop(): Promise<void>;
+}
+
+export interface EmbeddedWatch {
+  /** The database was gone and runs again, from now on at these URLs. */
+  onStarted(urls: EmbeddedUrls): void;
+  /** It could not be started; that is tried again. */
+  onFault(error: unknown): void;
 }
 
 interface Passwords {
@@ -33,6 +45,9 @@ const DATABASE = 'reel';
 const START_TIMEOUT_MS = 60_000;
 const START_ATTEMPTS = 5;
 const RETRY_DELAY_MS = 200;
+/** How often it is looked whether the database still runs, and the pause after a start that failed. */
+const LOOK_MS = 500;
+const FAILED_START_MS = 3_000;
 
 /**
  * Starts the PostgreSQL in the data directory, created first where there is none, or attaches to the one that kept running
@@ -45,7 +60,11 @@ export async function startEmbedded(dataDir: string): Promise<EmbeddedDatabase> 
   if ((await findCluster(dataDir)) === null) await initialise(dataDir, programs.initdb, user);
   const cluster = (await findCluster(dataDir))!;
   const passwords = await readPasswords(cluster);
+  const stopped = new AbortController();
+  let keeping: Promise<void> = Promise.resolve();
   const stop = async () => {
+    stopped.abort();
+    await keeping;
     if ((await runningPort(cluster)) === null) return;
     await runProgram(programs.pg_ctl, ['stop', '-w', '-m', 'fast', '-D', join(cluster, 'data')], user);
   };
@@ -54,11 +73,41 @@ export async function startEmbedded(dataDir: string): Promise<EmbeddedDatabase> 
     try {
       const port = (await runningPort(cluster)) ?? (await launch(cluster, programs.pg_ctl, user));
       await ensureRoles(port, passwords);
-      return { ...urlsOf(port, passwords), stop };
+      const keepRunning = ({ onStarted, onFault }: EmbeddedWatch) => {
+        const start = (last: number) => launch(cluster, programs.pg_ctl, user, last);
+        keeping = keepStarted(cluster, port, start, stopped.signal, {
+          onStarted: (at) => onStarted(urlsOf(at, passwords)),
+          onFault,
+        });
+      };
+      return { ...urlsOf(port, passwords), keepRunning, stop };
     } catch (error) {
       if (isUnavailable(error) && Date.now() < deadline) continue;
       await stop().catch(() => {});
       throw error;
+    }
+  }
+}
+
+/** Ends when the signal aborts, after a start that is under way. */
+async function keepStarted(
+  cluster: string,
+  firstPort: number,
+  start: (lastPort: number) => Promise<number>,
+  signal: AbortSignal,
+  { onStarted, onFault }: { onStarted(port: number): void; onFault(error: unknown): void },
+): Promise<void> {
+  const pause = (ms: number) => setTimeout(ms, undefined, { signal, ref: false }).catch(() => {});
+  let port = firstPort;
+  while (!signal.aborted) {
+    await pause(LOOK_MS);
+    try {
+      if (signal.aborted || (await runningPort(cluster)) !== null) continue;
+      port = await start(port);
+      onStarted(port);
+    } catch (error) {
+      onFault(error);
+      await pause(FAILED_START_MS);
     }
   }
 }
@@ -124,16 +173,16 @@ async function initialise(dataDir: string, initdb: string, user: ProcessUser): P
 }
 
 /**
- * Starts the database on a free port, which it returns. Retried, since another program may take the port first, and after
- * a kill -9 the old server's last processes may hold on to its shared memory for a moment.
+ * Starts the database on `lastPort` if that is free, else on any free port, which it returns. Retried, since another program
+ * may take the port first, and after a kill -9 the old server's last processes may hold on to its shared memory for a moment.
  */
-async function launch(cluster: string, pgCtl: string, user: ProcessUser): Promise<number> {
+async function launch(cluster: string, pgCtl: string, user: ProcessUser, lastPort = 0): Promise<number> {
   const data = join(cluster, 'data');
   const log = join(data, 'server.log');
   for (let attempt = 1; ; attempt += 1) {
     // The process that it names does not belong to this cluster.
     await rm(join(data, 'postmaster.pid'), { force: true });
-    const port = await freePort();
+    const port = (await freePort(lastPort)) ?? (await freePort(0))!;
     try {
       const options = ['start', '-w', '-t', '60', '-D', data, '-l', log, '-o', flagsOf(port)];
       await runProgram(pgCtl, options, user);
@@ -207,14 +256,14 @@ async function ensureRoles(port: number, passwords: Passwords): Promise<void> {
   }
 }
 
-/** A port of 127.0.0.1 that is free right now. */
-async function freePort(): Promise<number> {
+/** `wanted`, or any port of 127.0.0.1 for 0, if it is free right now; else null. */
+async function freePort(wanted: number): Promise<number | null> {
   const server = createServer();
-  return new Promise((done, fail) => {
-    server.once('error', fail);
-    server.listen(0, '127.0.0.1', () => {
+  return new Promise((done) => {
+    server.once('error', () => done(null));
+    server.listen(wanted, '127.0.0.1', () => {
       const address = server.address();
-      server.close(() => done(typeof address === 'object' && address ? address.port : 0));
+      server.close(() => done(typeof address === 'object' && address ? address.port : null));
     });
   });
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { v7 } from 'uuid';
+import { systemMicroseconds } from '../../database/clock.js';
 
 /** An entry's id and the instant that it contains. */
 export interface Identity {
@@ -8,19 +9,35 @@ export interface Identity {
   createdAt: string;
 }
 
+/** In Unix microseconds. */
+export interface EntryClock {
+  now(): number;
+  /** No instant may be past this. */
+  latest(): number;
+}
+
+/** How far instants may run ahead of a clock that was set back. */
+const AHEAD_US = 5_000_000;
+
+const systemClock: EntryClock = {
+  now: systemMicroseconds,
+  latest: () => systemMicroseconds() + AHEAD_US,
+};
+
 /**
- * Generates strictly increasing instants, at least one microsecond apart, and UUIDv7s in their order (RFC 9562, sections
- * 5.7 and 6.2, method 3: the bits after the milliseconds are the microsecond). If the clock is set back, time continues
- * from the last instant.
+ * Generates increasing instants, at least one microsecond apart, and UUIDv7s in their order (RFC 9562, sections 5.7 and 6.2,
+ * method 3: the bits after the milliseconds are the microsecond). If the clock is set back by some seconds, time continues
+ * from the last instant; if by more, that instant was wrong, and time goes on from the clock.
  */
 export class Identifier {
   private last = 0;
 
-  /** `clock` returns Unix microseconds. */
-  constructor(private readonly clock: () => number = microseconds) {}
+  constructor(private readonly clock: EntryClock = systemClock) {}
 
   next(): Identity {
-    this.last = Math.max(this.last + 1, this.clock());
+    const now = this.clock.now();
+    const next = Math.max(this.last + 1, now);
+    this.last = next > this.clock.latest() ? now : next;
     const milliseconds = Math.floor(this.last / 1000);
     const microsecond = this.last % 1000;
     // uuid's 32 bits of `seq` are the 12 of rand_a and the 20 after the variant: ten for the microsecond, the rest random.
@@ -31,11 +48,4 @@ export class Identifier {
       createdAt: `${new Date(milliseconds).toISOString().slice(0, 23)}${String(microsecond).padStart(3, '0')}Z`,
     };
   }
-}
-
-/** The system's time, with microseconds from the process's monotonic clock. */
-function microseconds(): number {
-  const milliseconds = Date.now();
-  const past = Math.floor((performance.timeOrigin + performance.now() - milliseconds) * 1000);
-  return milliseconds * 1000 + Math.min(Math.max(past, 0), 999);
 }

@@ -115,7 +115,7 @@ function cellText(value: unknown): string {
 const FORMULA = /(?<=^|[\s,;|])(?!(?<=\r)\n)(?=[=+\-@＝＋－＠\t\r\n])/g;
 const PLAIN_NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 /** Text that a spreadsheet would take for a number, a date or a time, and show differently. */
-const NUMBER_LIKE = /^[+-]?[\d.,:/ eE%-]*\d[\d.,:/ eE%-]*$/;
+const NUMBER_LIKE = /^[+-]?(?=\D*\d)[\d.,:/ eE%-]+$/;
 
 /** Each beginning that a spreadsheet would run as a formula is guarded with a single quote; null and empty text are both empty. */
 export function csvCell(text: string, { needsQuotes }: CsvDialect = STANDARD, guardsNumbers = false): string {

@@ -21,22 +21,24 @@ const HEADER = { alg: 'HS256', typ: 'reel-export' };
 /** More than the longest allowed filter of incompressible text; the server accepts headers of 128 KiB. */
 const MAX_LINK_BYTES = 120 * 1024;
 
-/** Signs and verifies links. Servers that share the secret accept each other's links, also after a restart. */
+/** Signs links with the first secret and accepts those of all: servers that share them accept each other's, also after a restart. */
 export class ExportLinks {
-  private readonly key: Uint8Array;
+  private readonly keys: readonly Uint8Array[];
 
   constructor(
-    secret: string,
+    secrets: readonly string[],
     private readonly clock: () => number = Date.now,
   ) {
-    // A derived key (RFC 5869), so that a link is never accepted as a credential, nor a credential as a link.
-    this.key = new Uint8Array(hkdfSync('sha256', secret, '', 'reel export link, version 2', 32));
+    // Derived keys (RFC 5869), so that a link is never accepted as a credential, nor a credential as a link.
+    this.keys = secrets.map(
+      (secret) => new Uint8Array(hkdfSync('sha256', secret, '', 'reel export link, version 2', 32)),
+    );
   }
 
   /** A path on this server. Errors: BAD_USER_INPUT for a filter too long for a link. */
   async write(ticket: ExportTicket): Promise<string> {
     const payload = deflateRawSync(JSON.stringify(ticket));
-    const token = await new CompactSign(payload).setProtectedHeader(HEADER).sign(this.key);
+    const token = await new CompactSign(payload).setProtectedHeader(HEADER).sign(this.keys[0]!);
     const path = `${PATH}${ticket.filename}?token=${token}`;
     if (path.length > MAX_LINK_BYTES)
       throw new ReelError(
@@ -59,13 +61,21 @@ export class ExportLinks {
   }
 
   private async verified(token: string): Promise<ExportTicket | null> {
-    try {
-      const { payload, protectedHeader } = await compactVerify(token, this.key, { algorithms: [HEADER.alg] });
-      if (protectedHeader.typ !== HEADER.typ) return null;
-      return JSON.parse(inflateRawSync(payload).toString()) as ExportTicket;
-    } catch (error) {
-      if (error instanceof errors.JOSEError) return null;
-      throw error;
+    for (const key of this.keys) {
+      const payload = await payloadOf(token, key);
+      if (payload) return JSON.parse(inflateRawSync(payload).toString()) as ExportTicket;
     }
+    return null;
+  }
+}
+
+/** null where another key signed it, or it is no link. */
+async function payloadOf(token: string, key: Uint8Array): Promise<Uint8Array | null> {
+  try {
+    const { payload, protectedHeader } = await compactVerify(token, key, { algorithms: [HEADER.alg] });
+    return protectedHeader.typ === HEADER.typ ? payload : null;
+  } catch (error) {
+    if (error instanceof errors.JOSEError) return null;
+    throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { Reader } from '../../auth/scope.js';
+import type { EndTurn } from '../../database/turns.js';
 import { badInput } from '../../errors.js';
 import type { Criteria } from '../filter/criteria.js';
 import type { ReadAudit } from '../read-audit.js';
@@ -8,6 +9,7 @@ import { type ContentSources, exportContent } from './export-content.js';
 import { EXPORT_FORMATS } from './export-format.js';
 import { ExportLinks, type ExportTicket } from './export-link.js';
 import { type ExportLogsInput, LogExportFormat } from './export-logs-input.js';
+import { ExportTurns } from './export-turns.js';
 import type { LogExport } from './log-export.js';
 
 export type { LogExport };
@@ -15,7 +17,10 @@ export type { LogExport };
 export interface ExportFile {
   filename: string;
   contentType: string;
-  /** UTF-8; ends in an error if it cannot be complete. Reads lazily, and nothing after it is destroyed. */
+  /**
+   * UTF-8; ends in an error if it cannot be complete. Reads lazily, and nothing after it is destroyed. The turn lasts until it
+   * is closed.
+   */
   stream: Readable;
 }
 
@@ -24,8 +29,8 @@ export interface ExportDependencies extends ContentSources {
   audit: Pick<ReadAudit, 'exported'>;
   /** Waits until everything acknowledged so far is sequenced; returns the last sequence (0: none). */
   catchUp(tenantId: string): Promise<number>;
-  /** Signs links; at least 32 bytes, the same for all servers. */
-  secret: string;
+  /** At least 32 bytes each, the same for all servers: the first signs links, all are accepted. */
+  secrets: readonly string[];
   linkMinutes: number;
   /** 0: no limit. */
   maxRecords: number;
@@ -38,14 +43,15 @@ export class ExportService {
 
   constructor(
     private readonly deps: ExportDependencies,
-    private readonly links = new ExportLinks(deps.secret, deps.clock),
+    private readonly links = new ExportLinks(deps.secrets, deps.clock),
+    private readonly turns = new ExportTurns(),
   ) {
     this.clock = deps.clock ?? Date.now;
   }
 
-  /** The same exports, read from other sources. */
+  /** The same exports, with the same turns, read from other sources. */
   from(sources: ContentSources): ExportService {
-    return new ExportService({ ...this.deps, ...sources }, this.links);
+    return new ExportService({ ...this.deps, ...sources }, this.links, this.turns);
   }
 
   /**
@@ -99,16 +105,38 @@ export class ExportService {
     };
   }
 
+  /** Downloads that wait for their turn. */
+  get waiting(): number {
+    return this.turns.waiting;
+  }
+
   /**
    * `by`: the connection that fetches the link. A link does not identify who uses it, so the person who prepared it is
-   * recorded. Errors: FORBIDDEN for a link that is invalid or expired.
+   * recorded. Waits for the client's turn, and leaves the line when `signal` aborts, with its reason; what is read then
+   * ends with it too. Errors: FORBIDDEN for a link that is invalid or expired, OVERLOADED.
    */
   async open(
     filename: string,
     token: string,
     by: Pick<Reader, 'ip' | 'agent' | 'requestId'>,
+    signal: AbortSignal,
   ): Promise<ExportFile> {
     const ticket = await this.links.read(filename, token);
+    const end = await this.turns.take(ticket.criteria.scope, signal);
+    try {
+      return await this.fetch(ticket, by, signal, end);
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  private async fetch(
+    ticket: ExportTicket,
+    by: Pick<Reader, 'ip' | 'agent' | 'requestId'>,
+    signal: AbortSignal,
+    end: EndTurn,
+  ): Promise<ExportFile> {
     await this.deps.audit.exported(
       { id: ticket.preparedBy, email: null, name: null, ...by },
       ticket.criteria.scope,
@@ -117,8 +145,12 @@ export class ExportService {
         ...auditDetails(ticket),
       },
     );
+    signal.throwIfAborted();
+    const stream = Readable.from(exportContent(ticket, this.deps));
+    stream.once('close', end);
+    signal.addEventListener('abort', () => stream.destroy(), { once: true });
     const { contentType } = EXPORT_FORMATS[ticket.format];
-    return { filename, contentType, stream: Readable.from(exportContent(ticket, this.deps)) };
+    return { filename: ticket.filename, contentType, stream };
   }
 }
 

@@ -74,7 +74,7 @@ export class LogReader {
       entries,
       hasNextPage: backwards ? behind : more,
       hasPreviousPage: backwards ? more : behind,
-      stopped: rows.length < size ? stopOf(walk, descending, backwards) : null,
+      stopped: rows.length < size ? await stopOf(walk, rows, { descending, backwards }) : null,
     };
   }
 
@@ -114,7 +114,7 @@ export class LogReader {
       entries: rows.slice(0, size),
       hasNextPage: rows.length > size || !walk.ended,
       hasPreviousPage: page > 1,
-      stopped: rows.length < size ? stopOf(walk, descending, false) : null,
+      stopped: rows.length < size ? await stopOf(walk, rows, { descending, backwards: false }) : null,
     };
   }
 
@@ -195,13 +195,18 @@ export class LogReader {
     return (await this.byIds(scope, [id])).get(id) ?? null;
   }
 
-  async byIds(scope: Scope, ids: readonly string[]): Promise<Map<string, LogEntry>> {
+  /** `isBounded`: see ReadOptions. */
+  async byIds(
+    scope: Scope,
+    ids: readonly string[],
+    { isBounded = false }: { isBounded?: boolean } = {},
+  ): Promise<Map<string, LogEntry>> {
     if (ids.length === 0) return new Map();
     const visible = sql`(select * from ${entriesById(scope.tenantId, ids)} entries where ${whereInScope(scope)})`;
     const rows = await this.database.read(
       scope.tenantId,
       (execute) => execute<Row>(this.withSequence(scope, visible, ids.length, true)),
-      { inIndexOrder: true },
+      { inIndexOrder: true, isBounded },
     );
     return new Map(rows.map(toEntry).map((entry) => [entry.id, entry]));
   }
@@ -242,5 +247,16 @@ export class LogReader {
 
 const orderOf = (descending: boolean) => (descending ? sql`id desc` : sql`id asc`);
 
-const stopOf = (walk: Walk, newestFirst: boolean, backwards: boolean): PageStop | null =>
-  walk.ended || walk.reached === null ? null : { id: walk.reached, newestFirst, backwards };
+/** `found`: what the page has, in the walk's order. */
+async function stopOf(
+  walk: Walk,
+  found: readonly LogEntry[],
+  { descending, backwards }: { descending: boolean; backwards: boolean },
+): Promise<PageStop | null> {
+  const told = walk.ended ? null : await walk.told();
+  if (told === null) return null;
+  const last = found.at(-1)?.id ?? told;
+  // Not in front of the page's last entry, which would then be on the next page, too.
+  const isInFront = descending ? told > last : told < last;
+  return { id: isInFront ? last : told, newestFirst: descending, backwards };
+}

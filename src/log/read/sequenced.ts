@@ -30,7 +30,8 @@ export interface Stretch {
 
 /**
  * Reads one tenant's matching entries in sealed order, stretch by stretch. A stretch has as many positions as its rows and
- * its time allow, so that neither long entries nor costly conditions make a statement long.
+ * its time allow, so that neither long entries nor costly conditions make a statement long. For exports and followers, whose
+ * number is bounded, and who must not be cut off by other reads of their tenant.
  */
 export class SequencedReader {
   private size: number;
@@ -56,7 +57,7 @@ export class SequencedReader {
         const entries = await this.database.read(
           this.criteria.scope.tenantId,
           (execute) => entriesAt(execute, this.criteria, after, until),
-          { inIndexOrder: true, meter, ...(isSingle ? {} : { statementMs: STRETCH_MS }) },
+          { inIndexOrder: true, isBounded: true, meter, ...(isSingle ? {} : { statementMs: STRETCH_MS }) },
         );
         const spent = Math.max(meter.bytes / this.bytes, (performance.now() - started) / STRETCH_MS);
         if (spent < SHORT) this.size = Math.min(this.most, this.size * 2);

@@ -1,8 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
 import { type Call, during } from '../../database/call.js';
 import type { ReadDatabase } from '../../database/database.js';
-import { unavailable } from '../../errors.js';
+import { Turns } from '../../database/turns.js';
+import { overloaded, unavailable } from '../../errors.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import type { Criteria } from '../filter/criteria.js';
 import { SequencedReader, type Stretch } from './sequenced.js';
@@ -10,14 +12,14 @@ import { SequencedReader, type Stretch } from './sequenced.js';
 /** Entries per read, and bytes of theirs; a slow follower holds no more than this. */
 const BATCH = 200;
 const BATCH_BYTES = 1_048_576;
-/** How often a followed tenant's last sequence is read, for entries that another server sequenced. */
+/** How often followed tenants' last sequences are read, for entries that another server sequenced. */
 const POLL_MS = 500;
 /** Minimum interval between wake-ups, so that many followers of a busy trail share few reads. */
 const WAKE_INTERVAL_MS = 100;
 /** On a quiet trail, how often to check whether a follower may still follow. */
 const CHECK_MS = 5_000;
-/** Concurrent reads; the other connections are left for requests. */
-const MAX_READS = 4;
+/** Concurrent reads, and those for one tenant; the other connections are left for requests. */
+const [READS, READS_OF_A_TENANT] = [4, 2];
 /** Bytes of entries cached for followers who need what another has just read. */
 const CACHED_BYTES = 8 * 1_048_576;
 /** What an entry takes besides its row. */
@@ -34,7 +36,8 @@ interface FollowedTenant {
   followers: number;
   /** Wake followers that wait for more. */
   waiting: Set<() => void>;
-  poll: NodeJS.Timeout;
+  /** Whether its last sequence is being read. */
+  isPolled: boolean;
 }
 
 /** A read for all followers that wait for it. */
@@ -63,10 +66,19 @@ export class Tail {
     ttl: CACHE_MS,
     ttlAutopurge: true,
   });
-  private readonly queue: (() => void)[] = [];
-  private reads = 0;
+  /** As many as there are followers may wait, who are counted where they subscribe. */
+  private readonly turns = new Turns(
+    { atOnce: READS, atOncePerKey: READS_OF_A_TENANT, waitingPerKey: Number.POSITIVE_INFINITY },
+    overloaded,
+  );
+  private isPolling = false;
 
   constructor(private readonly database: ReadDatabase) {}
+
+  /** Reads for followers that wait for their turn. */
+  get waiting(): number {
+    return this.turns.waiting;
+  }
 
   /** To be called when a tenant's entries up to a sequence are sealed. */
   advance(tenantId: string, last: number): void {
@@ -154,48 +166,64 @@ export class Tail {
     return shared;
   }
 
-  private async read(
-    criteria: Criteria,
-    after: number,
-    until: number,
-    signal: AbortSignal,
-  ): Promise<Stretch> {
-    if (this.reads >= MAX_READS) await new Promise<void>((turn) => this.queue.push(turn));
-    else this.reads += 1;
-    try {
-      const database = during(this.database, callOf(signal));
-      const stretch = await new SequencedReader(database, criteria, BATCH, BATCH_BYTES).next(after, until);
-      sizes.set(stretch.entries, 3 * stretch.bytes + ENTRY_BYTES * stretch.entries.length);
-      return stretch;
-    } finally {
-      const next = this.queue.shift();
-      if (next) next();
-      else this.reads -= 1;
-    }
+  private read(criteria: Criteria, after: number, until: number, signal: AbortSignal): Promise<Stretch> {
+    return this.turns.run(
+      criteria.scope.tenantId,
+      async () => {
+        const database = during(this.database, callOf(signal));
+        const reader = new SequencedReader(database, criteria, BATCH, BATCH_BYTES);
+        const stretch = await reader.next(after, until);
+        sizes.set(stretch.entries, 3 * stretch.bytes + ENTRY_BYTES * stretch.entries.length);
+        return stretch;
+      },
+      { signal },
+    );
   }
 
   private async join(tenantId: string, signal: AbortSignal): Promise<FollowedTenant> {
     const last = await this.lastSequence(tenantId, signal);
     let tenant = this.tenants.get(tenantId);
     if (!tenant) {
-      const poll = setInterval(() => {
-        void this.lastSequence(tenantId).then(
-          (sequence) => this.advance(tenantId, sequence),
-          () => {}, // The database is unavailable: followers wait for a later poll.
-        );
-      }, POLL_MS);
-      tenant = { last, sealed: last, cooldown: null, followers: 0, waiting: new Set(), poll };
+      const none = { cooldown: null, followers: 0, waiting: new Set<() => void>(), isPolled: false };
+      tenant = { last, sealed: last, ...none };
       this.tenants.set(tenantId, tenant);
     }
     tenant.followers += 1;
     this.advance(tenantId, last);
+    void this.poll();
     return tenant;
+  }
+
+  /**
+   * Looks at one followed tenant after another while there is any, so that however many there are take few connections;
+   * one whose reads wait for their turn holds up the others for as long as a poll.
+   */
+  private async poll(): Promise<void> {
+    if (this.isPolling) return;
+    this.isPolling = true;
+    while (this.tenants.size > 0) {
+      await delay(POLL_MS, undefined, { ref: false });
+      for (const [tenantId, tenant] of [...this.tenants])
+        if (!tenant.isPolled && this.tenants.get(tenantId) === tenant)
+          await Promise.race([this.pollTenant(tenantId, tenant), delay(POLL_MS, undefined, { ref: false })]);
+    }
+    this.isPolling = false;
+  }
+
+  private async pollTenant(tenantId: string, tenant: FollowedTenant): Promise<void> {
+    tenant.isPolled = true;
+    try {
+      this.advance(tenantId, await this.lastSequence(tenantId));
+    } catch {
+      // The database is unavailable: followers wait for a later poll.
+    } finally {
+      tenant.isPolled = false;
+    }
   }
 
   private leave(tenantId: string, tenant: FollowedTenant): void {
     tenant.followers -= 1;
     if (tenant.followers > 0) return;
-    clearInterval(tenant.poll);
     clearTimeout(tenant.cooldown ?? undefined);
     this.tenants.delete(tenantId);
   }
@@ -223,7 +251,7 @@ export class Tail {
       (execute) =>
         execute<{ last: string }>(sql`
           select seq as last from reel_log_sequence where tenant_id = ${tenantId}::uuid order by seq desc limit 1`),
-      { inIndexOrder: true },
+      { inIndexOrder: true, isBounded: true },
     );
     return Number(row?.last ?? 0);
   }

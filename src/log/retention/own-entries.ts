@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { v7 } from 'uuid';
+import { DatabaseClock } from '../../database/clock.js';
 import type { Execute } from '../../database/execute.js';
 import { checkInput } from '../entry/check-entry.js';
 import type { CreateLogInput } from '../entry/create-log-input.js';
@@ -33,7 +34,8 @@ const MAX_NAME = 255;
  * exists without the other. All entries of a run share a request id.
  */
 export class OwnEntries {
-  private readonly identifier = new Identifier();
+  private readonly clock = new DatabaseClock();
+  private readonly identifier = new Identifier(this.clock);
   private readonly requestId = v7();
 
   /** `operator` runs `command`. */
@@ -42,9 +44,15 @@ export class OwnEntries {
     private readonly command: string,
   ) {}
 
-  /** Creates the month that the entries will be written to; to be called before anything is locked. */
-  ensureMonth(database: OwnerDatabase): Promise<void> {
-    return database.transact(async (execute) => void (await execute(sql`select reel_ensure_month(now())`)));
+  /** Creates the month that the entries will be written to, and asks for the database's time; to be called before anything is locked. */
+  async ensureMonth(database: OwnerDatabase): Promise<void> {
+    const sentAt = this.clock.sendingAt();
+    const [row] = await database.transact((execute) =>
+      execute<{ micros: string }>(
+        sql`select (extract(epoch from clock_timestamp()) * 1000000)::bigint::text as micros, reel_ensure_month(now())`,
+      ),
+    );
+    this.clock.observe(Number(row!.micros), sentAt);
   }
 
   async write(execute: Execute, entry: OwnEntry): Promise<{ id: string; at: string }> {

@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import type { ReadDatabase } from '../../database/database.js';
+import type { Criteria } from '../filter/criteria.js';
 import type { Budget, LookingBounds } from '../walk/budget.js';
-import { type IdRange, olderOrSame, timeReached } from '../walk/id-range.js';
-import { type Matching, Walk } from '../walk/walk.js';
+import { type IdRange, idsWithin, olderOrSame, timeReached } from '../walk/id-range.js';
+import { type Matching, toldPlace, Walk } from '../walk/walk.js';
 import { columnList, type Tally, type TallyRow } from './figure.js';
 import { CountPrecision } from './log-count.js';
 
@@ -52,8 +53,14 @@ export async function sumUp(
   const isExact = stopped.length === 0 && tallies.every(({ isComplete }) => isComplete);
   return {
     precision: isExact ? CountPrecision.EXACT : CountPrecision.AT_LEAST,
-    searchedUntil: reached ? timeReached(reached, true) : null,
+    searchedUntil: reached ? timeReached(await toldTo(database, tallies[0]!.criteria, reached), true) : null,
   };
+}
+
+function toldTo(database: ReadDatabase, criteria: Criteria, reached: string): Promise<string> {
+  const { scope, start, end } = criteria;
+  const way = { tenantId: scope.tenantId, range: idsWithin(start, end), descending: true };
+  return toldPlace(database, scope, way, reached);
 }
 
 /** Orders walks from new to old by the ids that they have reached, first those that have not begun. */

@@ -60,6 +60,17 @@ export function distance(one: string, other: string): number {
 }
 
 /**
+ * An id from the one that was reached towards where the walk began, at most a sixteenth of the way: a round one, which tells
+ * nothing of the entry that was reached.
+ */
+export function roundedBack(reached: string, began: string): string {
+  const [to, from] = [toNumber(reached), toNumber(began)];
+  const walked = from > to ? from - to : to - from;
+  const step = 1n << BigInt(Math.max(0, (walked >> 4n).toString(2).length - 1));
+  return toId(from > to ? ((to + step - 1n) / step) * step : (to / step) * step);
+}
+
+/**
  * The time up to which everything is looked at once all ids from one end up to this one are. An id has its entry's
  * created_at to the millisecond, so newest first it is the next millisecond, oldest first the microsecond before this one.
  */

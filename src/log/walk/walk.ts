@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
+import type { Scope } from '../../auth/scope.js';
 import type { ReadDatabase } from '../../database/database.js';
 import type { Execute, Row } from '../../database/execute.js';
 import { isTimeout } from '../../database/unavailable.js';
@@ -24,6 +25,7 @@ import {
   isEmptyRange,
   newerThan,
   olderThan,
+  roundedBack,
 } from './id-range.js';
 import { allConditions, needlesOf, sourcesOf } from './sources.js';
 
@@ -61,12 +63,14 @@ export class Walk {
   reached: string | null = null;
 
   private range: IdRange;
+  private readonly whole: IdRange;
   private readonly sources: readonly CandidateSource[];
   private readonly matchesAll: boolean;
   /** null: along the key. */
   private source: CandidateSource | null = null;
   private pending: Part | null = null;
   private size: number;
+  private readonly started: number;
   private stretches = 0;
   /** Whether the search index was asked. */
   private isSearched = false;
@@ -79,9 +83,11 @@ export class Walk {
   ) {
     const ofTime = idsWithin(criteria.start, criteria.end);
     this.range = options.within ? intersect(ofTime, options.within) : ofTime;
+    this.whole = this.range;
     this.sources = sourcesOf(criteria);
     this.matchesAll = allConditions(criteria).length === 0;
     this.size = bounds.candidates.first;
+    this.started = bounds.clock();
     this.ended = isEmptyRange(this.range);
   }
 
@@ -102,6 +108,12 @@ export class Walk {
       yield rows;
       if (rows.length >= most) return;
     }
+  }
+
+  /** What its reader may be told of the place that was reached, which may be another client's entry. Null at the beginning. */
+  async told(): Promise<string | null> {
+    const way = { ...this.way(), range: this.whole };
+    return this.reached && toldPlace(this.database, this.criteria.scope, way, this.reached);
   }
 
   /** Null where the statement took too long; the next stretch is shorter. */
@@ -154,8 +166,10 @@ export class Walk {
       };
     if (this.stretches > 0 || !budget.isSpent)
       return { bound: Math.min(longest, budget.left + graceMs, share), isLast: false };
+    // A lock that is held for long ends the whole walk after what one statement may take.
+    const rest = Math.max(graceMs, longest - (this.bounds.clock() - this.started));
     return isSingle
-      ? { bound: longest, isLast: true }
+      ? { bound: rest, isLast: true }
       : { bound: Math.min(longest, FORCED * graceMs), isLast: false };
   }
 
@@ -309,6 +323,25 @@ export class Walk {
     this.range = intersect(this.range, this.options.descending ? olderThan(until) : newerThan(until));
     if (isEmptyRange(this.range)) this.ended = true;
   }
+}
+
+/**
+ * What a reader is told of the place that a walk of `way` reached: to one who sees some clients only, a round one in front of
+ * it, since the place itself may be another client's entry.
+ */
+export async function toldPlace(
+  database: ReadDatabase,
+  { clients }: Scope,
+  way: Way,
+  reached: string,
+): Promise<string> {
+  if (clients === null) return reached;
+  const first = sql`select id from reel_log_entries where ${whereOnWay(way)} order by id ${directionOf(way)} limit 1`;
+  const [began] = await database.read(way.tenantId, (execute) => execute<{ id: string }>(first), {
+    inIndexOrder: true,
+  });
+  const isBehind = began && (way.descending ? began.id > reached : began.id < reached);
+  return isBehind ? roundedBack(reached, began.id) : reached;
 }
 
 /** SQL for one tenant's entries by their ids, as a sub-select in parentheses: one look-up of the key for each. */

@@ -1,4 +1,4 @@
-import type { Author } from '../../auth/scope.js';
+import { type Author, writerOf } from '../../auth/scope.js';
 import { badInput, ReelError } from '../../errors.js';
 import { TimeSlice } from '../../time-slice.js';
 import { withLongDataCut } from '../entry/check-data.js';
@@ -63,13 +63,13 @@ export class Batch {
       })),
     );
     if (faults.length > 0) throw inputRefusal(faults);
-    return (await this.writer.write(await this.prepare())).map(({ entry }) => entry);
+    return (await this.writer.write(await this.prepare(), writerOf(this.author))).map(({ entry }) => entry);
   }
 
   /** Stores those that are well in one transaction. One result each, in the order added. Errors: those of Writer.writeEach. */
   async writeEach(): Promise<WriteResult[]> {
     const prepared = await this.prepare();
-    const written = prepared.length > 0 ? await this.writer.writeEach(prepared) : [];
+    const written = prepared.length > 0 ? await this.writer.writeEach(prepared, writerOf(this.author)) : [];
     let next = 0;
     return this.inputs.map((input) => (input instanceof ReelError ? { error: input } : written[next++]!));
   }

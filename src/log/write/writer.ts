@@ -3,6 +3,7 @@ import { overloaded, ReelError, unavailable } from '../../errors.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import type { PreparedEntry } from './prepare.js';
 import { type Outcome, storeEach, storeEntries } from './store.js';
+import { WriteQueue } from './write-queue.js';
 
 /** Stores batches, and finds entries that were stored before. */
 export interface WriterDatabase extends WriteDatabase {
@@ -24,13 +25,18 @@ export interface Stored {
 export type WriteResult = Stored | { error: unknown };
 
 export interface WriterBounds {
-  /** Entries per transaction; a single call's are never split. */
+  /** Entries per transaction, of which one of many bytes counts as several; a single call's are never split. */
   batchEntries: number;
   /** Concurrent batches; meanwhile the next one fills. */
   batches: number;
   /** Entries and bytes that may be queued or in flight; past either: OVERLOADED. */
   queueEntries: number;
   queueBytes: number;
+  /**
+   * What one writer may have of the queue's bounds, and never more than it leaves free, so that there is always room for
+   * another; null: all.
+   */
+  writerShare: number | null;
 }
 
 export const WRITER_BOUNDS: WriterBounds = {
@@ -38,30 +44,39 @@ export const WRITER_BOUNDS: WriterBounds = {
   batches: 2,
   queueEntries: 20_000,
   queueBytes: 128 * 1024 * 1024,
+  writerShare: 1 / 4,
 };
+
+/** An entry of so many bytes takes about as long to write as any smaller one. */
+const ENTRY_BYTES = 16 * 1024;
 
 /** The entries of one call. */
 interface Call {
   entries: readonly PreparedEntry[];
+  /** What it takes of a batch, in entries. */
+  cost: number;
   /** Stored each on its own, else all or none. */
   each: boolean;
   resolve(results: WriteResult[]): void;
   reject(error: unknown): void;
 }
 
-/** SQLSTATE of a transaction that may succeed when retried: serialization_failure, deadlock_detected. */
-const RETRYABLE = new Set(['40001', '40P01']);
+/** What is queued or in flight. */
+interface Load {
+  entries: number;
+  bytes: number;
+}
 
 /**
  * Group commit: calls that arrive while batches are in flight are committed together in the next one; a lone call does not
- * wait. A batch that the database refuses is retried call by call, so that one call never fails another.
+ * wait. Batches are filled by turns among writers and tenants (WriteQueue). A batch that the database refuses is retried call by call, so that one call never fails another.
  */
 export class Writer {
-  private readonly queue: Call[] = [];
+  private readonly queue = new WriteQueue<Call>(({ cost }) => cost);
   private readonly months = new Set<string>();
   private inFlight = 0;
-  private entries = 0;
-  private bytes = 0;
+  private readonly load: Load = { entries: 0, bytes: 0 };
+  private readonly loads = new Map<string, Load>();
   private closing = false;
   private idle: (() => void) | null = null;
 
@@ -73,34 +88,54 @@ export class Writer {
 
   /** Entries queued or in flight. */
   get length(): number {
-    return this.entries;
+    return this.load.entries;
   }
 
-  /** Stores all or none; returns the entries, or those stored before under the same keys. Errors: OVERLOADED at once, CONFLICT, UNAVAILABLE. */
-  async write(entries: readonly PreparedEntry[]): Promise<Stored[]> {
-    return (await this.enqueue(entries, false)).map(storedOrThrow);
+  /**
+   * Stores all or none; returns the entries, or those stored before under the same keys. `by`: the credential's module or
+   * the person, who has a share of the queue. Errors: OVERLOADED at once, CONFLICT, UNAVAILABLE.
+   */
+  async write(entries: readonly PreparedEntry[], by: string): Promise<Stored[]> {
+    return (await this.enqueue(entries, by, false)).map(storedOrThrow);
   }
 
   /** Stores in one transaction those that neither conflict nor are refused by the database. Errors, for all: OVERLOADED at once, UNAVAILABLE. */
-  writeEach(entries: readonly PreparedEntry[]): Promise<WriteResult[]> {
-    return this.enqueue(entries, true);
+  writeEach(entries: readonly PreparedEntry[], by: string): Promise<WriteResult[]> {
+    return this.enqueue(entries, by, true);
   }
 
-  private enqueue(entries: readonly PreparedEntry[], each: boolean): Promise<WriteResult[]> {
+  private enqueue(entries: readonly PreparedEntry[], by: string, each: boolean): Promise<WriteResult[]> {
     const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
     if (this.closing) return Promise.reject(unavailable('Reel is shutting down'));
-    const full =
-      this.entries + entries.length > this.bounds.queueEntries || this.bytes + bytes > this.bounds.queueBytes;
-    if (full && this.entries > 0) return Promise.reject(overloaded());
-    this.entries += entries.length;
-    this.bytes += bytes;
+    const own = this.loads.get(by) ?? { entries: 0, bytes: 0 };
+    const added = { entries: entries.length, bytes };
+    if (!this.hasRoom(added)) return Promise.reject(overloaded());
+    if (!this.isWithinShare(own, added))
+      return Promise.reject(overloaded('Too many entries of this writer are waiting to be written'));
+    this.loads.set(by, own);
+    for (const load of [this.load, own]) add(load, added, 1);
+    const cost = Math.max(entries.length, Math.ceil(bytes / ENTRY_BYTES));
     return new Promise<WriteResult[]>((resolve, reject) => {
-      this.queue.push({ entries, each, resolve, reject });
+      this.queue.push(by, entries[0]?.entry.tenantId ?? '', { entries, cost, each, resolve, reject });
       this.pump();
     }).finally(() => {
-      this.entries -= entries.length;
-      this.bytes -= bytes;
+      for (const load of [this.load, own]) add(load, added, -1);
+      if (own.entries === 0) this.loads.delete(by);
     });
+  }
+
+  /** One call is always taken, however large. */
+  private hasRoom(added: Load): boolean {
+    const { queueEntries, queueBytes } = this.bounds;
+    return this.load.entries === 0 || isWithin(this.load, added, queueEntries, queueBytes);
+  }
+
+  private isWithinShare(own: Load, added: Load): boolean {
+    const { queueEntries, queueBytes, writerShare } = this.bounds;
+    if (writerShare === null || own.entries === 0) return true;
+    const { entries, bytes } = this.load;
+    const most = Math.min(queueEntries * writerShare, queueEntries - entries);
+    return isWithin(own, added, most, Math.min(queueBytes * writerShare, queueBytes - bytes));
   }
 
   /** Refuses new calls and resolves when all accepted ones are done. */
@@ -124,21 +159,22 @@ export class Writer {
   }
 
   /**
-   * Calls in order of arrival. One that is stored all or none with a key goes alone, since a conflict in it rolls its
+   * Calls by turns. One that is stored all or none with a key goes alone, since a conflict in it rolls its
    * transaction back; in a caller's transaction one that is stored each on its own, for its savepoints.
    */
   private nextBatch(): Call[] {
     const alone = ({ entries, each }: Call) =>
       each ? this.database.isJoined === true : entries.length > 1 && entries.some((entry) => entry.key);
-    let size = 0;
-    let count = 0;
-    for (const call of this.queue) {
-      if (count > 0 && (alone(call) || size + call.entries.length > this.bounds.batchEntries)) break;
-      size += call.entries.length;
-      count += 1;
-      if (alone(call)) break;
+    const calls: Call[] = [];
+    let cost = 0;
+    for (let next = this.queue.head(); next; next = this.queue.head()) {
+      if (calls.length > 0 && (alone(next) || cost + next.cost > this.bounds.batchEntries)) break;
+      this.queue.shift();
+      calls.push(next);
+      cost += next.cost;
+      if (alone(next)) break;
     }
-    return this.queue.splice(0, count);
+    return calls;
   }
 
   private async writeBatch(calls: readonly Call[]): Promise<void> {
@@ -152,23 +188,16 @@ export class Writer {
     }
   }
 
-  private async commit(calls: readonly Call[], attempt = 1): Promise<void> {
+  private async commit(calls: readonly Call[]): Promise<void> {
     const entries = calls.flatMap((call) => call.entries);
     const tenants = [...new Set(entries.map(({ entry }) => entry.tenantId))];
-    let outcomes: Outcome[];
-    try {
-      outcomes = await this.database.write(tenants, async (execute) => {
-        const only = calls.length === 1 ? calls[0] : undefined;
-        if (only?.each) return storeEach(execute, entries);
-        const stored = await storeEntries(execute, entries);
-        if (only && entries.length > 1) throwIfRefused(stored);
-        return stored;
-      });
-    } catch (error) {
-      if (attempt < 4 && RETRYABLE.has((error as { code?: string }).code ?? ''))
-        return this.commit(calls, attempt + 1);
-      throw error;
-    }
+    const outcomes = await this.database.write(tenants, async (execute) => {
+      const only = calls.length === 1 ? calls[0] : undefined;
+      if (only?.each) return storeEach(execute, entries);
+      const stored = await storeEntries(execute, entries);
+      if (only && entries.length > 1) throwIfRefused(stored);
+      return stored;
+    });
     this.onWritten(tenants, outcomes.filter((outcome) => 'stored' in outcome).length);
     let offset = 0;
     for (const call of calls) {
@@ -229,6 +258,14 @@ export class Writer {
 }
 
 const BEING_REMOVED = 'The entry stored under this idempotencyKey is being removed; try again shortly';
+
+function add(load: Load, { entries, bytes }: Load, sign: 1 | -1): void {
+  load.entries += sign * entries;
+  load.bytes += sign * bytes;
+}
+
+const isWithin = (load: Load, added: Load, entries: number, bytes: number): boolean =>
+  load.entries + added.entries <= entries && load.bytes + added.bytes <= bytes;
 
 function storedOrThrow(result: WriteResult): Stored {
   if ('error' in result) throw result.error;

@@ -9,6 +9,7 @@ import { negotiateType } from '../../../src/graphql/response.js';
 import { buildReelSchema } from '../../../src/graphql/schema.js';
 import type { Services } from '../../../src/graphql/services.js';
 import { Subscriptions } from '../../../src/graphql/subscriptions.js';
+import { documentValidator } from '../../../src/graphql/validation.js';
 import { Answers } from '../../../src/http/answer.js';
 import { toCriteria } from '../../../src/log/filter/criteria.js';
 import { CountPrecision } from '../../../src/log/stats/log-count.js';
@@ -494,12 +495,13 @@ describe('a subscription, executed by graphql-js alone', () => {
 describe('results of subscriptions', () => {
   const viewer = { ...NOBODY, authorization: 'viewer' };
   const follow = (selection: string, tail: Services['tail']) => {
+    const schema = buildReelSchema();
     const subscriptions = new Subscriptions({
-      schema: buildReelSchema(),
+      schema,
       services: { ...services, tail },
       answers: new Answers(),
       pageSizes: PAGE_SIZES,
-      introspection: false,
+      validateDocument: documentValidator(schema, { introspection: false }),
       format: errorFormatter({ log: { error: () => {} }, hints: false }),
     });
     return async (after: number) => {

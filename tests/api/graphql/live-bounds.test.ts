@@ -133,4 +133,4 @@ test('who does not read is not read for: the server waits, holds little, and goe
   await expect.poll(() => received().length, { timeout: 60_000 }).toBe(ENTRIES);
   expect(received()).toEqual(upTo);
   asked.destroy();
-}, 90_000);
+}, 180_000);

@@ -11,8 +11,9 @@ import { createDatabase, type TestDatabase } from '../../support/postgres.js';
 import { create, makeDataDir, ReelProcess } from '../../support/process.js';
 import { JWT_SECRET, moduleToken, SERVICE_SECRET, viewer } from '../../support/reel.js';
 
-const BREAKS = 50;
-const RESTARTS: readonly NodeJS.Signals[] = ['SIGKILL', 'SIGTERM', 'SIGKILL', 'SIGTERM'];
+/** LIVE_BREAKS breaks more of them. */
+const BREAKS = Number(process.env.LIVE_BREAKS ?? 20);
+const RESTARTS: readonly NodeJS.Signals[] = ['SIGKILL', 'SIGTERM'];
 const WRITERS = 4;
 const SIGNING_KEY = generateKeyPairSync('ed25519')
   .privateKey.export({ type: 'pkcs8', format: 'pem' })
@@ -194,7 +195,7 @@ const linesOf = (text: string) =>
     .slice(0, -1)
     .map((line) => JSON.parse(line) as Seen);
 
-test('through 50 broken connections and four restarts each follower gets every entry once, in order', async () => {
+test('through broken connections and restarts each follower gets every entry once, in order', async () => {
   const tenantId = randomUUID();
   const token = await viewer(tenantId);
   const load = writing(await moduleToken(), tenantId);

@@ -18,6 +18,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorFormatter } from '../../../src/graphql/format-error.js';
 import { buildReelSchema } from '../../../src/graphql/schema.js';
 import { Subscriptions } from '../../../src/graphql/subscriptions.js';
+import { documentValidator } from '../../../src/graphql/validation.js';
 import { Answers } from '../../../src/http/answer.js';
 import { bootGraphql, fakeServices, NOBODY } from '../../support/graphql-server.js';
 
@@ -134,7 +135,7 @@ const subscriptionsOf = (hints: boolean) =>
     services: fakeServices(),
     answers: new Answers(),
     pageSizes: { defaultPageSize: 50, maxPageSize: 100 },
-    introspection: hints,
+    validateDocument: documentValidator(schema, { introspection: hints }),
     format: errorFormatter({ log: { error: () => {} }, hints }),
   });
 

@@ -111,7 +111,7 @@ describe('creating', () => {
   });
 
   test('bytes that are no UTF-8', async () => {
-    const headers = { authorization: await module() };
+    const headers = { authorization: await module(), 'content-type': 'application/json' };
     const answer = await server.app.inject({
       method: 'POST',
       url: `${P}/logs`,

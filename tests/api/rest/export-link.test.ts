@@ -32,7 +32,7 @@ const ticket = (over: Partial<ExportTicket> = {}): ExportTicket => ({
   ...over,
 });
 const tokenOf = (path: string) => new URL(path, 'http://reel').searchParams.get('token') as string;
-const links = (at = NOW, secret = SECRETS.serviceSecret) => new ExportLinks(secret, () => at);
+const links = (at = NOW, secret = SECRETS.serviceSecret) => new ExportLinks([secret], () => at);
 const refusal = async (promise: Promise<unknown>) => {
   const error = await promise.then(
     () => null,
@@ -75,6 +75,18 @@ test('neither a credential signed with the secret itself nor another kind of tok
     .setProtectedHeader({ alg: 'HS256', typ: 'reel-export' })
     .sign(secret);
   expect(await refusal(links().read('logs_20260105_100000.csv', none))).toMatch(/^FORBIDDEN/);
+});
+
+test('while the secret is being changed, links of every secret are read, and the first signs', async () => {
+  const [last, next] = [SECRETS.serviceSecret, 'n'.repeat(40)];
+  const rotating = new ExportLinks([next, last], () => NOW);
+  const read = async (by: ExportLinks, from: ExportLinks) =>
+    by.read(ticket().filename, tokenOf(await from.write(ticket())));
+  for (const from of [links(), rotating, new ExportLinks([next], () => NOW)])
+    expect(await read(rotating, from)).toEqual(ticket());
+  expect(await read(new ExportLinks([next], () => NOW), rotating)).toEqual(ticket());
+  expect(await refusal(read(links(), rotating))).toMatch(/^FORBIDDEN/);
+  expect(await refusal(read(new ExportLinks([next], () => NOW), links()))).toMatch(/^FORBIDDEN/);
 });
 
 test('the longest filter that is allowed, in the least compressible text, fits', async () => {

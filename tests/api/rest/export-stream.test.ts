@@ -37,7 +37,7 @@ const prepare = async (payload: unknown, headers = {}) => {
   const answer = await server.app.inject({
     method: 'POST',
     url: `${P}/logs/export`,
-    headers: { authorization, ...headers },
+    headers: { authorization, 'content-type': 'application/json', ...headers },
     payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
   });
   return { status: answer.statusCode, body: answer.json() };
@@ -143,7 +143,12 @@ describe('preparing', () => {
     const made = await server.exports.prepare(criteria, { filter }, READER);
     server.now.ms += 1_800_000;
     await server.exports
-      .open(made.filename, new URL(made.downloadUrl, 'http://x').searchParams.get('token') as string, READER)
+      .open(
+        made.filename,
+        new URL(made.downloadUrl, 'http://x').searchParams.get('token') as string,
+        READER,
+        new AbortController().signal,
+      )
       .then(async ({ stream }) => {
         for await (const piece of stream) expect(piece).toContain('created_at');
       });
@@ -304,5 +309,40 @@ describe('over a socket', () => {
     answer.pause().on('error', () => {});
     await vi.waitFor(() => expect(quiet.sealed.ended).toBe(true), { timeout: 10_000 });
     await quiet.app.close();
+  });
+});
+
+describe('downloads of one client', () => {
+  test('are four at once; a fifth waits, and leaves the line when its caller hangs up', async () => {
+    fill(1);
+    const { body } = await prepare({});
+    await server.app.listen({ port: 0 });
+    const { port } = server.app.server.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}${body.download_url}`;
+    let goOn = () => {};
+    const held = new Promise<void>((done) => {
+      goOn = done;
+    });
+    const entries = [...server.reel.entries];
+    const read = vi.spyOn(server.sealed, 'streamSequenced').mockImplementation(async function* () {
+      await held;
+      yield entries;
+    });
+    const gone = new AbortController();
+    const first = Array.from({ length: 4 }, () => fetch(url));
+    await expect.poll(() => read.mock.calls.length, { timeout: 10_000 }).toBe(4);
+    const impatient = fetch(url, { signal: gone.signal }).catch((error: Error) => error.name);
+    const patient = fetch(url);
+    await expect.poll(() => server.exports.waiting, { timeout: 10_000 }).toBe(2);
+    gone.abort();
+    expect(await impatient).toBe('AbortError');
+    await expect.poll(() => server.exports.waiting, { timeout: 10_000 }).toBe(1);
+    expect(read.mock.calls.length).toBe(4);
+    goOn();
+    for (const answer of await Promise.all([...first, patient])) {
+      expect(answer.status).toBe(200);
+      expect(await answer.text()).toContain('01980000');
+    }
+    expect(server.exports.waiting).toBe(0);
   });
 });

@@ -32,7 +32,7 @@ beforeAll(async () => {
         audit: { exported: async () => {} },
         catchUp: (tenantId) => trail.sequencer.catchUp(tenantId),
         proofs: exportProofs(new StoredProver(trail.database)),
-        secret: SECRETS.serviceSecret,
+        secrets: [SECRETS.serviceSecret],
         linkMinutes: 60,
         maxRecords: 0,
       }),
@@ -54,7 +54,13 @@ const send = async (
   headers = {},
 ) => {
   const payload = body === undefined ? undefined : JSON.stringify(body);
-  const answer = await app.inject({ method, url: P + url, headers: { authorization, ...headers }, payload });
+  const type = payload === undefined ? {} : { 'content-type': 'application/json' };
+  const answer = await app.inject({
+    method,
+    url: P + url,
+    headers: { authorization, ...type, ...headers },
+    payload,
+  });
   return { status: answer.statusCode, body: answer.json() };
 };
 const create = async (body: object, headers = {}) => {

@@ -1,0 +1,91 @@
+import type { Pool, PoolClient } from 'pg';
+import { answerWithin, cut, cutError } from './answer-within.js';
+import { databaseFault } from './unavailable.js';
+
+/** How long an established connection may take to begin a transaction, which waits for no lock, before it counts as dead. */
+const BEGIN_MS = 4_000;
+/** For all attempts to begin one. */
+const ALL_MS = 9_000;
+
+/** The connections of pools: hands out those that are alive, and ends them all at once where the database is gone. */
+export class Links {
+  /** When each connection was made, in times of renew(). */
+  private readonly madeIn = new Map<PoolClient, number>();
+  private readonly waiting = new Set<(error: Error) => void>();
+  private renewals = 0;
+
+  constructor(pools: Iterable<Pool>) {
+    for (const pool of new Set(pools)) {
+      pool.on('acquire', (client) => {
+        if (this.madeIn.has(client)) return;
+        this.madeIn.set(client, this.renewals);
+        // A connection that breaks says so to the statement under way, or to the next one.
+        client.on('error', () => {});
+      });
+      pool.on('remove', (client) => this.madeIn.delete(client));
+    }
+  }
+
+  /**
+   * A connection of the pool on which `opening` has begun a transaction; to be given back. One that turns out to be dead is
+   * replaced, since nothing was done on it yet.
+   */
+  async begin(pool: Pool, opening: string): Promise<PoolClient> {
+    const deadline = performance.now() + ALL_MS;
+    for (let attempt = 1; ; attempt += 1) {
+      const client = await this.connect(pool);
+      const left = deadline - performance.now();
+      try {
+        await answerWithin(client, Math.min(BEGIN_MS, Math.max(left, 1)), client.query(opening));
+        return client;
+      } catch (error) {
+        this.giveBack(client, error);
+        if (attempt === 2 || left < BEGIN_MS || !databaseFault(error)?.isConnectionLost) throw error;
+        this.renew();
+      }
+    }
+  }
+
+  /** `error`: the connection cannot be used again. */
+  giveBack(client: PoolClient, error: unknown): void {
+    if (error instanceof Error) cut(client, 'not usable any more');
+    client.release(error instanceof Error ? error : undefined);
+  }
+
+  /** Connections made before now are not handed out again. */
+  renew(): void {
+    this.renewals += 1;
+  }
+
+  /** What waits on a connection, or for one, is rejected. */
+  cutAll(reason: string): void {
+    this.renew();
+    for (const client of [...this.madeIn.keys()]) cut(client, reason);
+    for (const refuse of this.waiting) refuse(cutError(reason));
+    this.waiting.clear();
+  }
+
+  private async connect(pool: Pool): Promise<PoolClient> {
+    for (;;) {
+      const client = await this.nextOf(pool);
+      if (this.madeIn.get(client) === this.renewals) return client;
+      this.giveBack(client, new Error('made before the last renewal'));
+    }
+  }
+
+  private nextOf(pool: Pool): Promise<PoolClient> {
+    return new Promise((resolve, reject) => {
+      this.waiting.add(reject);
+      pool.connect().then(
+        (client) => {
+          if (this.waiting.delete(reject)) resolve(client);
+          else this.giveBack(client, null);
+        },
+        (error: Error) => {
+          this.waiting.delete(reject);
+          reject(error);
+        },
+      );
+    });
+  }
+}

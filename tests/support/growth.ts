@@ -1,0 +1,37 @@
+import { expect } from 'vitest';
+
+/** Milliseconds of CPU time of this thread. */
+async function cpuOf(work: () => unknown): Promise<number> {
+  const before = process.threadCpuUsage();
+  await work();
+  const { user, system } = process.threadCpuUsage(before);
+  return (user + system) / 1_000;
+}
+
+/** The least of several runs, which is what the work itself takes. */
+async function least(runs: number, work: () => unknown): Promise<number> {
+  let found = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < runs; run += 1) found = Math.min(found, await cpuOf(work));
+  return found;
+}
+
+/** Below this, in milliseconds, a machine's noise is larger than what is measured. */
+const NOISE = 8;
+
+/**
+ * Expects work to grow clearly less than with the square of its size: of a square four times the size takes sixteen times
+ * as long, of a line four times. Measured at size, twice and four times that.
+ */
+export async function expectLinear(
+  size: number,
+  work: (size: number) => unknown,
+  { runs = 3, most = 100 }: { runs?: number; most?: number } = {},
+): Promise<void> {
+  await work(size);
+  const [one, two, four] = [
+    await least(runs, () => work(size)),
+    await least(runs, () => work(2 * size)),
+    await least(runs, () => work(4 * size)),
+  ];
+  expect({ one, two, four }).toSatisfy(() => four < most && four < NOISE + 9 * one && four < NOISE + 4 * two);
+}
