@@ -57,7 +57,7 @@ const entry = (data: unknown, more: object = {}) => ({
 async function post(
   path: string,
   token: string,
-  body: string | Buffer,
+  body: string,
   headers: Record<string, string> = {},
 ): Promise<{ status: number; text: string }> {
   const response = await fetch(url + path, {
