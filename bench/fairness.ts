@@ -6,7 +6,7 @@ import pg from 'pg';
 import { graphql, send } from './load.ts';
 import { CLIENT, KINDS, type Kind, type Saturation, type Served, writing } from './saturate.ts';
 import type { BenchServer } from './server.ts';
-import type { Line } from './table.ts';
+import { type Line, table } from './table.ts';
 import { remove } from './writing.ts';
 
 const SECONDS = Number(process.env.SECONDS ?? 20);
@@ -48,9 +48,12 @@ export async function fairness(server: BenchServer): Promise<Line[]> {
     await neighbour.settle();
     const alone = await neighbour.measure(SECONDS);
     const lines = linesOf('alone', alone, null, '');
+    report(lines);
     for (const kinds of [...KINDS.map((kind) => [kind]), [...KINDS]] as Kind[][]) {
       const { figures, note } = await beside({ ...saturation, kinds }, neighbour);
-      lines.push(...linesOf(kinds.length > 1 ? 'all of these' : kinds[0]!, figures, alone, note));
+      const besides = linesOf(kinds.length > 1 ? 'all of these' : kinds[0]!, figures, alone, note);
+      report(besides);
+      lines.push(...besides);
       await neighbour.settle();
     }
     return [...lines, ...(await manyTenants(server))];
@@ -77,6 +80,9 @@ async function beside(
     await worker.terminate();
   }
 }
+
+/** As it comes, since the whole takes some minutes. */
+const report = (lines: readonly Line[]) => process.stderr.write(`${table(lines)}\n\n`);
 
 interface Neighbour {
   measure(seconds: number): Promise<Figures>;
