@@ -64,7 +64,10 @@ const GRACE_MS = 10_000;
 const MAX_HEADER_BYTES = 128 * 1024;
 
 /** Builds a whole server and starts it. Errors: StartError or ConfigError of one line. */
-export async function createReelServer(config: Config): Promise<ReelServer> {
+export async function createReelServer(
+  config: Config,
+  { quietMs = QUIET_MS }: { quietMs?: number } = {},
+): Promise<ReelServer> {
   const log = pino({
     level: config.env === 'production' ? 'info' : 'warn',
     serializers: { req: loggedRequest },
@@ -73,10 +76,14 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     genReqId: requestIdOf,
-    keepAliveTimeout: QUIET_MS,
-    requestTimeout: QUIET_MS,
-    connectionTimeout: QUIET_MS,
-    http: { connectionsCheckingInterval: 5_000, headersTimeout: QUIET_MS, maxHeaderSize: MAX_HEADER_BYTES },
+    keepAliveTimeout: quietMs,
+    requestTimeout: quietMs,
+    connectionTimeout: quietMs,
+    http: {
+      connectionsCheckingInterval: quietMs / 6,
+      headersTimeout: quietMs,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
     routerOptions: { maxParamLength: 1_000 },
     forceCloseConnections: 'idle',
     // Fastify's own 503 would have no headers of ours.
@@ -95,7 +102,8 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
   app.server.on('checkExpectation', (request, response: ServerResponse) => {
     stopReading(request);
     response.on('error', () => {});
-    response.writeHead(417, { ...answerHeaders(requestIdOf(request)), connection: 'close' }).end();
+    response.writeHead(417, { ...answerHeaders(requestIdOf(request)), connection: 'close' });
+    response.end();
   });
   // Nor is the body of a request read that no route is for.
   app.removeAllContentTypeParsers();
@@ -138,7 +146,8 @@ export async function createReelServer(config: Config): Promise<ReelServer> {
 const refuseUnreadable: NonNullable<FastifyServerOptions['clientErrorHandler']> = (error, socket) => {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ECONNRESET') socket.destroy();
-  else if (code === 'ERR_HTTP_REQUEST_TIMEOUT') refuseSocket(socket, 408, 'Expected the request within 30 s');
+  else if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    refuseSocket(socket, 408, 'Expected the whole request sooner');
   else if (code === 'HPE_HEADER_OVERFLOW')
     refuseSocket(socket, 431, `Expected headers of at most ${MAX_HEADER_BYTES} bytes`);
   else refuseSocket(socket, 400, 'Expected well-formed HTTP');

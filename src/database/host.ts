@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { CompiledQuery, type Transaction } from 'kysely';
+import { cutError } from './answer-within.js';
 import { type ReadDatabase, type ReadOptions, type WriteDatabase } from './database.js';
 import {
   compile,
@@ -25,7 +26,8 @@ export class HostDatabase implements ReadDatabase, WriteDatabase {
   }
 
   write<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {
-    return this.translated('Writing', () => this.transact(writeTenantsSql(tenantIds), work));
+    const settings = readSettingsSql({ statementMs: STATEMENT_MS }).join('; ');
+    return this.translated('Writing', () => this.transact(writeTenantsSql(tenantIds), work, settings));
   }
 
   /** In a transaction of the host's, which an error ends, a deadlock is the host's to see: it runs all of it again. */
@@ -50,7 +52,14 @@ export class HostDatabase implements ReadDatabase, WriteDatabase {
       if (!joined && settings) await execute(CompiledQuery.raw(settings));
       return work(execute);
     };
-    return joined ? inside(joined) : this.transactAlone(inside);
+    if (joined) return inside(joined);
+    // The connections are the host's to look after; the call at least has an answer.
+    return inTime((begun) =>
+      this.transactAlone(async (transaction) => {
+        begun();
+        return inside(transaction);
+      }),
+    );
   }
 
   /**
@@ -75,5 +84,30 @@ export class HostDatabase implements ReadDatabase, WriteDatabase {
       // Of a broken connection kysely has the error of the rollback, which says less.
       throw cause ?? error;
     }
+  }
+}
+
+/** The default of REEL_STATEMENT_MS. */
+const STATEMENT_MS = 15_000;
+/** For the host's pool to hand out a connection and begin a transaction on it, and then for the transaction. */
+const BEGIN_MS = 9_000;
+const TRANSACTION_MS = 20_000;
+
+/** Errors: ETIMEDOUT where the database does not answer. */
+async function inTime<T>(work: (begun: () => void) => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const within = (ms: number) => {
+    clearTimeout(timer);
+    timer = setTimeout(
+      () => reject(cutError(`expected an answer of the database within ${ms} ms, got none`)),
+      ms,
+    );
+  };
+  within(BEGIN_MS);
+  try {
+    return await Promise.race([work(() => within(TRANSACTION_MS)), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -57,7 +57,8 @@ export class Pulse {
   private client: pg.Client | null = null;
   private silent = false;
   private readOnly = false;
-  private isApart = false;
+  /** Of this machine's clock: 1 ahead, -1 behind, 0 near enough to the database's. */
+  private apartSide = 0;
   private readonly stopping = new AbortController();
   private loop: Promise<void> = Promise.resolve();
   private wake: AbortController | null = null;
@@ -162,14 +163,15 @@ export class Pulse {
 
   private compareClocks(): void {
     const apart = this.clock.apartSeconds;
-    if (apart !== 0 && !this.isApart)
+    const side = Math.sign(apart);
+    if (side !== 0 && side !== this.apartSide)
       this.options.log.warn(
         { secondsAhead: apart },
         `this machine's clock is ${Math.abs(apart).toFixed(1)} s ${apart > 0 ? 'ahead of' : 'behind'} the database's, expected at most 5 s: the server is not ready, and entries get the database's time`,
       );
-    if (apart === 0 && this.isApart)
+    if (side === 0 && this.apartSide !== 0)
       this.options.log.warn({}, "this machine's clock and the database's agree again");
-    this.isApart = apart !== 0;
+    this.apartSide = side;
   }
 
   /** A server that refuses the connection does answer: calls may still have theirs, or are refused each by itself. */
@@ -197,6 +199,7 @@ export class Pulse {
         ([names, { rows }]) => [new Set(names.rows.map(({ name }) => name)), rows as [Beat]] as const,
       );
       this.clock.observe(Number(now.micros), sentAt);
+      this.compareClocks();
       void client.end().catch(() => {});
       if (now.read_only) return 'read-only';
       if (!MIGRATION_NAMES.every((name) => names.has(name))) return 'migrations';

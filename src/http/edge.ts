@@ -43,9 +43,9 @@ export const edge = fp(
 );
 
 export const answerHeaders = (requestId: string): Record<string, string> => ({
-  'x-request-id': requestId,
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
+  'X-Request-Id': requestId,
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
 });
 
 function headerFault(headers: IncomingHttpHeaders): string | null {

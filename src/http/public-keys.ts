@@ -1,10 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import { ReelError } from '../errors.js';
+import { sharedCall } from './shared-call.js';
 
 export interface ReelKeysOptions {
   /** Verifier keys as C2SP vkeys, newest first. */
   keys: () => Promise<string[]>;
 }
+
+/** Anybody may ask, and each time the database would be, and signatures checked. */
+const SHARED_MS = 1_000;
 
 /** /.well-known/reel-keys: what anyone checks checkpoints with, one key a line. */
 export async function reelKeys(app: FastifyInstance, { keys }: ReelKeysOptions): Promise<void> {
@@ -13,12 +17,11 @@ export async function reelKeys(app: FastifyInstance, { keys }: ReelKeysOptions):
     if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
     return reply.code(error.status).send({ detail: error.message });
   });
-  app.get('/.well-known/reel-keys', async (_request, reply) => {
-    const lines = (await keys()).map((key) => `${key}\n`).join('');
-    return reply
+  const lines = sharedCall(async () => (await keys()).map((key) => `${key}\n`).join(''), SHARED_MS);
+  app.get('/.well-known/reel-keys', async (_request, reply) =>
+    reply
       .type('text/plain; charset=utf-8')
       .header('Cache-Control', 'no-cache')
-      .header('X-Content-Type-Options', 'nosniff')
-      .send(lines);
-  });
+      .send(await lines()),
+  );
 }

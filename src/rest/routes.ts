@@ -34,7 +34,6 @@ const DOWNLOAD_HEADERS = {
   'Content-Security-Policy':
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'X-Frame-Options': 'DENY',
-  'Referrer-Policy': 'no-referrer',
 };
 
 /** Of a page whose number no list reaches. */

@@ -8,6 +8,8 @@ export interface WitnessOptions {
   onFault: (error: unknown) => void;
   /** By default a minute. */
   intervalMs?: number;
+  /** For one note; by default ten seconds. */
+  timeoutMs?: number;
 }
 
 interface Pending {
@@ -77,7 +79,10 @@ export class WitnessClient {
         headers: { 'content-type': 'text/plain; charset=utf-8' },
         body: note,
         redirect: 'error',
-        signal: AbortSignal.any([this.stopping.signal, AbortSignal.timeout(TIMEOUT_MS)]),
+        signal: AbortSignal.any([
+          this.stopping.signal,
+          AbortSignal.timeout(this.options.timeoutMs ?? TIMEOUT_MS),
+        ]),
       });
       await response.body?.cancel();
       if (!response.ok)

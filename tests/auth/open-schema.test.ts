@@ -70,6 +70,31 @@ describe('where everybody may create in the schema', () => {
     await own.query('alter function reel_ensure_month(timestamptz) set search_path = pg_catalog, pg_temp');
   });
 
+  it('nor is a type, operator or table of its own in the temporary schema', async () => {
+    const evil = `
+      create or replace function pg_temp.evil(pg_catalog.uuid) returns boolean language plpgsql as $$
+        begin
+          execute 'create table if not exists public.stolen as select current_user::text as by';
+          return true;
+        end
+      $$`;
+    const month = "select reel_ensure_month('2035-01-05T00:00:00Z')";
+    const session = [
+      evil,
+      'create domain pg_temp.uuid as pg_catalog.uuid check (pg_temp.evil(value))',
+      'create domain pg_temp.timestamptz as pg_catalog.timestamptz',
+      'create temporary table reel_log_inbox (tenant_id pg_catalog.uuid, entry_id pg_catalog.uuid)',
+    ].join(';');
+    await asRuntime([`${session}; ${CALLS.join('; ')}; ${month}`]);
+    expect(await stolen()).toEqual([]);
+    // With a path that does not name the temporary schema, which is then searched first, it is.
+    await own.query('alter function reel_first_id(timestamptz) set search_path = pg_catalog');
+    await asRuntime([month.replace('2035', '2036')]);
+    expect(await own.query('select by from public.stolen', [], 'superuser')).toEqual([{ by: 'reel_owner' }]);
+    await own.query('alter function reel_first_id(timestamptz) set search_path = pg_catalog, pg_temp');
+    await own.query('discard temp', [], 'runtime');
+  });
+
   it('no server starts, and nothing is migrated', async () => {
     await expect(served()).rejects.toThrow(
       /^REEL_DATABASE_URL: expected a role .*, got reel, which may create objects in the schema public/,

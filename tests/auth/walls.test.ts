@@ -363,6 +363,10 @@ describe('the role of the server', () => {
       'reel_waiting_logs',
       'reel_waiting_tenants',
     ]);
+    const paths = await reel.own.query(
+      "select proname::text as name from pg_proc where proname like 'reel\\_%' and not proconfig @> array['search_path=pg_catalog, pg_temp']",
+    );
+    expect(paths).toEqual([]);
     for (const { config, body } of functions) {
       expect(config).toContain('search_path=pg_catalog, pg_temp');
       // A name of Reel's own is found in the schema that it is said to be in, and nowhere else.

@@ -115,7 +115,12 @@ describe('a server whose clock is set', () => {
   beforeAll(async () => {
     own = await createDatabase();
     const config = await withDevelopmentSecrets(
-      readConfig({ REEL_DATABASE_URL: own.runtimeUrl, REEL_ENV: 'development' }),
+      readConfig({
+        REEL_DATABASE_URL: own.runtimeUrl,
+        REEL_ENV: 'development',
+        // Nobody is there.
+        REEL_WITNESS_URL: 'http://127.0.0.1:9/',
+      }),
     );
     const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
     app = Fastify();
@@ -161,7 +166,7 @@ describe('a server whose clock is set', () => {
     },
   );
 
-  test('checkpoints carry the same time', async () => {
+  test('checkpoints carry the same time, and a witness that is gone holds none of them up', async () => {
     ahead = HOUR;
     await store();
     const sealed = async () => {
@@ -172,6 +177,8 @@ describe('a server whose clock is set', () => {
       return row;
     };
     await expect.poll(sealed, { timeout: 15_000 }).toEqual({ right: true, n: '1' });
+    const told = () => lines.filter((line) => line.includes('the witness did not accept')).length;
+    await expect.poll(told, { timeout: 15_000 }).toBeGreaterThan(0);
     ahead = 0;
   });
 });

@@ -19,18 +19,17 @@ const fileWith = (statement: string) => `
   import type { Duplex } from 'node:stream';
   export function f(socket: Duplex, response: ServerResponse, server: Server, other: { end(): void }) { ${statement} }`;
 
-let found: string[] | undefined;
+const fileOf = (at: number) => `src/http/given-${at}.ts`;
+/** Of the server, and of the cases beside it, which takes as long as of either. */
+const found = violations(Object.fromEntries(CASES.map(([each], at) => [fileOf(at), fileWith(each)])));
 
 describe('a stream that is written to', () => {
   test('has an error listener, everywhere in the server', () => {
-    expect(violations()).toEqual([]);
+    expect(found.filter((line) => !line.startsWith('src/http/given-'))).toEqual([]);
   });
 
   test.each(CASES)('is found where it has none: %s', (statement, count) => {
-    found ??= violations(
-      Object.fromEntries(CASES.map(([each], at) => [`src/http/given-${at}.ts`, fileWith(each)])),
-    );
     const at = CASES.findIndex(([each]) => each === statement);
-    expect(found.filter((line) => line.startsWith(`src/http/given-${at}.ts`))).toHaveLength(count);
+    expect(found.filter((line) => line.startsWith(fileOf(at)))).toHaveLength(count);
   });
 });

@@ -82,3 +82,36 @@ test('that is unreachable, or redirects, holds up nothing', async () => {
   await expect.poll(() => faults.length, { timeout: 5_000 }).toBeGreaterThan(2);
   await gone.stop();
 });
+
+test('that never answers, or never stops answering, holds up nothing and fills nothing', async () => {
+  let sent = 0;
+  const odd = createServer((request, response) => {
+    request.resume();
+    if (request.url === '/silent') return;
+    response.writeHead(200, { 'content-type': 'text/html' });
+    const more = () => {
+      for (let room = true; room && !response.destroyed; sent += 65_536)
+        room = response.write('x'.repeat(65_536));
+    };
+    response.on('drain', more);
+    more();
+  });
+  await once(odd.listen(0, '127.0.0.1'), 'listening');
+  const at = `http://127.0.0.1:${(odd.address() as AddressInfo).port}`;
+  const options = { intervalMs: 60, timeoutMs: 100, onFault: (error: unknown) => faults.push(String(error)) };
+  const [silent, endless] = ['/silent', '/endless'].map(
+    (path) => new WitnessClient({ ...options, url: at + path }),
+  );
+  silent!.submit('a', 'note 1 of a\n');
+  await expect.poll(() => faults.length, { timeout: 10_000 }).toBeGreaterThan(1);
+  expect(faults[0]).toMatch(/timeout/i);
+  await silent!.stop();
+  const before = faults.length;
+  endless!.submit('a', 'note 1 of a\n');
+  await expect.poll(() => sent, { timeout: 10_000 }).toBeGreaterThan(0);
+  await endless!.stop();
+  expect(faults).toHaveLength(before);
+  expect(sent).toBeLessThan(20 * 1024 * 1024);
+  odd.closeAllConnections();
+  odd.close();
+});

@@ -41,6 +41,7 @@ export interface TestReel {
 export async function startReel(
   settings: Record<string, string> = {},
   given?: TestDatabase,
+  options: Parameters<typeof createReelServer>[1] = {},
 ): Promise<TestReel> {
   const own = given ?? (await createDatabase());
   const config = readConfig({
@@ -50,7 +51,7 @@ export async function startReel(
     REEL_SERVICE_SECRET: SERVICE_SECRET,
     ...settings,
   });
-  const server = await createReelServer(await withDevelopmentSecrets(config));
+  const server = await createReelServer(await withDevelopmentSecrets(config), options);
   const call = async (
     token: string | null,
     method: string,

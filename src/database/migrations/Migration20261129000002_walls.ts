@@ -14,9 +14,12 @@ export class Migration20261129000002_walls extends Migration {
     const [{ schema }] = (await this.execute('select current_schema() as schema')) as [{ schema: string }];
     const statements = [
       ...functions(schema),
-      ...['reel_search_candidates(integer[], integer)', 'reel_search_backlog(integer)'].map(
-        (name) => `alter function ${name} set search_path = pg_catalog, pg_temp`,
-      ),
+      // reel_first_id is called as the owner by reel_ensure_month. A path that does not name pg_temp begins with it.
+      ...[
+        'reel_first_id(timestamptz)',
+        'reel_search_candidates(integer[], integer)',
+        'reel_search_backlog(integer)',
+      ].map((name) => `alter function ${name} set search_path = pg_catalog, pg_temp`),
       // The owner is let through by a policy anyway; forced, it would break pg_dump and online moves of shards.
       ...TENANT_TABLES.map((table) => `alter table ${table} no force row level security`),
       `do $$

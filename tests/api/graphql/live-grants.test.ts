@@ -81,7 +81,7 @@ describe('as long as it runs, end to end', () => {
     'a token that runs out ends a %s with UNAUTHENTICATED',
     async (kind) => {
       const tenantId = randomUUID();
-      const token = await person({ grants: [grant(tenantId, 'reel.logs.view:ACCOUNT')], minutes: 2 / 60 });
+      const token = await person({ grants: [grant(tenantId, 'reel.logs.view:ACCOUNT')], minutes: 5 / 60 });
       const { code, closed } = await course(reel.url, kind, { Authorization: `Bearer ${token}` });
       expect(code).toBe('UNAUTHENTICATED');
       expect(closed).toBe(kind === 'websocket' ? 4401 : null);
