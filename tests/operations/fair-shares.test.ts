@@ -80,11 +80,11 @@ describe('beside a tenant that asks for all it can get', () => {
         return answer.status;
       }),
     );
-    const after = async (call: Promise<{ status: number }>) => [(await call).status, done] as const;
+    const doneBefore = async (call: Promise<{ status: number }>) => [(await call).status, done] as const;
     const single = { module: 'billing', action: 'a.b', tenant_id: quiet };
     const own = await Promise.all([
-      after(read(quietViewer)),
-      after(reel.rest(billing, 'POST', '/logs', single)),
+      doneBefore(read(quietViewer)),
+      doneBefore(reel.rest(billing, 'POST', '/logs', single)),
     ]);
     expect(own.map(([status]) => status)).toEqual([200, 201]);
     for (const [, before] of own) expect(before).toBeLessThan(flood.length - 20);
