@@ -48,6 +48,17 @@ const BEAT_SQL = `
 const NIL = `'00000000-0000-0000-0000-000000000000'::uuid`;
 const NO_ENTRY_SQL = `select from reel_log_entries where tenant_id = ${NIL} and id = ${NIL}`;
 
+/** What a check of readiness asks. */
+async function lookAround(client: pg.Client): Promise<{ names: Set<string>; now: Beat }> {
+  const {
+    rows: [now],
+  } = await client.query<Beat>(BEAT_SQL);
+  const applied = await client.query<{ name: string }>('select name from reel_migrations');
+  // There is none such; but a lock that keeps readers waiting keeps this waiting.
+  await client.query(NO_ENTRY_SQL);
+  return { names: new Set(applied.rows.map(({ name }) => name)), now: now! };
+}
+
 /**
  * Asks the database every two seconds for its time, on a connection of its own, so that one that hangs is told from one that is
  * slow: where neither that connection nor a new one gets an answer, the database is silent, until it answers again.
@@ -190,14 +201,7 @@ export class Pulse {
     try {
       client = await this.connect(READY_MS);
       const sentAt = this.clock.sendingAt();
-      const applied = client.query<{ name: string }>('select name from reel_migrations');
-      const beat = client.query<Beat>(BEAT_SQL);
-      // There is none such; but a lock that keeps readers waiting keeps this waiting.
-      const entries = client.query(NO_ENTRY_SQL);
-      const answers = Promise.all([applied, beat, entries]);
-      const [names, [now]] = await answerWithin(client, READY_MS, answers).then(
-        ([names, { rows }]) => [new Set(names.rows.map(({ name }) => name)), rows as [Beat]] as const,
-      );
+      const { names, now } = await answerWithin(client, READY_MS, lookAround(client));
       this.clock.observe(Number(now.micros), sentAt);
       this.compareClocks();
       void client.end().catch(() => {});

@@ -17,12 +17,14 @@ const MAX_FAULTS = 20;
 const MAX_LEVELS = MAX_AT_ONCE / 2;
 /** Lists and objects take many times the memory of their text. */
 const MAX_CONTAINERS = 2_000_000;
+/** Of all kinds; what is 16 MiB long and meant has fewer. */
+const MAX_VALUES = 4_000_000;
 /** Of one object, whose names are looked at in one go: more than a text that is read at once has room for. */
 const MAX_MEMBERS = 262_144;
 
 /**
- * Reads JSON (RFC 8259) in time linear in its length. Errors: SyntaxError, BAD_USER_INPUT for more than 2,000,000 lists
- * and objects or 524,288 levels.
+ * Reads JSON (RFC 8259) in time linear in its length. Errors: SyntaxError, BAD_USER_INPUT for more than 4,000,000 values,
+ * 2,000,000 lists and objects, 262,144 members of one object or 524,288 levels.
  */
 export async function readJson(text: string): Promise<JsonText> {
   if (text.length <= MAX_AT_ONCE) {
@@ -169,6 +171,7 @@ class JsonReader {
   *read(): Generator<undefined, unknown> {
     for (let values = 1; ; values += 1) {
       if (values % STRIDE === 0) yield;
+      if (values > MAX_VALUES) throw beyond(`${MAX_VALUES} values`);
       let value = this.begin();
       if (value === BEGUN) {
         const begun = this.open.at(-1)!;
