@@ -20,6 +20,7 @@ import { MAX_UNKNOWN_BYTES } from '../http/unread-body.js';
 import { UnheldNumber } from '../query-line/number.js';
 import { createApollo } from './apollo.js';
 import { createContext, type PageSizes } from './context.js';
+import { cutVariables } from './cut-variables.js';
 import { acceptsEventStream, eventStreams } from './event-streams.js';
 import { errorFormatter, noteRequest } from './format-error.js';
 import { LIMITS } from './limits.js';
@@ -168,6 +169,7 @@ function checkBody(body: unknown): unknown {
   const { query, variables, extensions } = (body ?? {}) as Record<string, unknown>;
   if (typeof query === 'string' && query.length > LIMITS.characters)
     throw badInput('query', `at most ${LIMITS.characters} characters`, query);
+  cutVariables(variables);
   for (const [name, value] of Object.entries({ variables, extensions }))
     if (value instanceof UnheldNumber) throw badInput(name, 'an object', value);
   return body;

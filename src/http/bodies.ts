@@ -18,7 +18,7 @@ export interface BodyBounds {
 const MIB = 1_048_576;
 
 export const BODY_BOUNDS: BodyBounds = {
-  serverBytes: 32 * MIB,
+  serverBytes: 24 * MIB,
   callerBytes: 16 * MIB,
   freeBytes: 64 * 1024,
   waitMs: 10_000,

@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
 import { clip, clipWay, type Fault, ReelError, unquoted, wayText } from '../errors.js';
 import { readNumber, UnheldNumber } from '../query-line/number.js';
+import { TimeSlice } from '../time-slice.js';
 
 /** A text of JSON as a value, and what must be refused about it. */
 export interface JsonText {
@@ -12,18 +12,19 @@ export interface JsonText {
 
 /** Longer texts are read in slices, so that the event loop is not held. */
 const MAX_AT_ONCE = 1_048_576;
-const SLICE_MS = 10;
 const MAX_FAULTS = 20;
 /** So many as a text that is read at once can have, so that what is refused does not depend on how it is read. */
 const MAX_LEVELS = MAX_AT_ONCE / 2;
 /** Lists and objects take many times the memory of their text. */
 const MAX_CONTAINERS = 2_000_000;
+/** Of all kinds; what is 16 MiB long and meant has fewer. */
+const MAX_VALUES = 4_000_000;
 /** Of one object, whose names are looked at in one go: more than a text that is read at once has room for. */
 const MAX_MEMBERS = 262_144;
 
 /**
- * Reads JSON (RFC 8259) in time linear in its length. Errors: SyntaxError, BAD_USER_INPUT for more than 2,000,000 lists
- * and objects or 524,288 levels.
+ * Reads JSON (RFC 8259) in time linear in its length. Errors: SyntaxError, BAD_USER_INPUT for more than 4,000,000 values,
+ * 2,000,000 lists and objects, 262,144 members of one object or 524,288 levels.
  */
 export async function readJson(text: string): Promise<JsonText> {
   if (text.length <= MAX_AT_ONCE) {
@@ -32,12 +33,11 @@ export async function readJson(text: string): Promise<JsonText> {
   }
   const reader = new JsonReader(text);
   const reading = reader.read();
-  for (let end = performance.now() + SLICE_MS; ; ) {
+  const slice = new TimeSlice();
+  for (;;) {
     const step = reading.next();
     if (step.done) return { value: step.value, faults: reader.repeated };
-    if (performance.now() < end) continue;
-    await setImmediate();
-    end = performance.now() + SLICE_MS;
+    if (slice.isUsed) await slice.pass();
   }
 }
 
@@ -171,6 +171,7 @@ class JsonReader {
   *read(): Generator<undefined, unknown> {
     for (let values = 1; ; values += 1) {
       if (values % STRIDE === 0) yield;
+      if (values > MAX_VALUES) throw beyond(`${MAX_VALUES} values`);
       let value = this.begin();
       if (value === BEGUN) {
         const begun = this.open.at(-1)!;

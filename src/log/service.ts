@@ -1,4 +1,5 @@
 import { type Author, writerOf } from '../auth/scope.js';
+import { withLongDataCut } from './entry/check-data.js';
 import { checkInput } from './entry/check-entry.js';
 import type { CreateLogInput } from './entry/create-log-input.js';
 import { Identifier } from './entry/identifier.js';
@@ -47,7 +48,9 @@ export class ReelService {
 
   /** As create; also tells an entry stored before under the same idempotency key. */
   async store(author: Author, input: CreateLogInput): Promise<Stored> {
-    const prepared = prepareEntry(checkInput(input, author), this.identifier.next());
+    // Otherwise it is looked at before the caller goes on, who may change it then.
+    const checked = checkInput(input.repair ? await withLongDataCut(input) : input, author);
+    const prepared = prepareEntry(checked, this.identifier.next());
     const [stored] = await this.writer.write([prepared], writerOf(author));
     return stored!;
   }

@@ -5,6 +5,9 @@ const SURE_DIGITS = 15;
 /** The shortest text of a double has at most so many (ECMA-262, Number::toString). */
 const MAX_SHORTEST_DIGITS = 17;
 
+/** A longer text is looked at before it is read, which takes several times as long. */
+const LONG_TEXT = 1_000;
+
 /** A number of JSON that no double holds as written. Whoever meets one refuses it, or keeps its text. */
 export class UnheldNumber {
   constructor(readonly text: string) {}
@@ -23,6 +26,7 @@ export const rawJson = (JSON as unknown as { rawJSON(text: string): object }).ra
  * integer beyond ±(2^53 - 1), and its plain form has at most 300 digits. -0 is 0. Linear in the text.
  */
 export function readNumber(text: string): number | UnheldNumber {
+  if (text.length > LONG_TEXT && significantDigits(text) > MAX_SHORTEST_DIGITS) return new UnheldNumber(text);
   const value = Number(text);
   if (text.length <= SURE_DIGITS && !/[eE]/.test(text)) return value + 0;
   if (String(value) === text) return isHeld(value) ? value : new UnheldNumber(text);
@@ -54,6 +58,19 @@ export function plainSurplus(value: number): number {
 
 /** Where ECMAScript writes a number with a negative exponent. */
 const isTiny = (value: number): boolean => value !== 0 && Math.abs(value) < 1e-6;
+
+/** At least; of a mantissa's digits, from the first to the last that is not 0. */
+function significantDigits(text: string): number {
+  const exponentAt = Math.max(text.lastIndexOf('e'), text.lastIndexOf('E'));
+  const isDigit = (at: number) => text.charCodeAt(at) > ZERO && text.charCodeAt(at) <= NINE;
+  let last = (exponentAt < 0 ? text.length : exponentAt) - 1;
+  while (last >= 0 && !isDigit(last)) last -= 1;
+  let first = 0;
+  while (first < last && !isDigit(first)) first += 1;
+  // A point may stand between them.
+  return last - first;
+}
+const [ZERO, NINE] = [0x30, 0x39] as const;
 
 /** The magnitude of a decimal number as 0.DIGITS times ten to the power of `point`, without zeros around the digits. */
 function decimal(text: string): { digits: string; point: number } {

@@ -1,7 +1,7 @@
 import { clip, clipWay, type Fault, unquoted, wayText } from '../../errors.js';
 import { isHeld, plainSurplus, UnheldNumber } from '../../query-line/number.js';
 import { isStorable } from '../../query-line/values.js';
-import { compactJson, mendData, truncated } from './repair-data.js';
+import { compactJson, mendData, TruncatedData, truncated, truncateLong } from './repair-data.js';
 
 /** Of data as compact JSON in UTF-8, and as PostgreSQL prints it. */
 export const MAX_DATA_BYTES = 65_536;
@@ -34,6 +34,7 @@ export function checkData(
   faults: Fault[],
   { repair = false }: DataOptions = {},
 ): CheckedData | null {
+  if (value instanceof TruncatedData) return { ...strictly(value.stands, [])!, repaired: true };
   if (!isObject(value)) {
     fault(faults, 'dict_type', ['data'], 'a JSON object', shown(value));
     return null;
@@ -42,6 +43,13 @@ export function checkData(
   const checked = strictly(value, found) ?? (repair ? repaired(value) : null);
   if (checked === null) faults.push(...found);
   return checked;
+}
+
+/** An input whose data takes long to repair, with what stands for it: repairing then holds nobody up. */
+export async function withLongDataCut<T extends { data?: unknown; repair?: unknown }>(input: T): Promise<T> {
+  if (input.repair !== true) return input;
+  const data = await truncateLong(input.data, 2 * MAX_DATA_BYTES, MAX_DATA_BYTES);
+  return data === input.data ? input : { ...input, data };
 }
 
 function repaired(value: Record<string, unknown>): CheckedData | null {

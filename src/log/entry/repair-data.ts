@@ -1,6 +1,7 @@
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { isHeld, rawJson, UnheldNumber } from '../../query-line/number.js';
 import { isStorable } from '../../query-line/values.js';
+import { TimeSlice } from '../../time-slice.js';
 
 /** Of what stands for data past its bounds. */
 const MAX_TEXT_CHARACTERS = 32_768;
@@ -81,8 +82,71 @@ const storable = (text: string): string =>
   isStorable(text) ? text : text.toWellFormed().replaceAll('\0', '\uFFFD');
 
 /** What is stored of data past its bounds, as long as it takes at most so many bytes as PostgreSQL prints it. */
-export function truncated(came: string, bytes: number): Record<string, unknown> {
-  const sized = { _truncated: true, _bytes: Buffer.byteLength(came), _sha256: hash('sha256', came, 'hex') };
+export const truncated = (came: string, bytes: number): Record<string, unknown> =>
+  begun(came, { _bytes: Buffer.byteLength(came), _sha256: hash('sha256', came, 'hex') }, bytes);
+
+/** Data past its bounds that is cut already. */
+export class TruncatedData {
+  constructor(readonly stands: Record<string, unknown>) {}
+}
+
+/**
+ * As truncated, of data that takes long to write out, in slices; data that is not so long, or no plain JSON, as it came.
+ * `most`: characters of data that is left alone.
+ */
+export async function truncateLong(data: unknown, most: number, bytes: number): Promise<unknown> {
+  if (typeof data !== 'object' || data === null || isShort(data, { left: most }, MAX_SHORT_LEVELS))
+    return data;
+  const slice = new TimeSlice();
+  const sha256 = createHash('sha256');
+  let [start, text, length, size] = ['', '', 0, 0];
+  const flush = () => {
+    const buffer = Buffer.from(text);
+    size += buffer.length;
+    sha256.update(buffer);
+    if (start.length < 2 * MAX_TEXT_CHARACTERS) start += text;
+    text = '';
+  };
+  for (const piece of jsonPieces(data)) {
+    if (piece === null) return data;
+    text += piece;
+    length += piece.length;
+    // A surrogate pair stays in one piece of text.
+    if (text.length < CHUNK_CHARACTERS || /[\ud800-\udbff]$/.test(piece)) continue;
+    flush();
+    await slice.pass();
+  }
+  flush();
+  if (length <= most) return data;
+  return new TruncatedData(begun(start, { _bytes: size, _sha256: sha256.digest('hex') }, bytes));
+}
+
+const CHUNK_CHARACTERS = 65_536;
+const MAX_SHORT_LEVELS = 64;
+
+/** Whether a value is short, or none that JSON.stringify writes as it is. */
+function isShort(value: unknown, room: { left: number }, levels: number): boolean {
+  const text = value instanceof UnheldNumber ? value.text : value;
+  room.left -= typeof text === 'string' ? text.length : 1;
+  if (room.left < 0) return false;
+  if (typeof value !== 'object' || value === null) return true;
+  const proto: unknown = Object.getPrototypeOf(value);
+  if (!Array.isArray(value) && ((proto !== Object.prototype && proto !== null) || 'toJSON' in value))
+    return true;
+  if (levels === 0) return false;
+  if (Array.isArray(value)) return value.every((each) => isShort(each, room, levels - 1));
+  for (const name in value)
+    if (!isShort((value as Record<string, unknown>)[name], room, levels - 1)) return false;
+  return true;
+}
+
+/** The beginning of data's text, with what is known of the whole. */
+function begun(
+  came: string,
+  whole: { _bytes: number; _sha256: string },
+  bytes: number,
+): Record<string, unknown> {
+  const sized = { _truncated: true, ...whole };
   // PostgreSQL adds a space past each of four colons and three commas.
   let room = bytes - Buffer.byteLength(JSON.stringify({ ...sized, _text: '' })) - 7;
   let end = 0;
@@ -116,36 +180,53 @@ function withBigints(value: object): string | null {
   }
 }
 
-/** As JSON.stringify, which recurses, of plain values. */
+/** As JSON.stringify, which recurses, of plain values; null for a cycle. */
 function deepJson(root: object): string | null {
-  const pieces: string[] = [];
-  const open: { value: object; members: [string, unknown][]; at: number }[] = [];
+  const text: string[] = [];
+  for (const piece of jsonPieces(root)) {
+    if (piece === null) return null;
+    text.push(piece);
+  }
+  return text.join('');
+}
+
+/** An object or list that is being written. */
+interface Open {
+  value: object;
+  /** Of an object. */
+  names: string[] | null;
+  at: number;
+}
+
+/** The pieces of compact JSON of plain values of any depth; null, the last, where there is a cycle. */
+export function* jsonPieces(root: object): Generator<string | null> {
+  const open: Open[] = [];
   const within = new Set<object>();
-  const begin = (value: unknown): boolean => {
-    if (typeof value !== 'object' || value === null || value instanceof UnheldNumber) {
-      pieces.push(typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? 'null'));
-      return true;
+  let before = '';
+  let next: unknown = root;
+  for (;;) {
+    if (next instanceof UnheldNumber) yield before + next.text;
+    else if (typeof next !== 'object' || next === null) {
+      yield before + (typeof next === 'bigint' ? String(next) : (JSON.stringify(next) ?? 'null'));
+    } else {
+      if (within.has(next)) return yield null;
+      within.add(next);
+      const isList = Array.isArray(next);
+      open.push({ value: next, names: isList ? null : Object.keys(next), at: 0 });
+      yield before + (isList ? '[' : '{');
     }
-    if (within.has(value)) return false;
-    within.add(value);
-    open.push({ value, members: Object.entries(value), at: 0 });
-    pieces.push(Array.isArray(value) ? '[' : '{');
-    return true;
-  };
-  if (!begin(root)) return null;
-  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
-    const isList = Array.isArray(top.value);
-    const member = top.members[top.at];
-    if (member === undefined) {
-      pieces.push(isList ? ']' : '}');
+    let top = open.at(-1);
+    while (top && top.at >= (top.names ?? (top.value as unknown[])).length) {
+      yield top.names ? '}' : ']';
       within.delete(top.value);
       open.pop();
-      continue;
+      top = open.at(-1);
     }
-    if (top.at > 0) pieces.push(',');
+    if (!top) return;
+    const comma = top.at > 0 ? ',' : '';
+    const name = top.names?.[top.at];
+    before = name === undefined ? comma : `${comma}${JSON.stringify(name)}:`;
+    next = (top.value as Record<string | number, unknown>)[name ?? top.at];
     top.at += 1;
-    if (!isList) pieces.push(JSON.stringify(member[0]), ':');
-    if (!begin(member[1])) return null;
   }
-  return pieces.join('');
 }

@@ -11,7 +11,7 @@ import { SequencedReader, type Stretch } from './sequenced.js';
 
 /** Entries per read, and bytes of theirs; a slow follower holds no more than this. */
 const BATCH = 200;
-const BATCH_BYTES = 262_144;
+const BATCH_BYTES = 1_048_576;
 /** How often followed tenants' last sequences are read, for entries that another server sequenced. */
 const POLL_MS = 500;
 /** Minimum interval between wake-ups, so that many followers of a busy trail share few reads. */

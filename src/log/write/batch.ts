@@ -1,6 +1,7 @@
 import { type Author, writerOf } from '../../auth/scope.js';
 import { badInput, ReelError } from '../../errors.js';
 import { TimeSlice } from '../../time-slice.js';
+import { withLongDataCut } from '../entry/check-data.js';
 import { type CheckedEntry, checkInput, inputRefusal } from '../entry/check-entry.js';
 import type { CreateLogInput } from '../entry/create-log-input.js';
 import type { Identifier } from '../entry/identifier.js';
@@ -26,7 +27,7 @@ export class Batch {
   async add(input: CreateLogInput): Promise<void> {
     try {
       if (typeof input !== 'object' || input === null) throw badInput('input', 'an object', input);
-      this.inputs.push(checkInput(input, this.author));
+      this.inputs.push(checkInput(input.repair ? await withLongDataCut(input) : input, this.author));
     } catch (error) {
       if (!(error instanceof ReelError)) throw error;
       this.inputs.push(error);
