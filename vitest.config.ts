@@ -31,7 +31,8 @@ export default defineConfig({
     sequence: { sequencer: LongFirst },
     // An exception or a rejection that nobody handles fails the run.
     dangerouslyIgnoreUnhandledErrors: false,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // A bound for what hangs, not for what is slow: machines that build are.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

@@ -10,6 +10,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../config/config.js';
+import { abridgeVariables } from './abridge.js';
 import type { ReelContext } from './context.js';
 import { checkCost } from './cost.js';
 import { errorFormatter, noteRequest } from './format-error.js';
@@ -108,7 +109,7 @@ const operationPlugin = (
   formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError,
 ): ApolloServerPlugin<ReelContext> => ({
   requestDidStart: async () => ({
-    async didResolveOperation({ schema, document, operation, request: { variables }, contextValue }) {
+    async didResolveOperation({ schema, document, operation, request, contextValue }) {
       const errors = validateDocument(document);
       if (errors.length > 0) throw new InvalidDocument(errors);
       if (contextValue.caller.credential !== null) documents.keep(document);
@@ -120,7 +121,9 @@ const operationPlugin = (
           'a subscription, which needs a websocket or Accept: text/event-stream',
         );
       checkSize(document, operation);
+      const { variables } = request;
       checkCost({ schema, document, operation, variables, pageSizes: contextValue.pageSizes });
+      if (variables) request.variables = abridgeVariables(schema, operation, variables);
     },
     async didEncounterErrors({ errors, schema, operation, request: { variables = {} }, contextValue }) {
       noteRequest(errors, contextValue.caller.requestId);

@@ -20,6 +20,7 @@ import { overloaded, ReelError } from '../errors.js';
 import type { Answer, Answers } from '../http/answer.js';
 import { isResult } from '../http/json-writer.js';
 import type { Caller, IncomingCall } from '../http/request.js';
+import { abridgeVariables } from './abridge.js';
 import { createContext, type PageSizes } from './context.js';
 import { checkCost } from './cost.js';
 import { type errorFormatter, noteRequest } from './format-error.js';
@@ -166,7 +167,7 @@ export class Subscriptions {
         operation,
         operationName,
         variables,
-        variableValues: variables,
+        variableValues: abridgeVariables(schema, operation, variables),
         contextValue,
       };
     } catch (error) {

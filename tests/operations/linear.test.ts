@@ -8,7 +8,7 @@ import { parseQueryLine } from '../../src/query-line/parse.js';
 import { expectLinear } from '../support/growth.js';
 import { longestHold } from '../support/loop-hold.js';
 import { RawClient, requestText } from '../support/raw-client.js';
-import { startReel, type TestReel } from '../support/reel.js';
+import { person, startReel, type TestReel } from '../support/reel.js';
 
 const root = resolve(import.meta.dirname, '..', '..');
 
@@ -364,6 +364,26 @@ describe('a body without a credential', () => {
     await expectLinear(size, (bytes) => post(packed.get(bytes)!, { 'Content-Encoding': 'gzip' }));
   });
 });
+
+/** Values that are wrong in as many places as fit, of a mebibyte. */
+const MIB = 1024 * 1024 - 200;
+test.each([...Object.keys(inputs).filter((name) => name !== 'deep data'), 'a wide text'])(
+  'a person whose variables are wrong does not hold the event loop: %s',
+  async (name) => {
+    const token = await person();
+    const input =
+      name === 'a wide text'
+        ? `{"module":"m","action":{${Array.from({ length: MIB / 60 }, (_, at) => `"k${at}":"${'x'.repeat(44)}"`)}}}`
+        : inputs[name]!(MIB * 0.9);
+    const body = `{"query":${JSON.stringify(CREATE)},"variables":{"input":${input}}}`;
+    const headers = { Authorization: `Bearer ${token}` };
+    const ask = async () => expect(await post(body, headers)).toMatch(/^HTTP\/1\.1 (200|4\d\d) /);
+    // The least of several, since the first compiles; three times what is promised, for slow machines. Seconds without care.
+    expect(Math.min(await longestHold(ask), await longestHold(ask), await longestHold(ask))).toBeLessThan(
+      300,
+    );
+  },
+);
 
 test('none of it holds the event loop for 100 ms', async () => {
   const held: Record<string, number> = {};

@@ -25,7 +25,7 @@ const NOISE = 8;
 export async function expectLinear(
   size: number,
   work: (size: number) => unknown,
-  { runs = 3, most = 100 }: { runs?: number; most?: number } = {},
+  { runs = 3, most = 400 }: { runs?: number; most?: number } = {},
 ): Promise<void> {
   await work(size);
   const [one, two, four] = [

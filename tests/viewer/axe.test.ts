@@ -74,7 +74,7 @@ test.each(['en-US', 'pt-BR'])(
     expect(await violationsInBoth(away.page), 'sign-in').toEqual([]);
     await away.close();
   },
-  60_000,
+  180_000,
 );
 
 test.each(['en-US', 'pt-BR'])(
@@ -101,7 +101,7 @@ test.each(['en-US', 'pt-BR'])(
     expect.soft(await violationsInBoth(ending.page), 'session ended').toEqual([]);
     await ending.close();
   },
-  60_000,
+  180_000,
 );
 
 test('on a narrow screen, axe-core finds no violation and nothing overflows', async () => {
