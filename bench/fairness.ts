@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import pg from 'pg';
-import { graphql, send } from './load.ts';
+import { type Call, graphql, send } from './load.ts';
 import { CLIENT, KINDS, type Kind, type Saturation, type Served, writing } from './saturate.ts';
 import type { BenchServer } from './server.ts';
-import type { Line } from './table.ts';
+import { type Line, table } from './table.ts';
 import { remove } from './writing.ts';
 
 const SECONDS = Number(process.env.SECONDS ?? 20);
@@ -27,6 +27,8 @@ interface Figures {
   write: number[];
   /** From the response to a write until the entry is seen sealed. */
   sealing: number[];
+  /** Calls that failed. */
+  faults: string[];
 }
 
 /** One tenant's latencies alone, and beside another that asks for as much as it can get in one way and in all. */
@@ -48,9 +50,12 @@ export async function fairness(server: BenchServer): Promise<Line[]> {
     await neighbour.settle();
     const alone = await neighbour.measure(SECONDS);
     const lines = linesOf('alone', alone, null, '');
+    report(lines);
     for (const kinds of [...KINDS.map((kind) => [kind]), [...KINDS]] as Kind[][]) {
       const { figures, note } = await beside({ ...saturation, kinds }, neighbour);
-      lines.push(...linesOf(kinds.length > 1 ? 'all of these' : kinds[0]!, figures, alone, note));
+      const besides = linesOf(kinds.length > 1 ? 'all of these' : kinds[0]!, figures, alone, note);
+      report(besides);
+      lines.push(...besides);
       await neighbour.settle();
     }
     return [...lines, ...(await manyTenants(server))];
@@ -72,11 +77,16 @@ async function beside(
     const [{ done, refused }] = (await once(worker, 'message')) as [Served];
     const count = (of: Record<Kind, number>) =>
       saturation.kinds.map((kind) => of[kind].toLocaleString('en')).join(' + ');
-    return { figures, note: `meanwhile ${count(done)} served, ${count(refused)} refused` };
+    const { faults } = figures;
+    const own = faults.length > 0 ? `; ${faults.length} own calls failed: ${faults[0]}` : '';
+    return { figures, note: `meanwhile ${count(done)} served, ${count(refused)} refused${own}` };
   } finally {
     await worker.terminate();
   }
 }
+
+/** As it comes, since the whole takes some minutes. */
+const report = (lines: readonly Line[]) => process.stderr.write(`${table(lines)}\n\n`);
 
 interface Neighbour {
   measure(seconds: number): Promise<Figures>;
@@ -104,7 +114,7 @@ async function openNeighbour(server: BenchServer, tenantId: string): Promise<Nei
   await client.connect();
   return {
     measure: async (seconds) => {
-      const figures: Figures = { read: [], write: [], sealing: [] };
+      const figures: Figures = { read: [], write: [], sealing: [], faults: [] };
       const waiting = new Map<string, number>();
       const over = new AbortController();
       const watching = (async () => {
@@ -128,13 +138,16 @@ async function openNeighbour(server: BenchServer, tenantId: string): Promise<Nei
       };
       const calls: Promise<unknown>[] = [];
       for (const end = performance.now() + seconds * 1_000; performance.now() < end; ) {
-        calls.push(timed(figures.read, () => send(read)));
-        calls.push(
-          timed(figures.write, () => send(write)).then((text) => {
-            const { data } = JSON.parse(text) as { data: { createLog: { id: string } } };
-            waiting.set(data.createLog.id, performance.now());
-          }),
-        );
+        const wrote = timed(figures.write, () => send(write)).then((text) => {
+          const { data } = JSON.parse(text) as { data: { createLog: { id: string } } };
+          waiting.set(data.createLog.id, performance.now());
+        });
+        for (const call of [timed(figures.read, () => send(read)), wrote])
+          calls.push(
+            call.catch((error: Error) => {
+              figures.faults.push(error.message);
+            }),
+          );
         await setTimeout(PERIOD_MS);
       }
       await Promise.all(calls);
@@ -197,7 +210,7 @@ async function manyTenants(server: BenchServer): Promise<Line[]> {
     const due = began + (number * each * 1_000) / RATE;
     if (due > performance.now()) await setTimeout(due - performance.now());
     const inputs = Array.from({ length: each }, (_, at) => input(tenants[(number * each + at) % TENANTS]!));
-    calls.push(send(graphql(server.url, module, mutation, { inputs })));
+    calls.push(insist(graphql(server.url, module, mutation, { inputs })));
   }
   await Promise.all(calls);
   const rate = (RATE * MANY_SECONDS) / ((performance.now() - began) / 1_000);
@@ -219,6 +232,18 @@ async function manyTenants(server: BenchServer): Promise<Line[]> {
       note: `${Math.round(rate).toLocaleString('en')} entries/s for ${MANY_SECONDS} s, looked ${seen.looks} times, at most ${seen.backlog.toLocaleString('en')} waiting`,
     },
   ];
+}
+
+/** Again and again where the queue is full. */
+async function insist(call: Call): Promise<void> {
+  for (;;)
+    try {
+      await send(call);
+      return;
+    } catch (error) {
+      if (!String(error).includes('OVERLOADED')) throw error;
+      await setTimeout(200);
+    }
 }
 
 /** A UUIDv7's time (RFC 9562, section 5.7): when the entry was accepted. */

@@ -39,7 +39,7 @@ import { Tail } from './log/read/tail.js';
 import { ReadAudit } from './log/read-audit.js';
 import { ReelService } from './log/service.js';
 import { StatsService } from './log/stats/stats.js';
-import { Writer } from './log/write/writer.js';
+import { WRITER_BOUNDS, Writer } from './log/write/writer.js';
 import { REST_PREFIX, restRoutes } from './rest/routes.js';
 import { openSeal } from './seal/open-seal.js';
 import { exportProofs } from './seal/proof-bundle.js';
@@ -232,6 +232,7 @@ export async function composeReel(
       metrics.batchEntries.observe(entries);
       sequencer.wake();
     },
+    { ...WRITER_BOUNDS, waitMs: config.statementMs },
   );
   metrics.watch({
     writeQueueLength: () => writer.length,

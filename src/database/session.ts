@@ -14,7 +14,7 @@ const types: pg.CustomTypesConfig = {
 /** To connect, or to have a turn at one of a pool's connections. */
 const CONNECT_MS = 5_000;
 /** A transaction that nobody goes on with, since its connection is dead, must not keep its locks. */
-const IDLE_IN_TRANSACTION_MS = 15_000;
+const IDLE_IN_TRANSACTION_MS = 8_000;
 
 /**
  * The driver's options for a session at `url`, in UTC, so that timestamps are read as stored. `statementMs`: the longest

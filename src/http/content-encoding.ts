@@ -29,6 +29,9 @@ export interface BodyBound {
 
 const CHUNK_BYTES = 64 * 1024;
 
+/** A connection may break when nobody reads its body, before anything was answered or after. */
+const ignore = () => {};
+
 export type BoundOf = (request: FastifyRequest) => BodyBound;
 
 export const routeBound: BoundOf = ({ routeOptions }) => ({
@@ -55,7 +58,7 @@ export function unpackBody(
     throw new UnsupportedCoding(named!);
   }
   const packed: Packed = { body, received: 0 };
-  const unpacked = Readable.from(unpack(packed, bound), { objectMode: false });
+  const unpacked = Readable.from(unpack(packed, bound), { objectMode: false }).on('error', ignore);
   // Fastify holds Content-Length against this.
   return Object.defineProperty(unpacked, 'receivedEncodedLength', { get: () => packed.received });
 }
@@ -69,6 +72,7 @@ function counted(body: RequestPayload, { bytes, refusal }: BodyBound): RequestPa
       else pass(null, chunk);
     },
   });
+  counter.on('error', ignore);
   // Not stream.pipeline, which would end the connection with the body, before anything is answered.
   body.pipe(counter);
   finished(body, (error) => error && counter.destroy(error));

@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
 import { clip, clipWay, type Fault, ReelError, unquoted, wayText } from '../errors.js';
 import { readNumber, UnheldNumber } from '../query-line/number.js';
+import { TimeSlice } from '../time-slice.js';
 
 /** A text of JSON as a value, and what must be refused about it. */
 export interface JsonText {
@@ -12,7 +12,6 @@ export interface JsonText {
 
 /** Longer texts are read in slices, so that the event loop is not held. */
 const MAX_AT_ONCE = 1_048_576;
-const SLICE_MS = 10;
 const MAX_FAULTS = 20;
 /** So many as a text that is read at once can have, so that what is refused does not depend on how it is read. */
 const MAX_LEVELS = MAX_AT_ONCE / 2;
@@ -34,12 +33,11 @@ export async function readJson(text: string): Promise<JsonText> {
   }
   const reader = new JsonReader(text);
   const reading = reader.read();
-  for (let end = performance.now() + SLICE_MS; ; ) {
+  const slice = new TimeSlice();
+  for (;;) {
     const step = reading.next();
     if (step.done) return { value: step.value, faults: reader.repeated };
-    if (performance.now() < end) continue;
-    await setImmediate();
-    end = performance.now() + SLICE_MS;
+    if (slice.isUsed) await slice.pass();
   }
 }
 

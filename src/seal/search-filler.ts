@@ -9,7 +9,10 @@ const GATHER_MS = 200;
 /** How often tenants are looked for that others sealed entries of, or stopped filling; also after an error. */
 const POLL_MS = 30_000;
 const MAX_TENANTS = 1_000;
-/** How long a batch waits for the sequencer to be idle: sealing comes first, but searches need the index. */
+/**
+ * How long batches wait for the sequencer to be idle: sealing comes first, but searches need the index. Where it is never idle,
+ * as with very many tenants that write, so long is spent on batches next.
+ */
 const MAX_PAUSE_MS = 1_000;
 const PAUSE_MS = 20;
 
@@ -33,6 +36,8 @@ export class SearchFiller {
   /** Tenants with entries to add. */
   private readonly pending = new Map<string, Progress>();
   private polledAt = Number.NEGATIVE_INFINITY;
+  /** Until when no batch gives way. */
+  private worksUntil = Number.NEGATIVE_INFINITY;
   private isStopped = false;
 
   constructor(
@@ -87,8 +92,14 @@ export class SearchFiller {
   }
 
   private async giveWay(): Promise<void> {
-    for (let waited = 0; this.isSealing() && !this.isStopped && waited < MAX_PAUSE_MS; waited += PAUSE_MS)
+    if (performance.now() < this.worksUntil) return;
+    for (let waited = 0; this.isSealing() && !this.isStopped; waited += PAUSE_MS) {
+      if (waited >= MAX_PAUSE_MS) {
+        this.worksUntil = performance.now() + MAX_PAUSE_MS;
+        return;
+      }
       await setTimeout(PAUSE_MS);
+    }
   }
 
   private async fillBatch(tenantId: string): Promise<void> {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ReelError, unavailable } from '../../src/errors.js';
 import type { LogInput } from '../../src/log/service.js';
 import { ReelService } from '../../src/log/service.js';
-import { type WriteResult, Writer } from '../../src/log/write/writer.js';
+import { WRITER_BOUNDS, type WriteResult, Writer } from '../../src/log/write/writer.js';
 import { openTrail, type Trail } from '../support/trail.js';
 
 let trail: Trail;
@@ -180,6 +180,35 @@ describe('the database', () => {
     expect((await service.writeLogs([entry(randomUUID(), { action: '' })])).map(codeOf)).toEqual([
       'BAD_USER_INPUT',
     ]);
+  });
+
+  test('slow, it refuses those whose turn comes too late, and does not write them', async () => {
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+    let writes = 0;
+    const writer = new Writer(
+      {
+        write: async (_tenantIds, work) => {
+          writes += 1;
+          await answered;
+          return work(async () => []);
+        },
+        find: async () => new Map(),
+        ensureMonth: async () => {},
+      },
+      undefined,
+      { ...WRITER_BOUNDS, batches: 1, waitMs: 100 },
+    );
+    const service = new ReelService(writer);
+    const first = service.log(entry(randomUUID()));
+    const second = service.log(entry(randomUUID()));
+    second.catch(() => {});
+    const began = performance.now();
+    await expect.poll(() => performance.now() - began).toBeGreaterThan(150);
+    answer();
+    await first;
+    await expect(second).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfter: expect.any(Number) });
+    expect(writes).toBe(1);
+    await writer.close();
   });
 
   test('gone once the entries are stored, it keeps no stored one from being told', async () => {

@@ -4,7 +4,12 @@ import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { Fault } from '../../src/errors.js';
-import { type CheckedData, checkData, type DataOptions } from '../../src/log/entry/check-data.js';
+import {
+  type CheckedData,
+  checkData,
+  type DataOptions,
+  withLongDataCut,
+} from '../../src/log/entry/check-data.js';
 import { UnheldNumber } from '../../src/query-line/number.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 
@@ -255,4 +260,16 @@ describe('repair', () => {
       ),
     );
   });
+});
+
+test.each([
+  ['long text', { a: '😀x'.repeat(100_000) }],
+  ['much to escape', { a: '"\\\n'.repeat(60_000) }],
+  ['many members', Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`ключ ${n}`, n]))],
+  ['a long number', { a: new UnheldNumber('7'.repeat(200_000)) }],
+  ['little', { a: 'x' }],
+  ['a date', { a: new Date(0), b: 'x'.repeat(200_000) }],
+])('what is cut in slices is cut as in one go: %s', async (_name, data) => {
+  const cut = await withLongDataCut({ repair: true, data });
+  expect(repaired(cut.data)).toEqual(repaired(data));
 });

@@ -131,7 +131,7 @@ describe('idempotency keys', () => {
   });
 });
 
-const SMALL = { batchEntries: 10, batches: 1, queueEntries: 50, queueBytes: 10_000_000 };
+const SMALL = { waitMs: 15_000, batchEntries: 10, batches: 1, queueEntries: 50, queueBytes: 10_000_000 };
 
 test('a writer has a share of the queue, past which that writer alone is refused', async () => {
   const small = await openTrail({ ...SMALL, queueEntries: 80, writerShare: 1 / 4 });

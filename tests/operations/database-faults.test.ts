@@ -153,13 +153,16 @@ async function callAll(
   return performance.now() - started;
 }
 
-const isRefused = (name: string, { status, retryAfter, text }: Answer) =>
+const isRefused = (name: string, { status, retryAfter, text }: Answer) => {
+  // What was read in the second before is shared.
+  if (name === 'public keys' && status === 200) return;
   expect({ name, status, retryAfter: retryAfter !== null, text }).toEqual({
     name,
     status: 503,
     retryAfter: true,
     text: expect.stringMatching(/again shortly/),
   });
+};
 const isAnswered = (name: string, { status, text }: Answer) =>
   expect({ name, isFine: [200, 201, 404].includes(status) && !/"errors"|"error"/.test(text), text }).toEqual({
     name,
@@ -203,7 +206,14 @@ const notReady = (reason: string) =>
 /** Once the fault is over: all is answered again, what was acknowledged is there, and the rest can be sent again. */
 async function recovers(acknowledged: Map<string, string>, keys: readonly string[]): Promise<void> {
   await within(RECOVERY_MS, 'ready again', ready, ({ status }) => status === 200);
-  await callAll({ ...LOOKING, ...WRITING, ...IN_PROCESS }, isAnswered);
+  // A host's pool has connections that are dead, and one that nobody goes on with may still have its locks.
+  const all = { ...LOOKING, ...WRITING, ...IN_PROCESS };
+  const answers = () =>
+    callAll(all, isAnswered).then(
+      () => null,
+      (error: Error) => error.message,
+    );
+  await within(RECOVERY_MS, 'all answered', answers, (error) => error === null);
   await Promise.all(
     keys.map(async (key) => {
       const { status, body } = await write(key);
@@ -299,7 +309,9 @@ describe('each condition that the server reports in words of its own', () => {
     '08006',
   ])('%s is UNAVAILABLE', async (state) => {
     await cluster.asSuperuser(`insert into injected values ('${state}')`);
-    await callAll(WRITING, isRefused);
+    const { 'GraphQL createLog': create, 'REST batch': batch } = WRITING;
+    await callAll({ create: create!, batch: batch!, ...IN_PROCESS }, isRefused);
+    if (/^5[38]/.test(state)) await notReady('storage');
     await cluster.asSuperuser('truncate injected');
     await within(
       RECOVERY_MS,
@@ -331,8 +343,10 @@ test('the whole of it is killed, and started again elsewhere', async () => {
 
 test('hung: every process of it is stopped', async () => {
   await callAll(LOOKING, isAnswered);
-  const processes = await cluster.processes();
   const { acknowledged, keys, over } = writesUnderWay(50);
+  // Which then has no further children.
+  signalAll([await cluster.postmaster()], 'SIGSTOP');
+  const processes = await cluster.processes();
   onTestFinished(() => signalAll(processes, 'SIGCONT'));
   signalAll(processes, 'SIGSTOP');
   const [took] = await Promise.all([

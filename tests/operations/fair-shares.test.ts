@@ -50,6 +50,48 @@ describe('reading connections', () => {
   });
 });
 
+describe('beside a tenant that asks for all it can get', () => {
+  test('a neighbour reads and writes before most of that is done', async () => {
+    const [busy, quiet] = [randomUUID(), randomUUID()];
+    const [flooding, billing] = [await moduleToken('guardian'), await moduleToken('billing')];
+    const many = (tenantId: string, count: number) =>
+      reel.graphql(
+        flooding,
+        'mutation ($inputs: [CreateLogInput!]!) { createLogs(inputs: $inputs) { id } }',
+        {
+          inputs: Array.from({ length: count }, () => ({ module: 'guardian', action: 'a.b', tenantId })),
+        },
+      );
+    await many(busy, 500);
+    await many(quiet, 20);
+    const read = (token: string) =>
+      reel.graphql(
+        token,
+        '{ logs(first: 100, filter: { search: "nothing" }) { totalCount(exact: true) { value } } }',
+      );
+    const [busyViewer, quietViewer] = [await viewer(busy), await viewer(quiet)];
+    let done = 0;
+    const flood = [
+      ...Array.from({ length: 120 }, () => read(busyViewer)),
+      ...Array.from({ length: 20 }, () => many(busy, 100)),
+    ].map((call) =>
+      call.then((answer) => {
+        done += 1;
+        return answer.status;
+      }),
+    );
+    const doneBefore = async (call: Promise<{ status: number }>) => [(await call).status, done] as const;
+    const single = { module: 'billing', action: 'a.b', tenant_id: quiet };
+    const own = await Promise.all([
+      doneBefore(read(quietViewer)),
+      doneBefore(reel.rest(billing, 'POST', '/logs', single)),
+    ]);
+    expect(own.map(([status]) => status)).toEqual([200, 201]);
+    for (const [, before] of own) expect(before).toBeLessThan(flood.length - 20);
+    expect(new Set(await Promise.all(flood))).toEqual(new Set([200]));
+  }, 120_000);
+});
+
 describe("a person's entries", () => {
   const text = 'x'.repeat(60_000);
   const wires = {

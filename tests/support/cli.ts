@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { TestDatabase } from './postgres.js';
-import { refuseUnhandled } from './process.js';
+import { refuseUnhandled } from './process.ts';
 
 const REEL = join(resolve(import.meta.dirname, '..', '..'), 'dist', 'cli', 'reel.js');
 

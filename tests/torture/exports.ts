@@ -10,7 +10,7 @@ import type { Tenant } from './tenants.ts';
 
 const PREPARE =
   'mutation ($input: ExportLogsInput!) { exportLogs(input: $input) { downloadUrl recordCount } }';
-const GIVE_UP_MS = 180_000;
+const GIVE_UP_MS = 300_000;
 const DOWNLOAD_MS = 60_000;
 /** A link prepared before a clean-up counts entries that are gone by the time it is fetched. */
 const CHANGED = 409;

@@ -5,7 +5,7 @@ import { ReelProcess } from '../support/process.ts';
 import type { Random } from './built.ts';
 import type { Cluster } from './cluster.ts';
 
-const START_MS = 90_000;
+const START_MS = 300_000;
 
 interface Server {
   process: ReelProcess | null;
@@ -20,6 +20,8 @@ export class Fleet {
   readonly servers: Server[] = [0, 1].map(() => ({ process: null, url: null }));
   /** What servers printed that are gone, for the report of a fault. */
   readonly logs: string[] = [];
+  /** Those that a SIGKILL ended, whatever else they were told. */
+  private readonly killed = new WeakSet<ReelProcess>();
   private readonly cluster: Cluster;
   private readonly origin: string;
   private signingKey = '';
@@ -64,6 +66,7 @@ export class Fleet {
         server.url = await started.ready();
         return;
       } catch (error) {
+        started.kill('SIGKILL');
         this.forget(index);
         if (Date.now() > deadline) throw error;
       }
@@ -78,6 +81,7 @@ export class Fleet {
   async kill(index: number): Promise<void> {
     const { process: running } = this.servers[index]!;
     if (running === null) return;
+    this.killed.add(running);
     running.kill('SIGKILL');
     this.forget(index);
     await running.ended;
@@ -91,14 +95,14 @@ export class Fleet {
     running?.kill('SIGCONT');
   }
 
-  /** SIGTERM; the exit code, which should be 0. */
+  /** SIGTERM; the exit code, which should be 0, as it is taken to be where it was killed meanwhile. */
   async stop(index: number): Promise<number | null> {
     const { process: running } = this.servers[index]!;
     if (running === null) return 0;
     this.servers[index]!.url = null;
     const { code } = await running.stop();
-    this.forget(index);
-    return code;
+    if (this.servers[index]!.process === running) this.forget(index);
+    return this.killed.has(running) ? 0 : code;
   }
 
   /** A new signing key, made by `reel key --new`, for every server and command that starts from now on. */

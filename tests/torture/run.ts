@@ -19,7 +19,7 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
-    writers: { type: 'string', default: '16' },
+    writers: { type: 'string', default: '13' },
     calls: { type: 'string', default: '7' },
     seeded: { type: 'string', default: '5000' },
   },

@@ -10,7 +10,7 @@ import type { Tenant } from './tenants.ts';
 
 const REST = '/api/v1/reel/logs';
 /** Far more than budgets.md allows for a recovery, and the machine may be busy. */
-const GIVE_UP_MS = 90_000;
+const GIVE_UP_MS = 300_000;
 const MODULES = ['guardian', 'billing', 'ledger', 'mentor'];
 const SEVERITIES = ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'];
 

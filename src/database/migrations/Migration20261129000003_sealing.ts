@@ -29,11 +29,12 @@ export class Migration20261129000003_sealing extends Migration {
 
 /**
  * Tenants with unsealed entries, those with the oldest first: the oldest entry's id, and how many there are, counted up to
- * `far`. By a loose index scan of the key.
+ * `far`. By a loose index scan of the key, whatever the planner takes the inbox to hold.
  */
 const waitingLogs = (schema: string) => `
   create function reel_waiting_logs(most integer, far integer) returns table (tenant_id uuid, oldest uuid, entries integer)
-    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
     with recursive waiting(tenant_id, oldest) as (
       (select i.tenant_id, i.entry_id from ${schema}.reel_log_inbox i order by i.tenant_id, i.entry_id limit 1)
       union all

@@ -107,14 +107,17 @@ export async function truncateLong(data: unknown, most: number, bytes: number): 
     if (start.length < 2 * MAX_TEXT_CHARACTERS) start += text;
     text = '';
   };
-  for (const piece of jsonPieces(data)) {
+  for (const piece of jsonPieces(data, true)) {
     if (piece === null) return data;
-    text += piece;
     length += piece.length;
-    // A surrogate pair stays in one piece of text.
-    if (text.length < CHUNK_CHARACTERS || /[\ud800-\udbff]$/.test(piece)) continue;
-    flush();
-    await slice.pass();
+    for (let at = 0; at < piece.length; ) {
+      const part = piece.slice(at, endOfPart(piece, at + CHUNK_CHARACTERS));
+      at += part.length;
+      text += part;
+      if (text.length < CHUNK_CHARACTERS) continue;
+      flush();
+      await slice.pass();
+    }
   }
   flush();
   if (length <= most) return data;
@@ -122,7 +125,20 @@ export async function truncateLong(data: unknown, most: number, bytes: number): 
 }
 
 const CHUNK_CHARACTERS = 65_536;
+
+/** Not between the halves of a surrogate pair. */
+const endOfPart = (text: string, end: number): number => {
+  const code = text.charCodeAt(end - 1);
+  return end < text.length && code >= 0xd800 && code <= 0xdbff ? end - 1 : end;
+};
+
 const MAX_SHORT_LEVELS = 64;
+
+/** A list, or an object with members of its own alone. */
+function isPlain(value: object): boolean {
+  const proto: unknown = Object.getPrototypeOf(value);
+  return (Array.isArray(value) || proto === Object.prototype || proto === null) && !('toJSON' in value);
+}
 
 /** Whether a value is short, or none that JSON.stringify writes as it is. */
 function isShort(value: unknown, room: { left: number }, levels: number): boolean {
@@ -130,9 +146,7 @@ function isShort(value: unknown, room: { left: number }, levels: number): boolea
   room.left -= typeof text === 'string' ? text.length : 1;
   if (room.left < 0) return false;
   if (typeof value !== 'object' || value === null) return true;
-  const proto: unknown = Object.getPrototypeOf(value);
-  if (!Array.isArray(value) && ((proto !== Object.prototype && proto !== null) || 'toJSON' in value))
-    return true;
+  if (!isPlain(value)) return true;
   if (levels === 0) return false;
   if (Array.isArray(value)) return value.every((each) => isShort(each, room, levels - 1));
   for (const name in value)
@@ -198,8 +212,11 @@ interface Open {
   at: number;
 }
 
-/** The pieces of compact JSON of plain values of any depth; null, the last, where there is a cycle. */
-export function* jsonPieces(root: object): Generator<string | null> {
+/**
+ * The pieces of compact JSON of plain values of any depth; null, the last, where there is a cycle, or (`plainOnly`) an
+ * object that JSON.stringify would write in its own way.
+ */
+export function* jsonPieces(root: object, plainOnly = false): Generator<string | null> {
   const open: Open[] = [];
   const within = new Set<object>();
   let before = '';
@@ -209,7 +226,7 @@ export function* jsonPieces(root: object): Generator<string | null> {
     else if (typeof next !== 'object' || next === null) {
       yield before + (typeof next === 'bigint' ? String(next) : (JSON.stringify(next) ?? 'null'));
     } else {
-      if (within.has(next)) return yield null;
+      if (within.has(next) || (plainOnly && !isPlain(next))) return yield null;
       within.add(next);
       const isList = Array.isArray(next);
       open.push({ value: next, names: isList ? null : Object.keys(next), at: 0 });

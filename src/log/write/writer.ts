@@ -37,6 +37,8 @@ export interface WriterBounds {
    * another; null: all.
    */
   writerShare: number | null;
+  /** Milliseconds that a call may have waited when its turn comes; past them: UNAVAILABLE. */
+  waitMs: number;
 }
 
 export const WRITER_BOUNDS: WriterBounds = {
@@ -45,6 +47,7 @@ export const WRITER_BOUNDS: WriterBounds = {
   queueEntries: 20_000,
   queueBytes: 128 * 1024 * 1024,
   writerShare: 1 / 4,
+  waitMs: 15_000,
 };
 
 /** An entry of so many bytes takes about as long to write as any smaller one. */
@@ -57,6 +60,8 @@ interface Call {
   cost: number;
   /** Stored each on its own, else all or none. */
   each: boolean;
+  /** When it arrived, in milliseconds of performance.now(). */
+  at: number;
   resolve(results: WriteResult[]): void;
   reject(error: unknown): void;
 }
@@ -116,7 +121,14 @@ export class Writer {
     for (const load of [this.load, own]) add(load, added, 1);
     const cost = Math.max(entries.length, Math.ceil(bytes / ENTRY_BYTES));
     return new Promise<WriteResult[]>((resolve, reject) => {
-      this.queue.push(by, entries[0]?.entry.tenantId ?? '', { entries, cost, each, resolve, reject });
+      this.queue.push(by, entries[0]?.entry.tenantId ?? '', {
+        entries,
+        cost,
+        each,
+        at: performance.now(),
+        resolve,
+        reject,
+      });
       this.pump();
     }).finally(() => {
       for (const load of [this.load, own]) add(load, added, -1);
@@ -149,25 +161,33 @@ export class Writer {
 
   private pump(): void {
     while (this.inFlight < this.bounds.batches && this.queue.length > 0) {
+      const calls = this.nextBatch();
+      if (calls.length === 0) break;
       this.inFlight += 1;
-      void this.writeBatch(this.nextBatch()).finally(() => {
+      void this.writeBatch(calls).finally(() => {
         this.inFlight -= 1;
         this.pump();
-        if (this.inFlight === 0 && this.queue.length === 0) this.idle?.();
       });
     }
+    if (this.inFlight === 0 && this.queue.length === 0) this.idle?.();
   }
 
   /**
-   * Calls by turns. One that is stored all or none with a key goes alone, since a conflict in it rolls its
-   * transaction back; in a caller's transaction one that is stored each on its own, for its savepoints.
+   * Calls by turns, without those that have waited too long, as behind a database that is slow. One that is stored all or
+   * none with a key goes alone, since a conflict in it rolls its transaction back; in a caller's transaction one that is
+   * stored each on its own, for its savepoints.
    */
   private nextBatch(): Call[] {
     const alone = ({ entries, each }: Call) =>
       each ? this.database.isJoined === true : entries.length > 1 && entries.some((entry) => entry.key);
     const calls: Call[] = [];
     let cost = 0;
+    const since = performance.now() - this.bounds.waitMs;
     for (let next = this.queue.head(); next; next = this.queue.head()) {
+      if (next.at < since) {
+        this.queue.shift()?.reject(unavailable('Writing takes too long at present; try again shortly'));
+        continue;
+      }
       if (calls.length > 0 && (alone(next) || cost + next.cost > this.bounds.batchEntries)) break;
       this.queue.shift();
       calls.push(next);
