@@ -48,7 +48,10 @@ export function proofBundle(
   return bundle;
 }
 
-/** The proofs that exported lines carry. */
+/** What an erasure takes of an entry. */
+const ERASED = Object.fromEntries(FIELDS.flatMap(({ name, personal }) => (personal ? [[name, null]] : [])));
+
+/** The proofs that exported lines carry. An entry that was erased since it was read is blanked, as its salts are gone. */
 export const exportProofs = (prover: Pick<StoredProver, 'inclusionProofsAt' | 'noteAt'>): ExportProofs => ({
   bundles: async (scope, entries, upTo, includeData) => {
     const ids = entries.map(({ id }) => id);
@@ -57,6 +60,7 @@ export const exportProofs = (prover: Pick<StoredProver, 'inclusionProofsAt' | 'n
       const proof = proofs.get(entry.id);
       // The entry was removed since it was read.
       if (!proof) throw new Error(`expected a proof of entry ${entry.id}, got none`);
+      if (proof.identitySalt === null) Object.assign(entry, ERASED);
       return proofBundle(entry, proof, includeData);
     });
   },
