@@ -5,6 +5,7 @@ import type { Caller } from '../http/request.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import { checkSize } from '../log/read/page.js';
 import type { InclusionProof } from '../seal/proof.js';
+import { expectSameState } from '../seal/proof-bundle.js';
 import type { Services } from './services.js';
 
 /** Loads what fields of single entries need, in one query for all entries of a level. Of one operation. */
@@ -47,12 +48,14 @@ export class Loaders {
     return found.filter((other) => other.id !== entry.id).slice(0, first);
   }
 
-  /** null until the entry is sealed, and where the caller may not view it. */
+  /** null until the entry is sealed, and where the caller may not view it. Errors: CONFLICT where the entry was erased since. */
   async proofOf(entry: LogEntry): Promise<InclusionProof | null> {
     const scope = await this.viewScope();
     if (scope === null || !covers(scope, entry)) return null;
     await this.recordView(scope, { field: 'proof', entryId: entry.id });
-    return this.proofLoader(scope).load(entry.id);
+    const proof = await this.proofLoader(scope).load(entry.id);
+    if (proof) expectSameState(entry, proof);
+    return proof;
   }
 
   private viewScope(): Promise<Scope | null> {

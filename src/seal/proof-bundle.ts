@@ -1,3 +1,4 @@
+import { conflict } from '../errors.js';
 import { FIELDS, snake } from '../log/entry/fields.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import { entryNames, entryToWire, exportColumns } from '../log/entry/wire.js';
@@ -48,6 +49,12 @@ export function proofBundle(
   return bundle;
 }
 
+/** Entries and their proofs are read one after the other. Errors: CONFLICT where the entry was erased in between. */
+export function expectSameState({ id, erasedAt }: LogEntry, { identitySalt }: InclusionProof): void {
+  if (Boolean(erasedAt) === Boolean(identitySalt))
+    throw conflict(`Entry ${id} was erased since it was read; ask again`);
+}
+
 /** The proofs that exported lines carry. */
 export const exportProofs = (prover: Pick<StoredProver, 'inclusionProofsAt' | 'noteAt'>): ExportProofs => ({
   bundles: async (scope, entries, upTo, includeData) => {
@@ -55,8 +62,8 @@ export const exportProofs = (prover: Pick<StoredProver, 'inclusionProofsAt' | 'n
     const proofs = await prover.inclusionProofsAt(scope, ids, upTo);
     return entries.map((entry) => {
       const proof = proofs.get(entry.id);
-      // The entry was removed since it was read.
-      if (!proof) throw new Error(`expected a proof of entry ${entry.id}, got none`);
+      if (!proof) throw conflict(`Entry ${entry.id} was removed since it was read; prepare the export again`);
+      expectSameState(entry, proof);
       return proofBundle(entry, proof, includeData);
     });
   },
