@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader';
 import { readerOf } from '../auth/caller.js';
 import type { Scope } from '../auth/scope.js';
+import { conflict } from '../errors.js';
 import type { Caller } from '../http/request.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import { checkSize } from '../log/read/page.js';
@@ -47,12 +48,16 @@ export class Loaders {
     return found.filter((other) => other.id !== entry.id).slice(0, first);
   }
 
-  /** null until the entry is sealed, and where the caller may not view it. */
+  /** null until the entry is sealed, and where the caller may not view it. Errors: CONFLICT where the entry was erased since. */
   async proofOf(entry: LogEntry): Promise<InclusionProof | null> {
     const scope = await this.viewScope();
     if (scope === null || !covers(scope, entry)) return null;
     await this.recordView(scope, { field: 'proof', entryId: entry.id });
-    return this.proofLoader(scope).load(entry.id);
+    const proof = await this.proofLoader(scope).load(entry.id);
+    // The entry's own fields may be answered already.
+    if (proof && Boolean(entry.erasedAt) === Boolean(proof.identitySalt))
+      throw conflict(`Entry ${entry.id} was erased since it was read; ask again`);
+    return proof;
   }
 
   private viewScope(): Promise<Scope | null> {

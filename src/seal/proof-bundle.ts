@@ -1,3 +1,4 @@
+import { conflict } from '../errors.js';
 import { FIELDS, snake } from '../log/entry/fields.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import { entryNames, entryToWire, exportColumns } from '../log/entry/wire.js';
@@ -58,8 +59,7 @@ export const exportProofs = (prover: Pick<StoredProver, 'inclusionProofsAt' | 'n
     const proofs = await prover.inclusionProofsAt(scope, ids, upTo);
     return entries.map((entry) => {
       const proof = proofs.get(entry.id);
-      // The entry was removed since it was read.
-      if (!proof) throw new Error(`expected a proof of entry ${entry.id}, got none`);
+      if (!proof) throw conflict(`Entry ${entry.id} was removed since it was read; prepare the export again`);
       if (proof.identitySalt === null) Object.assign(entry, ERASED);
       return proofBundle(entry, proof, includeData);
     });

@@ -29,7 +29,7 @@ export interface SealedReader {
 
 /** Proofs of entries against one checkpoint, the first that covers the sequence `upTo`. */
 export interface ExportProofs {
-  /** The `proof` of each entry's line, in order. Errors: an Error if an entry has none. */
+  /** The `proof` of each entry's line, in order. Errors: CONFLICT if an entry was removed or erased since it was read. */
   bundles(
     scope: Scope,
     entries: readonly LogEntry[],

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readVkey } from '../../../src/seal/note.js';
+import { StoredProver } from '../../../src/seal/stored-prover.js';
 import {
   checkConsistency,
   checkInclusion,
@@ -167,6 +168,31 @@ describe('GraphQL', () => {
       { input: { module: 'm', action: 'a', tenantId } },
     );
     expect(created.body.data.createLog.proof).toBeNull();
+  });
+
+  test('an entry that is erased between its row and its proof is refused, and proven when asked for again', async () => {
+    const tenantId = randomUUID();
+    await fill(tenantId, randomUUID(), 1);
+    await sealed(tenantId, 1);
+    const token = await viewer(tenantId);
+    const ask = () => reel.graphql(token, '{ logs { nodes { actorName proof { identitySalt } } } }');
+    const prove = StoredProver.prototype.inclusionProofs;
+    vi.spyOn(StoredProver.prototype, 'inclusionProofs').mockImplementationOnce(async function (
+      this: StoredProver,
+      ...given
+    ) {
+      await reel.own.query(
+        `update reel_log_entries set actor_email = null, actor_email_folded = null, actor_name = null, actor_name_folded = null,
+           on_behalf_of_name = null, resource_name = null, ip_address = null, user_agent = null, data = null,
+           identity_salt = null, data_salt = null, erased_at = now() where tenant_id = $1`,
+        [tenantId],
+      );
+      return prove.apply(this, given);
+    });
+    expect((await ask()).body).toMatchObject({ errors: [{ extensions: { code: 'CONFLICT' } }] });
+    expect((await ask()).body).toEqual({
+      data: { logs: { nodes: [{ actorName: null, proof: { identitySalt: null } }] } },
+    });
   });
 });
 
