@@ -67,6 +67,8 @@ export async function createDatabase(source?: TestDatabase | 'template0'): Promi
       try {
         const { rows } = await client.query(sql, parameters);
         isIdle = client.getTransactionStatus() === 'I';
+        // What a statement set, as a dump does, is not the next one's.
+        if (isIdle) await client.query('discard all');
         return rows;
       } finally {
         // A transaction that a statement began, and did not end, ends with its connection.
