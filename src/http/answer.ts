@@ -12,7 +12,7 @@ export interface AnswerBounds {
 
 const MIB = 1_048_576;
 
-export const ANSWER_BOUNDS: AnswerBounds = { answerBytes: 32 * MIB, serverBytes: 128 * MIB };
+export const ANSWER_BOUNDS: AnswerBounds = { answerBytes: 32 * MIB, serverBytes: 96 * MIB };
 
 /** What a row takes in memory, times its bytes: text of its own, and what data becomes when it is parsed. */
 const ROW_WEIGHT = 3;

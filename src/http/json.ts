@@ -146,6 +146,7 @@ function countNames(value: unknown): number {
 }
 
 const isContainer = (value: unknown): value is object => typeof value === 'object' && value !== null;
+const DIGITS = /[0-9]+/y;
 const isDigit = (code: number): boolean => code >= ZERO && code <= NINE;
 
 /** Values between two looks at the clock. */
@@ -314,9 +315,10 @@ class JsonReader {
 
   /** One digit or more. */
   private digits(): void {
-    const start = this.at;
-    while (isDigit(this.text.charCodeAt(this.at))) this.at += 1;
-    if (this.at === start) throw this.fault();
+    // Of millions of digits several times as fast as by character.
+    DIGITS.lastIndex = this.at;
+    if (!DIGITS.test(this.text)) throw this.fault();
+    this.at = DIGITS.lastIndex;
   }
 
   /** What stands past white space; NaN at the end. */

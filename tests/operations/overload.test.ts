@@ -10,7 +10,7 @@ import { makeDataDir, ReelProcess } from '../support/process.js';
 
 /** What one module may have in the queue, a quarter of it, and entries of one call. */
 const [BOUND, CALL] = [5_000, 1_000];
-const SECRET = 'a secret of modules, 32 bytes at least';
+const SECRET = 'a secret of modules of 32 bytes at least';
 /** Less than what the refused calls would hold, were they kept. */
 const HEAP_MIB = 256;
 

@@ -14,7 +14,7 @@ describe('a statement that takes long', () => {
   /** Another one, since a transaction sees the activity of its beginning. */
   let watcher: pg.Client;
   beforeAll(async () => {
-    reel = await startReel({ REEL_STATEMENT_MS: '2000', REEL_SEARCH_MS: '50', REEL_AUDIT_READS: 'off' });
+    reel = await startReel({ REEL_STATEMENT_MS: '6000', REEL_SEARCH_MS: '50', REEL_AUDIT_READS: 'off' });
     token = await person({
       grants: [
         grant(tenantId, 'reel.logs.view:ACCOUNT'),
@@ -40,11 +40,12 @@ describe('a statement that takes long', () => {
     await reel?.close();
   });
 
-  /** Statements of the server's that wait for the locks. */
+  /** Statements of callers that wait for the locks: what fills the search index reads sequences of its own accord. */
   const waiting = async (): Promise<number> => {
     const { rows } = await watcher.query(
       `select count(*)::integer as n from pg_stat_activity
-      where datname = current_database() and wait_event_type = 'Lock' and application_name = 'reel' and query ~ '^\\s*[(]*(select|with)'`,
+      where datname = current_database() and wait_event_type = 'Lock' and application_name = 'reel' and query ~ '^\\s*[(]*(select|with)'
+        and query not like '%seq >= $2 and seq <= $3%'`,
     );
     return rows[0].n;
   };
@@ -81,9 +82,9 @@ describe('a statement that takes long', () => {
     const hungUp = performance.now();
     hangUp.abort();
     await expect(answer).rejects.toThrow();
-    await expect.poll(waiting, { timeout: 1_500 }).toBe(0);
+    await expect.poll(waiting, { timeout: 4_000 }).toBe(0);
     // By itself it would end at REEL_STATEMENT_MS.
-    expect(performance.now() - hungUp).toBeLessThan(1_500);
+    expect(performance.now() - hungUp).toBeLessThan(4_000);
   });
 
   test.each(['websocket', 'event stream'])('of a subscription over %s is cancelled, too', async (kind) => {
@@ -112,7 +113,7 @@ describe('a statement that takes long', () => {
       );
     await expect.poll(waiting, { timeout: 10_000 }).toBeGreaterThan(0);
     hangUp();
-    await expect.poll(waiting, { timeout: 1_500 }).toBe(0);
+    await expect.poll(waiting, { timeout: 4_000 }).toBe(0);
   });
 
   test('is given up at REEL_STATEMENT_MS', async () => {
