@@ -28,7 +28,7 @@ import { parseJson } from './http/json.js';
 import { loggedRequest } from './http/logged-url.js';
 import { pages } from './http/pages.js';
 import { reelKeys } from './http/public-keys.js';
-import { type Door, readCaller, readConnection, trustedProxies } from './http/request.js';
+import { type Authentication, readCaller, readConnection, trustedProxies } from './http/request.js';
 import { requestIdOf } from './http/request-id.js';
 import { refuseSocket } from './http/sockets.js';
 import { stopReading } from './http/unread-body.js';
@@ -278,7 +278,7 @@ export async function composeReel(
     config,
   );
   const onKeySetFault = (error: unknown) => faults.report('REEL_JWKS_URL does not answer with keys', error);
-  const door: Door = {
+  const authentication: Authentication = {
     verify: tokenVerifier(config, Date.now, onKeySetFault),
     trusts: trustedProxies(config.trustProxy),
     onRefused: (why, reqId) => log.warn({ reqId, why }, 'a credential was refused'),
@@ -331,7 +331,7 @@ export async function composeReel(
         parseJson,
         onSubscriptions: (subscriptions) => metrics.watch({ subscriptions: () => subscriptions.length }),
         tail: trail,
-        readCaller: (call) => readCaller(call, door),
+        readCaller: (call) => readCaller(call, authentication),
       });
       await app.register(restRoutes, {
         prefix: REST_PREFIX,
@@ -346,8 +346,8 @@ export async function composeReel(
         authorizer,
         config,
         log,
-        readCaller: (request) => readCaller(request.raw, door),
-        readConnection: (request) => readConnection(request.raw, door.trusts),
+        readCaller: (request) => readCaller(request.raw, authentication),
+        readConnection: (request) => readConnection(request.raw, authentication.trusts),
       });
     },
     close: async () => {

@@ -3,6 +3,7 @@ import { FaultLog, StartError } from '../errors.js';
 import { answerWithin, cutError } from './answer-within.js';
 import type { Call } from './call.js';
 import type { DatabaseClock } from './clock.js';
+import { Connections } from './connections.js';
 import type { RowMeter } from './counted-query.js';
 import {
   type Execute,
@@ -15,9 +16,8 @@ import {
   sealTenantsSql,
   writeTenantsSql,
 } from './execute.js';
-import { Links } from './links.js';
+import { Heartbeat, type HeartbeatLog, type Unready } from './heartbeat.js';
 import { MIGRATION_NAMES } from './migration-names.js';
-import { Pulse, type PulseLog, type Unready } from './pulse.js';
 import { excessPrivileges } from './roles.js';
 import type { Turns } from './turns.js';
 import { type DatabaseFault, databaseFault, translateFaults, withRetries } from './unavailable.js';
@@ -56,8 +56,8 @@ const EXHAUSTED_FOR_MS = 8_000;
  * rows are never read or written outside a transaction. A fault of the database is UNAVAILABLE (unavailable.ts).
  */
 export class Database implements ReadDatabase, WriteDatabase {
-  private readonly links: Links;
-  private pulse: Pulse | null = null;
+  private readonly connections: Connections;
+  private heartbeat: Heartbeat | null = null;
   private faults: FaultLog | null = null;
   private exhaustedAt = Number.NEGATIVE_INFINITY;
 
@@ -69,7 +69,7 @@ export class Database implements ReadDatabase, WriteDatabase {
     private readonly statementMs: number | null,
     private readonly turns: Turns | null,
   ) {
-    this.links = new Links([reading, writing]);
+    this.connections = new Connections([reading, writing]);
   }
 
   /**
@@ -99,21 +99,21 @@ export class Database implements ReadDatabase, WriteDatabase {
    * Watches from now on whether the database answers, as a server needs: while it does not, calls are refused at once, and
    * those that wait for it are refused when that is noticed. `clock` is kept by the database's time.
    */
-  async watch(log: PulseLog, clock: DatabaseClock): Promise<void> {
+  async watch(log: HeartbeatLog, clock: DatabaseClock): Promise<void> {
     this.faults = new FaultLog(log);
-    this.pulse = new Pulse({
+    this.heartbeat = new Heartbeat({
       url: () => this.url,
       log,
       clock,
-      onSilent: () => this.links.cutAll('the database does not answer'),
-      onRenewed: () => this.links.renew(),
+      onSilent: () => this.connections.cutAll('the database does not answer'),
+      onRenewed: () => this.connections.renew(),
     });
-    await this.pulse.start();
+    await this.heartbeat.start();
   }
 
   /** Why no call should be sent here; null where there is no reason. For a database that is watched. */
   async unready(): Promise<Unready | null> {
-    const reason = this.pulse ? await this.pulse.unready() : 'database';
+    const reason = this.heartbeat ? await this.heartbeat.unready() : 'database';
     const isExhausted = performance.now() - this.exhaustedAt < EXHAUSTED_FOR_MS;
     return reason ?? (isExhausted ? 'storage' : null);
   }
@@ -124,14 +124,14 @@ export class Database implements ReadDatabase, WriteDatabase {
     for (const pool of [this.reading, this.writing])
       Object.assign(pool.options, { host: hostname, port: Number(port || 5432) });
     this.url = url;
-    this.links.renew();
-    this.pulse?.suspect();
+    this.connections.renew();
+    this.heartbeat?.suspect();
   }
 
   async close(): Promise<void> {
-    await this.pulse?.stop();
+    await this.heartbeat?.stop();
     // Connections to a database that does not answer would never end by themselves.
-    if (this.pulse?.isAnswering === false) this.links.cutAll('closed');
+    if (this.heartbeat?.isAnswering === false) this.connections.cutAll('closed');
     await this.end();
   }
 
@@ -246,8 +246,8 @@ export class Database implements ReadDatabase, WriteDatabase {
     { call, meter }: ReadOptions = {},
   ): Promise<T> {
     call?.signal.throwIfAborted();
-    if (this.pulse?.isAnswering === false) throw cutError('the database does not answer');
-    const client = await this.links.begin(pool, opening);
+    if (this.heartbeat?.isAnswering === false) throw cutError('the database does not answer');
+    const client = await this.connections.begin(pool, opening);
     const answerMs = statementMs === null ? null : statementMs + ANSWER_MARGIN_MS;
     let broken: unknown = null;
     try {
@@ -260,12 +260,12 @@ export class Database implements ReadDatabase, WriteDatabase {
       broken = databaseFault(error)?.isConnectionLost ? error : await rollback(client);
       throw error;
     } finally {
-      this.links.giveBack(client, broken);
+      this.connections.giveBack(client, broken);
     }
   }
 
   private onFault(fault: DatabaseFault, error: unknown): void {
-    if (fault.isConnectionLost) this.pulse?.suspect();
+    if (fault.isConnectionLost) this.heartbeat?.suspect();
     if (fault.isExhausted) this.exhaustedAt = performance.now();
     this.faults?.report(`the database is not there for a call: ${fault.condition}`, error);
   }

@@ -58,11 +58,11 @@ export class Bodies {
       const isPacked = request.headers['content-encoding'] !== undefined;
       if (!isPacked && length <= this.bounds.freeBytes) return body;
       const first = isPacked || Number.isNaN(length) ? Math.max(STEP_BYTES, PACKED * (length || 0)) : length;
-      const room = new Room(this, callerOf(request), bound.bytes);
-      reply.raw.once('close', () => room.leave());
-      await room.enter(Math.min(first, bound.bytes));
+      const reservation = new Reservation(this, callerOf(request), bound.bytes);
+      reply.raw.once('close', () => reservation.leave());
+      await reservation.enter(Math.min(first, bound.bytes));
       const unpacked = unpackBody(request, reply, body, bound);
-      return first === length ? unpacked : room.measured(unpacked);
+      return first === length ? unpacked : reservation.measured(unpacked);
     };
 
   /** Errors: OVERLOADED once it has waited too long. */
@@ -101,7 +101,7 @@ export class Bodies {
 const FULL = 'Too many long requests are being read; try again shortly';
 
 /** What one body takes. */
-class Room {
+class Reservation {
   private taken = 0;
   private hasLeft = false;
 

@@ -9,7 +9,7 @@ import { requestIdOf } from './request-id.js';
 export type { Caller } from '../auth/caller.js';
 export type { IncomingCall } from './incoming-call.js';
 
-export interface Door {
+export interface Authentication {
   readonly verify: VerifyToken;
   /** Whose X-Forwarded-For is believed; made by `trustedProxies`. */
   readonly trusts: (address: string) => boolean;
@@ -23,8 +23,8 @@ const AGENT_CHARACTERS = 1000;
  * Who calls, from where, for which tenant. Errors: UNAUTHENTICATED (a bad token or Authorization header), UNAVAILABLE
  * (the key set cannot be fetched), BAD_USER_INPUT (a person's X-Tenant-Id or X-Client-Id).
  */
-export async function readCaller(call: IncomingCall, door: Door): Promise<Caller> {
-  const { authorization, credential } = await readCredential(call, door);
+export async function readCaller(call: IncomingCall, authentication: Authentication): Promise<Caller> {
+  const { authorization, credential } = await readCredential(call, authentication);
   const isPerson = credential?.kind === 'person';
   const faults: Fault[] = [];
   const [tenantId, clientId] = isPerson
@@ -32,25 +32,27 @@ export async function readCaller(call: IncomingCall, door: Door): Promise<Caller
     : [null, null];
   if (faults.length > 0)
     throw new ReelError('BAD_USER_INPUT', faults.map((fault) => fault.msg).join('; '), { faults });
-  return { credential, tenantId, clientId, authorization, ...readConnection(call, door.trusts) };
+  return { credential, tenantId, clientId, authorization, ...readConnection(call, authentication.trusts) };
 }
 
 async function readCredential(
   call: IncomingCall,
-  door: Door,
+  authentication: Authentication,
 ): Promise<Pick<Caller, 'authorization' | 'credential'>> {
   try {
     const authorization = oneAuthorization(headerValues(call, 'authorization'));
-    const credential = authorization === null ? null : await door.verify(bearerToken(authorization));
+    const credential =
+      authorization === null ? null : await authentication.verify(bearerToken(authorization));
     return { authorization, credential };
   } catch (error) {
-    if (error instanceof ReelError && error.why !== undefined) door.onRefused?.(error.why, requestIdOf(call));
+    if (error instanceof ReelError && error.why !== undefined)
+      authentication.onRefused?.(error.why, requestIdOf(call));
     throw error;
   }
 }
 
 /** Where a call comes from, whoever calls. */
-export function readConnection(call: IncomingCall, trusts: Door['trusts']): Connection {
+export function readConnection(call: IncomingCall, trusts: Authentication['trusts']): Connection {
   const requestId = requestIdOf(call);
   return {
     ip: clientAddress(call, trusts),

@@ -8,7 +8,7 @@ const BEGIN_MS = 4_000;
 const ALL_MS = 9_000;
 
 /** The connections of pools: hands out those that are alive, and ends them all at once where the database is gone. */
-export class Links {
+export class Connections {
   /** When each connection was made, in times of renew(). */
   private readonly madeIn = new Map<PoolClient, number>();
   private readonly waiting = new Set<(error: Error) => void>();

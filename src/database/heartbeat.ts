@@ -21,14 +21,14 @@ const READY_FOR_MS = 1_000;
 /** Why a server is not ready. */
 export type Unready = 'database' | 'read-only' | 'storage' | 'migrations' | 'clock';
 
-export interface PulseLog {
+export interface HeartbeatLog {
   warn(details: object, message: string): void;
 }
 
-export interface PulseOptions {
+export interface HeartbeatOptions {
   /** Where the database is at present. */
   url: () => string;
-  log: PulseLog;
+  log: HeartbeatLog;
   clock?: DatabaseClock;
   /** The database does not answer at all: nothing that waits for it will be answered. */
   onSilent: () => void;
@@ -63,7 +63,7 @@ async function lookAround(client: pg.Client): Promise<{ names: Set<string>; now:
  * Asks the database every two seconds for its time, on a connection of its own, so that one that hangs is told from one that is
  * slow: where neither that connection nor a new one gets an answer, the database is silent, until it answers again.
  */
-export class Pulse {
+export class Heartbeat {
   readonly clock: DatabaseClock;
   private client: pg.Client | null = null;
   private silent = false;
@@ -77,7 +77,7 @@ export class Pulse {
   private checking: Promise<Unready | null> | null = null;
   private checkedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(private readonly options: PulseOptions) {
+  constructor(private readonly options: HeartbeatOptions) {
     this.clock = options.clock ?? new DatabaseClock();
   }
 
