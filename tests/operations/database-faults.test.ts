@@ -7,6 +7,7 @@ import type { ReelError } from '../../src/errors.js';
 import { getReelService } from '../../src/log/embed.js';
 import { LogEntry } from '../../src/log/entry/log-entry.entity.js';
 import { Cluster, signalAll } from '../support/cluster.js';
+import { lockTables } from '../support/postgres.js';
 import { grant, moduleToken, person, startReel, type TestReel } from '../support/reel.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
@@ -273,7 +274,7 @@ test('slow: a lock that is held for long', async () => {
   const holder = new pg.Client({ connectionString: cluster.database.superuserUrl });
   onTestFinished(() => holder.end());
   await holder.connect();
-  await holder.query('begin; lock table reel_log_entries, reel_log_sequence in access exclusive mode');
+  await lockTables(holder, 'reel_log_entries', 'reel_log_sequence');
   const { 'public keys': _, ...others } = LOOKING;
   const [took] = await Promise.all([callAll({ ...others, ...WRITING }, isRefused), notReady('database')]);
   expect(took).toBeLessThan(5 * STATEMENT_MS + 5_000);

@@ -88,3 +88,16 @@ function withDatabase(url: string, database: string): string {
   copy.pathname = `/${database}`;
   return copy.toString();
 }
+
+/** Locks tables against everybody, in a transaction that stays open. Sealing locks them in another order: who is chosen to end a deadlock tries again. */
+export async function lockTables(client: pg.Client, ...tables: string[]): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await client.query(`begin; lock table ${tables.join(', ')} in access exclusive mode`);
+      return;
+    } catch (error) {
+      await client.query('rollback');
+      if ((error as { code?: string }).code !== '40P01' || attempt === 5) throw error;
+    }
+  }
+}

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { lockTables } from '../../support/postgres.js';
 import { grant, moduleToken, person, startReel, type TestReel } from '../../support/reel.js';
 
 const [tenantId, clientId] = [randomUUID(), randomUUID()];
@@ -30,9 +31,7 @@ describe('a statement that takes long', () => {
       pg.Client,
     ];
     await Promise.all([blocker.connect(), watcher.connect()]);
-    await blocker.query(
-      'begin; lock table reel_log_entries, reel_log_counts, reel_log_sequence in access exclusive mode',
-    );
+    await lockTables(blocker, 'reel_log_entries', 'reel_log_counts', 'reel_log_sequence');
   });
   afterAll(async () => {
     await blocker?.end();
