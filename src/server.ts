@@ -11,6 +11,7 @@ import Fastify, {
 import { sql } from 'kysely';
 import { pino } from 'pino';
 import { Authorizer } from './auth/authorize.js';
+import { accountOf } from './auth/caller.js';
 import { mentorPort } from './auth/mentor.js';
 import { withDevelopmentSecrets } from './auth/secrets.js';
 import { tokenVerifier } from './auth/token.js';
@@ -25,10 +26,17 @@ import { Bodies } from './http/bodies.js';
 import { answerHeaders, edge } from './http/edge.js';
 import { createMetrics, health } from './http/health.js';
 import { parseJson } from './http/json.js';
+import { listen } from './http/listen.js';
 import { loggedRequest } from './http/logged-url.js';
 import { pages } from './http/pages.js';
 import { reelKeys } from './http/public-keys.js';
-import { type Authentication, readCaller, readConnection, trustedProxies } from './http/request.js';
+import {
+  type Authentication,
+  type IncomingCall,
+  readCaller,
+  readConnection,
+  trustedProxies,
+} from './http/request.js';
 import { requestIdOf } from './http/request-id.js';
 import { refuseSocket } from './http/sockets.js';
 import { stopReading } from './http/unread-body.js';
@@ -46,6 +54,7 @@ import { exportProofs } from './seal/proof-bundle.js';
 import { SearchFiller } from './seal/search-filler.js';
 import { Sequencer } from './seal/sequencer.js';
 import { StoredProver } from './seal/stored-prover.js';
+import { chargeTo } from './time-slice.js';
 
 export interface ReelServer {
   /** Where it listens, for example http://127.0.0.1:4000. */
@@ -118,8 +127,10 @@ export async function createReelServer(
     if (closing) reply.header('connection', 'close');
     done();
   });
+  let stopListening = () => {};
   const close = async () => {
     closing = true;
+    stopListening();
     const cut = setTimeout(() => app.server.closeAllConnections(), GRACE_MS);
     await app.close().finally(() => clearTimeout(cut));
     await reel.close();
@@ -127,7 +138,7 @@ export async function createReelServer(
   try {
     await app.register(reel.router);
     await app.register(pages, config);
-    await app.listen({ host: config.host, port: config.port });
+    stopListening = await listen(app, config);
   } catch (error) {
     await close();
     throw startFault(error, config);
@@ -283,6 +294,11 @@ export async function composeReel(
     trusts: trustedProxies(config.trustProxy),
     onRefused: (why, reqId) => log.warn({ reqId, why }, 'a credential was refused'),
   };
+  const callerOf = async (call: IncomingCall) => {
+    const caller = await readCaller(call, authentication);
+    chargeTo(accountOf(caller));
+    return caller;
+  };
   sequencer.start();
   filler.start();
 
@@ -331,7 +347,7 @@ export async function composeReel(
         parseJson,
         onSubscriptions: (subscriptions) => metrics.watch({ subscriptions: () => subscriptions.length }),
         tail: trail,
-        readCaller: (call) => readCaller(call, authentication),
+        readCaller: callerOf,
       });
       await app.register(restRoutes, {
         prefix: REST_PREFIX,
@@ -346,7 +362,7 @@ export async function composeReel(
         authorizer,
         config,
         log,
-        readCaller: (request) => readCaller(request.raw, authentication),
+        readCaller: (request) => callerOf(request.raw),
         readConnection: (request) => readConnection(request.raw, authentication.trusts),
       });
     },

@@ -32,3 +32,16 @@ export const readerOf = ({ credential, ip, agent, requestId }: Caller): Reader =
     ...(person ? { expiresAt: person.expiresAt } : {}),
   };
 };
+
+/**
+ * On whose account a caller's work is done (time-slice.ts): the tenant's that it asks for, among those granted to
+ * it, or alone may see; else its own.
+ */
+export function accountOf({ credential, tenantId }: Caller): string {
+  if (credential === null) return '';
+  if (credential.kind === 'module') return `module:${credential.module}`;
+  const granted = new Set(credential.grants.map((grant) => grant.tenantId));
+  if (tenantId !== null && granted.has(tenantId)) return tenantId;
+  const [only] = granted;
+  return granted.size === 1 && only ? only : `person:${credential.id}`;
+}

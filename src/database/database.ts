@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import { FaultLog, StartError } from '../errors.js';
+import { takeTurn } from '../time-slice.js';
 import { answerWithin, cutError } from './answer-within.js';
 import type { Call } from './call.js';
 import type { DatabaseClock } from './clock.js';
@@ -180,7 +181,11 @@ export class Database implements ReadDatabase, WriteDatabase {
    * start another, which might wait for this one's turn. Errors: OVERLOADED where too many of the tenant's wait; UNAVAILABLE,
    * also where a statement takes too long (isTimeout); the reason of the call's signal.
    */
-  read<T>(tenantId: string, work: (execute: Snapshot) => Promise<T>, options: ReadOptions = {}): Promise<T> {
+  async read<T>(
+    tenantId: string,
+    work: (execute: Snapshot) => Promise<T>,
+    options: ReadOptions = {},
+  ): Promise<T> {
     const bounds = [options.statementMs, this.statementMs].filter((each) => each != null);
     const statementMs = bounds.length > 0 ? Math.min(...bounds) : null;
     const opening = [
@@ -198,9 +203,13 @@ export class Database implements ReadDatabase, WriteDatabase {
         () => this.transact(this.reading, opening, work, statementMs, options),
         onFault,
       );
-    if (!this.turns) return transaction();
     const { call, isBounded } = options;
-    return this.turns.run(tenantId, transaction, { signal: call?.signal, isBounded });
+    const result = this.turns
+      ? await this.turns.run(tenantId, transaction, { signal: call?.signal, isBounded })
+      : await transaction();
+    // What is made of the rows takes longer than reading them.
+    await takeTurn(tenantId);
+    return result;
   }
 
   /** Reads that wait for a connection. */

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { VIEW } from '../auth/actions.js';
 import type { Scope } from '../auth/scope.js';
 import { forbidden, unavailable } from '../errors.js';
@@ -6,6 +5,7 @@ import type { Answer } from '../http/answer.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import type { Criteria } from '../log/filter/criteria.js';
 import { sizeOf } from '../log/read/tail.js';
+import { takeTurn } from '../time-slice.js';
 import type { ReelContext } from './context.js';
 import type { Loaders } from './loaders.js';
 
@@ -26,7 +26,12 @@ export function followLog(
     if (!covers(now, criteria.scope))
       throw forbidden(`${VIEW} is no longer granted for all that this subscription covers`);
   };
-  const entries = flatten(tail.follow(criteria, after, stopped.signal, check), loaders, answer);
+  const entries = flatten(
+    tail.follow(criteria, after, stopped.signal, check),
+    criteria.scope.tenantId,
+    loaders,
+    answer,
+  );
   return {
     [Symbol.asyncIterator]() {
       return this;
@@ -42,12 +47,13 @@ export function followLog(
 
 async function* flatten(
   batches: AsyncIterable<readonly LogEntry[]>,
+  tenantId: string,
   loaders: Loaders,
   answer: Answer,
 ): AsyncGenerator<LogEntry, void> {
   for await (const batch of batches) {
-    // One follower after another: a thousand that take turns by the entry are slower by a third.
-    await setImmediate();
+    // Each a whole batch at a time: a thousand that take turns by the entry are slower by a third.
+    await takeTurn(tenantId);
     loaders.startBatch(batch);
     answer.keep(batch, sizeOf(batch));
     for (const entry of batch) yield entry;

@@ -15,11 +15,13 @@ import {
   separateOperations,
   visit,
 } from 'graphql';
+import { accountOf } from '../auth/caller.js';
 import { Turns } from '../database/turns.js';
 import { overloaded, ReelError } from '../errors.js';
 import type { Answer, Answers } from '../http/answer.js';
 import { isResult } from '../http/json-writer.js';
 import type { Caller, IncomingCall } from '../http/request.js';
+import { takeTurn } from '../time-slice.js';
 import { abridgeVariables } from './abridge.js';
 import { createContext, type PageSizes } from './context.js';
 import { checkCost } from './cost.js';
@@ -101,6 +103,7 @@ export class Subscriptions {
     caller: Caller,
   ): Promise<AsyncIterableIterator<SubscriptionResult> | readonly GraphQLError[]> {
     const format = (error: unknown) => this.formatError(error, caller.requestId);
+    await takeTurn(accountOf(caller));
     const args = this.prepare(request, caller);
     if (!('document' in args)) return args.map(format);
     const endTurn = this.turns.takeNow(keyOf(caller));

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
+import { onAccount, takeTurn } from '../time-slice.js';
 import { requestIdOf } from './request-id.js';
 import { careForSockets } from './sockets.js';
 import { leavesBodyUnread, stopReading } from './unread-body.js';
@@ -19,13 +20,22 @@ const DECORATOR = 'reelEdge';
 /**
  * What holds for every request and answer of the routes that are registered after it in the same context or within, and for
  * every socket of the server: X-Request-Id, X-Content-Type-Options and Referrer-Policy on each answer, 431 for a header past
- * its bound, and a connection that is not read further once a body was refused.
+ * its bound, turns of the event loop by caller, and a connection that is not read further once a body was refused.
  */
 export const edge = fp(
   async (app: FastifyInstance) => {
     if (app.hasDecorator(DECORATOR)) return;
     app.decorate(DECORATOR, true);
     careForSockets(app.server);
+    const accounts = new WeakMap<object, { key: string }>();
+    app.addHook('onRequest', (request, _reply, done) => {
+      const account = { key: '' };
+      accounts.set(request.raw, account);
+      onAccount(account, done);
+    });
+    // What reads a body is not called on the account of its request.
+    app.addHook('preHandler', (request, _reply, done) => onAccount(accounts.get(request.raw)!, done));
+    app.addHook('preHandler', () => takeTurn());
     app.addHook('onRequest', async (request, reply) => {
       reply.headers(answerHeaders(requestIdOf(request.raw)));
       const detail = headerFault(request.headers);

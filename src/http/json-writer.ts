@@ -1,4 +1,4 @@
-import { TimeSlice } from '../time-slice.js';
+import { passTurn } from '../time-slice.js';
 
 /** Of so many characters text is put into bytes at once. */
 const CHUNK_CHARACTERS = 65_536;
@@ -22,7 +22,6 @@ export async function writeJson(
   isOpen: IsOpen,
   wrote: (bytes: number) => void,
 ): Promise<Buffer[]> {
-  const slice = new TimeSlice();
   const chunks: Buffer[] = [];
   let text = '';
   const flush = () => {
@@ -35,7 +34,7 @@ export async function writeJson(
     text += piece;
     if (text.length < CHUNK_CHARACTERS) continue;
     flush();
-    await slice.pass();
+    await passTurn();
   }
   flush();
   return chunks;

@@ -1,6 +1,6 @@
 import { clip, clipWay, type Fault, ReelError, unquoted, wayText } from '../errors.js';
 import { readNumber, UnheldNumber } from '../query-line/number.js';
-import { TimeSlice } from '../time-slice.js';
+import { isSliceUsed, takeTurn } from '../time-slice.js';
 
 /** A text of JSON as a value, and what must be refused about it. */
 export interface JsonText {
@@ -33,11 +33,10 @@ export async function readJson(text: string): Promise<JsonText> {
   }
   const reader = new JsonReader(text);
   const reading = reader.read();
-  const slice = new TimeSlice();
   for (;;) {
     const step = reading.next();
     if (step.done) return { value: step.value, faults: reader.repeated };
-    if (slice.isUsed) await slice.pass();
+    if (isSliceUsed()) await takeTurn();
   }
 }
 

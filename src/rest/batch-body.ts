@@ -2,7 +2,7 @@ import { type Fault, ReelError } from '../errors.js';
 import { readJson } from '../http/json.js';
 import { objectPieces } from '../http/json-pieces.js';
 import { MAX_ENTRIES } from '../log/write/batch.js';
-import { TimeSlice } from '../time-slice.js';
+import { passTurn } from '../time-slice.js';
 import { invalidRequest } from './errors.js';
 import { isObject, MAX_UNKNOWN, show, unknownName } from './fields.js';
 
@@ -50,11 +50,10 @@ function isObjectText(text: string): boolean {
 
 async function* readEntries(text: string): AsyncGenerator<BatchItem> {
   const faults: Fault[] = [];
-  const slice = new TimeSlice();
   let isGiven = false;
   let count = 0;
   for (const piece of objectPieces(text, 'entries')) {
-    await slice.pass();
+    await passTurn();
     if (piece === null) continue;
     if ('item' in piece) {
       count += 1;

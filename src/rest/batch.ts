@@ -8,7 +8,7 @@ import type { CreateLogInput } from '../log/entry/create-log-input.js';
 import { entryToWire } from '../log/entry/wire.js';
 import type { Batch } from '../log/write/batch.js';
 import type { Stored, WriteResult } from '../log/write/writer.js';
-import { TimeSlice } from '../time-slice.js';
+import { passTurn } from '../time-slice.js';
 import type { AccessControl } from './access.js';
 import { type BatchItem, readJsonBatch, readNdjsonBatch } from './batch-body.js';
 import { ENTRY_FIELDS, inputFaults, readFields } from './bodies.js';
@@ -90,7 +90,6 @@ async function chunksOf(
   results: readonly WriteResult[],
   report: (error: unknown) => string,
 ): Promise<Buffer[]> {
-  const slice = new TimeSlice();
   const chunks: Buffer[] = [];
   let text = '{"results":[';
   for (const [index, result] of results.entries()) {
@@ -101,7 +100,7 @@ async function chunksOf(
     if (text.length < CHUNK_CHARACTERS) continue;
     chunks.push(Buffer.from(text));
     text = '';
-    await slice.pass();
+    await passTurn();
   }
   chunks.push(Buffer.from(`${text}]}`));
   return chunks;

@@ -1,6 +1,8 @@
+const MOST_REST_MS = 100;
+
 /**
  * Runs `work` every `intervalMs`, counted from the end of one run to the start of the next, or sooner on request; but on a
- * request during a run no sooner than after as long as it took.
+ * request during a run no sooner than after as long as it took, or after MOST_REST_MS.
  */
 export class Poller {
   private timer: NodeJS.Timeout | null = null;
@@ -41,7 +43,8 @@ export class Poller {
         .catch(this.onFault)
         .finally(() => {
           this.running = null;
-          const requestedMs = Math.max(this.requestedMs, performance.now() - startedAt);
+          const tookMs = Math.min(performance.now() - startedAt, MOST_REST_MS);
+          const requestedMs = Math.max(this.requestedMs, tookMs);
           this.requestedMs = Number.POSITIVE_INFINITY;
           this.schedule(Math.min(this.intervalMs, requestedMs));
         });

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Execute } from '../database/execute.js';
-import { TimeSlice } from '../time-slice.js';
+import { passTurn } from '../time-slice.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { CompactRange, type Tile } from './compact-range.js';
 import type { Signer } from './note.js';
@@ -70,9 +70,8 @@ export class Sealer {
     const tiles: { tenantId: string; value: Tile }[] = [];
     const checkpoints: { tenantId: string; value: StoredCheckpoint }[] = [];
     const results: SealResult[] = [];
-    const slice = new TimeSlice();
     for (const log of logs) {
-      await slice.pass();
+      await passTurn();
       const { tenantId, leafHashes } = log;
       try {
         const { compactRange, previousSize } = await this.rangeAt(execute, log, newest.get(tenantId) ?? null);

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Database } from '../database/database.js';
 import { Turns } from '../database/turns.js';
@@ -15,6 +16,9 @@ const GATHER_MS = 50;
 const POLL_MS = 300;
 /** In a round that takes longer, tenants that came meanwhile get their place in it. */
 const REORDER_MS = 500;
+/** Transactions at once: nobody with few entries waits for the end of a long one. */
+const TURNS_AT_ONCE = 2;
+const WOKEN = Symbol('woken');
 /** Tenants that are looked at in a round. */
 const MOST_TENANTS = 100_000;
 /** Transactions that callers wait for at once, such as exports; the other connections are left for writing. */
@@ -57,6 +61,9 @@ export class Sequencer {
   );
   private waitingLogs: readonly WaitingLog[] = [];
   private sealsTogether = true;
+  /** Whether entries came since the inbox was looked at last. */
+  private isWoken = false;
+  private onWake = () => {};
   private isAtWork = false;
   private isStopped = false;
 
@@ -74,6 +81,18 @@ export class Sequencer {
   /** To be called after a commit: its entries are sequenced shortly after. */
   wake(): void {
     this.poller.runWithin(GATHER_MS);
+    this.isWoken = true;
+    this.onWake();
+  }
+
+  /** Resolves shortly after a wake-up since the inbox was looked at last. */
+  private async nextWake(): Promise<typeof WOKEN> {
+    if (!this.isWoken)
+      await new Promise<void>((resolve) => {
+        this.onWake = resolve;
+      });
+    await setTimeout(GATHER_MS);
+    return WOKEN;
   }
 
   /** Finishes the transaction under way and starts no more. */
@@ -124,28 +143,48 @@ export class Sequencer {
     return end.size;
   }
 
-  /** Rounds until none leaves anything. */
+  /** Turns in the order of those who wait, until none leaves anything. Errors: that of the first turn that fails, once all have ended. */
   private async sequenceInbox(): Promise<void> {
-    for (let isMore = true; isMore && !this.isStopped; ) {
+    const turns = new Set<Promise<void>>();
+    const served = new Set<string>();
+    const failures: unknown[] = [];
+    let isMore = true;
+    const start = (takes: readonly Take[]) => {
+      const tenants = takes.map(({ tenantId }) => tenantId);
+      for (const each of tenants) served.add(each);
+      const turn = this.turn(takes)
+        .then((hasMore) => {
+          isMore ||= hasMore;
+        })
+        .catch((error: unknown) => void failures.push(error))
+        .finally(() => {
+          turns.delete(turn);
+          const now = Date.now();
+          for (const each of tenants) {
+            served.delete(each);
+            this.servedAt.set(each, now);
+          }
+        });
+      turns.add(turn);
+    };
+    const goesOn = () => !this.isStopped && failures.length === 0;
+    while (isMore && goesOn()) {
+      isMore = false;
+      const reorderAt = performance.now() + REORDER_MS;
+      this.isWoken = false;
       this.waitingLogs = await this.lookAtInbox();
       this.isAtWork = this.waitingLogs.length > 0;
-      isMore = await this.round(this.waitingLogs);
+      const waiting = this.waitingLogs.filter(({ tenantId }) => !served.has(tenantId));
+      for (const takes of sealingOrder(waiting, this.servedAt)) {
+        isMore ||= performance.now() > reorderAt;
+        if (isMore || !goesOn()) break;
+        start(takes);
+        if (turns.size === TURNS_AT_ONCE) await Promise.race(turns);
+      }
+      while (turns.size > 0 && !isMore) isMore = (await Promise.race([...turns, this.nextWake()])) === WOKEN;
     }
-  }
-
-  /** Returns whether there is more to seal for certain. */
-  private async round(waiting: readonly WaitingLog[]): Promise<boolean> {
-    const reorderAt = performance.now() + REORDER_MS;
-    const groups = sealingOrder(waiting, this.servedAt);
-    let isMore = false;
-    for (const [index, takes] of groups.entries()) {
-      if (this.isStopped) return false;
-      if (await this.turn(takes)) isMore = true;
-      const now = Date.now();
-      for (const { tenantId } of takes) this.servedAt.set(tenantId, now);
-      if (performance.now() > reorderAt && index < groups.length - 1) return true;
-    }
-    return isMore;
+    await Promise.all(turns);
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Returns whether a tenant of the turn has more for certain. */

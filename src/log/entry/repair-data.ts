@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 import { isHeld, rawJson, UnheldNumber } from '../../query-line/number.js';
 import { isStorable } from '../../query-line/values.js';
-import { TimeSlice } from '../../time-slice.js';
+import { passTurn } from '../../time-slice.js';
 
 /** Of what stands for data past its bounds. */
 const MAX_TEXT_CHARACTERS = 32_768;
@@ -97,7 +97,6 @@ export class TruncatedData {
 export async function truncateLong(data: unknown, most: number, bytes: number): Promise<unknown> {
   if (typeof data !== 'object' || data === null || isShort(data, { left: most }, MAX_SHORT_LEVELS))
     return data;
-  const slice = new TimeSlice();
   const sha256 = createHash('sha256');
   let [start, text, length, size] = ['', '', 0, 0];
   const flush = () => {
@@ -116,7 +115,7 @@ export async function truncateLong(data: unknown, most: number, bytes: number): 
       text += part;
       if (text.length < CHUNK_CHARACTERS) continue;
       flush();
-      await slice.pass();
+      await passTurn();
     }
   }
   flush();

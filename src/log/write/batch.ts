@@ -1,6 +1,6 @@
 import { type Author, writerOf } from '../../auth/scope.js';
 import { badInput, ReelError } from '../../errors.js';
-import { TimeSlice } from '../../time-slice.js';
+import { passTurn } from '../../time-slice.js';
 import { withLongDataCut } from '../entry/check-data.js';
 import { type CheckedEntry, checkInput, inputRefusal } from '../entry/check-entry.js';
 import type { CreateLogInput } from '../entry/create-log-input.js';
@@ -15,7 +15,6 @@ export const MAX_ENTRIES = 1_000;
 /** The entries of one call, checked one by one as they are added, and then written together. */
 export class Batch {
   private readonly inputs: (CheckedEntry | ReelError)[] = [];
-  private readonly slice = new TimeSlice();
 
   constructor(
     private readonly author: Author,
@@ -32,13 +31,13 @@ export class Batch {
       if (!(error instanceof ReelError)) throw error;
       this.inputs.push(error);
     }
-    await this.slice.pass();
+    await passTurn();
   }
 
   /** In place of an input that is refused before it could be checked. */
   async refuse(error: ReelError): Promise<void> {
     this.inputs.push(error);
-    await this.slice.pass();
+    await passTurn();
   }
 
   async addAll(inputs: readonly CreateLogInput[]): Promise<this> {
@@ -79,7 +78,7 @@ export class Batch {
     for (const input of this.inputs) {
       if (input instanceof ReelError) continue;
       prepared.push(prepareEntry(input, this.identifier.next()));
-      await this.slice.pass();
+      await passTurn();
     }
     return prepared;
   }

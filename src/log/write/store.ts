@@ -1,9 +1,12 @@
 import { CompiledQuery, sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
 import { conflict } from '../../errors.js';
+import { takeTurn } from '../../time-slice.js';
 import { isSameContent } from './kept-content.js';
 import { insertColumns, type PreparedEntry } from './prepare.js';
 
+/** Entries of several tenants are written together. */
+const WRITING = 'writing';
 const ENTRY_COLUMNS = insertColumns();
 
 /** Of one prepared entry: stored now, stored before under its key, or refused: its key was used for other content, or the database takes it for invalid. */
@@ -21,7 +24,8 @@ export async function storeEntries(
   const claims = await claimKeys(execute, entries);
   const fresh = entries.filter((entry) => !claims.has(entry));
   if (fresh.length > 0) {
-    for (const each of statementsOf(fresh))
+    for (const each of statementsOf(fresh)) {
+      await takeTurn(WRITING);
       await execute(
         insertion(
           'reel_log_entries',
@@ -29,6 +33,8 @@ export async function storeEntries(
           each.map(({ values }) => values),
         ),
       );
+    }
+    await takeTurn(WRITING);
     await execute(
       insertion(
         'reel_log_inbox',
