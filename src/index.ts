@@ -2,6 +2,7 @@
 import 'reflect-metadata';
 
 export { type ActionRegistry, REEL_ACTIONS, type ReelAction, registerReelActions } from './auth/actions.js';
+export { router } from './compose.js';
 export { type Config, readConfig } from './config/config.js';
 export { ReelSchemaGenerator } from './database/schema-generator.js';
 export { ReelError } from './errors.js';
@@ -12,4 +13,4 @@ export { LogSeverity } from './log/entry/severity.js';
 export { migrate } from './log/migrate.js';
 export { type LogInput, ReelService } from './log/service.js';
 export type { Stored, WriteResult } from './log/write/writer.js';
-export { createReelServer, type ReelServer, router } from './server.js';
+export { createReelServer, type ReelServer } from './server.js';

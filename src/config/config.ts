@@ -136,6 +136,13 @@ export const SETTINGS = {
     fallback: inDevelopment,
     meaning: 'Whether /metrics is served',
   }),
+  metricsPort: setting({
+    variable: 'REEL_METRICS_PORT',
+    kind: integer(1, 65_535),
+    fallback: null,
+    meaning:
+      'TCP port, on REEL_HOST, that serves /metrics and nothing else, whatever REEL_METRICS says; REEL_PORT then does not serve it',
+  }),
   introspection: setting({
     variable: 'REEL_INTROSPECTION',
     kind: onOff,
@@ -357,6 +364,12 @@ function checkTogether(config: Config, unread: ReadonlySet<string>): void {
       SETTINGS.serviceSecrets.variable,
       'a secret other than those of REEL_JWT_SECRET',
       'the same one',
+    );
+  if (config.metricsPort !== null && config.metricsPort === config.port)
+    throw new ConfigError(
+      SETTINGS.metricsPort.variable,
+      'a port other than REEL_PORT',
+      String(config.metricsPort),
     );
   if (config.mentor === 'http' && config.mentorUrl === null)
     throw new ConfigError(

@@ -141,6 +141,8 @@ export interface HealthOptions {
   unready: () => Promise<string | null>;
   /** Null: /metrics does not answer, and requests are not timed. */
   metrics: Metrics | null;
+  /** Whether they are served here. */
+  hasRoute?: boolean;
 }
 
 /**
@@ -148,7 +150,7 @@ export interface HealthOptions {
  * registered after it in the same context or within.
  */
 export const health = fp(
-  async (app: FastifyInstance, { unready, metrics }: HealthOptions) => {
+  async (app: FastifyInstance, { unready, metrics, hasRoute = true }: HealthOptions) => {
     if (metrics) timeRequests(app, metrics);
     app.get('/health/live', async (_request, reply) => {
       reply.header('Cache-Control', 'no-store');
@@ -159,14 +161,17 @@ export const health = fp(
       reply.code(reason === null ? 200 : 503).header('Cache-Control', 'no-store');
       return reason === null ? { status: 'ok' } : { status: 'unavailable', reason };
     });
-    if (metrics)
-      app.get('/metrics', async (_request, reply) => {
-        reply.header('Cache-Control', 'no-store').type(metrics.registry.contentType);
-        return metrics.registry.metrics();
-      });
+    if (metrics && hasRoute) serveMetrics(app, metrics);
   },
   { name: 'reel-health' },
 );
+
+export function serveMetrics(app: FastifyInstance, { registry }: Metrics): void {
+  app.get('/metrics', async (_request, reply) => {
+    reply.header('Cache-Control', 'no-store').type(registry.contentType);
+    return registry.metrics();
+  });
+}
 
 function timeRequests(app: FastifyInstance, { requestSeconds }: Metrics): void {
   app.addHook('onResponse', async (request, reply) => {

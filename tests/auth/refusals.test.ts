@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { issuePersonToken } from '../../src/auth/token.js';
 import { readConfig } from '../../src/config/config.js';
-import { router } from '../../src/server.js';
+import { router } from '../../src/compose.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { grant, JWT_SECRET, SERVICE_SECRET } from '../support/reel.js';
 

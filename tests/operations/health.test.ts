@@ -1,6 +1,19 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import Fastify from 'fastify';
 import { describe, expect, it } from 'vitest';
+import { readConfig } from '../../src/config/config.js';
 import { createMetrics, health } from '../../src/http/health.ts';
+import { startReel } from '../support/reel.js';
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
 
 async function open(unready: () => Promise<string | null>, metrics = createMetrics()) {
   const app = Fastify();
@@ -61,6 +74,31 @@ describe('metrics', () => {
     await app.register(health, { unready: async () => null, metrics: null });
     expect((await app.inject('/metrics')).statusCode).toBe(404);
     await app.close();
+  });
+
+  it('are on a port of their own where one is given, which serves nothing else', async () => {
+    const port = await freePort();
+    const reel = await startReel({ REEL_METRICS_PORT: String(port), REEL_METRICS: 'off' });
+    const statusOf = async (url: string) => (await fetch(url)).status;
+    try {
+      const measures = `http://127.0.0.1:${port}`;
+      expect(await statusOf(`${reel.url}/health/live`)).toBe(200);
+      const response = await fetch(`${measures}/metrics`);
+      expect(await response.text()).toContain(
+        'reel_http_request_seconds_count{method="GET",route="/health/live",status="200"} 1',
+      );
+      for (const url of [`${reel.url}/metrics`, `${measures}/health/live`, `${measures}/graphql`])
+        expect([url, await statusOf(url)]).toEqual([url, 404]);
+      await expect(startReel({ REEL_METRICS_PORT: String(port) })).rejects.toThrow(
+        `REEL_METRICS_PORT: expected a free port, got ${port}, which is in use`,
+      );
+    } finally {
+      await reel.close();
+    }
+    await expect(fetch(`http://127.0.0.1:${port}/metrics`)).rejects.toThrow();
+    expect(() => readConfig({ REEL_PORT: '4000', REEL_METRICS_PORT: '4000' })).toThrow(
+      'REEL_METRICS_PORT: expected a port other than REEL_PORT, got 4000',
+    );
   });
 
   it('keeps two servers apart', async () => {
