@@ -60,6 +60,7 @@ describe('defaults', () => {
       mentorUrl: null,
       playground: true,
       metrics: true,
+      metricsPort: null,
       introspection: true,
       retentionDays: 0,
       defaultPageSize: 50,
