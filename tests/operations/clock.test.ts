@@ -4,10 +4,10 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { withDevelopmentSecrets } from '../../src/auth/secrets.js';
+import { composeReel, type Reel } from '../../src/compose.js';
 import { readConfig } from '../../src/config/config.js';
 import { DatabaseClock, systemMicroseconds } from '../../src/database/clock.js';
 import { Identifier } from '../../src/log/entry/identifier.js';
-import { composeReel, type Reel } from '../../src/compose.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 
 const SECOND = 1_000_000;
