@@ -13,6 +13,7 @@ import type { Call } from './call.js';
 import { Cancelling } from './cancel.js';
 import { type CopiedRow, copyOut } from './copy-out.js';
 import { CountedQuery, type RowMeter } from './counted-query.js';
+import { type ScopedOptions, ScopedQuery } from './scoped-query.js';
 
 export type Row = Record<string, unknown>;
 
@@ -87,6 +88,8 @@ export interface ExecutorOptions {
   call?: Call | undefined;
   meter?: RowMeter | undefined;
   answerMs?: number | null;
+  /** Each statement is a transaction of its own, which reads what this says. */
+  scoped?: Omit<ScopedOptions, 'took'>;
 }
 
 /**
@@ -95,7 +98,7 @@ export interface ExecutorOptions {
  */
 export function executorOn(
   client: ClientBase,
-  { call, meter, answerMs = null }: ExecutorOptions = {},
+  { call, meter, answerMs = null, scoped }: ExecutorOptions = {},
 ): Executor {
   let last: Promise<unknown> = Promise.resolve();
   let isOver = false;
@@ -127,10 +130,11 @@ export function executorOn(
     last = next;
     return next;
   };
-  const rowsOf = async <R extends Row>(sql: string, parameters: readonly unknown[]) =>
-    call || meter
-      ? ((await CountedQuery.run(client, sql, parameters, took)) as R[])
-      : ((await client.query(sql, [...parameters])).rows as R[]);
+  const rowsOf = async <R extends Row>(sql: string, parameters: readonly unknown[]) => {
+    if (scoped) return (await ScopedQuery.read(client, sql, parameters, { ...scoped, took })) as R[];
+    if (call || meter) return (await CountedQuery.run(client, sql, parameters, took)) as R[];
+    return (await client.query(sql, [...parameters])).rows as R[];
+  };
   const execute = <R extends Row>(statement: Statement) => {
     const { sql, parameters } = compile(statement);
     return inTurn(() => answerWithin(client, answerMs, rowsOf<R>(sql, parameters)));
