@@ -4,6 +4,8 @@ import { databaseFault } from './unavailable.js';
 
 /** How long an established connection may take to begin a transaction, which waits for no lock, before it counts as dead. */
 const BEGIN_MS = 4_000;
+/** For so long after its last answer a connection counts as alive. */
+const FRESH_MS = 250;
 /** For all attempts to begin one. */
 const ALL_MS = 9_000;
 
@@ -11,6 +13,8 @@ const ALL_MS = 9_000;
 export class Connections {
   /** When each connection was made, in times of renew(). */
   private readonly madeIn = new Map<PoolClient, number>();
+  /** When each was given back. */
+  private readonly usedAt = new WeakMap<PoolClient, number>();
   private readonly waiting = new Set<(error: Error) => void>();
   private renewals = 0;
 
@@ -46,9 +50,22 @@ export class Connections {
     }
   }
 
+  /**
+   * A connection of the pool without a transaction; to be given back. `begun` is to be called at its first answer: one that
+   * was idle for a while and gives none counts as dead. Null for one that has just answered.
+   */
+  async take(pool: Pool): Promise<{ client: PoolClient; begun: (() => void) | null }> {
+    const client = await this.connect(pool);
+    if (performance.now() - (this.usedAt.get(client) ?? 0) < FRESH_MS) return { client, begun: null };
+    const begun = Promise.withResolvers<void>();
+    answerWithin(client, BEGIN_MS, begun.promise).catch(() => {});
+    return { client, begun: begun.resolve };
+  }
+
   /** `error`: the connection cannot be used again. */
   giveBack(client: PoolClient, error: unknown): void {
     if (error instanceof Error) cut(client, 'not usable any more');
+    else this.usedAt.set(client, performance.now());
     client.release(error instanceof Error ? error : undefined);
   }
 

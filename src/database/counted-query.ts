@@ -22,7 +22,7 @@ export class RowMeter {
 }
 
 /** As the driver passes it on: the bytes of the message, and the columns as text. */
-interface DataRow {
+export interface DataRow {
   length: number;
   fields: (string | null)[];
 }
@@ -30,16 +30,18 @@ interface DataRow {
 /** What the driver calls, though its types do not say so. */
 const handleDataRow = (pg.Query.prototype as unknown as { handleDataRow(row: DataRow): void }).handleDataRow;
 
+export type QueryCallback = (error: Error | undefined, result: { rows: Row[] }) => void;
+
 /** A statement whose rows are counted in bytes as they arrive, before they are kept. */
 export class CountedQuery extends pg.Query {
   private error: unknown;
   private isRefused = false;
 
-  private constructor(
+  protected constructor(
     text: string,
     values: unknown[],
     private readonly took: (bytes: number) => void,
-    callback: (error: Error | undefined, result: { rows: Row[] }) => void,
+    callback: QueryCallback,
   ) {
     super(text, values, callback as never);
   }
@@ -51,8 +53,16 @@ export class CountedQuery extends pg.Query {
     values: readonly unknown[],
     took: (bytes: number) => void,
   ): Promise<Row[]> {
+    return CountedQuery.submitted(client, (callback) => new CountedQuery(text, [...values], took, callback));
+  }
+
+  /** The rows of a query that is made with a callback and given to the driver. */
+  protected static submitted(
+    client: ClientBase,
+    make: (callback: QueryCallback) => CountedQuery,
+  ): Promise<Row[]> {
     return new Promise((resolve, reject) => {
-      const query: CountedQuery = new CountedQuery(text, [...values], took, (error, result) => {
+      const query: CountedQuery = make((error, result) => {
         if (query.isRefused) reject(query.error);
         else if (error) reject(error);
         else resolve(result.rows);

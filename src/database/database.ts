@@ -20,6 +20,7 @@ import {
 import { Heartbeat, type HeartbeatLog, type Unready } from './heartbeat.js';
 import { MIGRATION_NAMES } from './migration-names.js';
 import { excessPrivileges } from './roles.js';
+import { forgetPrepared, type ReadScope } from './scoped-query.js';
 import type { Turns } from './turns.js';
 import { type DatabaseFault, databaseFault, translateFaults, withRetries } from './unavailable.js';
 
@@ -39,6 +40,16 @@ export interface ReadOptions {
 /** Runs transactions that read one tenant, over Reel's own connections or a host's EntityManager. */
 export interface ReadDatabase {
   read<T>(tenantId: string, work: (execute: Execute) => Promise<T>, options?: ReadOptions): Promise<T>;
+  /** The same for a single statement, which takes one round trip. */
+  query<R extends Row = Row>(tenantId: string, statement: Statement, options?: QueryOptions): Promise<R[]>;
+}
+
+export interface QueryOptions extends ReadOptions {
+  /**
+   * The statement comes again and again, in few texts: it is prepared once for a connection. Its plan must be good for any
+   * parameters, so a limit stands in the text.
+   */
+  isKept?: boolean;
 }
 
 /** Runs transactions that write rows of the given tenants. */
@@ -49,9 +60,12 @@ export interface WriteDatabase {
 /** Beyond the time that a statement may run, for the database to say that it ran too long. */
 const ANSWER_MARGIN_MS = 2_000;
 const ROLLBACK_MS = 4_000;
-/** SQLSTATEs of a prepared statement that is not there, or there already, and of what a distributed database does not take. */
-const NOT_PREPARED: ReadonlySet<unknown> = new Set(['26000', '42P05', '0A000']);
-/** How long statements are sent plainly after such an error. */
+/** In so long a lost connection is worth another try of what reads. */
+const AGAIN_MS = 5_000;
+/** SQLSTATEs of a prepared statement that is not there, as behind a pooler, or whose rows have changed; and of what Citus does not take. */
+const NOT_AS_PREPARED: ReadonlySet<unknown> = new Set(['26000', '42P05', '0A000']);
+const isNotAsPrepared = (error: unknown) => NOT_AS_PREPARED.has((error as { code?: unknown }).code);
+/** How long writes are sent plainly after such an error. */
 const PLAIN_MS = 60_000;
 /** How long a server is not ready after a write found the disk full or the like, unless another one is stored. */
 const EXHAUSTED_FOR_MS = 8_000;
@@ -191,23 +205,88 @@ export class Database implements ReadDatabase, WriteDatabase {
     work: (execute: Snapshot) => Promise<T>,
     options: ReadOptions = {},
   ): Promise<T> {
-    const bounds = [options.statementMs, this.statementMs].filter((each) => each != null);
-    const statementMs = bounds.length > 0 ? Math.min(...bounds) : null;
+    const statementMs = this.boundOf(options);
     const opening = [
       'begin isolation level repeatable read read only',
       readTenantSql(tenantId),
       ...readSettingsSql({ ...options, ...(statementMs === null ? {} : { statementMs }) }),
     ].join('; ');
+    return this.inTurn(tenantId, options, () =>
+      this.transact(this.reading, opening, work, statementMs, options),
+    );
+  }
+
+  /** As read of one statement, without a transaction of several round trips. */
+  async query<R extends Row = Row>(
+    tenantId: string,
+    statement: Statement,
+    options: QueryOptions = {},
+  ): Promise<R[]> {
+    const statementMs = this.boundOf(options);
+    const scope = { tenantId, statementMs, inIndexOrder: options.inIndexOrder ?? false };
+    const deadline = performance.now() + AGAIN_MS;
+    const attempt = async (isKept: boolean): Promise<R[]> => {
+      try {
+        return await this.queryOnce<R>(statement, scope, isKept, options);
+      } catch (error) {
+        if (isKept && isNotAsPrepared(error)) return attempt(false);
+        throw error;
+      }
+    };
+    return this.inTurn(tenantId, options, async () => {
+      try {
+        return await attempt(options.isKept ?? false);
+      } catch (error) {
+        if (performance.now() > deadline || !databaseFault(error)?.isConnectionLost) throw error;
+        // Nothing is lost where a connection turns out to be dead: it only reads.
+        this.connections.renew();
+        return attempt(options.isKept ?? false);
+      }
+    });
+  }
+
+  private async queryOnce<R extends Row>(
+    statement: Statement,
+    scope: ReadScope,
+    isKept: boolean,
+    { call, meter }: ReadOptions,
+  ): Promise<R[]> {
+    call?.signal.throwIfAborted();
+    if (this.heartbeat?.isAnswering === false) throw cutError('the database does not answer');
+    const { client, begun } = await this.connections.take(this.reading);
+    const { statementMs } = scope;
+    const answerMs = statementMs === null ? null : statementMs + ANSWER_MARGIN_MS;
+    let broken: unknown = null;
+    try {
+      call?.signal.throwIfAborted();
+      const { execute, end } = executorOn(client, {
+        call,
+        meter,
+        answerMs,
+        scoped: { scope, isKept, onBegun: begun },
+      });
+      return await execute<R>(statement).finally(end);
+    } catch (error) {
+      if (databaseFault(error)?.isConnectionLost) broken = error;
+      if (isNotAsPrepared(error)) forgetPrepared(client);
+      throw error;
+    } finally {
+      begun?.();
+      this.connections.giveBack(client, broken);
+    }
+  }
+
+  private boundOf({ statementMs }: ReadOptions): number | null {
+    const bounds = [statementMs, this.statementMs].filter((each) => each != null);
+    return bounds.length > 0 ? Math.min(...bounds) : null;
+  }
+
+  private async inTurn<T>(tenantId: string, options: ReadOptions, read: () => Promise<T>): Promise<T> {
     const onFault = (fault: DatabaseFault, error: unknown) => {
       // A statement with a bound of its own may be meant to end by it.
       if (options.statementMs === undefined || fault.condition !== 'slow') this.onFault(fault, error);
     };
-    const transaction = () =>
-      translateFaults(
-        'Reading',
-        () => this.transact(this.reading, opening, work, statementMs, options),
-        onFault,
-      );
+    const transaction = () => translateFaults('Reading', read, onFault);
     const { call, isBounded } = options;
     const result = this.turns
       ? await this.turns.run(tenantId, transaction, { signal: call?.signal, isBounded })
@@ -258,7 +337,7 @@ export class Database implements ReadDatabase, WriteDatabase {
     try {
       return await this.transact(this.writing, opening, work, this.statementMs, { prepares });
     } catch (error) {
-      if (!prepares || !NOT_PREPARED.has((error as { code?: unknown }).code)) throw error;
+      if (!prepares || !isNotAsPrepared(error)) throw error;
       this.plainUntil = performance.now() + PLAIN_MS;
       return this.transact(this.writing, opening, work, this.statementMs);
     }

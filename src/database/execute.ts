@@ -13,6 +13,7 @@ import type { Call } from './call.js';
 import { Cancelling } from './cancel.js';
 import { type CopiedRow, copyOut } from './copy-out.js';
 import { CountedQuery, type RowMeter } from './counted-query.js';
+import { type ScopedOptions, ScopedQuery } from './scoped-query.js';
 
 export type Row = Record<string, unknown>;
 
@@ -104,6 +105,8 @@ export interface ExecutorOptions {
   answerMs?: number | null;
   /** See Execute. */
   prepares?: boolean;
+  /** Each statement is a transaction of its own, which reads what this says. */
+  scoped?: Omit<ScopedOptions, 'took'>;
 }
 
 /**
@@ -112,7 +115,7 @@ export interface ExecutorOptions {
  */
 export function executorOn(
   client: ClientBase,
-  { call, meter, answerMs = null, prepares = false }: ExecutorOptions = {},
+  { call, meter, answerMs = null, prepares = false, scoped }: ExecutorOptions = {},
 ): Executor {
   let last: Promise<unknown> = Promise.resolve();
   let isOver = false;
@@ -144,11 +147,12 @@ export function executorOn(
     last = next;
     return next;
   };
-  const rowsOf = async <R extends Row>(sql: string, parameters: readonly unknown[], name?: string) =>
-    call || meter
-      ? ((await CountedQuery.run(client, sql, parameters, took)) as R[])
-      : ((await client.query({ text: sql, values: parameters as unknown[], ...(name ? { name } : {}) }))
-          .rows as R[]);
+  const rowsOf = async <R extends Row>(sql: string, parameters: readonly unknown[], name?: string) => {
+    if (scoped) return (await ScopedQuery.read(client, sql, parameters, { ...scoped, took })) as R[];
+    if (call || meter) return (await CountedQuery.run(client, sql, parameters, took)) as R[];
+    return (await client.query({ text: sql, values: [...parameters], ...(name ? { name } : {}) }))
+      .rows as R[];
+  };
   const execute = <R extends Row>(statement: Statement) => {
     const compiled = compile(statement);
     const { sql, parameters } = compiled;

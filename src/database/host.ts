@@ -1,13 +1,14 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { CompiledQuery, type Transaction } from 'kysely';
 import { cutError } from './answer-within.js';
-import { type ReadDatabase, type ReadOptions, type WriteDatabase } from './database.js';
+import type { QueryOptions, ReadDatabase, ReadOptions, WriteDatabase } from './database.js';
 import {
   compile,
   type Execute,
   type Row,
   readSettingsSql,
   readTenantSql,
+  type Statement,
   writeTenantsSql,
 } from './execute.js';
 import { translateFaults, withRetries } from './unavailable.js';
@@ -23,6 +24,10 @@ export class HostDatabase implements ReadDatabase, WriteDatabase {
     return this.translated('Reading', () =>
       this.transact(readTenantSql(tenantId), work, readSettingsSql(options).join('; ')),
     );
+  }
+
+  query<R extends Row>(tenantId: string, statement: Statement, options?: QueryOptions): Promise<R[]> {
+    return this.read(tenantId, (execute) => execute<R>(statement), options);
   }
 
   write<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CompiledQuery } from 'kysely';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../src/database/connect.js';
 import type { Database, ReadDatabase } from '../../src/database/database.js';
@@ -53,9 +54,34 @@ function scans(node: PlanNode): { rows: number; names: string[] } {
   };
 }
 
+const literal = (value: unknown): string =>
+  Array.isArray(value)
+    ? pg.escapeLiteral(`{${value.map((each) => JSON.stringify(String(each))).join()}}`)
+    : pg.escapeLiteral(String(value));
+
 /** Runs reads as the database would, and notes what the plan of each of their statements reads. */
 function explained(seen: { rows: number; names: string[]; sql: string }[]): ReadDatabase {
   return {
+    query: (tenant, statement, options) =>
+      database.read(
+        tenant,
+        async (execute) => {
+          const { sql, parameters } = compile(statement);
+          // What is kept has one plan for any parameters.
+          const mode = options?.isKept ? 'force_generic_plan' : 'force_custom_plan';
+          for (const setting of [`plan_cache_mode = ${mode}`, 'enable_seqscan = off'])
+            await execute(CompiledQuery.raw(`set local ${setting}`));
+          await execute(CompiledQuery.raw(`prepare noted as ${sql}`));
+          const given = parameters.length > 0 ? `(${parameters.map(literal).join()})` : '';
+          const [row] = await execute<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
+            CompiledQuery.raw(`explain (analyze, timing off, format json) execute noted${given}`),
+          );
+          await execute(CompiledQuery.raw('deallocate noted'));
+          seen.push({ ...scans(row!['QUERY PLAN'][0].Plan), sql });
+          return execute(statement);
+        },
+        options,
+      ),
     read: (tenant, work, options) =>
       database.read(
         tenant,

@@ -50,6 +50,7 @@ test('a stretch has as many positions as its rows allow, each once and in order'
 test('a stretch whose statement takes too long is tried again with fewer positions', async () => {
   /** Takes too long for more than 40 rows. */
   const slow: ReadDatabase = {
+    query: (...query) => trail.database.query(...query),
     read: (tenant, work, options: ReadOptions = {}) =>
       trail.database.read(
         tenant,

@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { wrongCounts } from '../support/cli.ts';
 import type { Random } from './built.ts';
-import { graphql } from './calls.ts';
+import { graphql, TryAgain } from './calls.ts';
 import type { Cluster, Row } from './cluster.ts';
 import type { Fleet } from './fleet.ts';
 import type { Acknowledged, Ledger } from './ledger.ts';
@@ -133,9 +133,16 @@ async function statistics({ cluster, fleet, ledger }: World, tenant: Tenant): Pr
     const query = '{ logStats { totalEntries precision entriesBySeverity { count } } }';
     let [before, found] = [-1, { totalEntries: 0, precision: '', entriesBySeverity: [{ count: 0 }] }];
     // Reel's own records may still be on their way.
+    const deadline = Date.now() + QUIET_MS;
     for (let attempt = 0; attempt < 20 && before !== found.totalEntries; attempt += 1) {
       before = await count();
-      found = (await graphql(url!, tenant.person, query)).logStats;
+      try {
+        found = (await graphql(url!, tenant.person, query)).logStats;
+      } catch (error) {
+        if (!(error instanceof TryAgain) || Date.now() > deadline) throw error;
+        attempt -= 1;
+        await setTimeout(200);
+      }
     }
     const sum = found.entriesBySeverity.reduce((total, each) => total + each.count, 0);
     if (found.totalEntries !== before || sum !== before || found.precision !== 'EXACT')

@@ -20,12 +20,11 @@ export class Counting {
 
   async count(criteria: Criteria, reach: CountReach): Promise<LogCount> {
     if (isCountable(criteria)) {
-      const value = await this.database.read(
-        criteria.scope.tenantId,
-        (execute) => sumCounts(execute, criteria),
-        { inIndexOrder: true },
-      );
-      return { value, precision: CountPrecision.EXACT };
+      const { tenantId, clients } = criteria.scope;
+      const isKept = clients === null && criteria.conditions.length === 0;
+      const execute: Execute = (statement) =>
+        this.database.query(tenantId, statement, { inIndexOrder: true, isKept });
+      return { value: await sumCounts(execute, criteria), precision: CountPrecision.EXACT };
     }
     if (reach === 'exact') return { value: await this.exact(criteria, all), precision: CountPrecision.EXACT };
     const walk = this.walk(criteria, false);

@@ -179,7 +179,7 @@ export class LogReader {
     const order = orderOf(descending);
     return sql`
       select e.*, s.seq as sequence
-      from (select ${COLUMNS} from ${rows} matching order by ${order} limit ${limit}) e
+      from (select ${COLUMNS} from ${rows} matching order by ${order} limit ${sql.lit(limit)}) e
       left join lateral (
         select seq from reel_log_sequence
         where tenant_id = ${tenantId}::uuid and entry_id >= e.id and entry_id <= e.id order by entry_id limit 1
@@ -203,11 +203,13 @@ export class LogReader {
   ): Promise<Map<string, LogEntry>> {
     if (ids.length === 0) return new Map();
     const visible = sql`(select * from ${entriesById(scope.tenantId, ids)} entries where ${whereInScope(scope)})`;
-    const rows = await this.database.read(
-      scope.tenantId,
-      (execute) => execute<Row>(this.withSequence(scope, visible, ids.length, true)),
-      { inIndexOrder: true, isBounded },
-    );
+    const statement = this.withSequence(scope, visible, ids.length, true);
+    const isKept = ids.length === 1 && scope.clients === null;
+    const rows = await this.database.query<Row>(scope.tenantId, statement, {
+      inIndexOrder: true,
+      isBounded,
+      isKept,
+    });
     return new Map(rows.map(toEntry).map((entry) => [entry.id, entry]));
   }
 
@@ -224,11 +226,8 @@ export class LogReader {
         where ${whereInScope(scope)} and request_id >= wanted and request_id <= wanted
         order by request_id, id limit ${limit}
       ) e)`;
-    const rows = await this.database.read(
-      scope.tenantId,
-      (execute) => execute<Row>(this.withSequence(scope, found, requestIds.length * limit, false)),
-      { inIndexOrder: true },
-    );
+    const statement = this.withSequence(scope, found, requestIds.length * limit, false);
+    const rows = await this.database.query<Row>(scope.tenantId, statement, { inIndexOrder: true });
     const groups = new Map<string, LogEntry[]>(requestIds.map((id) => [id, []]));
     for (const entry of rows.map(toEntry)) if (entry.requestId) groups.get(entry.requestId)?.push(entry);
     return groups;

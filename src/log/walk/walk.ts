@@ -42,6 +42,14 @@ export interface WalkOptions {
 /** SQL for the rows of one stretch that match, as a sub-select in parentheses with every column of reel_log_entries. */
 export type Matching = RawBuilder<unknown>;
 
+/** Candidates that are tested next. */
+interface Stretch {
+  readonly candidates: RawBuilder<unknown>;
+  readonly isEmpty: boolean;
+  /** Moves the walk past them, of which so many matched. */
+  done(found: number): void;
+}
+
 /** What a walk that has not come anywhere yet may take past its budget for a few candidates before it tries fewer, in graceMs. */
 const FORCED = 4;
 
@@ -127,17 +135,29 @@ export class Walk {
     const started = clock();
     const { bound, isLast } = this.statementBound();
     try {
-      const { rows, done } = await this.database.read(
-        this.criteria.scope.tenantId,
-        async (execute) => {
-          const stretch = await this.take(execute, wanted);
-          const matching = sql`(select * from ${stretch.candidates} candidates where ${whereAll(this.criteria)})`;
-          const found = stretch.isEmpty ? [] : await execute<R>(select(matching));
-          return { rows: found, done: () => stretch.done(found.length) };
-        },
-        { statementMs: bound, inIndexOrder: true },
-      );
-      done();
+      const { tenantId } = this.criteria.scope;
+      const options = { statementMs: bound, inIndexOrder: true };
+      const matchingOf = ({ candidates }: Stretch) =>
+        sql`(select * from ${candidates} candidates where ${whereAll(this.criteria)})`;
+      const known = this.takeWhole(wanted);
+      const { rows, stretch } = known
+        ? {
+            rows: await this.database.query<R>(tenantId, select(matchingOf(known)), {
+              ...options,
+              isKept: this.criteria.scope.clients === null,
+            }),
+            stretch: known,
+          }
+        : await this.database.read(
+            tenantId,
+            async (execute) => {
+              const taken = await this.take(execute, wanted);
+              const found = taken.isEmpty ? [] : await execute<R>(select(matchingOf(taken)));
+              return { rows: found, stretch: taken };
+            },
+            options,
+          );
+      stretch.done(rows.length);
       this.stretches += 1;
       this.adapt(clock() - started);
       return rows;
@@ -182,7 +202,7 @@ export class Walk {
   }
 
   /** The next candidates. `done` moves the walk past them, once they have been tested. */
-  private async take(execute: Execute, wanted: number) {
+  private async take(execute: Execute, wanted: number): Promise<Stretch> {
     let part = this.pending;
     if (part === null) {
       // After the first stretch, which fills a page with a text that is frequent.
@@ -267,20 +287,23 @@ export class Walk {
     };
   }
 
+  /** What is wanted, where every entry matches; else null. */
+  private takeWhole(wanted: number): Stretch | null {
+    const { matchesAll, criteria } = this;
+    if (!matchesAll || criteria.start !== null || criteria.end !== null) return null;
+    if (this.pending !== null || wanted > this.bounds.candidates.most) return null;
+    return {
+      candidates: this.alongKey(this.range, wanted),
+      isEmpty: false,
+      // Every row is wanted, so fewer are all that there are; of more, the caller knows how far they go.
+      done: (found) => {
+        if (found < wanted) this.moveTo(null);
+      },
+    };
+  }
+
   private async takeFromKey(execute: Execute, wanted: number) {
-    const { matchesAll, criteria, size } = this;
-    const isWhole =
-      matchesAll && criteria.start === null && criteria.end === null && wanted <= this.bounds.candidates.most;
-    if (isWhole)
-      return {
-        candidates: this.alongKey(this.range, wanted),
-        isEmpty: false,
-        // Every row is wanted, so fewer are all that there are; of more, the caller knows how far they go.
-        done: (found: number) => {
-          if (found < wanted) this.moveTo(null);
-        },
-      };
-    const most = matchesAll ? this.mostOf(wanted) : size;
+    const most = this.matchesAll ? this.mostOf(wanted) : this.size;
     const way = this.way();
     const [last] = await execute<{ id: string }>(sql`
       select id from reel_log_entries where ${whereOnWay(way)}
@@ -306,7 +329,7 @@ export class Walk {
   /** In the walk's order, as an index has it. */
   private alongKey(range: IdRange, limit: number | null): RawBuilder<unknown> {
     const way = { ...this.way(), range };
-    const end = limit === null ? sql`offset 0` : sql`limit ${limit}`;
+    const end = limit === null ? sql`offset 0` : sql`limit ${sql.lit(limit)}`;
     return sql`(select * from reel_log_entries where ${whereOnWay(way)} order by id ${directionOf(way)} ${end})`;
   }
 
