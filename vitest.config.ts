@@ -17,11 +17,8 @@ class LongFirst extends BaseSequencer {
 // Neither workers nor the commands and servers that tests start, by the hundred, need compile the same code anew each time.
 process.env.NODE_COMPILE_CACHE = join(import.meta.dirname, '.cache', 'node');
 
-/** Files that need a process of their own, or might: what those of `web` import asks while it is loaded whether there is a window. */
-const ALONE = [
-  'tests/{web,verify,operations,viewer,host,fuzz,torture}/**/*.test.ts',
-  'tests/docs/examples.test.ts',
-];
+/** Files that need a process of their own, since what they import asks while it is loaded whether there is a window. */
+const ALONE = ['tests/web/**/*.test.ts'];
 
 const common = {
   // Off UTC by half an hour too, so that whatever leans on the machine's zone shows.
