@@ -220,7 +220,9 @@ test('every command of docs/trust.md runs as it stands, one after the other', as
     'reel export --client "$CLIENT" --format ndjson --include-proofs --output bare.ndjson && cp bare.ndjson changed.ndjson',
   );
   expect((await shell(CHECKERS[0]!)).stdout).toMatch(/^ok /);
-  expect((await shell(CHECKERS[1]!)).stdout).toMatch(new RegExp(`^ok ${THEIRS} entries without their data of `));
+  expect((await shell(CHECKERS[1]!)).stdout).toMatch(
+    new RegExp(`^ok ${THEIRS} entries without their data of `),
+  );
 });
 
 test('an export proves itself on a machine that has never seen Reel', async () => {
