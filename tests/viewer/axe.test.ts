@@ -30,7 +30,11 @@ const ONE_ROW = 'q=action:invoices.archive';
 /** Each state, with its URL and the actions that lead to it. */
 const STATES: [name: string, search: () => string, act?: (page: Page) => Promise<unknown>][] = [
   ['list', () => '?sort=oldest'],
-  ['details', () => `?entry=${changed}&q=action:invoices.delete`, (page) => page.getByText('/state').waitFor()],
+  [
+    'details',
+    () => `?entry=${changed}&q=action:invoices.delete`,
+    (page) => page.getByText('/state').waitFor(),
+  ],
   ['no match', () => '?q=module:nowhere&range=24h'],
   ['query error', () => '?q=modul:x'],
   [
