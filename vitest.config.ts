@@ -14,6 +14,9 @@ class LongFirst extends BaseSequencer {
   }
 }
 
+// Neither workers nor the commands and servers that tests start, by the hundred, need compile the same code anew each time.
+process.env.NODE_COMPILE_CACHE = resolve('.cache/node');
+
 export default defineConfig({
   resolve: {
     // vitest would load graphql twice, as ESM and as CommonJS, whose types do not know each other.
@@ -22,9 +25,8 @@ export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
     globalSetup: ['tests/support/setup-postgres.ts'],
-    // Off UTC by half an hour too, so that whatever leans on the machine's zone shows. Commands, which the tests run by the
-    // hundred, need not be compiled anew each time.
-    env: { TZ: 'Asia/Kolkata', NODE_COMPILE_CACHE: resolve('.cache/node') },
+    // Off UTC by half an hour too, so that whatever leans on the machine's zone shows.
+    env: { TZ: 'Asia/Kolkata' },
     reporters: ['default', './tests/support/reporter.ts'],
     // One more than the two cores it is meant for: many tests wait for processes and for PostgreSQL.
     maxWorkers: 3,

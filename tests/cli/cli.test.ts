@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tokenVerifier } from '../../src/auth/token.js';
-import { runCommand, settingsOf } from '../support/cli.js';
+import { runCommand, settingsOf, startCommand } from '../support/cli.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 
 const TENANT = randomUUID();
@@ -253,13 +253,42 @@ describe('migrate', () => {
   });
 });
 
+describe('as a process of its own, a command ends by itself', () => {
+  let own: TestDatabase;
+  beforeAll(async () => {
+    own = await createDatabase();
+  });
+  afterAll(() => own.drop());
+  const none = randomUUID();
+
+  test.each<[string, string[], object]>([
+    ['with 0 after its work', ['migrate', '--json'], { code: 0, stdout: '{"applied":[]}\n' }],
+    ['with 0 after its help', ['token', '--help'], { code: 0, stderr: '' }],
+    [
+      'with 1 where it found a problem',
+      ['hold', 'release', none],
+      { code: 1, stdout: '', stderr: expect.stringMatching(`^reel: .*${none}.*\n$`) },
+    ],
+    [
+      'with 2 where it is used badly',
+      ['seeed'],
+      { code: 2, stdout: '', stderr: expect.stringMatching(/^error: /) },
+    ],
+    ['as it does in the process of a test', ['hold', 'list'], { code: 0, stdout: '', stderr: '' }],
+  ])('%s', async (_, args, outcome) => {
+    const process = await startCommand(args, settingsOf(own)).ended;
+    expect(process).toMatchObject(outcome);
+    expect(await runCommand(args, settingsOf(own))).toEqual(process);
+  });
+});
+
 test('without a database named, the embedded one is started for the duration', async () => {
   const settings = { REEL_DATA_DIR: join(directory, 'embedded') };
-  const first = await runCommand(['migrate', '--json'], settings);
+  const first = await startCommand(['migrate', '--json'], settings).ended;
   expect(first.code).toBe(0);
   expect(JSON.parse(first.stdout).applied).not.toEqual([]);
   expect(await runCommand(['db-url'], settings)).toMatchObject({ code: 2 });
-  const cleaned = await runCommand(['cleanup', '--days', '30'], settings);
+  const cleaned = await startCommand(['cleanup', '--days', '30'], settings).ended;
   expect(cleaned.stdout).toMatch(/^removed 0 entries/);
   expect(await runCommand(['db-url'], settings)).toMatchObject({ code: 2 });
 }, 60_000);

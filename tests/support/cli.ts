@@ -1,11 +1,22 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { TestDatabase } from './postgres.js';
 import { refuseUnhandled } from './process.ts';
 
-const REEL = join(resolve(import.meta.dirname, '..', '..'), 'dist', 'cli', 'reel.js');
+const BUILT = join(resolve(import.meta.dirname, '..', '..'), 'dist');
+const REEL = join(BUILT, 'cli', 'reel.js');
+
+/** The built modules, loaded by Node itself. */
+const require = createRequire(import.meta.url);
+const built = () => ({
+  ...(require(join(BUILT, 'config', 'config.js')) as typeof import('../../src/config/config.js')),
+  ...(require(join(BUILT, 'cli', 'context.js')) as typeof import('../../src/cli/context.js')),
+  ...(require(join(BUILT, 'cli', 'program.js')) as typeof import('../../src/cli/program.js')),
+});
 
 /** Where commands store generated secrets. */
 const dataDir = mkdtempSync(join(tmpdir(), 'reel-cli-data-'));
@@ -22,7 +33,7 @@ export interface RunningCommand {
   ended: Promise<CommandResult>;
 }
 
-/** Starts the built `reel …` with only these settings. */
+/** Starts the built `reel …` with only these settings, as a process of its own. */
 export function startCommand(args: readonly string[], settings: Record<string, string> = {}): RunningCommand {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('REEL_'));
   const child = spawn(process.execPath, [REEL, ...args], {
@@ -45,10 +56,53 @@ export function startCommand(args: readonly string[], settings: Record<string, s
   return { child, ended };
 }
 
-export const runCommand = (
+/**
+ * Runs the built `reel …` with only these settings in this process, as dist/cli/reel.js does: starting one costs more than
+ * most commands do. For what only a process shows, such as signals, there is `startCommand`.
+ */
+export async function runCommand(
   args: readonly string[],
   settings: Record<string, string> = {},
-): Promise<CommandResult> => startCommand(args, settings).ended;
+): Promise<CommandResult> {
+  const { readConfig, readRemote, createContext, createProgram, exitCodeOf } = built();
+  const env = { REEL_DATA_DIR: dataDir, ...settings };
+  const output = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] };
+  const code = await written.run(output, async () => {
+    const listening = process.stdout.listeners('error');
+    const context = createContext({
+      config: () => readConfig(env, 'command'),
+      remote: () => readRemote(env),
+    });
+    // It would end this process where a reader closes the pipe, which none can.
+    for (const listener of process.stdout.listeners('error'))
+      if (!listening.includes(listener)) process.stdout.off('error', listener as () => void);
+    const program = await createProgram(context, args[0]);
+    try {
+      await program.parseAsync(args, { from: 'user' });
+      return 0;
+    } catch (error) {
+      return exitCodeOf(error);
+    }
+  });
+  const text = (chunks: Uint8Array[]) => Buffer.concat(chunks).toString('utf8');
+  return { code, stdout: text(output.stdout), stderr: text(output.stderr) };
+}
+
+/** What the command that is running here writes. */
+const written = new AsyncLocalStorage<Record<'stdout' | 'stderr', Uint8Array[]>>();
+
+for (const name of ['stdout', 'stderr'] as const) {
+  const stream = process[name];
+  const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+  stream.write = (chunk: string | Uint8Array, ...more: unknown[]): boolean => {
+    const output = written.getStore();
+    if (output === undefined) return write(chunk, ...more);
+    output[name].push(typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk));
+    const done = more.findLast((value) => typeof value === 'function') as (() => void) | undefined;
+    if (done) process.nextTick(done);
+    return true;
+  };
+}
 
 export const settingsOf = ({ ownerUrl, runtimeUrl }: TestDatabase) => ({
   REEL_DATABASE_URL: runtimeUrl,
