@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -15,26 +15,49 @@ class LongFirst extends BaseSequencer {
 }
 
 // Neither workers nor the commands and servers that tests start, by the hundred, need compile the same code anew each time.
-process.env.NODE_COMPILE_CACHE = resolve('.cache/node');
+process.env.NODE_COMPILE_CACHE = join(import.meta.dirname, '.cache', 'node');
+
+/** Files that need a process of their own, or might: what those of `web` import asks while it is loaded whether there is a window. */
+const ALONE = [
+  'tests/{web,verify,operations,viewer,host,fuzz,torture}/**/*.test.ts',
+  'tests/docs/examples.test.ts',
+];
+
+const common = {
+  // Off UTC by half an hour too, so that whatever leans on the machine's zone shows.
+  env: { TZ: 'Asia/Kolkata' },
+  restoreMocks: true,
+  // A bound for what hangs, not for what is slow: machines that build are.
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+};
+// vitest would load graphql twice, as ESM and as CommonJS, whose types do not know each other.
+const resolve = {
+  alias: { graphql: 'graphql/index.js', reel: new URL('src/index.ts', import.meta.url).pathname },
+};
 
 export default defineConfig({
-  resolve: {
-    // vitest would load graphql twice, as ESM and as CommonJS, whose types do not know each other.
-    alias: { graphql: 'graphql/index.js', reel: new URL('src/index.ts', import.meta.url).pathname },
-  },
   test: {
-    include: ['tests/**/*.test.ts'],
     globalSetup: ['tests/support/setup-postgres.ts'],
-    // Off UTC by half an hour too, so that whatever leans on the machine's zone shows.
-    env: { TZ: 'Asia/Kolkata' },
     reporters: ['default', './tests/support/reporter.ts'],
     // One more than the two cores it is meant for: many tests wait for processes and for PostgreSQL.
     maxWorkers: 3,
     sequence: { sequencer: LongFirst },
     // An exception or a rejection that nobody handles fails the run.
     dangerouslyIgnoreUnhandledErrors: false,
-    // A bound for what hangs, not for what is slow: machines that build are.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    projects: [
+      // Its files share what a worker has loaded, a third of what they cost, and leave the process as they found it.
+      {
+        resolve,
+        test: {
+          ...common,
+          name: 'together',
+          include: ['tests/**/*.test.ts'],
+          exclude: ALONE,
+          isolate: false,
+        },
+      },
+      { resolve, test: { ...common, name: 'alone', include: ALONE } },
+    ],
   },
 });

@@ -21,5 +21,8 @@ export const { Identifier } = (await built(
 export const { insertColumns, prepareEntry } = (await built(
   'log/write/prepare',
 )) as typeof import('../src/log/write/prepare.ts');
+export const { storeEntries } = (await built(
+  'log/write/store',
+)) as typeof import('../src/log/write/store.ts');
 export const { Writer } = (await built('log/write/writer')) as typeof import('../src/log/write/writer.ts');
 export const { sampleEntries } = (await built('sample/entries')) as typeof import('../src/sample/entries.ts');

@@ -11,6 +11,7 @@ import { exporting } from './exporting.ts';
 import { fairness } from './fairness.ts';
 import { following } from './following.ts';
 import { indexes } from './indexes.ts';
+import { inserting } from './inserting.ts';
 import { reading } from './reading.ts';
 import { sealing } from './sealing.ts';
 import { searching } from './searching.ts';
@@ -24,6 +25,7 @@ const BENCHMARKS: Record<string, (server: BenchServer) => Promise<Line[]>> = {
   reading,
   counting,
   writing,
+  inserting,
   indexes,
   exporting,
   sealing,

@@ -62,9 +62,11 @@ const ANSWER_MARGIN_MS = 2_000;
 const ROLLBACK_MS = 4_000;
 /** In so long a lost connection is worth another try of what reads. */
 const AGAIN_MS = 5_000;
-/** SQLSTATEs of a prepared statement that is not there, as behind a pooler, or whose rows have changed. */
+/** SQLSTATEs of a prepared statement that is not there, as behind a pooler, or whose rows have changed; and of what Citus does not take. */
 const NOT_AS_PREPARED: ReadonlySet<unknown> = new Set(['26000', '42P05', '0A000']);
 const isNotAsPrepared = (error: unknown) => NOT_AS_PREPARED.has((error as { code?: unknown }).code);
+/** How long writes are sent plainly after such an error. */
+const PLAIN_MS = 60_000;
 /** How long a server is not ready after a write found the disk full or the like, unless another one is stored. */
 const EXHAUSTED_FOR_MS = 8_000;
 
@@ -77,6 +79,7 @@ export class Database implements ReadDatabase, WriteDatabase {
   private heartbeat: Heartbeat | null = null;
   private faults: FaultLog | null = null;
   private exhaustedAt = Number.NEGATIVE_INFINITY;
+  private plainUntil = Number.NEGATIVE_INFINITY;
 
   private constructor(
     private readonly reading: Pool,
@@ -323,9 +326,21 @@ export class Database implements ReadDatabase, WriteDatabase {
   private change<T>(opening: string, work: (execute: Snapshot) => Promise<T>): Promise<T> {
     return translateFaults(
       'Writing',
-      () => withRetries(() => this.transact(this.writing, opening, work, this.statementMs)),
+      () => withRetries(() => this.changeOnce(opening, work)),
       (fault, error) => this.onFault(fault, error),
     );
+  }
+
+  /** With statements kept prepared; where the database does not take them so, again without. */
+  private async changeOnce<T>(opening: string, work: (execute: Snapshot) => Promise<T>): Promise<T> {
+    const prepares = performance.now() > this.plainUntil;
+    try {
+      return await this.transact(this.writing, opening, work, this.statementMs, { prepares });
+    } catch (error) {
+      if (!prepares || !isNotAsPrepared(error)) throw error;
+      this.plainUntil = performance.now() + PLAIN_MS;
+      return this.transact(this.writing, opening, work, this.statementMs);
+    }
   }
 
   private async transact<T>(
@@ -333,7 +348,7 @@ export class Database implements ReadDatabase, WriteDatabase {
     opening: string,
     work: (execute: Snapshot) => Promise<T>,
     statementMs: number | null,
-    { call, meter }: ReadOptions = {},
+    { call, meter, prepares = false }: ReadOptions & { prepares?: boolean } = {},
   ): Promise<T> {
     call?.signal.throwIfAborted();
     if (this.heartbeat?.isAnswering === false) throw cutError('the database does not answer');
@@ -342,7 +357,7 @@ export class Database implements ReadDatabase, WriteDatabase {
     let broken: unknown = null;
     try {
       call?.signal.throwIfAborted();
-      const { execute, end } = executorOn(client, { call, meter, answerMs });
+      const { execute, end } = executorOn(client, { call, meter, answerMs, prepares });
       const result = await work(execute).finally(end);
       await answerWithin(client, answerMs, client.query('commit'));
       return result;

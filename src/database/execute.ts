@@ -20,8 +20,21 @@ export type Row = Record<string, unknown>;
 /** An `sql` fragment, or SQL text with its parameters. */
 export type Statement = RawBuilder<unknown> | CompiledQuery;
 
+/** A statement of fixed text, which a connection keeps prepared under its name where Execute.prepares. */
+export interface PreparedStatement extends CompiledQuery {
+  /** Of one text alone. */
+  readonly name: string;
+}
+
 /** Executes one statement in the transaction that it was handed out for. */
-export type Execute = <R extends Row = Row>(statement: Statement) => Promise<R[]>;
+export interface Execute {
+  <R extends Row = Row>(statement: Statement): Promise<R[]>;
+  /**
+   * Whether statements are kept prepared, and one may write to several tables. Not on a host's connections, behind a pooler
+   * that hands them round, or where the database is distributed.
+   */
+  readonly prepares?: boolean;
+}
 
 /** Executes statements that all see one snapshot of the database. */
 export interface Snapshot extends Execute {
@@ -44,6 +57,8 @@ const compiler = new Kysely<unknown>({
 
 export const compile = (statement: Statement): CompiledQuery =>
   'compile' in statement ? statement.compile(compiler) : statement;
+
+const isPrepared = (query: CompiledQuery): query is PreparedStatement => 'name' in query;
 
 /** SQL that lets a transaction read one tenant. `tenantId` is a validated UUID, since SET takes no parameters. */
 export const readTenantSql = (tenantId: string) => `set local reel.tenant_id = '${tenantId}'`;
@@ -88,6 +103,8 @@ export interface ExecutorOptions {
   call?: Call | undefined;
   meter?: RowMeter | undefined;
   answerMs?: number | null;
+  /** See Execute. */
+  prepares?: boolean;
   /** Each statement is a transaction of its own, which reads what this says. */
   scoped?: Omit<ScopedOptions, 'took'>;
 }
@@ -98,7 +115,7 @@ export interface ExecutorOptions {
  */
 export function executorOn(
   client: ClientBase,
-  { call, meter, answerMs = null, scoped }: ExecutorOptions = {},
+  { call, meter, answerMs = null, prepares = false, scoped }: ExecutorOptions = {},
 ): Executor {
   let last: Promise<unknown> = Promise.resolve();
   let isOver = false;
@@ -130,14 +147,17 @@ export function executorOn(
     last = next;
     return next;
   };
-  const rowsOf = async <R extends Row>(sql: string, parameters: readonly unknown[]) => {
+  const rowsOf = async <R extends Row>(sql: string, parameters: readonly unknown[], name?: string) => {
     if (scoped) return (await ScopedQuery.read(client, sql, parameters, { ...scoped, took })) as R[];
     if (call || meter) return (await CountedQuery.run(client, sql, parameters, took)) as R[];
-    return (await client.query(sql, [...parameters])).rows as R[];
+    return (await client.query({ text: sql, values: [...parameters], ...(name ? { name } : {}) }))
+      .rows as R[];
   };
   const execute = <R extends Row>(statement: Statement) => {
-    const { sql, parameters } = compile(statement);
-    return inTurn(() => answerWithin(client, answerMs, rowsOf<R>(sql, parameters)));
+    const compiled = compile(statement);
+    const { sql, parameters } = compiled;
+    const name = prepares && isPrepared(compiled) ? compiled.name : undefined;
+    return inTurn(() => answerWithin(client, answerMs, rowsOf<R>(sql, parameters, name)));
   };
   const copy: Snapshot['copy'] = (selection, columns, read) =>
     inTurn(() => copyOut(client, compile(selection).sql, columns, read));
@@ -147,5 +167,5 @@ export function executorOn(
     call?.signal.removeEventListener('abort', cancel);
     await cancelling?.stop();
   };
-  return { execute: Object.assign(execute, { copy }), end };
+  return { execute: Object.assign(execute, { copy, prepares }), end };
 }

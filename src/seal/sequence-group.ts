@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Execute, Row } from '../database/execute.js';
 import { addCountsOfTenants } from '../log/stats/count-entries.js';
-import { insertion } from '../log/write/store.js';
+import { insertion } from '../log/write/insertion.js';
 import type { BrokenLog, LogEnd, NewLeaves, SealedBatch, Sealer } from './sealer.js';
 import type { Take } from './sealing-order.js';
 import { LOCK_CLASS } from './sequence-batch.js';

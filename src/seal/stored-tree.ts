@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute, Row } from '../database/execute.js';
 import { instant } from '../log/entry/instant.js';
-import { insertion } from '../log/write/store.js';
+import { insertion } from '../log/write/insertion.js';
 import { CompactRange, hashesAt, splitHashes, TILE_WIDTH, type Tile } from './compact-range.js';
 import { foldHashes, type Node, type ReadNodes } from './merkle.js';
 

@@ -287,6 +287,8 @@ export async function startTrail(): Promise<void> {
   await openReel({ REEL_BROWSER_ENTRIES_PER_MINUTE: '1000' });
   module = await moduleToken();
   ana = await viewer(TENANT);
+  // Files share it.
+  trail.length = 0;
   for (const [at, fields] of WRITTEN.entries()) {
     const { code, value, text } = await WIRES[at % 2]![1].create(module, { ...ENTRY, ...fields });
     expect({ code, text }).toEqual({ code: undefined, text });

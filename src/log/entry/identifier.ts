@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { v7 } from 'uuid';
 import { systemMicroseconds } from '../../database/clock.js';
+import { random } from './random.js';
 
 /** An entry's id and the instant that it contains. */
 export interface Identity {
@@ -41,10 +41,10 @@ export class Identifier {
     const milliseconds = Math.floor(this.last / 1000);
     const microsecond = this.last % 1000;
     // uuid's 32 bits of `seq` are the 12 of rand_a and the 20 after the variant: ten for the microsecond, the rest random.
-    const random = randomBytes(16);
-    const seq = ((microsecond << 22) | (random.readUInt32BE(0) & 0x3fffff)) >>> 0;
+    const bits = random(16);
+    const seq = ((microsecond << 22) | (bits.readUInt32BE(0) & 0x3fffff)) >>> 0;
     return {
-      id: v7({ msecs: milliseconds, seq, random }),
+      id: v7({ msecs: milliseconds, seq, random: bits }),
       createdAt: `${new Date(milliseconds).toISOString().slice(0, 23)}${String(microsecond).padStart(3, '0')}Z`,
     };
   }

@@ -1,7 +1,8 @@
-import { hash, randomBytes } from 'node:crypto';
+import { hash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { FIELDS, type Field, type Sealed, sealedFields } from './fields.js';
 import type { LogEntry } from './log-entry.entity.js';
+import { random } from './random.js';
 
 /** The entry that a leaf is computed from, in stored form: UUIDs in lower case, times in UTC with six digits, addresses as host(inet) prints them. */
 export type SealableEntry = Omit<LogEntry, 'sequence' | 'erasedAt'>;
@@ -124,10 +125,7 @@ export const LEAF_VERSIONS: ReadonlyMap<number, LeafVersion> = new Map(
 /** The version for new entries. */
 export const LEAF = new LeafVersion(2);
 
-export function newSalts(): Salts {
-  const random = randomBytes(32);
-  return { identitySalt: random.subarray(0, 16), dataSalt: random.subarray(16) };
-}
+export const newSalts = (): Salts => ({ identitySalt: random(16), dataSalt: random(16) });
 
 /** Lower-case hex of SHA-256(salt || JCS(data)). */
 export const hashData = (salt: Uint8Array, data: Record<string, unknown>): string =>

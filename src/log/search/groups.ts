@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
-import { insertion } from '../write/store.js';
+import { insertion } from '../write/insertion.js';
 import { Grams, integerArray } from './grams.js';
 
 /** Sequences that a row of reel_log_search covers: from 1 to 16, from 17 to 32, and so on. */

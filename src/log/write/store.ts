@@ -2,6 +2,7 @@ import { CompiledQuery, sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
 import { conflict } from '../../errors.js';
 import { takeTurn } from '../../time-slice.js';
+import { inPieces, insertion, PreparedInsertion } from './insertion.js';
 import { isSameContent } from './kept-content.js';
 import { insertColumns, type PreparedEntry } from './prepare.js';
 
@@ -23,27 +24,57 @@ export async function storeEntries(
 ): Promise<Outcome[]> {
   const claims = await claimKeys(execute, entries);
   const fresh = entries.filter((entry) => !claims.has(entry));
-  if (fresh.length > 0) {
-    for (const each of statementsOf(fresh)) {
-      await takeTurn(WRITING);
-      await execute(
-        insertion(
-          'reel_log_entries',
-          columns,
-          each.map(({ values }) => values),
-        ),
-      );
-    }
+  if (fresh.length > 0)
+    await (execute.prepares && columns === ENTRY_COLUMNS
+      ? insertTogether(execute, fresh)
+      : insertApart(execute, fresh, columns));
+  return entries.map((entry) => claims.get(entry) ?? { stored: true });
+}
+
+const TOGETHER = new PreparedInsertion(
+  'reel_entries',
+  [...ENTRY_COLUMNS, 'leaf_hash'],
+  [
+    {
+      table: 'reel_log_entries',
+      columns: Object.fromEntries(ENTRY_COLUMNS.map((column) => [column, column])),
+    },
+    { table: 'reel_log_inbox', columns: { tenant_id: 'tenant_id', entry_id: 'id', leaf_hash: 'leaf_hash' } },
+  ],
+);
+
+/** By prepared statements, each of which writes some entries with their rows in the inbox. */
+async function insertTogether(execute: Execute, entries: readonly PreparedEntry[]): Promise<void> {
+  for (const statement of statementsOf(entries)) {
+    await takeTurn(WRITING);
+    for (const piece of inPieces(statement))
+      await execute(TOGETHER.statement(piece.map(({ values, leafHash }) => [...values, leafHash])));
+  }
+}
+
+async function insertApart(
+  execute: Execute,
+  entries: readonly PreparedEntry[],
+  columns: readonly string[],
+): Promise<void> {
+  for (const each of statementsOf(entries)) {
     await takeTurn(WRITING);
     await execute(
       insertion(
-        'reel_log_inbox',
-        ['tenant_id', 'entry_id', 'leaf_hash'],
-        fresh.map(({ entry, leafHash }) => [entry.tenantId, entry.id, leafHash]),
+        'reel_log_entries',
+        columns,
+        each.map(({ values }) => values),
       ),
     );
   }
-  return entries.map((entry) => claims.get(entry) ?? { stored: true });
+  await takeTurn(WRITING);
+  await execute(
+    insertion(
+      'reel_log_inbox',
+      ['tenant_id', 'entry_id', 'leaf_hash'],
+      entries.map(({ entry, leafHash }) => [entry.tenantId, entry.id, leafHash]),
+    ),
+  );
 }
 
 /** SQLSTATE classes of what is wrong with a row: data exception, integrity constraint violation, program limit exceeded. */
@@ -157,23 +188,3 @@ function statementsOf(entries: readonly PreparedEntry[]): PreparedEntry[][] {
 
 /** Unambiguous, since neither a UUID nor a writer nor a key contains NUL. */
 const nameOf = (tenantId: string, writer: string, key: string) => `${tenantId}\0${writer}\0${key}`;
-
-const texts = new Map<string, string>();
-
-/** A multi-row INSERT … VALUES; not unnest or COPY, which row-level security or Citus would refuse (docs/decisions.md). */
-export function insertion(
-  table: string,
-  columns: readonly string[],
-  rows: readonly unknown[][],
-): CompiledQuery {
-  const name = `${table} ${columns.length} ${rows.length}`;
-  let text = texts.get(name);
-  if (!text) {
-    const width = columns.length;
-    const row = (_: unknown, at: number) =>
-      `(${columns.map((_column, index) => `$${at * width + index + 1}`).join(',')})`;
-    text = `insert into ${table} (${columns.join(',')}) values ${rows.map(row).join(',')}`;
-    if (rows.length <= 64) texts.set(name, text);
-  }
-  return CompiledQuery.raw(text, rows.flat());
-}
