@@ -12,6 +12,7 @@ import type { Config } from './config/config.js';
 import { type Call, during } from './database/call.js';
 import { DatabaseClock } from './database/clock.js';
 import { connect } from './database/connect.js';
+import { ENSURE_MONTHS_AHEAD } from './database/months.js';
 import { FaultLog, ReelError, StartError } from './errors.js';
 import { graphqlRoutes } from './graphql/routes.js';
 import { Answers } from './http/answer.js';
@@ -38,6 +39,7 @@ import { StatsService } from './log/stats/stats.js';
 import { WRITER_BOUNDS, Writer } from './log/write/writer.js';
 import { REST_PREFIX, restRoutes } from './rest/routes.js';
 import { openSeal } from './seal/open-seal.js';
+import { Poller } from './seal/poller.js';
 import { exportProofs } from './seal/proof-bundle.js';
 import { SearchFiller } from './seal/search-filler.js';
 import { Sequencer } from './seal/sequencer.js';
@@ -55,6 +57,9 @@ export async function router(app: FastifyInstance, options: { config: Config }):
   const logging: object = { logSerializers: { req: loggedRequest } };
   await app.register(reel.router, logging);
 }
+
+/** How often partitions of coming months are looked for. */
+const MONTHS_MS = 6 * 3_600_000;
 
 export interface Reel {
   /** Null where they are off. */
@@ -113,6 +118,11 @@ export async function composeReel(
     unlessUnavailable((error) =>
       log.error({ err: error }, 'the search index could not be filled; it will be tried again'),
     ),
+  );
+  const months = new Poller(
+    async () => void (await database.system(sql.raw(ENSURE_MONTHS_AHEAD))),
+    MONTHS_MS,
+    unlessUnavailable((error) => faults.report('the partitions of coming months could not be made', error)),
   );
   const writer = new Writer(
     {
@@ -184,6 +194,7 @@ export async function composeReel(
   };
   sequencer.start();
   filler.start();
+  months.runWithin(MONTHS_MS);
 
   return {
     service,
@@ -255,6 +266,7 @@ export async function composeReel(
       await writer.close();
       await sequencer.stop();
       await filler.stop();
+      await months.stop();
       await seal.close();
       await database.close();
     },

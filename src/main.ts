@@ -8,6 +8,8 @@ import { oneLineFault } from './errors.js';
 /** A database that does not answer keeps nobody from ending; what it did not take was not acknowledged either. */
 const END_MS = 20_000;
 
+// Libraries that are loaded later check themselves at each call otherwise; Reel goes by REEL_ENV.
+process.env.NODE_ENV ??= 'production';
 // Left alone, V8 lets the heap grow to several times what is in use before it collects: most of what the server may hold.
 setFlagsFromString('--heap-growing-percent=20');
 keepYoungGeneration(8 * 1_048_576);

@@ -2,11 +2,10 @@ import { MikroORM } from '@mikro-orm/postgresql';
 import type { Transaction } from 'kysely';
 import { StartError } from '../errors.js';
 import { compile, type Execute, type Row } from './execute.js';
+import { ENSURE_MONTHS_AHEAD } from './months.js';
 import { databaseOptions } from './options.js';
 import { ensureRuntimeRole, refuseOpenSchema } from './roles.js';
 
-/** Monthly partitions created ahead of the current one. */
-const MONTHS_AHEAD = 12;
 /** An arbitrary key: every process that migrates a database must use the same. */
 const MIGRATION_LOCK = 7_237_533;
 
@@ -38,9 +37,7 @@ export async function applyMigrations(
         async <R extends Row>(statement: Parameters<Execute>[0]) =>
           (await transaction.executeQuery(compile(statement))).rows as R[],
       );
-      await execute(
-        `select reel_ensure_month(now() + make_interval(months => ahead)) from generate_series(0, ${MONTHS_AHEAD}) ahead`,
-      );
+      await execute(ENSURE_MONTHS_AHEAD);
       await ensureRuntimeRole(execute, ownerUrl, runtimeUrl);
       return { applied: applied.map((migration) => migration.name) };
     });

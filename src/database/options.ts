@@ -9,6 +9,7 @@ import { Migration20261129000000_records } from './migrations/Migration202611290
 import { Migration20261129000001_search } from './migrations/Migration20261129000001_search.js';
 import { Migration20261129000002_walls } from './migrations/Migration20261129000002_walls.js';
 import { Migration20261129000003_sealing } from './migrations/Migration20261129000003_sealing.js';
+import { Migration20261129000004_counts } from './migrations/Migration20261129000004_counts.js';
 import { ReelSchemaGenerator } from './schema-generator.js';
 import { sessionOptions, splitUrl } from './session.js';
 
@@ -21,6 +22,7 @@ const CLASSES: Record<MigrationName, Constructor<Migration>> = {
   Migration20261129000001_search,
   Migration20261129000002_walls,
   Migration20261129000003_sealing,
+  Migration20261129000004_counts,
 };
 
 export interface PoolBounds {

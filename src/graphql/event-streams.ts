@@ -76,8 +76,9 @@ export function eventStreams(app: FastifyInstance, { subscriptions, readCaller }
         .send(events);
     reply.hijack();
     const { raw: response } = reply;
+    // Whether the connection stays open is the client's to say, too, and Node's to answer.
     for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...init.headers }))
-      if (value !== undefined) response.setHeader(name, value);
+      if (value !== undefined && name.toLowerCase() !== 'connection') response.setHeader(name, value);
     response.on('error', () => {}).once('close', () => end(events, request.raw));
     if (response.closed) end(events, request.raw);
     response.writeHead(init.status);

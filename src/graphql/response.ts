@@ -4,6 +4,7 @@ import { type Allowance, type ErrorCode, ReelError } from '../errors.js';
 import { isResult } from '../http/json-writer.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
 import type { ReelContext } from './context.js';
+import { placeLists } from './flat-lists.js';
 import { causeOf, formatReelError } from './format-error.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -89,11 +90,12 @@ export const textOf = (answer: ReelContext['answer']): readonly Buffer[] | undef
 /** Writes the response, within the bounds of an answer; where it is past them, one that says so. */
 export const answerPlugin: ApolloServerPlugin<ReelContext> = {
   requestDidStart: async () => ({
-    async willSendResponse({ response, contextValue: { answer } }) {
+    async willSendResponse({ response, contextValue: { answer, placed = [] } }) {
       const { body, http } = response;
       if (body.kind !== 'single') return;
       const { errors, data, extensions } = body.singleResult;
       body.singleResult = {};
+      placeLists(data, placed);
       try {
         texts.set(answer, await answer.write({ errors, data, extensions }, isResult));
       } catch (error) {

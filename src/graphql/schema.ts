@@ -3,6 +3,7 @@ import { printSchemaWithDirectives } from '@graphql-tools/utils';
 import { type GraphQLObjectType, type GraphQLSchema, specifiedDirectives } from 'graphql';
 import { buildSchemaSync, type PubSub } from 'type-graphql';
 import { DIRECTIVES, enforceDirectives } from './directives.js';
+import { finishFlatLists } from './flat-lists.js';
 import { LogConnectionResolver, LogResolver } from './log.resolver.js';
 import { MeResolver } from './me.resolver.js';
 import { SealResolver } from './seal.resolver.js';
@@ -19,7 +20,7 @@ export function buildReelSchema(): GraphQLSchema {
   describe(schema.getQueryType(), 'What can be asked.');
   describe(schema.getMutationType(), 'What can be stored, and prepared for download.');
   describe(schema.getSubscriptionType(), 'What can be followed, over a websocket or an event stream.');
-  return enforceDirectives(schema);
+  return finishFlatLists(enforceDirectives(schema));
 }
 
 function describe(type: GraphQLObjectType | null | undefined, description: string): void {

@@ -70,6 +70,9 @@ export class Answers {
   }
 }
 
+/** Made once, since every answer ends. */
+const UNWANTED = unavailable('Nobody waits for this answer any more');
+
 /** An answer in the making: counted while it is made, and given up where its caller hangs up. */
 export class Answer implements Call {
   private readonly controller = new AbortController();
@@ -106,7 +109,7 @@ export class Answer implements Call {
   end(): void {
     this.reset();
     this.keep(null);
-    if (!this.signal.aborted) this.controller.abort(unavailable('Nobody waits for this answer any more'));
+    if (!this.signal.aborted) this.controller.abort(UNWANTED);
   }
 
   /** Of a stream of answers, before the next. */

@@ -30,7 +30,7 @@ export async function writeJson(
     chunks.push(chunk);
     text = '';
   };
-  for (const piece of pieces(value, isOpen, 0)) {
+  for (const piece of member('', value, isOpen, -1)) {
     text += piece;
     if (text.length < CHUNK_CHARACTERS) continue;
     flush();
@@ -61,7 +61,7 @@ function* pieces(value: object, isOpen: IsOpen, depth: number): Generator<string
 }
 
 function* member(before: string, value: unknown, isOpen: IsOpen, depth: number): Generator<string> {
-  if (typeof value !== 'object' || value === null || !isOpen(value, depth + 1) || isFlat(value)) {
+  if (typeof value !== 'object' || value === null || !isOpen(value, depth + 1) || isShort(value)) {
     yield before + (JSON.stringify(value) ?? 'null');
     return;
   }
@@ -69,12 +69,20 @@ function* member(before: string, value: unknown, isOpen: IsOpen, depth: number):
   yield* pieces(value, isOpen, depth + 1);
 }
 
-/** Whether it holds nothing long: a list or an object of short values, which is written at once several times as quickly. */
-function isFlat(value: object): boolean {
-  for (const name in value) {
-    const each = (value as Record<string, unknown>)[name];
-    if (typeof each === 'object' ? each !== null : typeof each === 'string' && each.length > 1_024)
-      return false;
-  }
-  return true;
+/** Whether its text has about a chunk's characters at most: in one go it is written several times as quickly. */
+const isShort = (value: object): boolean => roomAfter(value, CHUNK_CHARACTERS) >= 0;
+
+/** What is left of so many characters after the text of a value, about; below 0 as soon as they do not suffice. */
+function roomAfter(value: unknown, room: number): number {
+  if (typeof value === 'string') return room - value.length - 2;
+  if (typeof value !== 'object' || value === null) return room - 5;
+  let left = room - 2;
+  if (Array.isArray(value))
+    for (let at = 0; at < value.length && left >= 0; at += 1) left = roomAfter(value[at], left - 1);
+  else
+    for (const name in value) {
+      if (left < 0) break;
+      left = roomAfter((value as Record<string, unknown>)[name], left - name.length - 4);
+    }
+  return left;
 }

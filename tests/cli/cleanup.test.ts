@@ -105,7 +105,7 @@ test('what waits for its place stays, whatever its age, and its month with it', 
   );
   await own.query(
     `update reel_log_counts c set count = count - 1 from reel_log_entries e
-     where e.id = $1 and c.tenant_id = e.tenant_id and c.client_id is not distinct from e.client_id and c.module = e.module
+     where e.id = $1 and c.tenant_id = e.tenant_id and c.client_id = coalesce(e.client_id, '00000000-0000-0000-0000-000000000000') and c.module = e.module
        and c.severity = e.severity and c.bucket = date_bin(make_interval(mins => c.span), e.created_at, timestamptz 'epoch')`,
     [oldest!.id],
   );

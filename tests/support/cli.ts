@@ -113,7 +113,8 @@ export const settingsOf = ({ ownerUrl, runtimeUrl }: TestDatabase) => ({
 export const wrongCounts = (own: Pick<TestDatabase, 'query'>) =>
   own.query(`
     with stored as (
-      select tenant_id, span, bucket, client_id, module, severity, count from reel_log_counts
+      select tenant_id, span, bucket, nullif(client_id, '00000000-0000-0000-0000-000000000000') as client_id, module, severity, count
+      from reel_log_counts
     ), real as (
       select e.tenant_id, s.span, date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch') as bucket,
         e.client_id, e.module, e.severity, count(*) as count

@@ -41,8 +41,8 @@ const tamper = async (...statements: string[]) => {
 const RECOUNT = [
   'delete from reel_log_counts where tenant_id = $T',
   `insert into reel_log_counts (tenant_id, span, bucket, client_id, module, severity, count)
-   select tenant_id, span, date_bin(make_interval(mins => span), created_at, timestamptz 'epoch'), client_id, module,
-     severity::int, count(*) from reel_log_entries, unnest(array[15, 1440, 16 * 1440]) span
+   select tenant_id, span, date_bin(make_interval(mins => span), created_at, timestamptz 'epoch'),
+     coalesce(client_id, '00000000-0000-0000-0000-000000000000'), module, severity::int, count(*) from reel_log_entries, unnest(array[15, 1440, 16 * 1440]) span
    where tenant_id = $T group by 1, 2, 3, 4, 5, 6`,
 ];
 const NEW_ENTRY = (id: string, resourceId: string) => `

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute, Row } from '../../database/execute.js';
 import { reindexRemoved, type SequenceRange } from '../search/groups.js';
+import { COUNTED_CLIENT } from '../stats/stored-counts.js';
 import { SPAN_MINUTES } from '../stats/time-spans.js';
 import { OWN_ACTIONS } from './own-actions.js';
 import type { OwnEntries } from './own-entries.js';
@@ -49,10 +50,10 @@ export async function applyRemoval(execute: Execute, removed: RawBuilder<unknown
     counted as (
       insert into reel_log_counts as counted (tenant_id, span, bucket, client_id, module, severity, count)
       select e.tenant_id, s.span, date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch') as bucket,
-        e.client_id, e.module, e.severity, -count(*)
+        ${COUNTED_CLIENT} as client_id, e.module, e.severity, -count(*)
       from removed e cross join unnest(${SPANS}::smallint[]) s(span)
-      group by e.tenant_id, s.span, bucket, e.client_id, e.module, e.severity
-      order by e.tenant_id, s.span, bucket, e.client_id, e.module, e.severity
+      group by e.tenant_id, s.span, bucket, ${COUNTED_CLIENT}, e.module, e.severity
+      order by e.tenant_id, s.span, bucket, ${COUNTED_CLIENT}, e.module, e.severity
       on conflict (tenant_id, span, bucket, client_id, module, severity)
       do update set count = counted.count + excluded.count
     )

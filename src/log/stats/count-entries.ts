@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
+import { COUNTED_CLIENT } from './stored-counts.js';
 import { SPAN_MINUTES } from './time-spans.js';
 
 const SPANS = Object.values(SPAN_MINUTES);
@@ -41,9 +42,9 @@ export async function addCountsOfTenants(
 const addCountsOf = (entries: RawBuilder<unknown>): RawBuilder<unknown> => sql`
   insert into reel_log_counts as counted (tenant_id, span, bucket, client_id, module, severity, count)
   select e.tenant_id, s.span, date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch') as bucket,
-    e.client_id, e.module, e.severity, count(*)
+    ${COUNTED_CLIENT} as client_id, e.module, e.severity, count(*)
   from ${entries} e cross join unnest(${SPANS}::smallint[]) s(span)
-  group by e.tenant_id, s.span, bucket, e.client_id, e.module, e.severity
-  order by e.tenant_id, s.span, bucket, e.client_id, e.module, e.severity
+  group by e.tenant_id, s.span, bucket, ${COUNTED_CLIENT}, e.module, e.severity
+  order by e.tenant_id, s.span, bucket, ${COUNTED_CLIENT}, e.module, e.severity
   on conflict (tenant_id, span, bucket, client_id, module, severity)
   do update set count = counted.count + excluded.count`;

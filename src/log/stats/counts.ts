@@ -3,6 +3,7 @@ import type { Execute } from '../../database/execute.js';
 import { type Criteria, isCountable } from '../filter/criteria.js';
 import { idFloor, whereAll, whereInScope, whereMatches } from '../filter/where.js';
 import { CountPrecision, type LogCount } from './log-count.js';
+import { STORED_COUNTS } from './stored-counts.js';
 import {
   BLOCK,
   DAY,
@@ -82,7 +83,7 @@ const fromCounts = (criteria: Criteria, ranges: readonly TimeRange[]) => sql`
   from unnest(${ranges.map(({ span }) => SPAN_MINUTES[span as Span])}::smallint[], ${lows(ranges)}::timestamptz[],
     ${highs(ranges)}::timestamptz[]) r(minutes, low, high)
   cross join lateral (
-    select bucket, client_id, module, severity, count from reel_log_counts
+    select bucket, client_id, module, severity, count from ${STORED_COUNTS} stored
     where ${whereMatches(criteria)} and span = r.minutes and bucket >= r.low and bucket < r.high
     order by bucket offset 0
   ) c`;

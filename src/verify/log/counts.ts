@@ -3,6 +3,7 @@ import type { Execute, Row } from '../../database/execute.js';
 import { instant } from '../../log/entry/instant.js';
 import { SEVERITIES } from '../../log/entry/severity.js';
 import { idFloor } from '../../log/filter/where.js';
+import { STORED_COUNTS } from '../../log/stats/stored-counts.js';
 import { SPAN_MINUTES } from '../../log/stats/time-spans.js';
 import type { Report } from '../fault.js';
 import { sequenceAfter } from './sequence-rows.js';
@@ -58,7 +59,7 @@ export async function readCounts(
       )}
     )
     select span, bucket::text as bucket, client_id, module, severity, sum(stored) as stored, sum(expected) as expected from (
-      select span, bucket, client_id, module, severity, count::bigint as stored, 0 as expected from reel_log_counts
+      select span, bucket, client_id, module, severity, count::bigint as stored, 0 as expected from ${STORED_COUNTS} stored
       where tenant_id = ${tenantId}::uuid
       union all select ${SPAN_MINUTES.quarter}, bucket, client_id, module, severity, 0, n from quarters
       union all select span, bucket, client_id, module, severity, 0, n from coarser

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { Tail } from '../../../src/log/read/tail.js';
+import { RawClient } from '../../support/raw-client.js';
 import { moduleToken, startReel, type TestReel, viewer } from '../../support/reel.js';
 
 let reel: TestReel;
@@ -240,6 +242,20 @@ describe('event streams', () => {
     const body = JSON.stringify({ query: FOLLOW });
     const text = await (await fetch(`${reel.url}/graphql`, { method: 'POST', headers, body })).text();
     expect(text).toMatch(/^:\n\nevent: next\ndata: {"errors":.*"FORBIDDEN".*\n\nevent: complete\ndata:\n\n$/);
+  });
+
+  test('end the connection, too, where the client asked for that', async () => {
+    const client = await RawClient.open(reel.url);
+    const body = JSON.stringify({ query: FOLLOW });
+    await client.write(
+      `POST /graphql HTTP/1.1\r\nHost: reel\r\nConnection: close\r\nAccept: text/event-stream\r\nAuthorization: Bearer ${await moduleToken()}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await client.until(/event: complete/);
+    // Long before a connection that says nothing is ended.
+    expect(await Promise.race([client.until(/$^/), setTimeout(15_000, 'still open')])).toMatch(
+      /\r\nconnection: close\r\n/i,
+    );
+    client.socket.destroy();
   });
 
   test('break off when the server closes, without saying that they are complete', async () => {

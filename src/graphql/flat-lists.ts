@@ -1,0 +1,161 @@
+import { MapperKind, mapSchema } from '@graphql-tools/utils';
+import {
+  defaultFieldResolver,
+  type FieldNode,
+  type GraphQLFieldConfig,
+  type GraphQLLeafType,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLResolveInfo,
+  type GraphQLSchema,
+  getNullableType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  type SelectionSetNode,
+} from 'graphql';
+import type { ReelContext } from './context.js';
+
+/** Objects of a list, finished, and where in the result they go. */
+export interface PlacedList {
+  readonly path: GraphQLResolveInfo['path'];
+  readonly objects: readonly object[];
+}
+
+/** Makes an object of the result. Errors: whatever graphql-js would report of the field. */
+type Finish = (source: unknown) => object;
+
+/**
+ * Finishes lists of objects whose selections are nothing but stored fields, which graphql-js does field by field at ten times
+ * the cost: their resolvers answer an empty list, and `placeLists` puts the objects in its place. What is not so plain, or goes wrong, is left
+ * to graphql-js, as are operations whose context has no `placed`.
+ */
+export function finishFlatLists(schema: GraphQLSchema): GraphQLSchema {
+  return mapSchema(schema, {
+    [MapperKind.OBJECT_FIELD]: (field: GraphQLFieldConfig<unknown, ReelContext>) => {
+      const list = getNullableType(field.type);
+      const type = isListType(list) ? getNullableType(list.ofType) : null;
+      if (!isObjectType(type) || type.name !== 'LogEntry') return field;
+      const { resolve = defaultFieldResolver } = field;
+      const finished = finisher();
+      return {
+        ...field,
+        resolve: (source, args, context, info) => {
+          const found: unknown = resolve(source, args, context, info);
+          return found instanceof Promise
+            ? found.then((objects: unknown) => finished(objects, context, info))
+            : finished(found, context, info);
+        },
+      };
+    },
+  });
+}
+
+function finisher() {
+  const known = new WeakMap<FieldNode, Finish | null>();
+  return (objects: unknown, { placed }: ReelContext, info: GraphQLResolveInfo): unknown => {
+    const [node, ...others] = info.fieldNodes;
+    if (!placed || !node || others.length > 0 || !Array.isArray(objects) || objects.length === 0)
+      return objects;
+    let finish = known.get(node);
+    if (finish === undefined) {
+      finish = finishOf(node, info);
+      known.set(node, finish);
+    }
+    if (finish === null) return objects;
+    try {
+      placed.push({ path: info.path, objects: objects.map(finish) });
+      return [];
+    } catch {
+      return objects;
+    }
+  };
+}
+
+/** Puts the lists that were finished in their places in the data of a result. */
+export function placeLists(data: unknown, placed: readonly PlacedList[]): void {
+  for (const { path, objects } of placed) {
+    const list = at(data, path);
+    // Else an error has left null there, or above it.
+    if (Array.isArray(list)) list.push(...objects);
+  }
+}
+
+function at(data: unknown, { prev, key }: GraphQLResolveInfo['path']): unknown {
+  const parent = prev ? at(data, prev) : data;
+  return (parent as Record<string | number, unknown> | null | undefined)?.[key];
+}
+
+function finishOf({ selectionSet }: FieldNode, info: GraphQLResolveInfo): Finish | null {
+  const list = getNullableType(info.returnType);
+  const type = isListType(list) ? getNullableType(list.ofType) : null;
+  const fields: FinishField[] = [];
+  if (!isObjectType(type) || !selectionSet || !addFields(fields, selectionSet, type, info)) return null;
+  return (source) => {
+    const object: Record<string, unknown> = {};
+    for (const { key, name, finish } of fields)
+      object[key] = finish((source as Record<string, unknown>)[name]);
+    return object;
+  };
+}
+
+interface FinishField {
+  /** In the result. */
+  readonly key: string;
+  /** In the source. */
+  readonly name: string;
+  readonly finish: (value: unknown) => unknown;
+}
+
+/** False for a selection that is more than stored fields. */
+function addFields(
+  fields: FinishField[],
+  { selections }: SelectionSetNode,
+  type: GraphQLObjectType,
+  info: GraphQLResolveInfo,
+): boolean {
+  return selections.every((selection) => {
+    if (selection.directives?.length) return false;
+    if (selection.kind !== 'Field') {
+      const fragment = selection.kind === 'FragmentSpread' ? info.fragments[selection.name.value] : selection;
+      if (!fragment || fragment.directives?.length) return false;
+      const condition = fragment.typeCondition?.name.value ?? type.name;
+      return condition === type.name && addFields(fields, fragment.selectionSet, type, info);
+    }
+    const { value: name } = selection.name;
+    const key = selection.alias?.value ?? name;
+    // Names that an object has of its own, or that say more than they are.
+    if (key === '__proto__') return false;
+    if (fields.some((other) => other.key === key)) return true;
+    if (name === '__typename') {
+      fields.push({ key, name, finish: () => type.name });
+      return true;
+    }
+    const field = type.getFields()[name];
+    const finish = field && !field.resolve && field.args.length === 0 ? finishValue(field.type) : null;
+    if (finish) fields.push({ key, name, finish });
+    return finish !== null;
+  });
+}
+
+/** Finishes a value of a leaf type, or a list of them; null for another type. */
+function finishValue(type: GraphQLOutputType): ((value: unknown) => unknown) | null {
+  if (isNonNullType(type)) {
+    const finish = finishValue(type.ofType as GraphQLOutputType);
+    return finish && ((value) => present(finish(value)));
+  }
+  if (isListType(type)) {
+    const finish = finishValue(type.ofType as GraphQLOutputType);
+    return finish && ((value) => (value == null ? null : (value as readonly unknown[]).map(finish)));
+  }
+  if (!isLeafType(type)) return null;
+  const leaf: GraphQLLeafType = type;
+  return (value) => (value == null ? null : present(leaf.serialize(value)));
+}
+
+/** Errors: TypeError for what must not be null. */
+function present(value: unknown): unknown {
+  if (value == null) throw new TypeError('expected a value, got null');
+  return value;
+}

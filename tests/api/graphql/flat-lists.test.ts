@@ -1,0 +1,137 @@
+import fc from 'fast-check';
+import { execute, parse, validate } from 'graphql';
+import { describe, expect, test } from 'vitest';
+import type { ReelContext } from '../../../src/graphql/context.js';
+import { type PlacedList, placeLists } from '../../../src/graphql/flat-lists.js';
+import { buildReelSchema } from '../../../src/graphql/schema.js';
+
+const schema = buildReelSchema();
+const STORED =
+  `id module action severity origin actorId actorType actorEmail actorName onBehalfOfId onBehalfOfName tenantId
+  clientId resourceType resourceId resourceName outcome data ipAddress userAgent requestId repaired occurredAt createdAt
+  sequence erasedAt __typename`.split(/\s+/);
+
+const uuid = fc.uuid({ version: 7 });
+const instant = fc.constant('2026-01-05T10:00:00.123456Z');
+const textOrNull = fc.option(fc.string(), { nil: null });
+const entry = fc.record({
+  id: uuid,
+  module: fc.string(),
+  action: fc.string(),
+  severity: fc.constantFrom('INFO', 'CRITICAL'),
+  origin: fc.constantFrom('SERVER', 'BROWSER'),
+  actorId: textOrNull,
+  actorType: fc.constantFrom('USER', 'SYSTEM'),
+  actorEmail: textOrNull,
+  actorName: textOrNull,
+  onBehalfOfId: textOrNull,
+  onBehalfOfName: textOrNull,
+  tenantId: uuid,
+  clientId: fc.option(uuid, { nil: null }),
+  resourceType: textOrNull,
+  resourceId: textOrNull,
+  resourceName: textOrNull,
+  outcome: fc.constantFrom(null, 'SUCCESS'),
+  data: fc.option(fc.dictionary(fc.string(), fc.jsonValue()), { nil: null }),
+  ipAddress: textOrNull,
+  userAgent: textOrNull,
+  requestId: textOrNull,
+  repaired: fc.array(fc.string(), { maxLength: 2 }),
+  occurredAt: instant,
+  createdAt: instant,
+  sequence: fc.option(fc.nat(), { nil: null }),
+  erasedAt: fc.constant(null),
+});
+
+const name = fc.constantFrom(...STORED);
+const alias = fc.constantFrom('a', 'b', 'module', 'constructor', '__proto__', 'toString');
+const field = fc.oneof(
+  { weight: 6, arbitrary: name },
+  fc.tuple(alias, name).map(([to, of]) => `${to}: ${of}`),
+  fc.constantFrom('changeCount', 'module @skip(if: false)', 'action @include(if: false)'),
+);
+const selection: fc.Arbitrary<string> = fc
+  .array(field, { minLength: 1, maxLength: 8 })
+  .chain((fields) =>
+    fc.constantFrom(
+      fields.join(' '),
+      `... on LogEntry { ${fields.join(' ')} } id`,
+      `... { ${fields.join(' ')} }`,
+      `...Some`,
+      `... @skip(if: true) { ${fields.join(' ')} } id`,
+    ),
+  );
+const document = fc
+  .tuple(selection, selection, fc.array(name, { minLength: 1, maxLength: 5 }))
+  .map(
+    ([nodes, other, some]) =>
+      `{ logs { nodes { ${nodes} } } more: logs { list: nodes { ${other} } nodes { id } edges { node { id } } } } fragment Some on LogEntry { ${some.join(' ')} }`,
+  );
+
+function contextOf(entries: readonly object[], placed?: PlacedList[]) {
+  const page = { entries, hasNextPage: false, hasPreviousPage: false, stopped: null };
+  return {
+    caller: {},
+    services: {
+      authorizer: { require: async () => ({ tenantId: '', clients: null }) },
+      reader: { list: async () => page },
+    },
+    loaders: { recordView: async () => {} },
+    pageSizes: { defaultPageSize: 50, maxPageSize: 100 },
+    now: new Date(),
+    placed,
+  } as unknown as ReelContext;
+}
+
+/** As JSON: of graphql-js alone, and with lists that were finished beside it; and their number. */
+async function both(text: string, entries: readonly object[]) {
+  const parsed = parse(text);
+  const placed: PlacedList[] = [];
+  const plain = await execute({ schema, document: parsed, contextValue: contextOf(entries) });
+  const result = await execute({ schema, document: parsed, contextValue: contextOf(entries, placed) });
+  placeLists(result.data, placed);
+  return { plain: JSON.stringify(plain), result: JSON.stringify(result), lists: placed.length };
+}
+
+const isValid = (text: string) =>
+  validate(schema, parse(text)).every(({ message }) => message.includes('is never used'));
+
+describe('lists of entries', () => {
+  test('are what graphql-js makes of them, whatever is selected', () =>
+    fc.assert(
+      fc.asyncProperty(document.filter(isValid), fc.array(entry, { maxLength: 3 }), async (text, entries) => {
+        const { plain, result } = await both(text, entries);
+        expect(result).toBe(plain);
+      }),
+    ));
+
+  test('of what is no entry are the errors of graphql-js', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.subarray(STORED.slice(0, -1), { minLength: 1 }),
+        fc.array(fc.record(Object.fromEntries(STORED.map((each) => [each, fc.anything()]))), {
+          minLength: 1,
+        }),
+        async (fields, entries) => {
+          const { plain, result } = await both(
+            `{ logs { nodes { ${fields.join(' ')} } } }`,
+            entries as object[],
+          );
+          expect(result).toBe(plain);
+        },
+      ),
+    ));
+
+  test.each([
+    ['{ logs { nodes { id data } } }', 1],
+    ['{ logs { nodes { ...F } } } fragment F on LogEntry { id m: module ... { action } __typename }', 1],
+    ['{ logs { nodes { id } } more: logs { nodes { action } } }', 2],
+    ['{ logs { nodes { id changeCount } } }', 0],
+    ['{ logs { nodes { id @include(if: true) } } }', 0],
+    ['{ logs { nodes { id related { id } } } }', 0],
+  ])('%s is finished in %i of its lists', async (text, lists) => {
+    const [one] = fc.sample(entry, { numRuns: 1, seed: 1 });
+    const { lists: found } = await both(text, [{ ...one, requestId: null }]);
+    expect(found).toBe(lists);
+  });
+});
