@@ -2,8 +2,19 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Files that take longest for their size, by which vitest goes: begun late, they would end alone. */
-const LONG = ['viewer/axe', 'live-grants', 'cli/hold'];
+/** Files that take longest, or longest for their size, by which vitest goes: begun late, they would end alone. */
+const LONG = [
+  'live-grants',
+  'operations/life',
+  'operations/deploy',
+  'host/package',
+  'viewer/axe',
+  'torture',
+  'operations/abuse',
+  'live-bounds',
+  'live-endurance',
+  'verify/trust',
+];
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -17,11 +28,11 @@ class LongFirst extends BaseSequencer {
 // Neither workers nor the commands and servers that tests start, by the hundred, need compile the same code anew each time.
 process.env.NODE_COMPILE_CACHE = join(import.meta.dirname, '.cache', 'node');
 
-/** Files that need a process of their own, or might: what those of `web` import asks while it is loaded whether there is a window. */
-const ALONE = [
-  'tests/{web,verify,operations,viewer,host,fuzz,torture}/**/*.test.ts',
-  'tests/docs/examples.test.ts',
-];
+/**
+ * Files that need a process of their own: what those of `web` import asks while it is loaded whether there is a window, and
+ * the others measure the turns of the event loop.
+ */
+const ALONE = ['tests/web/**/*.test.ts', 'tests/operations/{time-slice,turns,fair-shares}.test.ts'];
 
 const common = {
   // Off UTC by half an hour too, so that whatever leans on the machine's zone shows.

@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import { to } from 'pg-copy-streams';
+import { RowsTooLong } from './counted-query.js';
 
 /** Signature, flags and length of the header extension: 11, 4 and 4 bytes. */
 const HEADER_BYTES = 19;
@@ -76,6 +77,19 @@ export class CopiedRow {
   isSame(one: number, other: number): boolean {
     return this.lengths[one] === this.lengths[other] && this.isAt(one, this.bytes, this.starts[other]!);
   }
+}
+
+/** The rows of copiedBytes, one after the other. Errors: an Error where there are other bytes. */
+export function* copiedRows(bytes: Buffer, columns: number): Generator<CopiedRow> {
+  const row = new CopiedRow(columns);
+  let at = HEADER_BYTES;
+  while (at + 2 <= bytes.length && bytes.readInt16BE(at) === columns) {
+    at = row.take(bytes, at);
+    if (at < 0) break;
+    yield row;
+  }
+  if (at + 2 !== bytes.length || bytes.readInt16BE(at) !== -1)
+    throw new Error(`expected rows of ${columns} columns from COPY, got bytes that are none`);
 }
 
 /** The values of one column, each `width` bytes, back to back. */
@@ -170,4 +184,33 @@ export async function copyOut(
   const [rest] = pending as [Buffer];
   if (rest.length !== 2 || rest.readInt16BE() !== -1)
     throw new Error(`expected rows of ${columns} columns from COPY, got ${rest.length} bytes that are none`);
+}
+
+/**
+ * The rows of a query as they come, in one piece. `took` is told of their bytes; `cancel` is called where there are more
+ * than `most`, which then end the statement. Errors: RowsTooLong.
+ */
+export async function copiedBytes(
+  client: ClientBase,
+  query: string,
+  { most, took, cancel }: { most: number; took: (bytes: number) => void; cancel: () => void },
+): Promise<Buffer> {
+  let chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of client.query(to(`copy (${query}) to stdout (format binary)`))) {
+      took(chunk.length);
+      size += chunk.length;
+      if (size <= most) chunks.push(chunk);
+      else if (chunks.length > 0) {
+        // The stream is read to its end all the same: only then is the connection free.
+        chunks = [];
+        cancel();
+      }
+    }
+  } catch (error) {
+    if (size <= most) throw error;
+  }
+  if (size > most) throw new RowsTooLong(most);
+  return Buffer.concat(chunks, size);
 }

@@ -1,3 +1,4 @@
+import type { RawBuilder } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
 import { FaultLog, StartError } from '../errors.js';
 import { takeTurn } from '../time-slice.js';
@@ -42,6 +43,8 @@ export interface ReadDatabase {
   read<T>(tenantId: string, work: (execute: Execute) => Promise<T>, options?: ReadOptions): Promise<T>;
   /** The same for a single statement, which takes one round trip. */
   query<R extends Row = Row>(tenantId: string, statement: Statement, options?: QueryOptions): Promise<R[]>;
+  /** The rows of one query as Snapshot.copyBytes has them. Not through a host's EntityManager. */
+  copy?(tenantId: string, query: RawBuilder<unknown>, most: number, options?: ReadOptions): Promise<Buffer>;
 }
 
 export interface QueryOptions extends ReadOptions {
@@ -214,6 +217,15 @@ export class Database implements ReadDatabase, WriteDatabase {
     return this.inTurn(tenantId, options, () =>
       this.transact(this.reading, opening, work, statementMs, options),
     );
+  }
+
+  copy(
+    tenantId: string,
+    query: RawBuilder<unknown>,
+    most: number,
+    options: ReadOptions = {},
+  ): Promise<Buffer> {
+    return this.read(tenantId, (execute) => execute.copyBytes(query, most), options);
   }
 
   /** As read of one statement, without a transaction of several round trips. */

@@ -11,8 +11,9 @@ import type { ClientBase } from 'pg';
 import { answerWithin } from './answer-within.js';
 import type { Call } from './call.js';
 import { Cancelling } from './cancel.js';
-import { type CopiedRow, copyOut } from './copy-out.js';
+import { type CopiedRow, copiedBytes, copyOut } from './copy-out.js';
 import { CountedQuery, type RowMeter } from './counted-query.js';
+import { LiteralCompiler } from './literal.js';
 import { type ScopedOptions, ScopedQuery } from './scoped-query.js';
 
 export type Row = Record<string, unknown>;
@@ -40,20 +41,28 @@ export interface Execute {
 export interface Snapshot extends Execute {
   /**
    * Passes the rows of a query with so many `columns` to `read` in COPY's binary format, which for many rows is several
-   * times as fast as parsed ones. The query must have no parameters, only literals.
+   * times as fast as parsed ones. Its parameters become literals.
    */
   copy(query: RawBuilder<unknown>, columns: number, read: (row: CopiedRow) => void): Promise<void>;
+  /** The rows in that format, with header and trailer. Errors: RowsTooLong where they have more than `most` bytes. */
+  copyBytes(query: RawBuilder<unknown>, most: number): Promise<Buffer>;
 }
 
-/** Compiles `sql` fragments to text and parameters; it never connects. */
-const compiler = new Kysely<unknown>({
-  dialect: {
-    createAdapter: () => new PostgresAdapter(),
-    createDriver: () => new DummyDriver(),
-    createIntrospector: (db) => new PostgresIntrospector(db),
-    createQueryCompiler: () => new PostgresQueryCompiler(),
-  },
-});
+/** Compiles `sql` fragments; it never connects. */
+const compilerWith = (queryCompiler: PostgresQueryCompiler) =>
+  new Kysely<unknown>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => new DummyDriver(),
+      createIntrospector: (db) => new PostgresIntrospector(db),
+      createQueryCompiler: () => queryCompiler,
+    },
+  });
+
+/** To text and parameters. */
+const compiler = compilerWith(new PostgresQueryCompiler());
+/** To text alone. */
+const literally = compilerWith(new LiteralCompiler());
 
 export const compile = (statement: Statement): CompiledQuery =>
   'compile' in statement ? statement.compile(compiler) : statement;
@@ -160,12 +169,14 @@ export function executorOn(
     return inTurn(() => answerWithin(client, answerMs, rowsOf<R>(sql, parameters, name)));
   };
   const copy: Snapshot['copy'] = (selection, columns, read) =>
-    inTurn(() => copyOut(client, compile(selection).sql, columns, read));
+    inTurn(() => copyOut(client, selection.compile(literally).sql, columns, read));
+  const copyBytes: Snapshot['copyBytes'] = (selection, most) =>
+    inTurn(() => copiedBytes(client, selection.compile(literally).sql, { most, took, cancel }));
   const end = async () => {
     isOver = true;
     await last.catch(() => {});
     call?.signal.removeEventListener('abort', cancel);
     await cancelling?.stop();
   };
-  return { execute: Object.assign(execute, { copy, prepares }), end };
+  return { execute: Object.assign(execute, { copy, copyBytes, prepares }), end };
 }

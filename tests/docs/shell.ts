@@ -27,6 +27,7 @@ export async function openShell(): Promise<Shell> {
   const env = {
     PATH: `${directory}:${resolve(process.execPath, '..')}:/usr/local/bin:/usr/bin:/bin`,
     REEL_DATA_DIR: directory,
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '',
   };
   return {
     directory,

@@ -27,8 +27,8 @@ interface Demo {
 }
 
 async function startDemo(): Promise<Demo> {
-  const { PATH, HOME } = process.env;
-  const env = { PATH, HOME, REEL_PORT: '0', REEL_DATA_DIR: dataDir, ...settingsOf(own) };
+  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
+  const env = { PATH, HOME, NODE_COMPILE_CACHE, REEL_PORT: '0', REEL_DATA_DIR: dataDir, ...settingsOf(own) };
   const child = spawn(process.execPath, [DEMO], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(child, 'close');
   let [said, faults] = ['', ''];

@@ -48,8 +48,11 @@ const CHECKERS = [
 ];
 /** Of the client's entries, those that stand for a kind: by their number among all that were made. */
 const [BARE, ERASED, ODD] = [9, 6, 12];
-/** Entries from this one on are of leaf version 1. */
-const FIRST_VERSION = 600;
+/** So many were made, more than one tile of hashes, of which a third are the client's; from `FIRST_VERSION` on they are of leaf version 1. */
+const [MADE, FIRST_VERSION] = [300, 270];
+const THEIRS = MADE / 3;
+/** Of version 1. */
+const OLD = 273;
 /** What came with leaf version 2; the last two are cut. */
 const NEW_FIELDS = {
   actorType: ActorType.AGENT,
@@ -139,7 +142,7 @@ beforeAll(async () => {
   await once(witness, 'listening');
   const { port } = witness.address() as AddressInfo;
   reel = await startReel({ REEL_DATA_DIR: directory, REEL_WITNESS_URL: `http://127.0.0.1:${port}/` });
-  const inputs = Array.from({ length: 700 }, (_, index) => ({
+  const inputs = Array.from({ length: MADE }, (_, index) => ({
     module: 'billing',
     action: 'invoices.update',
     tenantId,
@@ -155,7 +158,7 @@ beforeAll(async () => {
   }));
   const token = await moduleToken();
   const ids: string[] = [];
-  for (const part of [inputs.slice(0, 300), inputs.slice(300, FIRST_VERSION)]) {
+  for (const part of [inputs.slice(0, 200), inputs.slice(200, FIRST_VERSION)]) {
     const { body } = await reel.graphql(
       token,
       'mutation ($inputs: [CreateLogInput!]!) { createLogs(inputs: $inputs) { id } }',
@@ -183,7 +186,7 @@ beforeAll(async () => {
     ENTRY: ids[3]!,
   });
   await vi.waitFor(
-    async () => expect((await shell('reel verify --tenant "$TENANT"')).stdout).toContain('size 700'),
+    async () => expect((await shell('reel verify --tenant "$TENANT"')).stdout).toContain(`size ${MADE}`),
     { timeout: 20_000, interval: 200 },
   );
   await shell(`reel erase --tenant "$TENANT" --entry ${ids[ERASED]} --reason 'request 12'`);
@@ -207,17 +210,19 @@ test('every command of docs/trust.md runs as it stands, one after the other', as
     if (block.includes('kept.note')) kept.push(await fileOf('kept.note'));
   }
   for (const note of kept)
-    expect(note).toMatch(/^reel\.local\/\S+\n70\d\n\S+\nsealed \S+\n\n— reel\.local \S+\n$/);
-  expect(said[2]).toMatch(/^ok tenant \S+ size 70\d root \S+\n$/m);
-  expect(said[3]).toBe('234 entries in evidence.ndjson\n');
-  expect(said[4]).toMatch(/^ok tenant \S+ size 70\d root \S+\nok 234 entries of \S+, signed at size 70\d\n$/);
+    expect(note).toMatch(/^reel\.local\/\S+\n30\d\n\S+\nsealed \S+\n\n— reel\.local \S+\n$/);
+  expect(said[2]).toMatch(/^ok tenant \S+ size 30\d root \S+\n$/m);
+  expect(said[3]).toBe(`${THEIRS} entries in evidence.ndjson\n`);
+  expect(said[4]).toMatch(/^ok tenant \S+ size 30\d root \S+\nok 100 entries of \S+, signed at size 30\d\n$/);
   if (hasPrograms)
     expect(said[5]).toMatch(/^ok entry \S+ at sequence 4 of reel\.local\/\S+; its data was not checked\n$/);
   await shell(
     'reel export --client "$CLIENT" --format ndjson --include-proofs --output bare.ndjson && cp bare.ndjson changed.ndjson',
   );
   expect((await shell(CHECKERS[0]!)).stdout).toMatch(/^ok /);
-  expect((await shell(CHECKERS[1]!)).stdout).toMatch(/^ok 234 entries without their data of /);
+  expect((await shell(CHECKERS[1]!)).stdout).toMatch(
+    new RegExp(`^ok ${THEIRS} entries without their data of `),
+  );
 });
 
 test('an export proves itself on a machine that has never seen Reel', async () => {
@@ -228,7 +233,7 @@ test('an export proves itself on a machine that has never seen Reel', async () =
     const nothing = { cwd: elsewhere, env: {} };
     const args = ['check-export.mjs', 'evidence.ndjson', 'keys.txt'];
     const { stdout } = await run(process.execPath, args, nothing);
-    expect(stdout).toMatch(/^ok 234 entries of reel\.local\/\S+, signed at size 70\d\n$/);
+    expect(stdout).toMatch(/^ok 100 entries of reel\.local\/\S+, signed at size 30\d\n$/);
     const source = await readFile(join(elsewhere, 'check-export.mjs'), 'utf8');
     expect([...source.matchAll(/from '(.+)'/g)].map(([, from]) => from)).toEqual(['node:crypto', 'node:fs']);
   } finally {
@@ -303,15 +308,15 @@ describe('both checkers of an export', { timeout: 60_000 }, () => {
   const CHANGES: [what: string, change: Change][] = [
     ...[...COLUMNS, ...LATER].flatMap((name): [string, Change][] => [
       [`${name} changed`, both(3, name, anotherOf(name))],
-      [`${name} changed in an entry of version 1`, both(603, name, anotherOf(name))],
+      [`${name} changed in an entry of version 1`, both(OLD, name, anotherOf(name))],
     ]),
     ...LATER.map((name): [string, Change] => [`${name} taken out`, both(3, name, null)]),
     ['another version of the leaf', set(3, 'leaf_version', () => 1)],
-    ['another version of a leaf of version 1', set(603, 'leaf_version', () => 2)],
+    ['another version of a leaf of version 1', set(OLD, 'leaf_version', () => 2)],
     ['a version of the leaf that there is not', set(3, 'leaf_version', () => 3)],
     ['a version of the leaf as text', set(3, 'leaf_version', () => '2')],
     ['no version of the leaf', set(3, 'leaf_version', () => null)],
-    ['a version of the leaf, taken out', replace(603, '"leaf_version":1,', '')],
+    ['a version of the leaf, taken out', replace(OLD, '"leaf_version":1,', '')],
     ['an empty list, written as null', both(ODD, 'repaired', null)],
     ['a field of the line alone', replace(3, '"action":"invoices.update"', '"action":"invoices.delete"')],
     ['a field of the line, taken out', replace(3, '"action":"invoices.update",', '')],
@@ -361,7 +366,7 @@ describe('both checkers of an export', { timeout: 60_000 }, () => {
     ['an empty line', (lines) => lines.splice(1, 0, '')],
     ['no checkpoint', (lines) => lines.pop()],
     ['a checkpoint of nothing', (lines) => lines.splice(-1, 1, '{"checkpoint":null}')],
-    ['the size of the checkpoint', (lines) => lines.push(lines.pop()!.replace(/\\n70\d\\n/, '\\n699\\n'))],
+    ['the size of the checkpoint', (lines) => lines.push(lines.pop()!.replace(/\\n30\d\\n/, '\\n299\\n'))],
     ['the time of the checkpoint', (lines) => lines.push(lines.pop()!.replace('sealed 2', 'sealed 3'))],
     ['another log’s name', (lines) => lines.push(lines.pop()!.replace(tenantId, client))],
     ['another signer’s name', (lines) => lines.push(lines.pop()!.replace('— reel', '— real'))],
@@ -411,7 +416,7 @@ describe('both checkers of an export', { timeout: 60_000 }, () => {
   /** FLIP_BITS changes more of them. */
   test('find any bit that is changed', { timeout: 120_000 }, async () => {
     const all = (await fileOf('evidence.ndjson')).split('\n').slice(0, -1);
-    const kept = [...[3, ERASED, BARE, ODD, 603].map((number) => all[lineOf(number)]!), all.at(-1)!];
+    const kept = [...[3, ERASED, BARE, ODD, OLD].map((number) => all[lineOf(number)]!), all.at(-1)!];
     const bytes = Buffer.from(`${kept.join('\n')}\n`);
     const file = join(directory, 'bits.ndjson');
     const meaning = (text: Uint8Array) => {
@@ -454,7 +459,7 @@ describe.runIf(hasPrograms)('openssl and jq alone', () => {
     );
   };
 
-  test.each([3, BARE, ERASED, 15, 603, 699])('take entry %i', async (number) => {
+  test.each([3, BARE, ERASED, 15, OLD, MADE - 3])('take entry %i', async (number) => {
     expect(await check(number, () => {})).toBe('ok');
   });
 
@@ -490,7 +495,7 @@ describe.runIf(hasPrograms)('openssl and jq alone', () => {
   });
 
   test.each(LATER)('refuse another %s in an entry of version 1', async (name) => {
-    expect(await check(603, both(603, name, anotherOf(name)))).toBe(
+    expect(await check(OLD, both(OLD, name, anotherOf(name)))).toBe(
       '1 changed: what no leaf of version 1 has',
     );
   });

@@ -24,21 +24,25 @@ const dialogKey = (key: string) => async (page: Page) => {
   await page.getByRole('dialog').waitFor();
 };
 
-/** The list itself is checked with all its rows; under a menu or a dialog one row is enough. */
+/** The list itself is checked with all its rows; beside details, under a menu or a dialog one row is enough. */
 const ONE_ROW = 'q=action:invoices.archive';
 
 /** Each state, with its URL and the actions that lead to it. */
 const STATES: [name: string, search: () => string, act?: (page: Page) => Promise<unknown>][] = [
   ['list', () => '?sort=oldest'],
-  ['details', () => `?entry=${changed}`, (page) => page.getByText('/state').waitFor()],
+  [
+    'details',
+    () => `?entry=${changed}&q=action:invoices.delete`,
+    (page) => page.getByText('/state').waitFor(),
+  ],
   ['no match', () => '?q=module:nowhere&range=24h'],
   ['query error', () => '?q=modul:x'],
   [
     'completion and table',
-    () => '?range=7d',
+    () => `?range=7d&${ONE_ROW}`,
     async (page) => {
       await page.locator('.over-time button').click();
-      await page.locator('.query input').pressSequentially('gua');
+      await page.locator('.query input').pressSequentially(' gua');
       await page.locator('#query-options li').first().waitFor();
       await page.keyboard.press('ArrowDown');
     },

@@ -1,5 +1,8 @@
+import type { CopiedRow } from '../../database/copy-out.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import type { ExportColumn } from '../entry/wire.js';
+import { CsvRows } from './copied-csv.js';
+import { CopiedColumns, type FileBytes, JsonRows } from './copied-rows.js';
 import { LogExportFormat } from './export-logs-input.js';
 
 /** Formats a file: `head`, then each batch of rows, then `tail`. */
@@ -16,6 +19,14 @@ export interface ExportFormat {
     proofs?: readonly unknown[],
   ): string;
   tail(count: number): string;
+  /** What `rows` writes, of copied rows; `between`: in front of each row but the first. */
+  copied(columns: readonly ExportColumn[]): CopiedFormat;
+}
+
+export interface CopiedFormat {
+  readonly columns: CopiedColumns;
+  readonly between: string;
+  write(out: FileBytes, row: CopiedRow): void;
 }
 
 /** How cells are separated, and which of them are guarded, depending on the program that opens the file. */
@@ -46,6 +57,13 @@ const csv = (dialect: CsvDialect): ExportFormat => ({
     return text;
   },
   tail: () => '',
+  copied(columns) {
+    const sources = new CopiedColumns(columns);
+    const { separator, guardsNumbers } = dialect;
+    const cell = (text: string, isText: boolean) => csvCell(text, dialect, isText && guardsNumbers);
+    const rows = new CsvRows(sources, { separator, guardsNumbers, cell });
+    return { columns: sources, between: '', write: (out, row) => rows.write(out, row) };
+  },
 });
 
 const JSON_FILE: ExportFormat = {
@@ -57,6 +75,7 @@ const JSON_FILE: ExportFormat = {
     return isFirst ? list : `,${list}`;
   },
   tail: (count) => `],"count":${count}}`,
+  copied: (columns) => copiedJson(columns, ',', ''),
 };
 
 const NDJSON: ExportFormat = {
@@ -72,7 +91,19 @@ const NDJSON: ExportFormat = {
     return text;
   },
   tail: () => '',
+  copied: (columns) => copiedJson(columns, '', '\n'),
 };
+
+function copiedJson(columns: readonly ExportColumn[], between: string, end: string): CopiedFormat {
+  const sources = new CopiedColumns(columns);
+  const names = columns.map(({ name }) => name);
+  const rows = new JsonRows(sources, names);
+  const write = (out: FileBytes, row: CopiedRow) => {
+    rows.write(out, row);
+    out.text(end);
+  };
+  return { columns: sources, between, write };
+}
 
 /** The last line of an NDJSON file with proofs: the signed note that all proofs lead to; null if nothing is sealed. */
 export const checkpointLine = (note: string | null): string => `${JSON.stringify({ checkpoint: note })}\n`;

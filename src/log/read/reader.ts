@@ -13,7 +13,7 @@ import { type IdRange, idsWithin, newerOrSame, newerThan, olderOrSame, olderThan
 import { entriesById, type Matching, Walk } from '../walk/walk.js';
 import { Counting, type CountReach } from './counting.js';
 import { LogOrder, type PageRequest } from './page.js';
-import { streamSequenced } from './sequenced.js';
+import { copySequenced, streamSequenced } from './sequenced.js';
 
 /** One page of the list, in the order asked for. */
 export interface LogPage {
@@ -241,6 +241,17 @@ export class LogReader {
   /** Matching entries after the sequence `after` up to `upTo`, in sealed order, read batch by batch. */
   streamSequenced(criteria: Criteria, upTo: number, batchSize = 1000, after = 0): AsyncGenerator<LogEntry[]> {
     return streamSequenced(this.database, criteria, { after, upTo, batchSize });
+  }
+
+  /** The same rows from the first sequence on, as COPY has them (copySequenced); null where the database cannot. */
+  copySequenced(
+    criteria: Criteria,
+    columns: RawBuilder<unknown>,
+    upTo: number,
+  ): AsyncGenerator<Buffer> | null {
+    const { database } = this;
+    if (!database.copy) return null;
+    return copySequenced(database.copy.bind(database), criteria, columns, upTo);
   }
 }
 

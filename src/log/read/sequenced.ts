@@ -1,6 +1,6 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { RowMeter, RowsTooLong } from '../../database/counted-query.js';
-import type { ReadDatabase } from '../../database/database.js';
+import type { ReadDatabase, ReadOptions } from '../../database/database.js';
 import type { Execute, Row } from '../../database/execute.js';
 import { isTimeout } from '../../database/unavailable.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
@@ -28,45 +28,80 @@ export interface Stretch {
   bytes: number;
 }
 
+/** How stretches are read: for exports and followers, whose number is bounded, and who must not be cut off by other reads of their tenant. */
+const READING: ReadOptions = { inIndexOrder: true, isBounded: true };
+
 /**
- * Reads one tenant's matching entries in sealed order, stretch by stretch. A stretch has as many positions as its rows and
- * its time allow, so that neither long entries nor costly conditions make a statement long. For exports and followers, whose
- * number is bounded, and who must not be cut off by other reads of their tenant.
+ * How long a stretch is: as many positions as its rows and its time allow, so that neither long entries nor costly conditions
+ * make a statement long.
  */
-export class SequencedReader {
+class StretchLength {
   private size: number;
 
   /** `most`: positions in one stretch; `bytes`: of its rows. */
   constructor(
-    private readonly database: ReadDatabase,
-    private readonly criteria: Criteria,
     private readonly most: number,
-    private readonly bytes = STRETCH_BYTES,
+    private readonly bytes: number,
   ) {
     this.size = Math.min(most, FIRST);
   }
 
-  /** The stretch after one position, up to another at most. Errors: UNAVAILABLE where a single position takes too long. */
-  async next(after: number, upTo: number): Promise<Stretch> {
+  /**
+   * Calls `read` for a stretch after one position, up to another at most, with fewer positions again where it takes too long or
+   * has too many bytes. Errors: UNAVAILABLE where a single position takes too long.
+   */
+  async next<T extends { bytes: number }>(
+    after: number,
+    upTo: number,
+    read: (until: number, mostBytes: number, options: ReadOptions) => Promise<T>,
+  ): Promise<T> {
     for (;;) {
       const until = Math.min(after + this.size, upTo);
       const isSingle = until - after <= 1;
       const started = performance.now();
       try {
-        const meter = new RowMeter(isSingle ? Number.POSITIVE_INFINITY : this.bytes);
-        const entries = await this.database.read(
-          this.criteria.scope.tenantId,
-          (execute) => entriesAt(execute, this.criteria, after, until),
-          { inIndexOrder: true, isBounded: true, meter, ...(isSingle ? {} : { statementMs: STRETCH_MS }) },
+        const mostBytes = isSingle ? Number.POSITIVE_INFINITY : this.bytes;
+        const stretch = await read(
+          until,
+          mostBytes,
+          isSingle ? READING : { ...READING, statementMs: STRETCH_MS },
         );
-        const spent = Math.max(meter.bytes / this.bytes, (performance.now() - started) / STRETCH_MS);
+        const spent = Math.max(stretch.bytes / this.bytes, (performance.now() - started) / STRETCH_MS);
         if (spent < SHORT) this.size = Math.min(this.most, this.size * 2);
-        return { entries, until, bytes: meter.bytes };
+        return stretch;
       } catch (error) {
         if (isSingle || !(isTimeout(error) || error instanceof RowsTooLong)) throw error;
         this.size = Math.max(1, Math.floor((until - after) / 4));
       }
     }
+  }
+}
+
+/** Reads one tenant's matching entries in sealed order, stretch by stretch. */
+export class SequencedReader {
+  private readonly length: StretchLength;
+
+  /** `most`: positions in one stretch; `bytes`: of its rows. */
+  constructor(
+    private readonly database: ReadDatabase,
+    private readonly criteria: Criteria,
+    most: number,
+    bytes = STRETCH_BYTES,
+  ) {
+    this.length = new StretchLength(most, bytes);
+  }
+
+  /** The stretch after one position, up to another at most. Errors: UNAVAILABLE where a single position takes too long. */
+  next(after: number, upTo: number): Promise<Stretch> {
+    return this.length.next(after, upTo, async (until, mostBytes, options) => {
+      const meter = new RowMeter(mostBytes);
+      const entries = await this.database.read(
+        this.criteria.scope.tenantId,
+        (execute) => entriesAt(execute, this.criteria, after, until),
+        { ...options, meter },
+      );
+      return { entries, until, bytes: meter.bytes };
+    });
   }
 }
 
@@ -106,3 +141,56 @@ async function entriesAt(
     return row ? [toEntry(Object.assign(row, { sequence: seq }))] : [];
   });
 }
+
+/** Positions, and bytes of rows, in a stretch that is copied. */
+const COPIED = 10_000;
+const COPIED_BYTES = 2 * 1_048_576;
+
+/**
+ * As streamSequenced, the rows as COPY has them: `seq`, then the columns of a SELECT from `entries`. While one stretch is used
+ * the next is read, but nothing any more once it has ended.
+ */
+export async function* copySequenced(
+  copy: NonNullable<ReadDatabase['copy']>,
+  criteria: Criteria,
+  columns: RawBuilder<unknown>,
+  upTo: number,
+): AsyncGenerator<Buffer> {
+  const length = new StretchLength(COPIED, COPIED_BYTES);
+  const { tenantId } = criteria.scope;
+  const read = (after: number) =>
+    length.next(after, upTo, async (until, mostBytes, options) => {
+      const rows = await copy(tenantId, rowsAt(criteria, columns, after, until), mostBytes, options);
+      return { rows, until, bytes: rows.length };
+    });
+  let next = upTo > 0 ? read(0) : null;
+  try {
+    while (next) {
+      const { rows, until } = await next;
+      next = until < upTo ? read(until) : null;
+      // It is awaited later.
+      next?.catch(() => {});
+      yield rows;
+    }
+  } finally {
+    await next?.catch(() => {});
+  }
+}
+
+/** Each table is looked up by keys alone, in the order of the positions. */
+const rowsAt = (
+  criteria: Criteria,
+  columns: RawBuilder<unknown>,
+  after: number,
+  until: number,
+): RawBuilder<unknown> => {
+  const { tenantId } = criteria.scope;
+  return sql`
+  select seq, ${columns} from (
+    select seq, entry_id from reel_log_sequence
+    where tenant_id = ${tenantId}::uuid and seq > ${after} and seq <= ${until} order by seq
+  ) positions cross join lateral (
+    select * from reel_log_entries
+    where tenant_id = ${tenantId}::uuid and id >= positions.entry_id and id <= positions.entry_id order by id limit 1
+  ) entries where ${whereAll(criteria)} order by seq`;
+};

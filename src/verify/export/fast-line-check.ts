@@ -1,8 +1,8 @@
+import { isHexOf } from '../../log/entry/hex.js';
 import type { LogEntry } from '../../log/entry/log-entry.entity.js';
 import { showLater } from '../../log/entry/wire.js';
 import { HASH_BYTES } from '../../seal/merkle.js';
 import { HashInput } from '../canonical/hash-input.js';
-import { isHexOf } from '../canonical/hex.js';
 import { JsonCanonicalizer } from '../canonical/json-canonicalizer.js';
 import type { ConsistentEntry } from './export-check.js';
 import {

@@ -2,10 +2,10 @@ import { sql } from 'kysely';
 import type { CopiedRow } from '../../database/copy-out.js';
 import { FOLDED_COLUMNS } from '../../log/entry/email.js';
 import { type Field, laterColumns, storedColumns } from '../../log/entry/fields.js';
+import { isHexOf } from '../../log/entry/hex.js';
 import { LEAF_VERSIONS, type LeafMember, type LeafVersion, type Template } from '../../log/entry/leaf.js';
 import { SEARCHED_FIELDS } from '../../log/entry/search-text.js';
 import { HashInput } from '../canonical/hash-input.js';
-import { isHexOf } from '../canonical/hex.js';
 import { JsonCanonicalizer } from '../canonical/json-canonicalizer.js';
 import { LOWER_CASE } from '../canonical/search-pieces.js';
 

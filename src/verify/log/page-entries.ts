@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { type CopiedRow, FixedColumn } from '../../database/copy-out.js';
 import type { Snapshot } from '../../database/execute.js';
+import { isHexOf } from '../../log/entry/hex.js';
 import { HASH_BYTES } from '../../seal/merkle.js';
-import { isHexOf } from '../canonical/hex.js';
 import { FAST_COLUMN_COUNT, FAST_COLUMNS, type FastRowCheck } from './fast-row-check.js';
 import { type CheckedRow, checkRow, type EntryRow, ROW_COLUMNS } from './row-check.js';
 
