@@ -1,5 +1,6 @@
 import { clip, clipWay, type Fault, ReelError, unquoted, wayText } from '../errors.js';
 import { readNumber, UnheldNumber } from '../query-line/number.js';
+import { noteName } from '../query-line/wide-object.js';
 import { isSliceUsed, takeTurn } from '../time-slice.js';
 
 /** A text of JSON as a value, and what must be refused about it. */
@@ -12,6 +13,8 @@ export interface JsonText {
 
 /** Longer texts are read in slices, so that the event loop is not held. */
 const MAX_AT_ONCE = 1_048_576;
+/** Nor are those read at once that have more levels, over which JSON.parse and the collector take a hundred times as long. */
+const MAX_LEVELS_AT_ONCE = 1_000;
 const MAX_FAULTS = 20;
 /** So many as a text that is read at once can have, so that what is refused does not depend on how it is read. */
 const MAX_LEVELS = MAX_AT_ONCE / 2;
@@ -27,7 +30,7 @@ const MAX_MEMBERS = 262_144;
  * 2,000,000 lists and objects, 262,144 members of one object or 524,288 levels.
  */
 export async function readJson(text: string): Promise<JsonText> {
-  if (text.length <= MAX_AT_ONCE) {
+  if (text.length <= MAX_AT_ONCE && !isDeep(text)) {
     const value: unknown = JSON.parse(text);
     if (isFaithful(text, value)) return { value, faults: [] };
   }
@@ -49,9 +52,10 @@ export async function parseJson(text: string): Promise<unknown> {
 
 /**
  * Looks at a short text that a library will read by JSON.parse. Errors: BAD_USER_INPUT where that would lose something
- * of it, as a name that stands twice or digits of a number. What is no JSON is left to the library.
+ * of it, as a name that stands twice or digits of a number, or take long. What is no JSON is left to the library.
  */
 export function checkJson(text: string): void {
+  if (isDeep(text)) throw beyond(`${MAX_LEVELS_AT_ONCE} levels`);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -98,6 +102,23 @@ function isFaithful(text: string, value: unknown): boolean {
     }
   }
   return names === 0 || names === countNames(value);
+}
+
+function isDeep(text: string): boolean {
+  if (text.length < 2 * MAX_LEVELS_AT_ONCE) return false;
+  let levels = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === OPEN_LIST || code === OPEN_OBJECT) {
+      levels += 1;
+      if (levels > MAX_LEVELS_AT_ONCE) return true;
+    } else if (code === CLOSE_LIST || code === CLOSE_OBJECT) levels -= 1;
+    else if (code === QUOTE) {
+      at = closingQuote(text, at);
+      if (at < 0) return false;
+    }
+  }
+  return false;
 }
 
 /** Compared at once, which is much quicker than one by one: a text may be nothing but backslashes. */
@@ -148,7 +169,7 @@ const isContainer = (value: unknown): value is object => typeof value === 'objec
 const DIGITS = /[0-9]+/y;
 const isDigit = (code: number): boolean => code >= ZERO && code <= NINE;
 
-/** Values between two looks at the clock. */
+/** Values, or ends of lists and objects, between two looks at the clock. */
 const STRIDE = 512;
 /** Characters of a string that are read at once. */
 const MAX_PIECE = 65_536;
@@ -179,7 +200,8 @@ class JsonReader {
         continue;
       }
       if (value === LONG) value = yield* this.longString();
-      for (;;) {
+      for (let closed = 1; ; closed += 1) {
+        if (closed % STRIDE === 0) yield;
         const within = this.open.at(-1);
         const code = this.space();
         if (within === undefined) {
@@ -241,6 +263,7 @@ class JsonReader {
     const name = this.string() ?? (yield* this.longString());
     this.members[this.members.length - 1]! += 1;
     if (this.members.at(-1)! > MAX_MEMBERS) throw beyond(`${MAX_MEMBERS} members of one object`);
+    noteName(object, name, this.members.at(-1)!);
     this.names[this.names.length - 1] = name;
     if (this.space() !== COLON) throw this.fault();
     this.at += 1;

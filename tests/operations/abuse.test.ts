@@ -11,7 +11,7 @@ import { makeDataDir } from '../support/process.js';
 import { grant, moduleToken, person } from '../support/reel.js';
 
 /** Of CPU time by one request, of which 100 are meant, with a wide margin: collecting garbage beside others takes several times as much. */
-const HOLD_MS = 4 * 100;
+const HOLD_MS = 2 * 100;
 /** Resident, in MiB. */
 const MEMORY_MIB = 512;
 const MIB = 1_048_576;

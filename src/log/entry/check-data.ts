@@ -1,6 +1,7 @@
 import { clip, clipWay, type Fault, unquoted, wayText } from '../../errors.js';
 import { isHeld, plainSurplus, UnheldNumber } from '../../query-line/number.js';
 import { isStorable } from '../../query-line/values.js';
+import { namesOf } from '../../query-line/wide-object.js';
 import { compactJson, mendData, TruncatedData, truncated, truncateLong } from './repair-data.js';
 
 /** Of data as compact JSON in UTF-8, and as PostgreSQL prints it. */
@@ -161,7 +162,7 @@ class Walk {
       this.isJson = false;
       return;
     }
-    const keys = Object.keys(value);
+    const keys = namesOf(value);
     this.surplus += Math.max(0, 2 * keys.length - 1);
     for (const key of keys) {
       this.bytes += key.length;

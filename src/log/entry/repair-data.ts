@@ -1,6 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 import { isHeld, rawJson, UnheldNumber } from '../../query-line/number.js';
 import { isStorable } from '../../query-line/values.js';
+import { namesOf } from '../../query-line/wide-object.js';
 import { passTurn } from '../../time-slice.js';
 
 /** Of what stands for data past its bounds. */
@@ -106,8 +107,11 @@ export async function truncateLong(data: unknown, most: number, bytes: number): 
     if (start.length < 2 * MAX_TEXT_CHARACTERS) start += text;
     text = '';
   };
+  let pieces = 0;
   for (const piece of jsonPieces(data, true)) {
     if (piece === null) return data;
+    pieces += 1;
+    if (pieces % STRIDE === 0) await passTurn();
     length += piece.length;
     for (let at = 0; at < piece.length; ) {
       const part = piece.slice(at, endOfPart(piece, at + CHUNK_CHARACTERS));
@@ -124,6 +128,8 @@ export async function truncateLong(data: unknown, most: number, bytes: number): 
 }
 
 const CHUNK_CHARACTERS = 65_536;
+/** Pieces, of which most are short, between two looks at the clock. */
+const STRIDE = 1_024;
 
 /** Not between the halves of a surrogate pair. */
 const endOfPart = (text: string, end: number): number => {
@@ -148,7 +154,7 @@ function isShort(value: unknown, room: { left: number }, levels: number): boolea
   if (!isPlain(value)) return true;
   if (levels === 0) return false;
   if (Array.isArray(value)) return value.every((each) => isShort(each, room, levels - 1));
-  for (const name in value)
+  for (const name of namesOf(value))
     if (!isShort((value as Record<string, unknown>)[name], room, levels - 1)) return false;
   return true;
 }
@@ -207,7 +213,7 @@ function deepJson(root: object): string | null {
 interface Open {
   value: object;
   /** Of an object. */
-  names: string[] | null;
+  names: readonly string[] | null;
   at: number;
 }
 
@@ -228,7 +234,7 @@ export function* jsonPieces(root: object, plainOnly = false): Generator<string |
       if (within.has(next) || (plainOnly && !isPlain(next))) return yield null;
       within.add(next);
       const isList = Array.isArray(next);
-      open.push({ value: next, names: isList ? null : Object.keys(next), at: 0 });
+      open.push({ value: next, names: isList ? null : namesOf(next), at: 0 });
       yield before + (isList ? '[' : '{');
     }
     let top = open.at(-1);
