@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { runCommand, settingsOf, startCommand, wrongCounts } from '../support/cli.js';
+import { noneComesOfAge, runCommand, settingsOf, startCommand, wrongCounts } from '../support/cli.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 
 let own: TestDatabase;
@@ -17,6 +17,7 @@ async function seed(entries: number, more: string[] = []): Promise<string[]> {
     settingsOf(own),
   );
   expect(ran).toMatchObject({ code: 0, stderr: '' });
+  await noneComesOfAge(own);
   return JSON.parse(ran.stdout).map(({ tenantId }: { tenantId: string }) => tenantId);
 }
 
