@@ -52,6 +52,8 @@ const CLOSE_MS = 2_000;
 export function serveWebsockets(app: FastifyInstance, options: WebsocketOptions): void {
   const { path, allowedOrigins, maxUnauthenticated } = { ...BOUNDS, ...options };
   const server = new WebSocketServer({
+    // Else all messages that came together are answered in one turn of the event loop, however many they are.
+    allowSynchronousEvents: false,
     noServer: true,
     maxPayload: MAX_MESSAGE_BYTES,
     perMessageDeflate: false,

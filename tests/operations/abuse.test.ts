@@ -4,10 +4,12 @@ import { rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WatchedReel } from '../support/abuse.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { makeDataDir } from '../support/process.js';
+import { frame, requestText, UPGRADE } from '../support/raw-client.js';
 import { grant, moduleToken, person } from '../support/reel.js';
 
 /** Of CPU time by one request, of which 100 are meant, with a wide margin: collecting garbage beside others takes several times as much. */
@@ -68,6 +70,17 @@ async function post(
   return { status: response.status, text: await response.text() };
 }
 
+const postPacked = (body: Buffer<ArrayBuffer>) =>
+  fetch(`${url}/api/v1/reel/logs/batch`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${module}`,
+      'content-type': 'application/json',
+      'content-encoding': 'gzip',
+    },
+    body,
+  });
+
 const ask = (query: string) => post('/graphql', reader, JSON.stringify({ query }));
 
 /** JSON text of so many bytes around `fill`. */
@@ -116,7 +129,7 @@ async function unread(text: string): Promise<Socket> {
   socket.on('error', () => {});
   await once(socket, 'connect');
   socket.pause();
-  socket.write(text);
+  socket.write(text, 'latin1');
   return socket;
 }
 
@@ -142,7 +155,15 @@ test('beside callers who read nothing, or send much at once, memory and loop kee
   const query = `{ logs(first: 100) { nodes { ${Array.from({ length: 4 }, (_, at) => `d${at}: data`).join(' ')} } } }`;
   const follow = JSON.stringify({ query: 'subscription { logAdded(after: 0) { data } }' });
   const sockets: Socket[] = [];
+  const init = frame(
+    JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${reader}` } }),
+  );
+  const websocket = requestText('GET /graphql', UPGRADE) + init;
   for (const [count, request] of [
+    [50, websocket + frame(`{"id":"1","type":"subscribe","payload":${follow}}`)],
+    [10, websocket + frame('{"type":"ping"}').repeat(20_000)],
+    // Pings of the protocol itself (RFC 6455, section 5.5.2).
+    [10, websocket + '\x89\x80\0\0\0\0'.repeat(50_000)],
     [25, requestOf('/graphql', reader, JSON.stringify({ query }))],
     [25, `${head('GET', '/api/v1/reel/logs?page_size=100', reader)}\r\n`],
     [20, `GET ${JSON.parse(text).download_url} HTTP/1.1\r\nhost: reel\r\n\r\n`],
@@ -156,6 +177,9 @@ test('beside callers who read nothing, or send much at once, memory and loop kee
     Array.from({ length: 6 }, () => post('/api/v1/reel/logs/batch', module, body)),
   );
   for (const { status } of answers) expect([200, 503]).toContain(status);
+  const packed = gzipSync(body);
+  for (const { status } of await Promise.all(Array.from({ length: 6 }, () => postPacked(packed))))
+    expect([200, 503]).toContain(status);
   // Whoever reads is answered beside them all.
   expect((await ask('{ logs(first: 1) { nodes { id } } }')).status).toBe(200);
   const { most } = await reel.resident();

@@ -42,3 +42,19 @@ export function requestText(line: string, headers: Readonly<Record<string, strin
   const lines = Object.entries({ Host: 'reel.test', ...headers }).map(([name, value]) => `${name}: ${value}`);
   return `${line} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n${body}`;
 }
+
+/** Headers of a websocket's request. */
+export const UPGRADE = {
+  Connection: 'Upgrade',
+  Upgrade: 'websocket',
+  'Sec-WebSocket-Version': '13',
+  'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  'Sec-WebSocket-Protocol': 'graphql-transport-ws',
+};
+
+/** A client's frame of text (RFC 6455, section 5.2), masked by zeros. */
+export function frame(text: string): string {
+  const length = Buffer.byteLength(text);
+  const size = length < 126 ? [0x80 | length] : [0xfe, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.from([0x81, ...size, 0, 0, 0, 0]), Buffer.from(text)]).toString('latin1');
+}

@@ -10,7 +10,7 @@ import { withDevelopmentSecrets } from '../../../src/auth/secrets.js';
 import { router } from '../../../src/compose.js';
 import { readConfig } from '../../../src/config/config.js';
 import { watchForFaults } from '../../support/faults.js';
-import { RawClient, requestText } from '../../support/raw-client.js';
+import { frame, RawClient, requestText, UPGRADE } from '../../support/raw-client.js';
 import {
   grant,
   JWT_SECRET,
@@ -22,13 +22,6 @@ import {
 } from '../../support/reel.js';
 
 const [TENANT, CLIENT] = [randomUUID(), randomUUID()];
-const UPGRADE = {
-  Connection: 'Upgrade',
-  Upgrade: 'websocket',
-  'Sec-WebSocket-Version': '13',
-  'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
-  'Sec-WebSocket-Protocol': 'graphql-transport-ws',
-};
 const FOLLOW = JSON.stringify({ query: 'subscription { logAdded(after: 0) { sequence } }' });
 const LIST = JSON.stringify({ query: '{ logs { nodes { id data } } }' });
 
@@ -81,12 +74,6 @@ const json = (body: string, more: object = {}) => ({
   ...more,
 });
 
-/** A client's frame of text (RFC 6455, section 5.2), masked by zeros. */
-function frame(text: string): string {
-  const length = Buffer.byteLength(text);
-  const size = length < 126 ? [0x80 | length] : [0xfe, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from([0x81, ...size, 0, 0, 0, 0]), Buffer.from(text)]).toString('latin1');
-}
 const init = () =>
   frame(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${ana}` } }));
 const subscribe = () => frame(`{"id":"1","type":"subscribe","payload":${FOLLOW}}`);
