@@ -127,6 +127,7 @@ export async function composeReel(
   const writer = new Writer(
     {
       write: (tenantIds, work) => database.write(tenantIds, work),
+      writeAtOnce: (tenantIds, statements) => database.writeAtOnce(tenantIds, statements),
       find: (tenantId, ids) => reader.byIds({ tenantId, clients: null }, ids, { isBounded: true }),
       ensureMonth: async (createdAt) =>
         void (await database.system(sql`select reel_ensure_month(${createdAt}::timestamptz)`)),

@@ -62,6 +62,16 @@ export class Connections {
     return { client, begun: begun.resolve };
   }
 
+  /** A connection of the pool that has just answered; null where there is none. To be given back. */
+  async takeFresh(pool: Pool): Promise<PoolClient | null> {
+    // A new one would not have answered anything.
+    if (pool.idleCount === 0 && pool.totalCount < pool.options.max) return null;
+    const client = await this.connect(pool);
+    if (performance.now() - (this.usedAt.get(client) ?? 0) < FRESH_MS) return client;
+    client.release();
+    return null;
+  }
+
   /** `error`: the connection cannot be used again. */
   giveBack(client: PoolClient, error: unknown): void {
     if (error instanceof Error) cut(client, 'not usable any more');

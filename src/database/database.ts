@@ -1,4 +1,4 @@
-import type { RawBuilder } from 'kysely';
+import type { CompiledQuery, RawBuilder } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
 import { FaultLog, StartError } from '../errors.js';
 import { takeTurn } from '../time-slice.js';
@@ -20,10 +20,12 @@ import {
 } from './execute.js';
 import { Heartbeat, type HeartbeatLog, type Unready } from './heartbeat.js';
 import { MIGRATION_NAMES } from './migration-names.js';
+import { forgetPrepared } from './prepared.js';
 import { excessPrivileges } from './roles.js';
-import { forgetPrepared, type ReadScope } from './scoped-query.js';
+import type { ReadScope } from './scoped-query.js';
 import type { Turns } from './turns.js';
 import { type DatabaseFault, databaseFault, translateFaults, withRetries } from './unavailable.js';
+import { WriteQuery } from './write-query.js';
 
 export interface ReadOptions {
   /** The longest that one statement may run; never longer than the connection's own bound. */
@@ -318,6 +320,42 @@ export class Database implements ReadDatabase, WriteDatabase {
     const result = await this.change(`begin; ${writeTenantsSql(tenantIds)}`, work);
     this.exhaustedAt = Number.NEGATIVE_INFINITY;
     return result;
+  }
+
+  /**
+   * Statements that write rows of these tenants and answer none, all or none of them, in one round trip; their texts must be few. Where
+   * no connection is known to be alive they take several: one that turned out to be dead would leave open what became of them.
+   */
+  async writeAtOnce(tenantIds: readonly string[], statements: readonly CompiledQuery[]): Promise<void> {
+    const inSteps = () =>
+      this.write(tenantIds, async (execute) => {
+        for (const statement of statements) await execute(statement);
+      });
+    const once = async () => {
+      const client = await this.connections.takeFresh(this.writing);
+      if (client === null) return false;
+      let broken: unknown = null;
+      try {
+        if (this.heartbeat?.isAnswering === false) throw cutError('the database does not answer');
+        const answerMs = this.statementMs === null ? null : this.statementMs + ANSWER_MARGIN_MS;
+        await answerWithin(client, answerMs, WriteQuery.write(client, tenantIds, statements));
+        return true;
+      } catch (error) {
+        if (databaseFault(error)?.isConnectionLost) broken = error;
+        if (!isNotAsPrepared(error)) throw error;
+        forgetPrepared(client);
+        return false;
+      } finally {
+        this.connections.giveBack(client, broken);
+      }
+    };
+    const isDone = await translateFaults(
+      'Writing',
+      () => withRetries(once),
+      (fault, error) => this.onFault(fault, error),
+    );
+    if (!isDone) return inSteps();
+    this.exhaustedAt = Number.NEGATIVE_INFINITY;
   }
 
   /** A transaction that reads and writes one tenant, for the sequencer; run again likewise. */

@@ -1,6 +1,7 @@
 import pg, { type ClientBase } from 'pg';
 import { CountedQuery, type DataRow, type QueryCallback } from './counted-query.js';
 import type { Row } from './execute.js';
+import { type Field, type Prepared, prepareOn, type WireConnection } from './prepared.js';
 
 /** What a statement that reads one tenant is bound by. */
 export interface ReadScope {
@@ -21,48 +22,13 @@ export interface ScopedOptions {
   readonly took: (bytes: number) => void;
 }
 
-/** What the driver has of a connection, though its types do not say so. */
-interface WireConnection {
-  readonly stream: { cork(): void; uncork(): void };
-  parse(query: { name?: string; text: string }): void;
-  bind(config: { statement?: string; values: readonly unknown[] }): void;
-  describe(message: { type: 'P'; name: string }): void;
-  execute(config: object): void;
-  close(message: { type: 'S'; name: string }): void;
-  flush(): void;
-  sync(): void;
-}
-
-interface Field {
-  readonly name: string;
-}
-
-/** What the driver calls, likewise. */
+/** What the driver calls, though its types do not say so. */
 const driver = pg.Query.prototype as unknown as {
   prepare(connection: object): void;
   handleRowDescription(message: { fields: Field[] }): void;
   handleCommandComplete(message: object, connection: object): void;
   handleError(error: Error, connection: object): void;
 };
-
-/** A statement that a connection has prepared, or is about to. */
-interface Prepared {
-  readonly name: string;
-  /** The columns of its rows, once they are known. */
-  fields: Field[] | null;
-}
-
-/** What a connection has prepared, by text, and names that it may have and nobody needs. */
-interface Known {
-  readonly statements: Map<string, Prepared>;
-  readonly stale: string[];
-}
-
-/** Statements that a connection keeps prepared; the one that was not used for longest goes. */
-const MOST_PREPARED = 64;
-
-const knownOn = new WeakMap<object, Known>();
-let names = 0;
 
 /**
  * One statement in a read-only transaction of its own, in one round trip: what bounds it goes before it in one series of
@@ -100,10 +66,10 @@ export class ScopedQuery extends CountedQuery {
     connection.stream.cork();
     try {
       const [opening, values] = openingOf(scope);
-      connection.bind({ statement: this.prepare(connection, opening).name, values });
+      connection.bind({ statement: prepareOn(connection, opening, this.forget).name, values });
       connection.execute({});
       if (onBegun) connection.flush();
-      const statement = isKept ? this.prepare(connection, this.sql) : null;
+      const statement = isKept ? prepareOn(connection, this.sql, this.forget) : null;
       this.statement = statement;
       // What the driver would send for a statement without a name.
       driver.prepare.call(this, {
@@ -154,44 +120,6 @@ export class ScopedQuery extends CountedQuery {
     for (const each of this.forget) each();
     driver.handleError.call(this, error, connection);
   }
-
-  /** The statement as prepared on the connection; sends what prepares it, unless it is. */
-  private prepare(connection: WireConnection, text: string): Prepared {
-    const known = knownOn.get(connection) ?? { statements: new Map<string, Prepared>(), stale: [] };
-    knownOn.set(connection, known);
-    const { statements, stale } = known;
-    const present = statements.get(text);
-    if (present) {
-      statements.delete(text);
-      statements.set(text, present);
-      return present;
-    }
-    const [oldest] = statements;
-    if (oldest && statements.size >= MOST_PREPARED) {
-      statements.delete(oldest[0]);
-      stale.push(oldest[1].name);
-    }
-    // To close one that is not there is no error.
-    for (const name of stale.splice(0)) connection.close({ type: 'S', name });
-    names += 1;
-    const statement: Prepared = { name: `reel_${names}`, fields: null };
-    connection.parse({ name: statement.name, text });
-    statements.set(text, statement);
-    this.forget.push(() => {
-      if (statements.get(text) === statement) statements.delete(text);
-      stale.push(statement.name);
-    });
-    return statement;
-  }
-}
-
-/** To be called after an error that says that what was prepared is not there, or not as it was. */
-export function forgetPrepared(client: ClientBase): void {
-  const { connection } = client as unknown as { connection: object };
-  const known = knownOn.get(connection);
-  if (!known) return;
-  known.stale.push(...[...known.statements.values()].map(({ name }) => name));
-  known.statements.clear();
 }
 
 /** SQL that opens the transaction, and its parameters. */

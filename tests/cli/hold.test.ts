@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { runCommand, settingsOf, startCommand, wrongCounts } from '../support/cli.js';
+import { noneComesOfAge, runCommand, settingsOf, startCommand, wrongCounts } from '../support/cli.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 
 let own: TestDatabase;
@@ -33,10 +33,18 @@ const addHold = (tenantId: string, ...more: string[]) =>
   answerOf<Hold>('hold', 'add', '--tenant', tenantId, '--reason', 'case 7', ...more);
 const cleanup = async (days: number, ...more: string[]) =>
   (await answerOf<{ entries: number }>('cleanup', '--days', String(days), ...more)).entries;
-const seed = async (entries: number, ...more: string[]) =>
-  (
-    await answerOf<{ tenantId: string }[]>('seed', '--entries', String(entries), '--days', '100', ...more)
-  ).map(({ tenantId }) => tenantId);
+const seed = async (entries: number, ...more: string[]) => {
+  const tenants = await answerOf<{ tenantId: string }[]>(
+    'seed',
+    '--entries',
+    String(entries),
+    '--days',
+    '100',
+    ...more,
+  );
+  await noneComesOfAge(own);
+  return tenants.map(({ tenantId }) => tenantId);
+};
 
 const number = async (sql: string, parameters: unknown[] = []) =>
   (await own.query(`select (${sql})::int as n`, parameters))[0]!.n as number;

@@ -117,7 +117,7 @@ test('of two starts at the same moment one serves and one is refused', async () 
 test('SIGTERM under load finishes what is being written and refuses the rest', async () => {
   const reel = takeOver();
   const load = storm(await reel.ready(), tokens.module, TENANT, 32, 'term');
-  await until(() => load.acknowledged.size > 300);
+  await until(() => load.acknowledged.size > 150);
   const ended = await reel.stop();
   await load.over;
   expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
@@ -153,7 +153,7 @@ describe('kill -9', () => {
     const url = await reel.ready();
     const load = storm(url, tokens.module, TENANT, 24, `kill-${loads.length}`);
     loads.push(load);
-    await until(() => load.acknowledged.size > 300);
+    await until(() => load.acknowledged.size > 150);
     const postmaster = await postmasterOf(dataDir);
     if (whom !== 'server') process.kill(postmaster!, 'SIGKILL');
     if (whom === 'database') await until(() => load.statuses.has(503));

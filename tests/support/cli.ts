@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { TestDatabase } from './postgres.js';
 import { refuseUnhandled } from './process.ts';
 
@@ -108,6 +109,13 @@ export const settingsOf = ({ ownerUrl, runtimeUrl }: TestDatabase) => ({
   REEL_DATABASE_URL: runtimeUrl,
   REEL_MIGRATE_URL: ownerUrl,
 });
+
+/** Waits until no entry is about to be as many days old as tests clean up at, between their count of what is due and the command. */
+export async function noneComesOfAge(own: Pick<TestDatabase, 'query'>): Promise<void> {
+  const statement = `select from reel_log_entries, unnest(array[1, 10, 20, 50]) days
+    where created_at - now() + make_interval(days => days) between interval '0' and interval '15 seconds'`;
+  while ((await own.query(statement)).length > 0) await setTimeout(500);
+}
 
 /** Stored counts that differ from those of the entries, of all tenants; expected to be none. */
 export const wrongCounts = (own: Pick<TestDatabase, 'query'>) =>

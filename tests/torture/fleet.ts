@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import { runCommand } from '../support/cli.ts';
+import { startCommand } from '../support/cli.ts';
 import { ReelProcess } from '../support/process.ts';
 import type { Random } from './built.ts';
 import type { Cluster } from './cluster.ts';
@@ -46,7 +46,7 @@ export class Fleet {
 
   /** Runs `reel …`, in development settings where a command is refused in production. */
   command(args: readonly string[], env: 'production' | 'development' = 'production') {
-    return runCommand(args, { ...this.settings, REEL_ENV: env });
+    return startCommand(args, { ...this.settings, REEL_ENV: env }).ended;
   }
 
   /** The URL of one that answers, any of them; null if none does. */
@@ -107,7 +107,9 @@ export class Fleet {
 
   /** A new signing key, made by `reel key --new`, for every server and command that starts from now on. */
   async newSigningKey(): Promise<void> {
-    const { code, stdout, stderr } = await runCommand(['key', '--new'], { REEL_ORIGIN: this.origin });
+    const { code, stdout, stderr } = await startCommand(['key', '--new'], {
+      REEL_ORIGIN: this.origin,
+    }).ended;
     if (code !== 0) throw new Error(`expected reel key --new to end with 0, got ${code}: ${stderr}`);
     this.signingKey = stdout;
   }

@@ -1,5 +1,5 @@
 import { CompiledQuery, sql } from 'kysely';
-import type { Execute } from '../../database/execute.js';
+import type { Execute, PreparedStatement } from '../../database/execute.js';
 import { conflict } from '../../errors.js';
 import { takeTurn } from '../../time-slice.js';
 import { inPieces, insertion, PreparedInsertion } from './insertion.js';
@@ -7,7 +7,7 @@ import { isSameContent } from './kept-content.js';
 import { insertColumns, type PreparedEntry } from './prepare.js';
 
 /** Entries of several tenants are written together. */
-const WRITING = 'writing';
+export const WRITING = 'writing';
 const ENTRY_COLUMNS = insertColumns();
 
 /** Of one prepared entry: stored now, stored before under its key, or refused: its key was used for other content, or the database takes it for invalid. */
@@ -42,6 +42,19 @@ const TOGETHER = new PreparedInsertion(
     { table: 'reel_log_inbox', columns: { tenant_id: 'tenant_id', entry_id: 'id', leaf_hash: 'leaf_hash' } },
   ],
 );
+
+/**
+ * What storeEntries does for entries without keys, as statements that may go to the database at once; null for entries with keys,
+ * or so many bytes that the driver would hold the event loop.
+ */
+export function insertionsOf(entries: readonly PreparedEntry[]): PreparedStatement[] | null {
+  if (entries.some(({ key }) => key !== null)) return null;
+  const [statement, ...others] = statementsOf(entries);
+  if (!statement || others.length > 0) return null;
+  return [...inPieces(statement)].map((piece) =>
+    TOGETHER.statement(piece.map(({ values, leafHash }) => [...values, leafHash])),
+  );
+}
 
 /** By prepared statements, each of which writes some entries with their rows in the inbox. */
 async function insertTogether(execute: Execute, entries: readonly PreparedEntry[]): Promise<void> {
@@ -79,6 +92,9 @@ async function insertApart(
 
 /** SQLSTATE classes of what is wrong with a row: data exception, integrity constraint violation, program limit exceeded. */
 const ROW_FAULT = /^(22|23|54)/;
+/** Whether an error of the database is about a row, and not about the database. */
+export const isRowFault = (error: unknown): boolean =>
+  ROW_FAULT.test((error as { code?: string }).code ?? '');
 
 /**
  * As storeEntries, each on its own: what the database finds wrong with an entry is that entry's outcome, and the others are
@@ -89,7 +105,7 @@ export async function storeEach(execute: Execute, entries: readonly PreparedEntr
   try {
     return await storeEntries(execute, entries);
   } catch (error) {
-    if (!ROW_FAULT.test((error as { code?: string }).code ?? '')) throw error;
+    if (!isRowFault(error)) throw error;
     await execute(sql`rollback to savepoint reel_entries`);
     if (entries.length === 1) return [{ refused: error }];
   }

@@ -1,8 +1,10 @@
 import type { WriteDatabase } from '../../database/database.js';
+import type { PreparedStatement } from '../../database/execute.js';
 import { overloaded, ReelError, unavailable } from '../../errors.js';
+import { takeTurn } from '../../time-slice.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import type { PreparedEntry } from './prepare.js';
-import { type Outcome, storeEach, storeEntries } from './store.js';
+import { insertionsOf, isRowFault, type Outcome, storeEach, storeEntries, WRITING } from './store.js';
 import { WriteQueue } from './write-queue.js';
 
 /** Stores batches, and finds entries that were stored before. */
@@ -10,6 +12,8 @@ export interface WriterDatabase extends WriteDatabase {
   find(tenantId: string, ids: readonly string[]): Promise<ReadonlyMap<string, LogEntry>>;
   /** Creates the partition for the month of an instant. */
   ensureMonth(createdAt: string): Promise<void>;
+  /** As Database.writeAtOnce; none: statement by statement. */
+  writeAtOnce?(tenantIds: readonly string[], statements: readonly PreparedStatement[]): Promise<void>;
   /** Whether all writes share a transaction of the caller's, which an error in one would end for the others. */
   readonly isJoined?: boolean;
 }
@@ -211,19 +215,39 @@ export class Writer {
   private async commit(calls: readonly Call[]): Promise<void> {
     const entries = calls.flatMap((call) => call.entries);
     const tenants = [...new Set(entries.map(({ entry }) => entry.tenantId))];
-    const outcomes = await this.database.write(tenants, async (execute) => {
-      const only = calls.length === 1 ? calls[0] : undefined;
-      if (only?.each) return storeEach(execute, entries);
-      const stored = await storeEntries(execute, entries);
-      if (only && entries.length > 1) throwIfRefused(stored);
-      return stored;
-    });
+    const outcomes =
+      (await this.storeAtOnce(tenants, entries)) ??
+      (await this.database.write(tenants, async (execute) => {
+        const only = calls.length === 1 ? calls[0] : undefined;
+        if (only?.each) return storeEach(execute, entries);
+        const stored = await storeEntries(execute, entries);
+        if (only && entries.length > 1) throwIfRefused(stored);
+        return stored;
+      }));
     this.onWritten(tenants, outcomes.filter((outcome) => 'stored' in outcome).length);
     let offset = 0;
     for (const call of calls) {
       const own = outcomes.slice(offset, offset + call.entries.length);
       offset += call.entries.length;
       void this.resultsOf(call, own).then(call.resolve, call.reject);
+    }
+  }
+
+  /** Null where it takes several steps to know what becomes of each entry; nothing is stored then. */
+  private async storeAtOnce(
+    tenants: readonly string[],
+    entries: readonly PreparedEntry[],
+  ): Promise<Outcome[] | null> {
+    const statements = this.database.writeAtOnce ? insertionsOf(entries) : null;
+    if (!statements) return null;
+    // The driver writes them in one go.
+    await takeTurn(WRITING);
+    try {
+      await this.database.writeAtOnce?.(tenants, statements);
+      return entries.map(() => ({ stored: true }));
+    } catch (error) {
+      if (!isRowFault(error)) throw error;
+      return null;
     }
   }
 
