@@ -31,6 +31,8 @@ const systemClock: EntryClock = {
  */
 export class Identifier {
   private last = 0;
+  private second = Number.NaN;
+  private secondText = '';
 
   constructor(private readonly clock: EntryClock = systemClock) {}
 
@@ -45,7 +47,17 @@ export class Identifier {
     const seq = ((microsecond << 22) | (bits.readUInt32BE(0) & 0x3fffff)) >>> 0;
     return {
       id: v7({ msecs: milliseconds, seq, random: bits }),
-      createdAt: `${new Date(milliseconds).toISOString().slice(0, 23)}${String(microsecond).padStart(3, '0')}Z`,
+      createdAt: `${this.secondOf(milliseconds)}${String(this.last % 1_000_000).padStart(6, '0')}Z`,
     };
+  }
+
+  /** `2026-01-05T10:00:00.` */
+  private secondOf(milliseconds: number): string {
+    const second = Math.floor(milliseconds / 1000);
+    if (second !== this.second) {
+      this.second = second;
+      this.secondText = new Date(1000 * second).toISOString().slice(0, 20);
+    }
+    return this.secondText;
   }
 }

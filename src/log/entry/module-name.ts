@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache';
+
 /** The module name of Reel's own entries; nobody else may use it, nor a name that looks like it. */
 export const OWN_MODULE = 'reel';
 
@@ -22,8 +24,23 @@ const MARKS = /\p{M}/gu;
 /** Unicode folds these small letters, and no others, to their capitals (CaseFolding.txt). */
 const CHEROKEE_SMALL = /[\u13f8-\u13fd\uab70-\uabbf]/;
 
+/** Names that were looked at, of modules that write again and again. */
+const known = new LRUCache<string, boolean>({ max: 1_000 });
+/** Characters of a longer one are looked at each time. */
+const MAX_KNOWN = 100;
+
 /** Whether a name looks like Reel's own: the same after NFKC, case folding, removal of what is invisible and mapping of look-alikes. */
 export function isOwnModule(name: string): boolean {
+  if (name.length > MAX_KNOWN) return looksOwn(name);
+  let isOwn = known.get(name);
+  if (isOwn === undefined) {
+    isOwn = looksOwn(name);
+    known.set(name, isOwn);
+  }
+  return isOwn;
+}
+
+function looksOwn(name: string): boolean {
   const letters = name.normalize('NFKC').replace(INVISIBLE, '').normalize('NFKD').replace(MARKS, '');
   if (letters.length > 4 * OWN_MODULE.length) return false;
   return Array.from(letters, letterOf).join('') === OWN_MODULE;

@@ -42,8 +42,9 @@ class StretchLength {
   constructor(
     private readonly most: number,
     private readonly bytes: number,
+    first = FIRST,
   ) {
-    this.size = Math.min(most, FIRST);
+    this.size = Math.min(most, first);
   }
 
   /**
@@ -142,8 +143,8 @@ async function entriesAt(
   });
 }
 
-/** Positions, and bytes of rows, in a stretch that is copied. */
-const COPIED = 10_000;
+/** Positions, at first and at most, and bytes of rows, in a stretch that is copied. */
+const [FIRST_COPIED, COPIED] = [1_000, 10_000];
 const COPIED_BYTES = 2 * 1_048_576;
 
 /**
@@ -156,7 +157,7 @@ export async function* copySequenced(
   columns: RawBuilder<unknown>,
   upTo: number,
 ): AsyncGenerator<Buffer> {
-  const length = new StretchLength(COPIED, COPIED_BYTES);
+  const length = new StretchLength(COPIED, COPIED_BYTES, FIRST_COPIED);
   const { tenantId } = criteria.scope;
   const read = (after: number) =>
     length.next(after, upTo, async (until, mostBytes, options) => {
