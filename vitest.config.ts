@@ -29,10 +29,14 @@ class LongFirst extends BaseSequencer {
 process.env.NODE_COMPILE_CACHE = join(import.meta.dirname, '.cache', 'node');
 
 /**
- * Files that need a process of their own: what those of `web` import asks while it is loaded whether there is a window, and
- * the others measure the turns of the event loop.
+ * Files that need a process of their own: what those of `web` import asks while it is loaded whether there is a window,
+ * those of `operations` measure the turns of the event loop, and the last builds the first schema of a process.
  */
-const ALONE = ['tests/web/**/*.test.ts', 'tests/operations/{time-slice,turns,fair-shares}.test.ts'];
+const ALONE = [
+  'tests/web/**/*.test.ts',
+  'tests/operations/{time-slice,turns,fair-shares}.test.ts',
+  'tests/api/graphql/schema-built-again.test.ts',
+];
 
 const common = {
   // Off UTC by half an hour too, so that whatever leans on the machine's zone shows.
