@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { printSchemaWithDirectives } from '@graphql-tools/utils';
 import { type GraphQLObjectType, type GraphQLSchema, specifiedDirectives } from 'graphql';
-import { buildSchemaSync, type PubSub } from 'type-graphql';
+import { buildSchemaSync, getMetadataStorage, type PubSub } from 'type-graphql';
 import { DIRECTIVES, enforceDirectives } from './directives.js';
 import { finishFlatLists } from './flat-lists.js';
 import { LogConnectionResolver, LogResolver } from './log.resolver.js';
@@ -10,6 +10,7 @@ import { SealResolver } from './seal.resolver.js';
 
 /** The executable schema. Resolvers take all that they need from a ReelContext, so that one schema serves any number of servers. */
 export function buildReelSchema(): GraphQLSchema {
+  orderArguments();
   const schema = buildSchemaSync({
     resolvers: [LogResolver, LogConnectionResolver, SealResolver, MeResolver],
     directives: [...specifiedDirectives, ...DIRECTIVES],
@@ -21,6 +22,14 @@ export function buildReelSchema(): GraphQLSchema {
   describe(schema.getMutationType(), 'What can be stored, and prepared for download.');
   describe(schema.getSubscriptionType(), 'What can be followed, over a websocket or an event stream.');
   return finishFlatLists(enforceDirectives(schema));
+}
+
+/**
+ * As they are declared. type-graphql has them the other way round, until a resolver is called: it then sorts its own list in
+ * place, and a schema that is built afterwards would be another.
+ */
+function orderArguments(): void {
+  getMetadataStorage().params.sort((one, other) => one.index - other.index);
 }
 
 function describe(type: GraphQLObjectType | null | undefined, description: string): void {

@@ -25,6 +25,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { enforceDirectives } from '../../../src/graphql/directives.js';
 import { buildReelSchema, printReelSchema } from '../../../src/graphql/schema.js';
+import { LogFacet, LogStats } from '../../../src/log/stats/log-stats.js';
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
 
@@ -157,4 +158,15 @@ describe('a field of a root type', () => {
   it('may bear one', () => {
     expect(() => enforceDirectives(field(['internal']))).not.toThrow();
   });
+});
+
+it('is the same after calls as before them', async () => {
+  const printed = printReelSchema();
+  const { facet } = (buildReelSchema().getType('LogStats') as GraphQLObjectType).getFields();
+  const stats = new LogStats({ facet: async () => [] } as unknown as ConstructorParameters<
+    typeof LogStats
+  >[0]);
+  const nothing = {} as never;
+  expect(await facet!.resolve!(stats, { field: LogFacet.MODULE, first: 1 }, nothing, nothing)).toEqual([]);
+  expect(printReelSchema()).toBe(printed);
 });
