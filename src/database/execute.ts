@@ -15,6 +15,7 @@ import { type CopiedRow, copiedBytes, copyOut } from './copy-out.js';
 import { CountedQuery, type RowMeter } from './counted-query.js';
 import { LiteralCompiler } from './literal.js';
 import { type ScopedOptions, ScopedQuery } from './scoped-query.js';
+import { WriteQuery } from './write-query.js';
 
 export type Row = Record<string, unknown>;
 
@@ -35,6 +36,8 @@ export interface Execute {
    * that hands them round, or where the database is distributed.
    */
   readonly prepares?: boolean;
+  /** Executes statements that answer no rows, one after the other, in one round trip. See carryOut. */
+  together?(statements: readonly Statement[]): Promise<void>;
 }
 
 /** Executes statements that all see one snapshot of the database. */
@@ -46,6 +49,25 @@ export interface Snapshot extends Execute {
   copy(query: RawBuilder<unknown>, columns: number, read: (row: CopiedRow) => void): Promise<void>;
   /** The rows in that format, with header and trailer. Errors: RowsTooLong where they have more than `most` bytes. */
   copyBytes(query: RawBuilder<unknown>, most: number): Promise<Buffer>;
+}
+
+/** Executes statements that answer no rows, one after the other, in as few round trips as may be. */
+export async function carryOut(execute: Execute, statements: readonly Statement[]): Promise<void> {
+  if (statements.length === 0) return;
+  if (execute.together) await execute.together(statements);
+  else for (const statement of statements) await execute(statement);
+}
+
+/** Keeps statements that answer no rows, to be carried out later. */
+export function collecting(): { store: Execute; stored: Statement[] } {
+  const stored: Statement[] = [];
+  return {
+    stored,
+    store: async (statement) => {
+      stored.push(statement);
+      return [];
+    },
+  };
 }
 
 /** Compiles `sql` fragments; it never connects. */
@@ -172,11 +194,19 @@ export function executorOn(
     inTurn(() => copyOut(client, selection.compile(literally).sql, columns, read));
   const copyBytes: Snapshot['copyBytes'] = (selection, most) =>
     inTurn(() => copiedBytes(client, selection.compile(literally).sql, { most, took, cancel }));
+  const together = (statements: readonly Statement[]) => {
+    const compiled = statements.map(compile);
+    const allMs = answerMs === null ? null : answerMs * compiled.length;
+    return inTurn(() => answerWithin(client, allMs, WriteQuery.write(client, null, compiled)));
+  };
   const end = async () => {
     isOver = true;
     await last.catch(() => {});
     call?.signal.removeEventListener('abort', cancel);
     await cancelling?.stop();
   };
-  return { execute: Object.assign(execute, { copy, copyBytes, prepares }), end };
+  return {
+    execute: Object.assign(execute, { copy, copyBytes, prepares, ...(prepares && { together }) }),
+    end,
+  };
 }

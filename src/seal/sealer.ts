@@ -62,9 +62,9 @@ export class Sealer {
   /**
    * Integrates leaves of several logs, in the transaction that sequences them; one result each, in order. A log is broken
    * if what is stored of it does not lead to its newest checkpoint, since nothing more may be signed on top of that: then
-   * nothing is stored for it.
+   * nothing is stored for it. `store` is given what is to be stored.
    */
-  async seal(execute: Execute, logs: readonly NewLeaves[]): Promise<SealResult[]> {
+  async seal(execute: Execute, logs: readonly NewLeaves[], store: Execute = execute): Promise<SealResult[]> {
     const unknown = logs.filter((log) => this.cached(log) === null).map(({ tenantId }) => tenantId);
     const newest = unknown.length > 0 ? await newestCheckpoints(execute, unknown) : new Map();
     const tiles: { tenantId: string; value: Tile }[] = [];
@@ -86,8 +86,8 @@ export class Sealer {
         results.push({ broken: error });
       }
     }
-    await insertTiles(execute, tiles);
-    if (checkpoints.length > 0) await insertCheckpoints(execute, checkpoints);
+    await insertTiles(store, tiles);
+    if (checkpoints.length > 0) await insertCheckpoints(store, checkpoints);
     return results;
   }
 

@@ -1,5 +1,5 @@
 import { CompiledQuery, sql } from 'kysely';
-import type { Execute } from '../database/execute.js';
+import { carryOut, collecting, type Execute } from '../database/execute.js';
 import { addCounts } from '../log/stats/count-entries.js';
 import type { LogEnd, SealedBatch, Sealer } from './sealer.js';
 
@@ -48,14 +48,16 @@ export async function sequenceBatch(
   if (rows.length === 0) return { entries: 0, sealed: null };
   const ids = rows.map((row) => row.entry_id);
   const end = await readLogEnd(execute, tenantId);
-  await execute(insertSequence(tenantId, end.size, rows));
+  const { store, stored } = collecting();
+  await store(insertSequence(tenantId, end.size, rows));
   const leafHashes = rows.map((row) => row.leaf_hash);
-  const [result] = await sealer.seal(execute, [{ tenantId, end, leafHashes }]);
+  const [result] = await sealer.seal(execute, [{ tenantId, end, leafHashes }], store);
   if (!result || 'broken' in result) throw result?.broken;
-  await addCounts(execute, tenantId, ids);
-  await execute(
+  await addCounts(store, tenantId, ids);
+  await store(
     sql`delete from reel_log_inbox where tenant_id = ${tenantId}::uuid and entry_id = any (${ids}::uuid[])`,
   );
+  await carryOut(execute, stored);
   return { entries: ids.length, sealed: result.sealed };
 }
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Execute, Row } from '../database/execute.js';
+import { carryOut, collecting, type Execute, type Row } from '../database/execute.js';
 import { addCountsOfTenants } from '../log/stats/count-entries.js';
 import { insertion } from '../log/write/insertion.js';
 import type { BrokenLog, LogEnd, NewLeaves, SealedBatch, Sealer } from './sealer.js';
@@ -46,7 +46,8 @@ export async function sequenceGroup(
       leafHashes: rows.map((row) => row.leaf_hash),
     }),
   );
-  const results = await sealer.seal(execute, leaves);
+  const { store, stored } = collecting();
+  const results = await sealer.seal(execute, leaves, store);
   const group: SequencedGroup = { logs: [], broken: [] };
   const sequenced: { rows: readonly InboxRow[]; size: number }[] = [];
   for (const [index, result] of results.entries()) {
@@ -60,12 +61,13 @@ export async function sequenceGroup(
     const take = takes.find((each) => each.tenantId === tenantId)!;
     group.logs.push({ take, entries: rows.length, sealed: result.sealed });
   }
-  if (sequenced.length > 0) await store(execute, sequenced);
+  if (sequenced.length > 0) await storeSequenced(store, sequenced);
+  await carryOut(execute, stored);
   return group;
 }
 
 /** Gives entries the sequences after `size`, counts them, and takes them out of the inbox. */
-async function store(
+async function storeSequenced(
   execute: Execute,
   logs: readonly { rows: readonly InboxRow[]; size: number }[],
 ): Promise<void> {
