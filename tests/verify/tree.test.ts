@@ -208,7 +208,7 @@ describe('counts', () => {
     ['span', 'span = 1455 - span'],
     ['module', "module = 'other'"],
     ['severity', 'severity = 4'],
-    ['client_id', 'client_id = null'],
+    ['client_id', 'client_id = gen_random_uuid()'],
   ])('whose %s was changed are reported', async (_what, change) => {
     const tenantId = await logs.sealedLog([10]);
     await logs.tamper(

@@ -43,7 +43,7 @@ describe('a statement that takes long', () => {
   const waiting = async (): Promise<number> => {
     const { rows } = await watcher.query(
       `select count(*)::integer as n from pg_stat_activity
-      where datname = current_database() and wait_event_type = 'Lock' and application_name = 'reel' and query ~ '^\\s*[(]*(select|with)'
+      where datname = current_database() and wait_event_type = 'Lock' and application_name = 'reel' and query ~ '^\\s*[(]*(select|with|copy)'
         and query not like '%seq >= $2 and seq <= $3%'`,
     );
     return rows[0].n;
