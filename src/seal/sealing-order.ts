@@ -14,7 +14,7 @@ export interface Take {
 }
 
 /** Entries of one turn, at most, and where others wait, who are not to wait long for its end. */
-export const MOST_OF_A_TURN = 10_000;
+export const MOST_OF_A_TURN = 5_000;
 const MOST_BESIDE_OTHERS = 2_500;
 /** Tenants with up to so many entries are sealed together, in one transaction. */
 const FEW = 500;

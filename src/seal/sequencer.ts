@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { Database } from '../database/database.js';
 import { Turns } from '../database/turns.js';
 import { overloaded, ReelError } from '../errors.js';
+import { onAccount } from '../time-slice.js';
 import { Poller } from './poller.js';
 import { BrokenLog, type SealedBatch, type Sealer } from './sealer.js';
 import { FAR, sealingOrder, type Take, type WaitingLog } from './sealing-order.js';
@@ -152,7 +153,7 @@ export class Sequencer {
     const start = (takes: readonly Take[]) => {
       const tenants = takes.map(({ tenantId }) => tenantId);
       for (const each of tenants) served.add(each);
-      const turn = this.turn(takes)
+      const turn = onAccount({ key: 'sealing' }, () => this.turn(takes))
         .then((hasMore) => {
           isMore ||= hasMore;
         })
