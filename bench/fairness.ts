@@ -195,7 +195,9 @@ async function manyTenants(server: BenchServer): Promise<Line[]> {
   const watching = (async () => {
     while (!over.signal.aborted) {
       const { rows } = await server.owner.query(
-        'select count(*) as entries, min(entry_id::text) as oldest from reel_log_inbox',
+        // Not those of the tenant before, which may have waited long to be written.
+        'select count(*) as entries, min(entry_id::text) as oldest from reel_log_inbox where tenant_id = any ($1::uuid[])',
+        [tenants],
       );
       const { oldest } = rows[0] as { oldest: string | null };
       if (oldest) seen.most = Math.max(seen.most, Date.now() - millisecondsOf(oldest));
