@@ -193,6 +193,20 @@ export async function composeReel(
     chargeTo(accountOf(caller));
     return caller;
   };
+  /** What GraphQL and REST have in common. */
+  const shared = {
+    during: readersFor,
+    answers,
+    bodies,
+    reel: service,
+    reader,
+    stats,
+    exports,
+    audit,
+    authorizer,
+    config,
+    log,
+  };
   sequencer.start();
   filler.start();
   months.runWithin(MONTHS_MS);
@@ -229,18 +243,8 @@ export async function composeReel(
           log.error({ err: error, errorId, requestId }, 'an entry could not be stored');
           return errorId;
         },
-        during: readersFor,
-        answers,
-        bodies,
+        ...shared,
         seal: seal.prover,
-        reel: service,
-        reader,
-        stats,
-        exports,
-        audit,
-        authorizer,
-        config,
-        log,
         parseJson,
         onSubscriptions: (subscriptions) => metrics.watch({ subscriptions: () => subscriptions.length }),
         tail: trail,
@@ -248,17 +252,7 @@ export async function composeReel(
       });
       await app.register(restRoutes, {
         prefix: REST_PREFIX,
-        during: readersFor,
-        answers,
-        bodies,
-        reel: service,
-        reader,
-        stats,
-        exports,
-        audit,
-        authorizer,
-        config,
-        log,
+        ...shared,
         readCaller: (request) => callerOf(request.raw),
         readConnection: (request) => readConnection(request.raw, authentication.trusts),
       });

@@ -323,14 +323,12 @@ export class Database implements ReadDatabase, WriteDatabase {
   }
 
   /**
-   * Statements that write rows of these tenants and answer none, all or none of them, in one round trip; their texts must be few. Where
-   * no connection is known to be alive they take several: one that turned out to be dead would leave open what became of them.
+   * Statements that write rows of these tenants and answer none, all or none of them, in one round trip; their texts must be few. False
+   * where they must be written step by step, and nothing was: the database does not take them so, or no connection is known to be alive,
+   * as one that turned out to be dead would leave open what became of them.
    */
-  async writeAtOnce(tenantIds: readonly string[], statements: readonly CompiledQuery[]): Promise<void> {
-    const inSteps = () =>
-      this.write(tenantIds, async (execute) => {
-        for (const statement of statements) await execute(statement);
-      });
+  async writeAtOnce(tenantIds: readonly string[], statements: readonly CompiledQuery[]): Promise<boolean> {
+    if (performance.now() < this.plainUntil) return false;
     const once = async () => {
       const client = await this.connections.takeFresh(this.writing);
       if (client === null) return false;
@@ -354,8 +352,8 @@ export class Database implements ReadDatabase, WriteDatabase {
       () => withRetries(once),
       (fault, error) => this.onFault(fault, error),
     );
-    if (!isDone) return inSteps();
-    this.exhaustedAt = Number.NEGATIVE_INFINITY;
+    if (isDone) this.exhaustedAt = Number.NEGATIVE_INFINITY;
+    return isDone;
   }
 
   /** A transaction that reads and writes one tenant, for the sequencer; run again likewise. */

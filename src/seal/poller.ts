@@ -1,3 +1,4 @@
+/** So long as a run took there is rest after it, so that work gathers, but no longer than this. */
 const MOST_REST_MS = 100;
 
 /**

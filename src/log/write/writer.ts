@@ -12,8 +12,8 @@ export interface WriterDatabase extends WriteDatabase {
   find(tenantId: string, ids: readonly string[]): Promise<ReadonlyMap<string, LogEntry>>;
   /** Creates the partition for the month of an instant. */
   ensureMonth(createdAt: string): Promise<void>;
-  /** As Database.writeAtOnce; none: statement by statement. */
-  writeAtOnce?(tenantIds: readonly string[], statements: readonly PreparedStatement[]): Promise<void>;
+  /** As Database.writeAtOnce; none: always step by step. */
+  writeAtOnce?(tenantIds: readonly string[], statements: readonly PreparedStatement[]): Promise<boolean>;
   /** Whether all writes share a transaction of the caller's, which an error in one would end for the others. */
   readonly isJoined?: boolean;
 }
@@ -243,8 +243,8 @@ export class Writer {
     // The driver writes them in one go.
     await takeTurn(WRITING);
     try {
-      await this.database.writeAtOnce?.(tenants, statements);
-      return entries.map(() => ({ stored: true }));
+      const isDone = await this.database.writeAtOnce?.(tenants, statements);
+      return isDone ? entries.map(() => ({ stored: true })) : null;
     } catch (error) {
       if (!isRowFault(error)) throw error;
       return null;
