@@ -1,7 +1,6 @@
 import { type ApolloServerPlugin, HeaderMap } from '@apollo/server';
 import type { GraphQLFormattedError } from 'graphql';
 import { type Allowance, type ErrorCode, ReelError } from '../errors.js';
-import { isResult } from '../http/json-writer.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
 import type { ReelContext } from './context.js';
 import { placeLists } from './flat-lists.js';
@@ -97,7 +96,7 @@ export const answerPlugin: ApolloServerPlugin<ReelContext> = {
       body.singleResult = {};
       placeLists(data, placed);
       try {
-        texts.set(answer, await answer.write({ errors, data, extensions }, isResult));
+        texts.set(answer, await answer.write({ errors, data, extensions }));
       } catch (error) {
         if (!(error instanceof ReelError)) throw error;
         const head = headOf([error]);

@@ -11,6 +11,7 @@ import type { Config } from '../config/config.js';
 import { badInput, ReelError, unauthenticated } from '../errors.js';
 import { type Answer, Answers } from '../http/answer.js';
 import { Bodies } from '../http/bodies.js';
+import { bodyText } from '../http/body-text.js';
 import { type BodyBound, BodyTooLarge, UnsupportedCoding } from '../http/content-encoding.js';
 import { edge } from '../http/edge.js';
 import { checkJson } from '../http/json.js';
@@ -85,8 +86,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
   app.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES },
-    async (_request: FastifyRequest, body: Buffer) =>
-      checkBody(await parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body))),
+    async (_request: FastifyRequest, body: Buffer) => checkBody(await parseJson(bodyText(body))),
   );
   app.addHook(
     'preParsing',

@@ -19,7 +19,6 @@ import { accountOf } from '../auth/caller.js';
 import { Turns } from '../database/turns.js';
 import { overloaded, ReelError } from '../errors.js';
 import type { Answer, Answers } from '../http/answer.js';
-import { isResult } from '../http/json-writer.js';
 import type { Caller, IncomingCall } from '../http/request.js';
 import { takeTurn } from '../time-slice.js';
 import { abridgeVariables } from './abridge.js';
@@ -188,7 +187,7 @@ export class Subscriptions {
       const { errors: thrown, data } = await execute({ ...args, rootValue: entry });
       const errors = thrown?.map(format);
       try {
-        const chunks = await answer.write({ errors, data }, isResult);
+        const chunks = await answer.write({ errors, data });
         return new SubscriptionResult(errors, data, Buffer.concat(chunks).toString());
       } catch (error) {
         if (!(error instanceof ReelError)) throw error;

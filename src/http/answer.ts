@@ -1,21 +1,27 @@
 import type { ServerResponse } from 'node:http';
 import type { Call } from '../database/call.js';
 import { overloaded, ReelError, unavailable } from '../errors.js';
-import { type IsOpen, writeJson } from './json-writer.js';
+import { writeJson } from './json-writer.js';
 
 export interface AnswerBounds {
   /** Of one answer, and of the rows that are read for it. */
   readonly answerBytes: number;
-  /** Of all answers that are in the making, or made and not taken yet. */
+  /** Of all answers that are in the making, or made and not taken yet; one alone may be longer. */
   readonly serverBytes: number;
+  /** Of each answer, which are not counted among them, so that short answers are made beside any others. */
+  readonly freeBytes: number;
 }
 
 const MIB = 1_048_576;
 
-export const ANSWER_BOUNDS: AnswerBounds = { answerBytes: 32 * MIB, serverBytes: 96 * MIB };
+export const ANSWER_BOUNDS: AnswerBounds = {
+  answerBytes: 32 * MIB,
+  serverBytes: 64 * MIB,
+  freeBytes: MIB / 16,
+};
 
 /** What a row takes in memory, times its bytes: text of its own, and what data becomes when it is parsed. */
-const ROW_WEIGHT = 3;
+const ROW_WEIGHT = 2;
 
 /** Answers of one server. */
 export class Answers {
@@ -43,9 +49,10 @@ export class Answers {
     return new Answer(most, this);
   }
 
-  /** Errors: OVERLOADED. */
-  hold(bytes: number): void {
-    if (this.held + bytes > this.bounds.serverBytes) throw overloaded('Too many long answers are being made');
+  /** So many bytes more for an answer that holds some already. Errors: OVERLOADED. */
+  hold(bytes: number, already = 0): void {
+    if (bytes > 0 && this.held + bytes > this.bounds.serverBytes && this.held > already)
+      throw overloaded('Too many long answers are being made');
     this.held += bytes;
   }
 
@@ -78,6 +85,8 @@ export class Answer implements Call {
   private readonly controller = new AbortController();
   private read = 0;
   private written = 0;
+  /** Bytes that it takes, and those of them that are counted among the server's. */
+  private size = 0;
   private held = 0;
   private kept: { what: object; bytes: number } | null = null;
 
@@ -97,9 +106,9 @@ export class Answer implements Call {
   }
 
   /** Errors: those of took. */
-  write(value: object, isOpen: IsOpen): Promise<Buffer[]> {
+  write(value: object): Promise<Buffer[]> {
     this.written = 0;
-    return writeJson(value, isOpen, (bytes) => {
+    return writeJson(value, (bytes) => {
       this.written += bytes;
       this.count(this.written, bytes);
     });
@@ -116,6 +125,7 @@ export class Answer implements Call {
   reset(): void {
     this.answers.release(this.held);
     this.read = 0;
+    this.size = 0;
     this.held = 0;
   }
 
@@ -135,8 +145,10 @@ export class Answer implements Call {
     if (this.most === Number.POSITIVE_INFINITY) return;
     try {
       if (bytes > this.most) throw tooLong(this.most);
-      this.answers.hold(more);
-      this.held += more;
+      this.size += more;
+      const beyond = Math.max(this.held, this.size - this.answers.bounds.freeBytes) - this.held;
+      this.answers.hold(beyond, this.held);
+      this.held += beyond;
     } catch (error) {
       this.controller.abort(error);
       throw error;

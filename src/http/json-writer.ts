@@ -3,25 +3,11 @@ import { passTurn } from '../time-slice.js';
 /** Of so many characters text is put into bytes at once. */
 const CHUNK_CHARACTERS = 65_536;
 
-/** Whether an object's or a list's members are written one by one; else it is written at once. */
-export type IsOpen = (value: object, depth: number) => boolean;
-
-/** The results of graphql-js, whose objects have no prototype, unlike data of entries; lists in them of objects. */
-export const isResult: IsOpen = (value) =>
-  Array.isArray(value) ? typeof value[0] === 'object' : Object.getPrototypeOf(value) === null;
-
-/** An object, and the lists in it. */
-export const isPage: IsOpen = (_value, depth) => depth <= 1;
-
 /**
  * Text as JSON.stringify makes it, in bytes, made piece by piece so that the event loop is not held. `wrote` is called with
  * the bytes of each piece, before the next is made. Errors: what `wrote` throws.
  */
-export async function writeJson(
-  value: object,
-  isOpen: IsOpen,
-  wrote: (bytes: number) => void,
-): Promise<Buffer[]> {
+export async function writeJson(value: object, wrote: (bytes: number) => void): Promise<Buffer[]> {
   const chunks: Buffer[] = [];
   let text = '';
   const flush = () => {
@@ -30,7 +16,7 @@ export async function writeJson(
     chunks.push(chunk);
     text = '';
   };
-  for (const piece of member('', value, isOpen, -1)) {
+  for (const piece of member('', value)) {
     text += piece;
     if (text.length < CHUNK_CHARACTERS) continue;
     flush();
@@ -40,33 +26,28 @@ export async function writeJson(
   return chunks;
 }
 
-function* pieces(value: object, isOpen: IsOpen, depth: number): Generator<string> {
-  let before = '';
+function* member(before: string, value: unknown): Generator<string> {
+  if (typeof value !== 'object' || value === null || 'toJSON' in value || isShort(value)) {
+    yield before + (JSON.stringify(value) ?? 'null');
+    return;
+  }
+  let separator = '';
   if (Array.isArray(value)) {
-    yield '[';
+    yield `${before}[`;
     for (const each of value) {
-      yield* member(before, each, isOpen, depth);
-      before = ',';
+      yield* member(separator, each);
+      separator = ',';
     }
     yield ']';
     return;
   }
-  yield '{';
+  yield `${before}{`;
   for (const [name, each] of Object.entries(value)) {
     if (each === undefined) continue;
-    yield* member(`${before}${JSON.stringify(name)}:`, each, isOpen, depth);
-    before = ',';
+    yield* member(`${separator}${JSON.stringify(name)}:`, each);
+    separator = ',';
   }
   yield '}';
-}
-
-function* member(before: string, value: unknown, isOpen: IsOpen, depth: number): Generator<string> {
-  if (typeof value !== 'object' || value === null || !isOpen(value, depth + 1) || isShort(value)) {
-    yield before + (JSON.stringify(value) ?? 'null');
-    return;
-  }
-  if (before !== '') yield before;
-  yield* pieces(value, isOpen, depth + 1);
 }
 
 /** Whether its text has about a chunk's characters at most: in one go it is written several times as quickly. */

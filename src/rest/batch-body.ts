@@ -1,4 +1,5 @@
 import { type Fault, ReelError } from '../errors.js';
+import { bodyText } from '../http/body-text.js';
 import { readJson } from '../http/json.js';
 import { objectPieces } from '../http/json-pieces.js';
 import { MAX_ENTRIES } from '../log/write/batch.js';
@@ -25,8 +26,9 @@ const isSpace = (code: number | undefined): boolean =>
  */
 export async function* readJsonBatch(bytes: Buffer): AsyncGenerator<BatchItem> {
   if (bytes.length === 0) throw invalidRequest([fault('missing', ['body'], 'Field required')]);
+  let text: string | undefined;
   try {
-    const text = decode(bytes);
+    text = bodyText(bytes);
     if (isObjectText(text)) yield* readEntries(text);
     else {
       const { value } = await readJson(text);
@@ -35,9 +37,8 @@ export async function* readJsonBatch(bytes: Buffer): AsyncGenerator<BatchItem> {
     }
   } catch (error) {
     if (!isUnreadable(error)) throw error;
-    throw invalidRequest([
-      fault('json_invalid', ['body'], 'JSON decode error', bytes.toString('utf8', 0, 200)),
-    ]);
+    const given = text?.slice(0, 200) ?? bytes.toString('utf8', 0, 200);
+    throw invalidRequest([fault('json_invalid', ['body'], 'JSON decode error', given)]);
   }
 }
 

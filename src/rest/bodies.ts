@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Author } from '../auth/scope.js';
 import { type Fault, ReelError } from '../errors.js';
+import { bodyText } from '../http/body-text.js';
 import { readJson } from '../http/json.js';
 import { checkInput, INPUT_NAMES } from '../log/entry/check-entry.js';
 import type { CreateLogInput } from '../log/entry/create-log-input.js';
@@ -21,13 +22,15 @@ export async function readBody(
   const bytes = request.body;
   if (!(bytes instanceof Buffer) || bytes.length === 0) return fault('missing', 'Field required');
   let body: unknown;
+  let text: string | undefined;
   try {
-    const read = await readJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    text = bodyText(bytes);
+    const read = await readJson(text);
     body = read.value;
     faults.push(...read.faults);
   } catch (error) {
     if (error instanceof ReelError) return fault('value_error', error.message);
-    return fault('json_invalid', 'JSON decode error', bytes.toString('utf8', 0, 200));
+    return fault('json_invalid', 'JSON decode error', text?.slice(0, 200) ?? bytes.toString('utf8', 0, 200));
   }
   return isObject(body) ? body : fault('model_attributes_type', 'Input should be a valid dictionary', body);
 }

@@ -6,7 +6,6 @@ import { type Fault, ReelError } from '../errors.js';
 import { Answers } from '../http/answer.js';
 import { Bodies } from '../http/bodies.js';
 import { edge } from '../http/edge.js';
-import { isPage } from '../http/json-writer.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
 import { entryToWire } from '../log/entry/wire.js';
 import { toCriteria } from '../log/filter/criteria.js';
@@ -102,7 +101,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     ]);
     await recordView(request, scope, { path: '/logs', filter, page, after, before });
     const list = listToWire(found, { total, number: page, size: pageSize });
-    return sendJson(reply, await answer.write(list, isPage));
+    return sendJson(reply, await answer.write(list));
   });
 
   app.get('/logs/stats', { onRequest: mayView, exposeHeadRoute: true }, async (request, reply) => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Answers } from '../../../src/http/answer.js';
 import { longestHold } from '../../support/loop-hold.js';
 import { moduleToken, startReel, type TestReel, viewer } from '../../support/reel.js';
 
@@ -73,4 +74,15 @@ test('a list over REST is the same text as ever', async () => {
     headers: { authorization: `Bearer ${token}` },
   });
   expect(head.headers.get('content-length')).toBe(String(Buffer.byteLength(text)));
+});
+
+test('beside an answer that alone takes all there is for several, only short ones are made', () => {
+  const answers = new Answers({ answerBytes: 32 * MIB, serverBytes: 4 * MIB, freeBytes: 2_048 });
+  const long = answers.begin();
+  long.took(30 * MIB);
+  const short = answers.begin();
+  short.took(1_000);
+  expect(() => short.took(1_000)).toThrow('Too many long answers');
+  long.end();
+  answers.begin().took(1_000_000);
 });
