@@ -25,4 +25,9 @@ export const { storeEntries } = (await built(
   'log/write/store',
 )) as typeof import('../src/log/write/store.ts');
 export const { Writer } = (await built('log/write/writer')) as typeof import('../src/log/write/writer.ts');
-export const { sampleEntries } = (await built('sample/entries')) as typeof import('../src/sample/entries.ts');
+export const { connectPool } = (await built(
+  'database/session',
+)) as typeof import('../src/database/session.ts');
+export const { sampleEntries, sampleTenants } = (await built(
+  'sample/entries',
+)) as typeof import('../src/sample/entries.ts');

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [name]`: each benchmark beside plain SQL or another baseline in the same run, in turns, medians.
+ * `npm run bench -- [10m] [name…]`: each benchmark beside plain SQL or another baseline in the same run, in turns, medians.
  * Run by Node itself with the built server, so only with types that Node can strip.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -37,30 +37,35 @@ const BENCHMARKS: Record<string, (server: BenchServer) => Promise<Line[]>> = {
   viewer,
 };
 
-const wanted = process.argv[2];
-if (wanted !== undefined && !(wanted in BENCHMARKS)) {
-  process.stderr.write(`expected one of ${Object.keys(BENCHMARKS).join(', ')}, got ${wanted}\n`);
-  process.exit(2);
-}
+const words = process.argv.slice(2);
+const isLarge = words[0] === '10m';
+const names = isLarge ? words.slice(1) : words;
+for (const name of names)
+  if (!(name in BENCHMARKS)) {
+    process.stderr.write(
+      `expected 10m first, or one of ${Object.keys(BENCHMARKS).join(', ')}, got ${name}\n`,
+    );
+    process.exit(2);
+  }
 const machine = `${availableParallelism()} cores of ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB; server, database and callers on it together`;
-const server = await startServer();
+const server = await startServer(isLarge ? '10m' : (process.env.REEL_BENCH_ENTRIES ?? '1m'));
 try {
-  for (const name of wanted === undefined ? Object.keys(BENCHMARKS) : [wanted]) {
+  for (const name of names.length === 0 ? Object.keys(BENCHMARKS) : names) {
     const started = performance.now();
     const lines = await BENCHMARKS[name]!(server);
     const { rows } = await server.sql.query("select current_setting('server_version') as version");
     const text = [
-      `npm run bench -- ${name}`,
+      `npm run bench -- ${isLarge ? '10m ' : ''}${name}`,
       `${new Date().toISOString().slice(0, 10)}, ${Math.round((performance.now() - started) / 1000)} s`,
       machine,
-      `Node ${process.version}, PostgreSQL ${rows[0].version}; ${server.tenant.entries.toLocaleString('en')} entries in the tenant, half as many in another`,
+      `Node ${process.version}, PostgreSQL ${rows[0].version}; ${server.tenant.entries.toLocaleString('en')} entries in the tenant, more in another`,
       '',
       table(lines),
       '',
     ].join('\n');
     process.stdout.write(`${text}\n`);
     mkdirSync(join(import.meta.dirname, 'results'), { recursive: true });
-    writeFileSync(join(import.meta.dirname, 'results', `${name}.txt`), text);
+    writeFileSync(join(import.meta.dirname, 'results', `${name}${isLarge ? '-10m' : ''}.txt`), text);
   }
 } finally {
   await server.close();

@@ -1,23 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pg from 'pg';
 import { developmentSecrets, embeddedUrls, issueModuleToken, issuePersonToken } from './built.ts';
+import { type SeededTenant, type SeedSize, seedTrail } from './seeding.ts';
 
 const root = resolve(import.meta.dirname, '..');
-/** A shorter trail while a benchmark is written. */
-const ENTRIES = Number(process.env.REEL_BENCH_ENTRIES ?? 1_500_000);
-const cache = join(root, '.cache', ENTRIES === 1_500_000 ? 'bench' : `bench-${ENTRIES}`);
-const dataDir = join(cache, 'data');
-const seeded = join(cache, 'seeded.json');
-/** A million entries in the measured tenant, half as many in another, over a year. */
-const SEED = ['--entries', String(ENTRIES), '--tenants', '2', '--days', '365', '--seed', 'bench', '--json'];
-
-export interface SeededTenant {
-  tenantId: string;
-  clientIds: string[];
-  entries: number;
-}
+/** What is seeded by name; a number of entries in the environment is for while a benchmark is written. */
+const SIZES: Record<string, SeedSize> = {
+  '1m': { entries: 1_000_000, other: 500_000 },
+  '10m': { entries: 10_000_000, other: 100_000 },
+};
 
 /** A server with the seeded trail, in a process of its own, and connections to its database for plain SQL. */
 export interface BenchServer {
@@ -42,8 +35,9 @@ export interface BenchServer {
   close(): Promise<void>;
 }
 
-export async function startServer(): Promise<BenchServer> {
-  await seed();
+export async function startServer(size: string): Promise<BenchServer> {
+  const cache = join(root, '.cache', `bench-${size}`);
+  const dataDir = join(cache, 'data');
   // Another server may be running in the same directory: only one can start its database, but both can use it.
   const running = await embeddedUrls(dataDir);
   const joined = running && { REEL_DATABASE_URL: running.runtimeUrl, REEL_MIGRATE_URL: running.ownerUrl };
@@ -59,8 +53,14 @@ export async function startServer(): Promise<BenchServer> {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const url = await addressOf(child);
-  const [tenant] = JSON.parse(readFileSync(seeded, 'utf8')) as [SeededTenant];
   const { runtimeUrl, ownerUrl } = (await embeddedUrls(dataDir))!;
+  const tenants = await seedTrail(cache, sizeOf(size), { runtimeUrl, ownerUrl }).catch(
+    async (error: unknown) => {
+      child.kill('SIGTERM');
+      throw error;
+    },
+  );
+  const tenant = tenants[0]!;
   const session = `-c timezone=UTC -c jit=off -c reel.tenant_id=${tenant.tenantId}`;
   const sql = new pg.Pool({ connectionString: runtimeUrl, max: 10, options: session });
   const owner = new pg.Pool({ connectionString: ownerUrl, max: 2 });
@@ -108,23 +108,9 @@ export async function startServer(): Promise<BenchServer> {
   };
 }
 
-/** Done once, since it takes some minutes. */
-async function seed(): Promise<void> {
-  if (existsSync(seeded)) return;
-  mkdirSync(cache, { recursive: true });
-  process.stderr.write(`seeding ${ENTRIES.toLocaleString('en')} entries, once\n`);
-  const child = spawn(process.execPath, [join(root, 'dist', 'cli', 'reel.js'), 'seed', ...SEED], {
-    cwd: root,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, REEL_DATA_DIR: dataDir },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
-  const code = await new Promise((done) => child.once('close', done));
-  if (code !== 0) throw new Error(`expected the seed to end with 0, got ${code}`);
-  writeFileSync(seeded, output);
+function sizeOf(name: string): SeedSize {
+  const entries = Number(name);
+  return SIZES[name] ?? { entries, other: Math.ceil(entries / 2) };
 }
 
 function addressOf(server: ChildProcess): Promise<string> {
