@@ -12,6 +12,8 @@ const GRANTS: Record<string, string> = {
   reel_log_keys: 'select, insert',
   reel_log_inbox: 'select, insert, delete',
   reel_log_counts: 'select, insert, update',
+  reel_log_severity_counts: 'select, insert, update',
+  reel_log_value_counts: 'select, insert, update',
   reel_log_search: 'select, insert',
   reel_log_removals: 'select',
   reel_log_holds: 'select',

@@ -1,5 +1,6 @@
 import { CompiledQuery, sql } from 'kysely';
 import { carryOut, collecting, type Execute } from '../database/execute.js';
+import { lockSealing, SEALING_LOCK } from '../log/sealing-lock.js';
 import { addCounts } from '../log/stats/count-entries.js';
 import type { LogEnd, SealedBatch, Sealer } from './sealer.js';
 
@@ -8,9 +9,6 @@ import type { LogEnd, SealedBatch, Sealer } from './sealer.js';
  * a fifth of this, sealing fell behind writing at full speed.
  */
 export const BATCH_SIZE = 10_000;
-
-/** First key of the advisory locks that admit one sequencer per tenant; the second is the tenant's hash. */
-export const LOCK_CLASS = 7_237_534;
 
 interface InboxRow {
   entry_id: string;
@@ -69,12 +67,13 @@ export async function readLogEnd(execute: Execute, tenantId: string): Promise<Lo
 }
 
 async function lock(execute: Execute, tenantId: string, wait: boolean): Promise<boolean> {
-  const key = sql`${LOCK_CLASS}::integer, hashtext(${tenantId})`;
   if (wait) {
-    await execute(sql`select pg_advisory_xact_lock(${key})`);
+    await lockSealing(execute, tenantId);
     return true;
   }
-  const [row] = await execute<{ locked: boolean }>(sql`select pg_try_advisory_xact_lock(${key}) as locked`);
+  const [row] = await execute<{ locked: boolean }>(
+    sql`select pg_try_advisory_xact_lock(${SEALING_LOCK}::integer, hashtext(${tenantId})) as locked`,
+  );
   return row?.locked ?? false;
 }
 

@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import { carryOut, collecting, type Execute, type Row } from '../database/execute.js';
+import { SEALING_LOCK } from '../log/sealing-lock.js';
 import { addCountsOfTenants } from '../log/stats/count-entries.js';
 import { insertion } from '../log/write/insertion.js';
 import type { BrokenLog, LogEnd, NewLeaves, SealedBatch, Sealer } from './sealer.js';
 import type { Take } from './sealing-order.js';
-import { LOCK_CLASS } from './sequence-batch.js';
 
 /** What became of one tenant's turn. */
 export interface SequencedLog {
@@ -87,7 +87,7 @@ async function storeSequenced(
 
 async function lockEach(execute: Execute, takes: readonly Take[]): Promise<Take[]> {
   const rows = await execute<{ nr: string; locked: boolean }>(sql`
-    select nr, pg_try_advisory_xact_lock(${LOCK_CLASS}::integer, hashtext(tenant_id)) as locked
+    select nr, pg_try_advisory_xact_lock(${SEALING_LOCK}::integer, hashtext(tenant_id)) as locked
     from unnest(${takes.map((take) => take.tenantId)}::text[]) with ordinality wanted(tenant_id, nr)`);
   return rows.filter(({ locked }) => locked).map(({ nr }) => takes[Number(nr) - 1]!);
 }

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { noneComesOfAge, runCommand, settingsOf, startCommand, wrongCounts } from '../support/cli.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
+import { recount } from '../support/recount.js';
 
 let own: TestDatabase;
 beforeEach(async () => {
@@ -104,13 +105,7 @@ test('what waits for its place stays, whatever its age, and its month with it', 
      insert into reel_log_inbox select * from back`,
     [oldest!.id],
   );
-  await own.query(
-    `update reel_log_counts c set count = count - 1 from reel_log_entries e
-     where e.id = $1 and c.tenant_id = e.tenant_id and c.client_id = coalesce(e.client_id, '00000000-0000-0000-0000-000000000000') and c.module = e.module
-       and c.severity = e.severity and c.bucket = date_bin(make_interval(mins => c.span), e.created_at, timestamptz 'epoch')`,
-    [oldest!.id],
-  );
-  await own.query('delete from reel_log_counts where count = 0');
+  for (const statement of recount(`'${oldest!.tenant_id}'`)) await own.query(statement);
   expect(await wrongCounts(own)).toEqual([]);
   const due = await older(20);
   expect((await cleanup('--days', '20')).entries).toBe(due - 1);

@@ -10,6 +10,7 @@ import type { LogFilter } from '../../src/log/filter/log-filter.js';
 import { LogFacet, StatsInterval } from '../../src/log/stats/log-stats.js';
 import { StatsService } from '../../src/log/stats/stats.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
+import { recount } from '../support/recount.js';
 import {
   ACTORS,
   CLIENTS,
@@ -340,6 +341,7 @@ describe('facet', () => {
        where tenant_id = $1`,
       [tenantId],
     );
+    for (const statement of recount(`'${tenantId}'`)) await own.query(statement);
     const stats = statsOf({ tenantId, clients: null }, null);
     expect(await stats.facet(LogFacet.ACTOR, 10)).toEqual(tally(erased.map(({ actorId }) => actorId)));
   });

@@ -118,8 +118,8 @@ export async function noneComesOfAge(own: Pick<TestDatabase, 'query'>): Promise<
 }
 
 /** Stored counts that differ from those of the entries, of all tenants; expected to be none. */
-export const wrongCounts = (own: Pick<TestDatabase, 'query'>) =>
-  own.query(`
+export const wrongCounts = async (own: Pick<TestDatabase, 'query'>) => [
+  ...(await own.query(`
     with stored as (
       select tenant_id, span, bucket, nullif(client_id, '00000000-0000-0000-0000-000000000000') as client_id, module, severity, count
       from reel_log_counts
@@ -131,4 +131,25 @@ export const wrongCounts = (own: Pick<TestDatabase, 'query'>) =>
       group by 1, 2, 3, 4, 5, 6
     )
     (select 'stored' as side, * from stored except all select 'stored', * from real)
-    union all (select 'real', * from real except all select 'real', * from stored)`);
+    union all (select 'real', * from real except all select 'real', * from stored)`)),
+  ...(await own.query(`
+    with real as (
+      select tenant_id, span, bucket, severity, sum(count)::bigint as count from reel_log_counts group by 1, 2, 3, 4
+    )
+    (select 'stored' as side, * from reel_log_severity_counts except all select 'stored', * from real)
+    union all (select 'real', * from real except all select 'real', * from reel_log_severity_counts)`)),
+  ...(await own.query(`
+    with real as (
+      select e.tenant_id, v.field, s.span, date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch') as bucket,
+        coalesce(e.client_id, '00000000-0000-0000-0000-000000000000') as client_id, v.value, v.kind, count(*) as count
+      from reel_log_entries e cross join unnest(array[1440, 23040]::smallint[]) s(span) cross join lateral (values
+        (0::smallint, e.action, 0::smallint),
+        (1, coalesce(e.actor_id, e.actor_email_folded, e.actor_name, ''), case when e.actor_id is not null then 0
+          when e.actor_email_folded is not null then 1 when e.actor_name is not null then 2 else -1 end)
+      ) v(field, value, kind)
+      where not exists (select from reel_log_inbox i where i.tenant_id = e.tenant_id and i.entry_id = e.id)
+      group by 1, 2, 3, 4, 5, 6, 7
+    )
+    (select 'stored' as side, * from reel_log_value_counts except all select 'stored', * from real)
+    union all (select 'real', * from real except all select 'real', * from reel_log_value_counts)`)),
+];

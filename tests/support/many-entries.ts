@@ -1,4 +1,5 @@
 import type { TestDatabase } from './postgres.js';
+import { recount } from './recount.js';
 
 /**
  * Stores so many sequenced entries of a tenant, a second apart, the newest at `newest`: as the sequencer leaves them, but for
@@ -27,14 +28,7 @@ export async function storeMany(
     [tenantId],
     'superuser',
   );
-  await own.query(
-    `insert into reel_log_counts (tenant_id, span, bucket, client_id, module, severity, count)
-    select tenant_id, span, date_bin(make_interval(mins => span), created_at, timestamptz 'epoch'),
-      coalesce(client_id, '00000000-0000-0000-0000-000000000000'), module, severity, count(*)
-    from reel_log_entries, unnest(array[15, 1440, 23040]) span where tenant_id = $1 group by 1, 2, 3, 4, 5, 6`,
-    [tenantId],
-    'superuser',
-  );
+  for (const statement of recount(`'${tenantId}'`)) await own.query(statement, [], 'superuser');
 }
 
 /** As the planner sees tables that were never analysed, or (`zero`) whose statistics say that they are empty. */

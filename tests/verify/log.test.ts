@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { OWN_ACTIONS } from '../../src/log/retention/own-actions.js';
 import { rootOf } from '../../src/seal/compact-range.js';
+import { recount } from '../support/recount.js';
 import { type Logs, openLogs } from '../support/sealed-logs.js';
 
 let logs: Logs;
@@ -164,14 +165,15 @@ describe('an entry', () => {
 
   test('that was removed by cleanup is no fault, one that was deleted is', async () => {
     const own = await logs.sealedLog([10]);
-    const remove = (sequence: number) =>
-      logs.tamper(
-        `with gone as (delete from reel_log_entries where id = (
-           select entry_id from reel_log_sequence where tenant_id = $1 and seq = $2) returning *)
-         update reel_log_counts c set count = c.count - 1 from gone where c.tenant_id = $1 and c.client_id = gone.client_id`,
+    const remove = async (sequence: number) => {
+      await logs.tamper(
+        `delete from reel_log_entries where id = (
+           select entry_id from reel_log_sequence where tenant_id = $1 and seq = $2)`,
         own,
         sequence,
       );
+      for (const statement of recount(`'${own}'`)) await logs.tamper(statement);
+    };
     await remove(2);
     expect((await logs.verify(own)).found).toEqual(['missing 2']);
     const before = new Date(Date.now() + 1).toISOString();

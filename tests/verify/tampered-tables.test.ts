@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { recount } from '../support/recount.js';
 import { type Logs, openLogs } from '../support/sealed-logs.js';
 
 // Whoever may write to the database may also change its tables; each test has a database of its own.
@@ -38,13 +39,7 @@ const tamper = async (...statements: string[]) => {
   for (const statement of statements) await logs.tamper(statement.replaceAll('$T', `'${tenantId}'`));
 };
 /** Counts as they would be if the entries were right. */
-const RECOUNT = [
-  'delete from reel_log_counts where tenant_id = $T',
-  `insert into reel_log_counts (tenant_id, span, bucket, client_id, module, severity, count)
-   select tenant_id, span, date_bin(make_interval(mins => span), created_at, timestamptz 'epoch'),
-     coalesce(client_id, '00000000-0000-0000-0000-000000000000'), module, severity::int, count(*) from reel_log_entries, unnest(array[15, 1440, 16 * 1440]) span
-   where tenant_id = $T group by 1, 2, 3, 4, 5, 6`,
-];
+const RECOUNT = recount('$T');
 const NEW_ENTRY = (id: string, resourceId: string) => `
   insert into reel_log_entries select (jsonb_populate_record(e, jsonb_build_object('id', ${id}, 'resource_id', '${resourceId}'))).*
   from reel_log_entries e where tenant_id = $T limit 1`;

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
 import { OWN_MODULE } from '../entry/module-name.js';
 import { idFloor } from '../filter/where.js';
+import { COUNTED_COLUMNS } from '../stats/stored-counts.js';
 import { isHeld, lockRetention } from './hold.js';
 import { OWN_ACTIONS } from './own-actions.js';
 import type { OwnEntries, OwnerDatabase } from './own-entries.js';
@@ -146,7 +147,7 @@ async function removeBatch(
   const removals = await apply(
     execute,
     sql`delete from reel_log_entries where tenant_id = ${tenantId}::uuid and id = any (${ids}::uuid[])
-      returning tenant_id, id, created_at, client_id, module, severity`,
+      returning ${COUNTED_COLUMNS}`,
   );
   return { removals, last: ids.length < limit ? null : ids.at(-1)! };
 }
@@ -179,10 +180,7 @@ async function emptyMonth(
     const [exempt] = await execute(sql`select from ${table} e where ${isExempt(sql`e`)} limit 1`);
     if (exempt) return null;
   }
-  const removals = await apply(
-    execute,
-    sql`select tenant_id, id, created_at, client_id, module, severity from ${table}`,
-  );
+  const removals = await apply(execute, sql`select ${COUNTED_COLUMNS} from ${table}`);
   await execute(sql`truncate ${table}`);
   return removals;
 }

@@ -3,7 +3,9 @@ import type { Execute } from '../../database/execute.js';
 import { foldEmail } from '../entry/email.js';
 import { personalColumns } from '../entry/fields.js';
 import { OWN_MODULE } from '../entry/module-name.js';
+import { lockSealing } from '../sealing-lock.js';
 import { eraseFromSearch } from '../search/erased.js';
+import { COUNTED_VALUES, changeValues } from '../stats/stored-counts.js';
 import { hashKeptContent, KEPT_COLUMNS, readKeptContent } from '../write/kept-content.js';
 import { KEY_DIGEST } from '../write/key-digest.js';
 import { ErasedValues } from './erased-values.js';
@@ -165,10 +167,14 @@ class ErasureRun {
       data: (erasedAt) => ({ reason, erasedAt, entries: ids.length, entriesOfRun }),
     });
     await replaceContentHashes(execute, tenantId, ids);
+    // Else the sequencer may count what the entries show until now.
+    await lockSealing(execute, tenantId);
+    await countActors(execute, tenantId, ids, -1);
     await execute(sql`
       update reel_log_entries e set ${BLANKED}, erased_at = ${at}::timestamptz,
         key_digest = (select ${KEY_DIGEST} from reel_log_keys k where k.tenant_id = e.tenant_id and k.entry_id = e.id)
       where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids}::uuid[])`);
+    await countActors(execute, tenantId, ids, 1);
     await eraseFromSearch(execute, tenantId, ids);
   }
 
@@ -185,6 +191,20 @@ class ErasureRun {
       ownAccount: left.ownAccount,
     };
   }
+}
+
+/** Adds to the counts by actor what the entries show now, or subtracts it; those of the inbox are not counted yet. */
+async function countActors(execute: Execute, tenantId: string, ids: readonly string[], by: 1 | -1) {
+  await execute(sql`
+    with counting as materialized (
+      select * from reel_log_entries e where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids}::uuid[])
+        and not exists (select from reel_log_inbox i where i.tenant_id = ${tenantId}::uuid and i.entry_id = e.id)
+    ), changed as (${changeValues(sql`counting`, by, ['actor'])})
+    select from counting limit 0`);
+  if (by < 0)
+    await execute(sql`
+      delete from reel_log_value_counts
+      where tenant_id = ${tenantId}::uuid and field = ${sql.lit(COUNTED_VALUES.actor)} and count = 0`);
 }
 
 /** The hash with a key is of what was said, without a salt: who guesses that could tell. */

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute, Row } from '../../database/execute.js';
 import { reindexRemoved, type SequenceRange } from '../search/groups.js';
-import { COUNTED_CLIENT } from '../stats/stored-counts.js';
+import { COUNT_TABLES, changeCounts } from '../stats/stored-counts.js';
 import { SPAN_MINUTES } from '../stats/time-spans.js';
 import { OWN_ACTIONS } from './own-actions.js';
 import type { OwnEntries } from './own-entries.js';
@@ -47,27 +47,19 @@ export async function applyRemoval(execute: Execute, removed: RawBuilder<unknown
       ) s group by tenant_id, island
       on conflict do nothing returning tenant_id, first_seq, last_seq
     ),
-    counted as (
-      insert into reel_log_counts as counted (tenant_id, span, bucket, client_id, module, severity, count)
-      select e.tenant_id, s.span, date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch') as bucket,
-        ${COUNTED_CLIENT} as client_id, e.module, e.severity, -count(*)
-      from removed e cross join unnest(${SPANS}::smallint[]) s(span)
-      group by e.tenant_id, s.span, bucket, ${COUNTED_CLIENT}, e.module, e.severity
-      order by e.tenant_id, s.span, bucket, ${COUNTED_CLIENT}, e.module, e.severity
-      on conflict (tenant_id, span, bucket, client_id, module, severity)
-      do update set count = counted.count + excluded.count
-    )
+    ${changeCounts(sql`removed`, -1)}
     select tenant_id, count(*) as n, min(created_at)::text as first, max(created_at)::text as last,
       (select json_agg(json_build_array(p.first_seq, p.last_seq)) from positions p where p.tenant_id = removed.tenant_id) as ranges
     from removed group by tenant_id order by tenant_id`);
   const tenants = rows.map((row) => row.tenant_id);
   // A row of the counts also means that there is something to find.
-  await execute(sql`
-    delete from reel_log_counts c
-    using unnest(${tenants}::uuid[], ${rows.map((row) => row.first)}::timestamptz[],
-      ${rows.map((row) => row.last)}::timestamptz[]) g(tenant_id, first, last)
-    where c.tenant_id = g.tenant_id and c.span = any (${SPANS}::smallint[]) and c.count = 0
-      and c.bucket >= date_bin(make_interval(mins => c.span), g.first, timestamptz 'epoch') and c.bucket <= g.last`);
+  for (const table of COUNT_TABLES)
+    await execute(sql`
+      delete from ${sql.table(table)} c
+      using unnest(${tenants}::uuid[], ${rows.map((row) => row.first)}::timestamptz[],
+        ${rows.map((row) => row.last)}::timestamptz[]) g(tenant_id, first, last)
+      where c.tenant_id = g.tenant_id and c.span = any (${SPANS}::smallint[]) and c.count = 0
+        and c.bucket >= date_bin(make_interval(mins => c.span), g.first, timestamptz 'epoch') and c.bucket <= g.last`);
   await joinRanges(execute, tenants);
   for (const row of rows) await reindexRemoved(execute, row.tenant_id, row.ranges ?? []);
   return rows.map((row) => ({ tenantId: row.tenant_id, entries: Number(row.n) }));

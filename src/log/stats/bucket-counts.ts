@@ -3,8 +3,7 @@ import type { Execute } from '../../database/execute.js';
 import { type Criteria, isCountable } from '../filter/criteria.js';
 import { whereMatches } from '../filter/where.js';
 import { bucketRanges } from './bucket-spans.js';
-import { matchCounts, rangeOf, uncountedMatches } from './counts.js';
-import { STORED_COUNTS } from './stored-counts.js';
+import { matchCounts, rangeOf, storedCounts, uncountedMatches } from './counts.js';
 import { type Micros, SPAN_MINUTES, toTimestamp } from './time-spans.js';
 
 /** Numbers of entries by severity, by the bucket's index from 0. */
@@ -42,7 +41,7 @@ export async function countBuckets(
       ${ranges.map((range) => toTimestamp(range.from))}::timestamptz[],
       ${ranges.map((range) => toTimestamp(range.until))}::timestamptz[]) with ordinality r(minutes, low, high, nr)
     cross join lateral (
-      select severity, count from ${STORED_COUNTS} stored
+      select severity, count from ${storedCounts(criteria, true)} stored
       where ${whereMatches(criteria)} and span = r.minutes and bucket >= r.low and bucket < r.high offset 0
     ) counted group by nr, severity`);
   for (const { nr, severity, n } of rows) {

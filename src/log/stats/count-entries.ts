@@ -1,14 +1,10 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
-import { COUNTED_CLIENT } from './stored-counts.js';
-import { SPAN_MINUTES } from './time-spans.js';
-
-const SPANS = Object.values(SPAN_MINUTES);
+import { changeCounts, countedColumns } from './stored-counts.js';
 
 /**
  * Adds newly sequenced entries to the counts: to the row of each span that they fall into. To be called once per entry, in
- * the transaction that takes it out of the inbox (Database.seal). The rows are updated in one order, so that concurrent
- * calls cannot deadlock.
+ * the transaction that takes it out of the inbox (Database.seal).
  */
 export async function addCounts(
   execute: Execute,
@@ -40,11 +36,5 @@ export async function addCountsOfTenants(
 }
 
 const addCountsOf = (entries: RawBuilder<unknown>): RawBuilder<unknown> => sql`
-  insert into reel_log_counts as counted (tenant_id, span, bucket, client_id, module, severity, count)
-  select e.tenant_id, s.span, date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch') as bucket,
-    ${COUNTED_CLIENT} as client_id, e.module, e.severity, count(*)
-  from ${entries} e cross join unnest(${SPANS}::smallint[]) s(span)
-  group by e.tenant_id, s.span, bucket, ${COUNTED_CLIENT}, e.module, e.severity
-  order by e.tenant_id, s.span, bucket, ${COUNTED_CLIENT}, e.module, e.severity
-  on conflict (tenant_id, span, bucket, client_id, module, severity)
-  do update set count = counted.count + excluded.count`;
+  with counting as materialized (${countedColumns(entries)}), ${changeCounts(sql`counting`, 1)}
+  select from counting limit 0`;

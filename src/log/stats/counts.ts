@@ -1,9 +1,18 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
+import { everyTest, subjectOf } from '../filter/condition.js';
 import { type Criteria, isCountable } from '../filter/criteria.js';
 import { idFloor, whereAll, whereInScope, whereMatches } from '../filter/where.js';
 import { CountPrecision, type LogCount } from './log-count.js';
-import { STORED_COUNTS } from './stored-counts.js';
+import {
+  ACTOR_KEYS,
+  COUNTED_VALUES,
+  type CountedValue,
+  STORED_COUNTS,
+  STORED_SEVERITY_COUNTS,
+  STORED_VALUE_COUNTS,
+  VALUE_OF,
+} from './stored-counts.js';
 import {
   BLOCK,
   DAY,
@@ -26,8 +35,14 @@ export { CountPrecision, type LogCount };
 export interface Resolution {
   /** The longest span that one row may cover. */
   largest: Span;
+  /** The shortest; what lies outside of such spans is counted singly. */
+  smallest?: Span;
   /** Instants that no row may cross. */
   cuts?: readonly Micros[];
+  /** Further columns of entries that are counted singly. */
+  columns?: readonly string[];
+  /** Whether the rows' clients and modules, which may then be null, are not looked at. */
+  bySeverity?: boolean;
 }
 
 /** A count that need not be exact stops here. */
@@ -39,7 +54,10 @@ export const COUNT_CAP = 10_000;
  * Reads the stored counts, the entries in the inbox, and the entries of partial quarters; if the filter has conditions on
  * fields that are not counted, only entries.
  */
-export function matchCounts(criteria: Criteria, { largest, cuts = [] }: Resolution): RawBuilder<unknown> {
+export function matchCounts(
+  criteria: Criteria,
+  { largest, cuts = [], bySeverity = false }: Resolution,
+): RawBuilder<unknown> {
   if (!isCountable(criteria))
     return sql`(select created_at as at, client_id, module, severity, 1::bigint as n
       from reel_log_entries where ${whereAll(criteria)})`;
@@ -47,22 +65,22 @@ export function matchCounts(criteria: Criteria, { largest, cuts = [] }: Resoluti
   const counted = splitTime(from, until, cuts, largest).filter((range) => range.span !== 'entry');
   const rest = uncountedMatches(criteria, { largest, cuts });
   return counted.length > 0
-    ? sql`(${fromCounts(criteria, counted)} union all select * from ${rest} rest)`
+    ? sql`(${fromCounts(criteria, counted, bySeverity)} union all select * from ${rest} rest)`
     : rest;
 }
 
 /** The rows of matchCounts that are not from stored counts: entries in the inbox and in partial quarters. */
 export function uncountedMatches(
   criteria: Criteria,
-  { largest, cuts = [] }: Resolution,
+  { largest, smallest, cuts = [], columns = [] }: Resolution,
 ): RawBuilder<unknown> {
   const { from, until } = rangeOf(criteria);
-  const ranges = splitTime(from, until, cuts, largest);
+  const ranges = splitTime(from, until, cuts, largest, smallest);
   const counted = ranges.filter((range) => range.span !== 'entry');
   const single = ranges.filter((range) => range.span === 'entry');
   const parts = [
-    ...(counted.length > 0 ? [fromInbox(criteria, counted)] : []),
-    ...(single.length > 0 || counted.length === 0 ? [fromEntries(criteria, single)] : []),
+    ...(counted.length > 0 ? [fromInbox(criteria, counted, columns)] : []),
+    ...(single.length > 0 || counted.length === 0 ? [fromEntries(criteria, single, columns)] : []),
   ];
   return sql`(${sql.join(parts, sql` union all `)})`;
 }
@@ -78,19 +96,19 @@ export function rangeOf(criteria: Criteria): { from: Micros; until: Micros } {
 // In all three OFFSET 0 makes the planner walk one index per range or entry, whatever it estimates their number to be, and the
 // order says which: no other has it.
 
-const fromCounts = (criteria: Criteria, ranges: readonly TimeRange[]) => sql`
+const fromCounts = (criteria: Criteria, ranges: readonly TimeRange[], bySeverity: boolean) => sql`
   select c.bucket as at, c.client_id, c.module, c.severity, c.count as n
   from unnest(${ranges.map(({ span }) => SPAN_MINUTES[span as Span])}::smallint[], ${lows(ranges)}::timestamptz[],
     ${highs(ranges)}::timestamptz[]) r(minutes, low, high)
   cross join lateral (
-    select bucket, client_id, module, severity, count from ${STORED_COUNTS} stored
+    select bucket, client_id, module, severity, count from ${storedCounts(criteria, bySeverity)} stored
     where ${whereMatches(criteria)} and span = r.minutes and bucket >= r.low and bucket < r.high
     order by bucket offset 0
   ) c`;
 
 /** Entries that are not counted yet. An instant is within a range if it is after an odd number of the ranges' ends. */
-const fromInbox = (criteria: Criteria, ranges: readonly TimeRange[]) => sql`
-  select e.created_at as at, e.client_id, e.module, e.severity, 1::bigint as n
+const fromInbox = (criteria: Criteria, ranges: readonly TimeRange[], columns: readonly string[]) => sql`
+  select e.created_at as at, e.client_id, e.module, e.severity, 1::bigint as n${listed('e', columns)}
   from (
     select entry_id from reel_log_inbox
     where ${whereInScope({ ...criteria.scope, clients: null })}
@@ -98,21 +116,72 @@ const fromInbox = (criteria: Criteria, ranges: readonly TimeRange[]) => sql`
     order by entry_id offset 0
   ) waiting
   cross join lateral (
-    select created_at, client_id, module, severity from reel_log_entries
+    select created_at, client_id, module, severity${listed('reel_log_entries', columns)} from reel_log_entries
     where ${whereMatches(criteria)} and id >= waiting.entry_id and id <= waiting.entry_id order by id limit 1
   ) e
   where width_bucket(e.created_at, ${ranges.flatMap(({ from, until }) => [toTimestamp(from), toTimestamp(until)])}::timestamptz[]) % 2 = 1`;
 
-const fromEntries = (criteria: Criteria, ranges: readonly TimeRange[]) => sql`
-  select e.created_at as at, e.client_id, e.module, e.severity, 1::bigint as n
+const fromEntries = (criteria: Criteria, ranges: readonly TimeRange[], columns: readonly string[]) => sql`
+  select e.created_at as at, e.client_id, e.module, e.severity, 1::bigint as n${listed('e', columns)}
   from unnest(${ranges.map(firstId)}::uuid[], ${ranges.map(idBeyond)}::uuid[], ${lows(ranges)}::timestamptz[],
     ${highs(ranges)}::timestamptz[]) r(first, beyond, low, high)
   cross join lateral (
-    select created_at, client_id, module, severity from reel_log_entries
+    select created_at, client_id, module, severity${listed('reel_log_entries', columns)} from reel_log_entries
     where ${whereMatches(criteria)} and id >= r.first and id < r.beyond
       and created_at >= r.low and created_at < r.high
     order by id offset 0
   ) e`;
+
+const listed = (table: string, columns: readonly string[]) =>
+  sql.join([sql``, ...columns.map((column) => sql`${sql.ref(`${table}.${column}`)}`)]);
+
+/** Those of fewest rows that have what the filter, or its reader, asks of them. */
+export const storedCounts = ({ scope, conditions }: Criteria, bySeverity: boolean): RawBuilder<unknown> =>
+  bySeverity &&
+  scope.clients === null &&
+  conditions.every((condition) => everyTest(condition, (test) => subjectOf(test) === 'severity'))
+    ? STORED_SEVERITY_COUNTS
+    : STORED_COUNTS;
+
+/** By whole days. */
+const BY_DAY = { largest: 'block', smallest: 'day' } as const;
+/** Rows of stored counts that are summed up; where there are more, as values that are one entry's alone, entries are walked instead. */
+const MAX_VALUE_ROWS = 200_000;
+
+/** How many matching entries have each value, if isCountedByValue, the most frequent `most` of them; null where it would take too long. */
+export async function countValues(
+  execute: Execute,
+  criteria: Criteria,
+  field: CountedValue,
+  most: number,
+): Promise<{ value: string | null; kind: number; n: string }[] | null> {
+  const { from, until } = rangeOf(criteria);
+  const ranges = splitTime(from, until, [], BY_DAY.largest, BY_DAY.smallest).filter(
+    (range) => range.span !== 'entry',
+  );
+  const { columns, value, kind } = VALUE_OF[field];
+  const stored = sql`
+    select c.value, c.kind, c.count as n
+    from unnest(${ranges.map(({ span }) => SPAN_MINUTES[span as Span])}::smallint[], ${lows(ranges)}::timestamptz[],
+      ${highs(ranges)}::timestamptz[]) r(minutes, low, high)
+    cross join lateral (
+      select value, kind, count from ${STORED_VALUE_COUNTS} stored
+      where ${whereMatches(criteria)} and field = ${sql.lit(COUNTED_VALUES[field])} and span = r.minutes
+        and bucket >= r.low and bucket < r.high order by bucket offset 0
+    ) c limit ${MAX_VALUE_ROWS + 1}`;
+  const rows = await execute<{ value: string | null; kind: number; n: string; of: string }>(sql`
+    with stored as materialized (${stored})
+    select value, min(kind) as kind, sum(n) as n, (select count(*) from stored) as of from (
+      select case when kind = ${sql.lit(ACTOR_KEYS.none)} then null else value end as value, kind, n from stored
+      union all
+      select ${value} collate "C", ${kind}, n from ${uncountedMatches(criteria, { ...BY_DAY, columns })} uncounted
+    ) counted group by value having sum(n) > 0 order by n desc, value nulls last limit ${most}`);
+  return Number(rows[0]?.of ?? 0) > MAX_VALUE_ROWS ? null : rows;
+}
+
+/** Whether the counts by value suffice: for conditions on clients alone. */
+export const isCountedByValue = ({ conditions }: Criteria): boolean =>
+  conditions.every((condition) => everyTest(condition, (test) => subjectOf(test) === 'clientId'));
 
 const lows = (ranges: readonly TimeRange[]) => ranges.map((range) => toTimestamp(range.from));
 const highs = (ranges: readonly TimeRange[]) => ranges.map((range) => toTimestamp(range.until));
@@ -122,7 +191,7 @@ const idBeyond = (range: TimeRange) => idFloor(fromMicros(range.until), 1);
 /** How many entries match, if isCountable. */
 export async function sumCounts(execute: Execute, criteria: Criteria): Promise<number> {
   const [row] = await execute<{ count: string | null }>(
-    sql`select sum(n) as count from ${matchCounts(criteria, { largest: 'block' })} counts`,
+    sql`select sum(n) as count from ${matchCounts(criteria, { largest: 'block', bySeverity: true })} counts`,
   );
   return Number(row?.count ?? 0);
 }
@@ -177,7 +246,7 @@ async function spanAt(execute: Execute, criteria: Criteria, offset: number, newe
     select extract(epoch from start)::bigint as at, upto - n as before from (
       select start, n, sum(n) over (order by start ${direction}) as upto from (
         select date_bin(make_interval(mins => ${SPAN_MINUTES[unit]}::integer), at, timestamptz 'epoch') as start, sum(n) as n
-        from ${matchCounts(criteria, { largest: unit })} counts group by 1
+        from ${matchCounts(criteria, { largest: unit, bySeverity: true })} counts group by 1
       ) spans
     ) summed where upto > ${offset} order by start ${direction} limit 1`);
   return row && { from: BigInt(row.at) * 1_000_000n, skip: offset - Number(row.before) };

@@ -10,10 +10,11 @@ import {
   type Subject,
   withoutConditionsOn,
 } from '../filter/criteria.js';
-import { matchCounts } from './counts.js';
+import { countValues, isCountedByValue, matchCounts } from './counts.js';
 import type { Figure, Read, Tally, TallyRow } from './figure.js';
-import { ACTOR_KEYS, type ActorKey, actorLabels } from './labels.js';
+import { actorLabels } from './labels.js';
 import { type FacetCount, LogFacet } from './log-stats.js';
+import { type ActorKey, type CountedValue, VALUE_OF } from './stored-counts.js';
 import { type ValueCount, ValueCounts } from './value-counts.js';
 
 /** Values of one facet. */
@@ -27,11 +28,15 @@ interface FacetSource {
   readonly key: RawBuilder<unknown>;
   /** Of an actor: what its key is, as in ACTOR_KEYS. */
   readonly kind?: RawBuilder<unknown>;
-  /** Whether the stored counts have the column. */
-  readonly counted: boolean;
+  /** Whether the stored counts have the column, or are by its values. */
+  readonly counted: boolean | CountedValue;
 }
 
-const ofColumn = (field: FilterField, column: string, counted = false): FacetSource => ({
+const ofColumn = (
+  field: FilterField,
+  column: string,
+  counted: FacetSource['counted'] = false,
+): FacetSource => ({
   subjects: [field],
   columns: [column],
   key: sql`${sql.ref(column)}::text`,
@@ -44,15 +49,14 @@ const ofEnumeration = (field: FilterField, column: string, names: readonly strin
 
 const FACETS: Record<LogFacet, FacetSource> = {
   MODULE: ofColumn('module', 'module', true),
-  ACTION: ofColumn('action', 'action'),
+  ACTION: ofColumn('action', 'action', 'action'),
   SEVERITY: ofEnumeration('severity', 'severity', SEVERITIES, true),
   ACTOR: {
     subjects: ['actor', 'actorId', 'actorEmail', 'actorName'],
-    columns: ['actor_id', 'actor_email_folded', 'actor_name'],
-    key: sql`coalesce(actor_id, actor_email_folded, actor_name)`,
-    kind: sql`case when actor_id is not null then ${sql.lit(ACTOR_KEYS.id)} when actor_email_folded is not null
-      then ${sql.lit(ACTOR_KEYS.email)} else ${sql.lit(ACTOR_KEYS.name)} end`,
-    counted: false,
+    columns: VALUE_OF.actor.columns,
+    key: VALUE_OF.actor.value,
+    kind: VALUE_OF.actor.kind,
+    counted: 'actor',
   },
   RESOURCE_TYPE: ofColumn('resourceType', 'resource_type'),
   CLIENT: ofColumn('clientId', 'client_id', true),
@@ -78,7 +82,14 @@ export class FacetFigure implements Figure<FacetCount[]> {
     const { columns, key, kind = sql`0`, counted } = FACETS[this.facet];
     const [criteria, values] = [this.#criteria, this.#values];
     const add = (row: TallyRow) => values.add(row.key, Number(row.n), row.detail);
-    if (!counted || !isCountable(criteria))
+    if (typeof counted === 'string' && isCountedByValue(criteria)) {
+      const rows = await countValues(execute, criteria, counted, MAX_FACET);
+      if (rows) {
+        for (const { value, kind: of, n } of rows) values.add(value, Number(n), of);
+        return null;
+      }
+    }
+    if (counted !== true || !isCountable(criteria))
       return {
         criteria,
         columns,

@@ -2,10 +2,7 @@ import { sql } from 'kysely';
 import type { Scope } from '../../auth/scope.js';
 import type { Execute } from '../../database/execute.js';
 import { whereInScope } from '../filter/where.js';
-
-/** What an actor's key in a facet is; the lower one where one text is several. */
-export const ACTOR_KEYS = { id: 0, email: 1, name: 2 } as const;
-export type ActorKey = (typeof ACTOR_KEYS)[keyof typeof ACTOR_KEYS];
+import { ACTOR_KEYS, type ActorKey } from './stored-counts.js';
 
 /** Of one actor so many of the newest entries are looked at for a name. */
 const NEWEST = 500;

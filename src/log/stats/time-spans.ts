@@ -45,9 +45,15 @@ const FINEST_FIRST: readonly Span[] = ['quarter', 'day', 'block'];
 
 /**
  * Splits a range of time so that no row that is read for a part crosses a cut. The parts are as coarse as `largest` allows,
- * in order, adjacent ones of the same span joined.
+ * in order, adjacent ones of the same span joined; what is shorter than `smallest` is counted singly.
  */
-export function splitTime(from: Micros, until: Micros, cuts: readonly Micros[], largest: Span): TimeRange[] {
+export function splitTime(
+  from: Micros,
+  until: Micros,
+  cuts: readonly Micros[],
+  largest: Span,
+  smallest: Span = 'quarter',
+): TimeRange[] {
   const ranges: TimeRange[] = [];
   const add = (span: TimeRange['span'], start: Micros, end: Micros) => {
     if (start >= end) return;
@@ -58,7 +64,7 @@ export function splitTime(from: Micros, until: Micros, cuts: readonly Micros[], 
   const inside = cuts.filter((cut) => cut > from && cut < until).sort((a, b) => (a < b ? -1 : 1));
   let start = from;
   for (const end of [...inside, until]) {
-    const spans = FINEST_FIRST.slice(0, FINEST_FIRST.indexOf(largest) + 1);
+    const spans = FINEST_FIRST.slice(FINEST_FIRST.indexOf(smallest), FINEST_FIRST.indexOf(largest) + 1);
     const addFrom = (
       span: TimeRange['span'],
       from: Micros,

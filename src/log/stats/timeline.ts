@@ -143,7 +143,7 @@ async function endmost(
   ] as const) {
     const [row] = await execute<{ at: string | null }>(sql`
       select extract(epoch from date_bin(${`${unit / 1_000_000n} seconds`}::interval, ${extreme}(at), timestamptz 'epoch'))::bigint as at
-      from ${matchCounts(range, { largest })} counts`);
+      from ${matchCounts(range, { largest, bySeverity: true })} counts`);
     if (!row || row.at === null) return null;
     const from = BigInt(row.at) * 1_000_000n;
     range = { ...criteria, ...narrowed(criteria, from, from + unit) };

@@ -1,33 +1,30 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Execute, Row } from '../../database/execute.js';
 import { instant } from '../../log/entry/instant.js';
 import { SEVERITIES } from '../../log/entry/severity.js';
 import { idFloor } from '../../log/filter/where.js';
-import { STORED_COUNTS } from '../../log/stats/stored-counts.js';
+import {
+  COUNTED_VALUES,
+  STORED_COUNTS,
+  STORED_VALUE_COUNTS,
+  VALUE_OF,
+} from '../../log/stats/stored-counts.js';
 import { SPAN_MINUTES } from '../../log/stats/time-spans.js';
 import type { Report } from '../fault.js';
 import { sequenceAfter } from './sequence-rows.js';
 
-const COARSER = [SPAN_MINUTES.day, SPAN_MINUTES.block];
-
 /** Marks the row with the number of all entries. */
 const TOTAL = -1;
-
-/** The quarters of an hour, summed up. */
-const ofSpan = (minutes: number) => sql`
-  select ${sql.lit(minutes)} as span, date_bin(make_interval(mins => ${sql.lit(minutes)}), bucket, timestamptz 'epoch') as bucket,
-    client_id, module, severity, sum(n) as n
-  from quarters group by 1, 2, 3, 4, 5`;
 
 /** Within the range of date_bin: a changed created_at may be anything. */
 const CREATED = sql`least(greatest(e.created_at, timestamptz '0001-01-01 00:00:00Z'), timestamptz '9999-12-31 23:59:59Z')`;
 
 export interface WrongCount extends Row {
+  /** In minutes. */
   span: number;
   bucket: string;
-  client_id: string | null;
-  module: string;
-  severity: number;
+  /** What the entries of the count have in common, as it is told. */
+  of: string;
   stored: string;
   expected: string;
 }
@@ -38,37 +35,86 @@ export interface CheckedCounts {
   entries: number;
 }
 
-/** Compares the counts with the entries outside the inbox, but for `extra`, which were never sequenced. */
+/** Entries outside the inbox, but for `extra`, which were never sequenced. */
+const counted = (tenantId: string, extra: readonly string[]) => sql`
+  e.tenant_id = ${tenantId}::uuid and not (e.id = any (${extra}::uuid[]))
+  and not exists (select from reel_log_inbox i where i.tenant_id = ${tenantId}::uuid and i.entry_id = e.id)`;
+
+const bin = (minutes: number, at: RawBuilder<unknown>) =>
+  sql`date_bin(make_interval(mins => ${sql.lit(minutes)}), ${at}, timestamptz 'epoch')`;
+
+/** The rows of one kind of counts: what is stored, and what the finest spans say, summed up for the coarser ones. */
+const bothSides = (
+  columns: string,
+  { stored, finest, spans }: { stored: RawBuilder<unknown>; finest: string; spans: readonly number[] },
+) => {
+  const [first, ...coarser] = spans;
+  const names = sql.raw(columns);
+  const from = sql.table(finest);
+  return sql`
+    select span, bucket, ${names}, sum(stored) as stored, sum(expected) as expected from (
+      select span, bucket, ${names}, count::bigint as stored, 0 as expected from ${stored}
+      union all select ${sql.lit(first)}, bucket, ${names}, 0, sum(n) from ${from} summed group by bucket, ${names}
+      ${sql.join(
+        coarser.map(
+          (minutes) => sql`
+            union all select ${sql.lit(minutes)}, ${bin(minutes, sql`bucket`)} as coarse, ${names}, 0, sum(n)
+            from ${from} summed group by coarse, ${names}`,
+        ),
+        sql` `,
+      )}
+    ) both_sides group by span, bucket, ${names} having sum(stored) <> sum(expected)`;
+};
+
+/** The name of a severity; a changed one may be any number. */
+const SEVERITY = sql`coalesce((${SEVERITIES}::text[])[severity + 1], severity::text)`;
+const CLIENT = sql`', client ' || coalesce(client_id::text, 'none')`;
+/** What the entries of one count have in common, as it is told. */
+const OF_MODULE = sql`'module ' || module || ', severity ' || ${SEVERITY} || ${CLIENT}`;
+const OF_SEVERITY = sql`'severity ' || ${SEVERITY}`;
+const OF_ACTION = (value: RawBuilder<unknown>) => sql`'action ' || ${value} || ${CLIENT}`;
+const OF_ACTOR = (value: RawBuilder<unknown>) => sql`'actor ' || ${value} || ${CLIENT}`;
+
+/** Compares all counts with the entries outside the inbox, but for `extra`, which were never sequenced. */
 export async function readCounts(
   execute: Execute,
   tenantId: string,
   extra: readonly string[] = [],
 ): Promise<CheckedCounts> {
+  const stored = (table: RawBuilder<unknown>) => sql`${table} stored where tenant_id = ${tenantId}::uuid`;
+  const spans = Object.values(SPAN_MINUTES);
   const rows = await execute<WrongCount>(sql`
     with quarters as materialized (
-      select date_bin('15 minutes', ${CREATED}, timestamptz 'epoch') as bucket, e.client_id, e.module, e.severity,
-        count(*) as n
-      from reel_log_entries e
-      where e.tenant_id = ${tenantId}::uuid and not (e.id = any (${extra}::uuid[]))
-        and not exists (select from reel_log_inbox i where i.tenant_id = e.tenant_id and i.entry_id = e.id)
-      group by 1, 2, 3, 4
-    ), coarser as (
-      ${sql.join(
-        COARSER.map((minutes) => ofSpan(minutes)),
-        sql` union all `,
-      )}
+      select ${bin(SPAN_MINUTES.quarter, CREATED)} as bucket, e.client_id, e.module, e.severity, count(*) as n
+      from reel_log_entries e where ${counted(tenantId, extra)} group by 1, 2, 3, 4
     )
-    select span, bucket::text as bucket, client_id, module, severity, sum(stored) as stored, sum(expected) as expected from (
-      select span, bucket, client_id, module, severity, count::bigint as stored, 0 as expected from ${STORED_COUNTS} stored
-      where tenant_id = ${tenantId}::uuid
-      union all select ${SPAN_MINUTES.quarter}, bucket, client_id, module, severity, 0, n from quarters
-      union all select span, bucket, client_id, module, severity, 0, n from coarser
-    ) both_sides
-    group by span, bucket, client_id, module, severity having sum(stored) <> sum(expected)
-    union all select ${TOTAL}, null, null, null, null, 0, coalesce(sum(n), 0) from quarters
-    order by bucket, span, client_id, module, severity`);
+    select span, bucket::text as bucket, ${OF_MODULE} as of, stored, expected
+    from (${bothSides('client_id, module, severity', { stored: stored(STORED_COUNTS), finest: 'quarters', spans })}) wrong
+    union all
+    select span, bucket::text, ${OF_SEVERITY}, stored, expected
+    from (${bothSides('severity', { stored: stored(sql`reel_log_severity_counts`), finest: 'quarters', spans })}) wrong
+    union all select ${TOTAL}, null, '', 0, coalesce(sum(n), 0) from quarters
+    order by bucket, span, of`);
+  const values = await execute<WrongCount>(sql`
+    with days as materialized (
+      select ${bin(SPAN_MINUTES.day, CREATED)} as bucket, e.client_id, v.field, v.value, v.kind, count(*) as n
+      from reel_log_entries e cross join lateral (values ${sql.join(
+        (['action', 'actor'] as const).map(
+          (field) =>
+            sql`(${sql.lit(COUNTED_VALUES[field])}, coalesce(${VALUE_OF[field].value}, ''), ${VALUE_OF[field].kind})`,
+        ),
+      )}) v(field, value, kind)
+      where ${counted(tenantId, extra)} group by 1, 2, 3, 4, 5
+    )
+    select span, bucket::text as bucket, case field when ${sql.lit(COUNTED_VALUES.action)} then ${OF_ACTION(sql`value`)}
+      when ${sql.lit(COUNTED_VALUES.actor)} then ${OF_ACTOR(sql`value`)} else 'field ' || field end as of, stored, expected
+    from (${bothSides('client_id, field, value, kind', {
+      stored: stored(STORED_VALUE_COUNTS),
+      finest: 'days',
+      spans: [SPAN_MINUTES.day, SPAN_MINUTES.block],
+    })}) wrong order by bucket, span, of`);
   return {
-    wrong: rows.filter(({ span }) => span !== TOTAL),
+    wrong: [...rows.filter(({ span }) => span !== TOTAL), ...values],
     entries: Number(rows.find(({ span }) => span === TOTAL)?.expected),
   };
 }
@@ -87,8 +133,7 @@ export async function reportCounts(
       sequence: await sequenceOf(execute, tenantId, row, bucket, size),
       detail:
         `${row.span === 15 ? 'the quarter of an hour' : row.span === 1440 ? 'the day' : `the ${row.span} minutes`}` +
-        ` from ${bucket}, module ${row.module}, severity ${SEVERITIES[row.severity] ?? row.severity}, ` +
-        `client ${row.client_id ?? 'none'}: expected ${row.expected}, got ${row.stored}`,
+        ` from ${bucket}, ${row.of}: expected ${row.expected}, got ${row.stored}`,
     });
   }
 }
@@ -108,7 +153,7 @@ async function sequenceOf(
   const [found] = await execute<{ seq: string }>(sql`
     select s.seq from reel_log_entries e join reel_log_sequence s on s.tenant_id = e.tenant_id and s.entry_id = e.id
     where e.tenant_id = ${tenantId}::uuid and e.id >= ${from}::uuid and e.id < ${until}::uuid
-      and e.module = ${row.module} and e.severity = ${row.severity} and e.client_id is not distinct from ${row.client_id}::uuid
+      and ${row.of} in (${OF_MODULE}, ${OF_SEVERITY}, ${OF_ACTION(VALUE_OF.action.value)}, ${OF_ACTOR(sql`coalesce(${VALUE_OF.actor.value}, '')`)})
     order by e.id limit 1`);
   return found ? Number(found.seq) : sequenceAfter(execute, tenantId, from, size);
 }

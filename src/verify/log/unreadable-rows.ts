@@ -81,6 +81,8 @@ const SEARCHABLE: readonly Searchable[] = [
 const UNNUMBERED: readonly [string, FaultKind][] = [
   ['reel_log_inbox', 'changed'],
   ['reel_log_counts', 'count'],
+  ['reel_log_severity_counts', 'count'],
+  ['reel_log_value_counts', 'count'],
   ['reel_log_keys', 'changed'],
   ['reel_log_holds', 'changed'],
   ['reel_log_removals', 'changed'],

@@ -67,14 +67,19 @@ test('figures of one answer that are counted beside such that are not say one re
   const { body } = await reel.graphql(
     ana,
     `{ logStats { precision searchedUntil totalEntries modules: facet(field: MODULE) { key count }
-       actions: facet(field: ACTION, first: 100) { key count } outcomes: facet(field: OUTCOME) { key count } } }`,
+       actions: facet(field: ACTION, first: 100) { key count } actors: facet(field: ACTOR) { key count }
+       types: facet(field: RESOURCE_TYPE) { key count } outcomes: facet(field: OUTCOME) { key count } } }`,
   );
-  const { precision, searchedUntil, totalEntries, modules, actions, outcomes } = body.data.logStats;
+  const { precision, searchedUntil, totalEntries, modules, actions, actors, types, outcomes } =
+    body.data.logStats;
   const sum = (counts: { count: number }[]) => counts.reduce((all, { count }) => all + count, 0);
-  expect([precision, totalEntries, sum(modules)]).toEqual(['AT_LEAST', COUNT, COUNT]);
+  expect([precision, totalEntries, sum(modules), sum(actions), sum(actors)]).toEqual([
+    'AT_LEAST',
+    ...Array<number>(4).fill(COUNT),
+  ]);
   const since = (NEWEST.getTime() - Date.parse(searchedUntil)) / 1000;
-  expect(Math.abs(sum(actions) - since)).toBeLessThanOrEqual(2);
-  expect(outcomes).toEqual([{ key: null, count: sum(actions) }]);
+  expect(Math.abs(sum(types) - since)).toBeLessThanOrEqual(2);
+  expect(outcomes).toEqual([{ key: null, count: sum(types) }]);
 });
 
 describe('people without an id', () => {
