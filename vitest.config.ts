@@ -10,6 +10,7 @@ const LONG = [
   'host/package',
   'viewer/axe',
   'torture',
+  'stream/killed',
   'operations/abuse',
   'live-bounds',
   'live-endurance',

@@ -44,6 +44,7 @@ import { exportProofs } from './seal/proof-bundle.js';
 import { SearchFiller } from './seal/search-filler.js';
 import { Sequencer } from './seal/sequencer.js';
 import { StoredProver } from './seal/stored-prover.js';
+import { openStreams } from './stream/open-streams.js';
 import { chargeTo } from './time-slice.js';
 
 /**
@@ -109,6 +110,7 @@ export async function composeReel(
       trail.advance(sealed.tenantId, sealed.last);
       seal.onSealed(sealed);
       filler.wake(sealed);
+      streams.onSealed(sealed);
     },
     unlessUnavailable((error) => log.error({ err: error }, 'the sequencer failed; it will try again')),
   );
@@ -145,6 +147,15 @@ export async function composeReel(
     searchBehind: () => filler.behind,
   });
   const service = new ReelService(writer, new Identifier(clock));
+  const streams = openStreams(config, {
+    database,
+    reel: service,
+    prover: seal.prover,
+    onRecorded: () => sequencer.wake(),
+    onDelivered: (kind, entries) => metrics.entriesDelivered.inc({ kind }, entries),
+    onFault: unlessUnavailable((error) => faults.report('a stream could not be served', error)),
+  });
+  metrics.watch({ streams: () => streams.lags() });
   const stats = new StatsService(database, bounds);
   const audit = new ReadAudit(service, config.auditReads);
   const exports = new ExportService({
@@ -209,6 +220,7 @@ export async function composeReel(
   };
   sequencer.start();
   filler.start();
+  streams.start();
   months.runWithin(MONTHS_MS);
 
   return {
@@ -245,6 +257,7 @@ export async function composeReel(
         },
         ...shared,
         seal: seal.prover,
+        streams: streams.service,
         parseJson,
         onSubscriptions: (subscriptions) => metrics.watch({ subscriptions: () => subscriptions.length }),
         tail: trail,
@@ -258,6 +271,7 @@ export async function composeReel(
       });
     },
     close: async () => {
+      await streams.close();
       await writer.close();
       await sequencer.stop();
       await filler.stop();

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { generateKeyPairSync, hkdfSync, randomBytes, randomUUID } from 'node:crypto';
 import { chmod, link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -27,17 +27,23 @@ export async function developmentSecrets(dataDir: string): Promise<DevelopmentSe
 export async function withDevelopmentSecrets(config: Config): Promise<Config> {
   // First, since a command in production may not be able to read every secret.
   if (config.env !== 'development') return config;
-  const { jwtSecrets, jwksUrl, serviceSecrets, signingKey } = config;
+  const { jwtSecrets, jwksUrl, serviceSecrets, signingKey, streamKeys } = config;
   const knowsPeople = jwtSecrets.length > 0 || jwksUrl !== null;
-  if (knowsPeople && serviceSecrets.length > 0 && signingKey !== null) return config;
+  const isComplete = knowsPeople && serviceSecrets.length > 0 && signingKey !== null && streamKeys.length > 0;
+  if (isComplete) return config;
   const generated = await developmentSecrets(config.dataDir);
   return Object.freeze({
     ...config,
     jwtSecrets: knowsPeople ? jwtSecrets : [generated.jwtSecret],
     serviceSecrets: serviceSecrets.length > 0 ? serviceSecrets : [generated.serviceSecret],
     signingKey: signingKey ?? generated.signingKey,
+    streamKeys: streamKeys.length > 0 ? streamKeys : [streamKeyOf(generated)],
   });
 }
+
+/** Made of a secret that is kept, so that data directories from before there were streams have one too. */
+const streamKeyOf = ({ serviceSecret }: DevelopmentSecrets): string =>
+  Buffer.from(hkdfSync('sha256', serviceSecret, '', 'reel development stream key', 32)).toString('base64');
 
 async function readSecrets(file: string): Promise<DevelopmentSecrets | null> {
   let text: string;

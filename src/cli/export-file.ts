@@ -1,5 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { StartError } from '../errors.js';
 
 const NEWLINE = 0x0a;
@@ -24,29 +26,30 @@ export async function lastLine(file: string): Promise<string> {
   }
 }
 
-/** Lines, split at `\n` only since JSON may contain U+2028, in batches; a line that is too long is yielded empty. */
-export async function* linesOf(file: string): AsyncGenerator<Buffer[]> {
+/**
+ * Lines, split at `\n` only since JSON may contain U+2028, in batches; a line that is longer than `maxLine` is yielded empty.
+ * A file whose name ends in .gz or .zst is decompressed.
+ */
+export async function* linesOf(file: string, maxLine = MAX_LINE): AsyncGenerator<Buffer[]> {
   let rest: Buffer = Buffer.alloc(0);
   let isTooLong = false;
   /** Completes the line that ends with this part. */
   const endLine = (part: Buffer): Buffer => {
     const line = rest.length === 0 ? part : Buffer.concat([rest, part]);
-    const bounded = isTooLong || line.length > MAX_LINE ? Buffer.alloc(0) : line;
+    const bounded = isTooLong || line.length > maxLine ? Buffer.alloc(0) : line;
     rest = Buffer.alloc(0);
     isTooLong = false;
     return bounded;
   };
   try {
-    for await (const chunk of createReadStream(file, {
-      highWaterMark: 1024 * 1024,
-    }) as AsyncIterable<Buffer>) {
+    for await (const chunk of contentOf(file) as AsyncIterable<Buffer>) {
       const lines: Buffer[] = [];
       let start = 0;
       for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
         lines.push(endLine(chunk.subarray(start, end)));
         start = end + 1;
       }
-      isTooLong ||= rest.length > MAX_LINE;
+      isTooLong ||= rest.length > maxLine;
       if (!isTooLong) rest = Buffer.concat([rest, chunk.subarray(start)]);
       yield lines;
     }
@@ -54,6 +57,17 @@ export async function* linesOf(file: string): AsyncGenerator<Buffer[]> {
     throw unreadable(file, error);
   }
   if (rest.length > 0) yield [endLine(Buffer.alloc(0))];
+}
+
+function contentOf(file: string): Readable {
+  const content = createReadStream(file, { highWaterMark: 1024 * 1024 });
+  const expand = file.endsWith('.gz')
+    ? createGunzip()
+    : file.endsWith('.zst')
+      ? createZstdDecompress()
+      : null;
+  // An error of either is the reader's.
+  return expand ? pipeline(content, expand, () => {}) : content;
 }
 
 const unreadable = (file: string, error: unknown) =>

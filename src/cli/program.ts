@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   erase: async () => (await import('./erase.js')).eraseCommand,
   export: async () => (await import('./export.js')).exportCommand,
   tail: async () => (await import('./tail.js')).tailCommand,
+  stream: async () => (await import('./stream.js')).streamCommand,
 };
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {

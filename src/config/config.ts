@@ -17,8 +17,10 @@ import {
   path,
   postgresUrl,
   type Setting,
+  secretReferences,
   secretTexts,
   signingKey,
+  streamKeys,
 } from './setting.js';
 
 export { ConfigError } from './config-error.js';
@@ -233,6 +235,36 @@ export const SETTINGS = {
     fallback: 'exports' as const,
     meaning:
       'Which reads Reel records as entries of its own: none, exports, or also every time a person views entries',
+  }),
+  streamKeys: setting({
+    variable: 'REEL_STREAM_KEY',
+    kind: streamKeys,
+    fallback: [],
+    fallbackNote: 'generated in development on a loopback address, otherwise none',
+    meaning:
+      "Key that streams' secrets are encrypted under (AES-256-GCM); while it is being changed several, separated by commas: the first encrypts. Required in production for creating a stream",
+    secret: true,
+  }),
+  streamAllow: setting({
+    variable: 'REEL_STREAM_ALLOW',
+    kind: addressBlocks,
+    fallback: [],
+    meaning:
+      'Private addresses that streams may deliver to; all others that are not public are refused, but for loopback ones in development',
+  }),
+  streamProxy: setting({
+    variable: 'REEL_STREAM_PROXY',
+    kind: httpUrl,
+    fallback: null,
+    meaning:
+      'HTTP proxy through which streams deliver. It then resolves names, and must guard what they lead to',
+  }),
+  streamSecrets: setting({
+    variable: 'REEL_STREAM_SECRETS',
+    kind: secretReferences,
+    fallback: [],
+    meaning:
+      "Secrets of this server that a tenant's streams may name instead of one of their own, each as TENANT=env:NAME or TENANT=file:PATH",
   }),
   trustProxy: setting({
     variable: 'REEL_TRUST_PROXY',

@@ -65,6 +65,15 @@ function pathOf(reference: string, variable: string): string {
   }
 }
 
+/** What `env:NAME` or `file:PATH` names on this machine. Errors: ConfigError that names `variable`. */
+export function readReference(reference: string, variable: string): string {
+  if (!reference.startsWith('env:')) return readText(pathOf(reference, variable), variable);
+  const name = reference.slice('env:'.length);
+  const value = process.env[name] ?? '';
+  if (value === '') throw new ConfigError(variable, `a value in the variable ${clip(name)}`, 'nothing');
+  return value;
+}
+
 /** A file's text without the line break that editors and secret stores put at its end. */
 function readText(path: string, variable: string): string {
   let bytes: Buffer;

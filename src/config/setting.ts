@@ -65,6 +65,21 @@ export const secretTexts: Kind<readonly string[]> = {
     ),
 };
 
+/** The first encrypts, all are tried. */
+export const streamKeys: Kind<readonly string[]> = {
+  expects: `base64 of ${SECRET_BYTES} bytes`,
+  isList: true,
+  schema: z
+    .string()
+    .transform(itemsOf)
+    .refine((items) => items.length > 0 && items.every((item) => isBase64Of(item, SECRET_BYTES))),
+};
+
+function isBase64Of(text: string, bytes: number): boolean {
+  const decoded = Buffer.from(text, 'base64');
+  return decoded.length === bytes && decoded.toString('base64') === text;
+}
+
 export const claimText = text(
   'text of 1 to 255 characters without control characters or white space around it',
   (value) => value.trim() === value && /^\P{Cc}{1,255}$/u.test(value),
@@ -117,6 +132,16 @@ export function itemsOf(value: string): string[] {
 }
 
 export const addressBlocks = list('addresses or CIDR blocks', isAddressBlock);
+
+/** Each `TENANT=env:NAME` or `TENANT=file:PATH`, the tenant's id in lower case. */
+export const secretReferences: Kind<readonly string[]> = {
+  expects: 'items of the form TENANT=env:NAME or TENANT=file:PATH, separated by commas',
+  schema: z
+    .string()
+    .transform((value) => itemsOf(value).map((item) => item.replace(/^[^=]*/, (id) => id.toLowerCase())))
+    .refine((items) => items.every((item) => SECRET_REFERENCE.test(item))),
+};
+const SECRET_REFERENCE = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}=(?:env:[A-Za-z_]\w*|file:[^\0]+)$/;
 
 export const origins = list('exact http or https origins', (item) => {
   const url = URL.parse(item);

@@ -2,6 +2,7 @@ import type { CompiledQuery, RawBuilder } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
 import { FaultLog, StartError } from '../errors.js';
 import { takeTurn } from '../time-slice.js';
+import { AdvisoryLocks } from './advisory-locks.js';
 import { answerWithin, cutError } from './answer-within.js';
 import type { Call } from './call.js';
 import type { DatabaseClock } from './clock.js';
@@ -151,6 +152,11 @@ export class Database implements ReadDatabase, WriteDatabase {
     this.url = url;
     this.connections.renew();
     this.heartbeat?.suspect();
+  }
+
+  /** On a connection of their own, that the caller closes. */
+  locks(): AdvisoryLocks {
+    return new AdvisoryLocks(() => this.url);
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,7 @@ import { Migration20261129000001_search } from './migrations/Migration2026112900
 import { Migration20261129000002_walls } from './migrations/Migration20261129000002_walls.js';
 import { Migration20261129000003_sealing } from './migrations/Migration20261129000003_sealing.js';
 import { Migration20261129000004_counts } from './migrations/Migration20261129000004_counts.js';
+import { Migration20261129000010_streams } from './migrations/Migration20261129000010_streams.js';
 import { Migration20261129000020_value_counts } from './migrations/Migration20261129000020_value_counts.js';
 import { ReelSchemaGenerator } from './schema-generator.js';
 import { sessionOptions, splitUrl } from './session.js';
@@ -24,6 +25,7 @@ const CLASSES: Record<MigrationName, Constructor<Migration>> = {
   Migration20261129000002_walls,
   Migration20261129000003_sealing,
   Migration20261129000004_counts,
+  Migration20261129000010_streams,
   Migration20261129000020_value_counts,
 };
 

@@ -17,6 +17,8 @@ const GRANTS: Record<string, string> = {
   reel_log_search: 'select, insert',
   reel_log_removals: 'select',
   reel_log_holds: 'select',
+  reel_streams: 'select, insert, update, delete',
+  reel_stream_parked: 'select, insert, update, delete',
   reel_migrations: 'select',
 };
 
@@ -55,7 +57,7 @@ export async function ensureRuntimeRole(
     await execute(`grant ${rights} on ${table} to ${identifier(role)}`);
   }
   await execute(
-    `grant execute on function reel_first_id(timestamptz), reel_ensure_month(timestamptz), reel_waiting_tenants(integer), reel_waiting_logs(integer, integer), reel_search_candidates(integer[], integer), reel_search_backlog(integer) to ${identifier(role)}`,
+    `grant execute on function reel_first_id(timestamptz), reel_ensure_month(timestamptz), reel_waiting_tenants(integer), reel_waiting_logs(integer, integer), reel_search_candidates(integer[], integer), reel_search_backlog(integer), reel_due_streams(integer), reel_lagging_streams(integer) to ${identifier(role)}`,
   );
   const excess = await excessPrivileges(execute, role);
   if (excess)

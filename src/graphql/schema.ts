@@ -7,12 +7,13 @@ import { finishFlatLists } from './flat-lists.js';
 import { LogConnectionResolver, LogResolver } from './log.resolver.js';
 import { MeResolver } from './me.resolver.js';
 import { SealResolver } from './seal.resolver.js';
+import { StreamResolver } from './stream.resolver.js';
 
 /** The executable schema. Resolvers take all that they need from a ReelContext, so that one schema serves any number of servers. */
 export function buildReelSchema(): GraphQLSchema {
   orderArguments();
   const schema = buildSchemaSync({
-    resolvers: [LogResolver, LogConnectionResolver, SealResolver, MeResolver],
+    resolvers: [LogResolver, LogConnectionResolver, SealResolver, MeResolver, StreamResolver],
     directives: [...specifiedDirectives, ...DIRECTIVES],
     pubSub: NO_PUB_SUB,
     validate: false,

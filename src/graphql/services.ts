@@ -7,6 +7,7 @@ import type { ReadAudit } from '../log/read-audit.js';
 import type { ReelService } from '../log/service.js';
 import type { StatsService } from '../log/stats/stats.js';
 import type { Prover } from '../seal/prover.js';
+import type { StreamService } from '../stream/service.js';
 
 /** What resolvers call. */
 export interface Services {
@@ -17,6 +18,20 @@ export interface Services {
   readonly stats: Pick<StatsService, 'stats'>;
   readonly exports: Pick<ExportService, 'prepare'>;
   readonly seal: Prover;
+  readonly streams: Pick<
+    StreamService,
+    | 'list'
+    | 'get'
+    | 'create'
+    | 'update'
+    | 'pause'
+    | 'resume'
+    | 'replay'
+    | 'test'
+    | 'retryParked'
+    | 'parked'
+    | 'remove'
+  >;
   readonly tail: Pick<Tail, 'follow'>;
   readonly audit: Pick<ReadAudit, 'viewed'>;
   readonly authorizer: Pick<

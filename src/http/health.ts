@@ -3,8 +3,8 @@ import fp from 'fastify-plugin';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /**
- * What Reel counts about itself, in a registry of its own. Labels are route patterns, methods and statuses only: no
- * tenant, person or secret ever stands in one.
+ * What Reel counts about itself, in a registry of its own. Labels are route patterns, methods, statuses, and ids and kinds of
+ * streams only: no tenant, person or secret ever stands in one.
  */
 export interface Metrics {
   registry: Registry;
@@ -16,6 +16,8 @@ export interface Metrics {
   batchEntries: Histogram;
   /** Entries given their place in a tenant's order. */
   entriesSequenced: Counter;
+  /** Entries that receivers of streams took, by kind. */
+  entriesDelivered: Counter<'kind'>;
   /** Names where to read what is looked up at each scrape, beside what was named before; what is not named shows 0. */
   watch(sources: MetricSources): void;
 }
@@ -31,6 +33,18 @@ export interface MetricSources {
   sequencerLagSeconds?: () => number | Promise<number>;
   /** Sealed entries that are not in the search index yet. */
   searchBehind?: () => number;
+  /** Streams that are to deliver. */
+  streams?: () => Promise<readonly MeasuredStream[]>;
+}
+
+/** How far a stream is behind; `error`: a status or a word of few. */
+export interface MeasuredStream {
+  readonly stream: string;
+  readonly kind: string;
+  readonly entries: number;
+  readonly seconds: number;
+  readonly isFailing: boolean;
+  readonly error: string | null;
 }
 
 /** Reads that wait for a connection, reads for followers, downloads of exports, exports being prepared that wait for sealing, and tenants with entries to seal. */
@@ -86,6 +100,7 @@ export function createMetrics(): Metrics {
       this.set(sources.searchBehind?.() ?? 0);
     },
   });
+  watchStreams(registers, async () => (await sources.streams?.().catch(() => [])) ?? []);
   new Gauge({
     name: 'process_resident_memory_bytes',
     help: 'Resident memory of the process.',
@@ -130,10 +145,61 @@ export function createMetrics(): Metrics {
       help: 'Entries sealed.',
       registers,
     }),
+    entriesDelivered: new Counter({
+      name: 'reel_stream_entries_total',
+      help: 'Entries that receivers of streams took.',
+      labelNames: ['kind'],
+      registers,
+    }),
     watch: (given) => {
       sources = { ...sources, ...given };
     },
   };
+}
+
+/** Three gauges of what is looked up once for each scrape. */
+function watchStreams(registers: Registry[], look: () => Promise<readonly MeasuredStream[]>): void {
+  let looking: Promise<readonly MeasuredStream[]> | null = null;
+  const streams = () => {
+    looking ??= look().finally(() => {
+      looking = null;
+    });
+    return looking;
+  };
+  new Gauge({
+    name: 'reel_stream_lag_entries',
+    help: 'Sealed entries that a stream has not delivered.',
+    labelNames: ['stream', 'kind'],
+    registers,
+    async collect() {
+      const found = await streams();
+      this.reset();
+      for (const { stream, kind, entries } of found) this.set({ stream, kind }, entries);
+    },
+  });
+  new Gauge({
+    name: 'reel_stream_lag_seconds',
+    help: 'How long ago the first sealed entry was stored that a stream has not delivered.',
+    labelNames: ['stream', 'kind'],
+    registers,
+    async collect() {
+      const found = await streams();
+      this.reset();
+      for (const { stream, kind, seconds } of found) this.set({ stream, kind }, seconds);
+    },
+  });
+  new Gauge({
+    name: 'reel_stream_error',
+    help: '1 where the last batch of a stream was not taken, with what came back; 2 where the stream is failing.',
+    labelNames: ['stream', 'kind', 'error'],
+    registers,
+    async collect() {
+      const found = await streams();
+      this.reset();
+      for (const { stream, kind, error, isFailing } of found)
+        if (error !== null) this.set({ stream, kind, error }, isFailing ? 2 : 1);
+    },
+  });
 }
 
 export interface HealthOptions {

@@ -1,4 +1,5 @@
 import { type Author, writerOf } from '../auth/scope.js';
+import type { Execute } from '../database/execute.js';
 import { withLongDataCut } from './entry/check-data.js';
 import { checkInput } from './entry/check-entry.js';
 import type { CreateLogInput } from './entry/create-log-input.js';
@@ -7,6 +8,7 @@ import type { LogEntry } from './entry/log-entry.entity.js';
 import { OWN_MODULE } from './entry/module-name.js';
 import { Batch } from './write/batch.js';
 import { prepareEntry } from './write/prepare.js';
+import { storeEntries } from './write/store.js';
 import type { Stored, WriteResult, Writer } from './write/writer.js';
 
 /** The input of a module in this process: createLog's, with a tenant. */
@@ -78,5 +80,12 @@ export class ReelService {
     const by = `${OWN_MODULE}:${checked.tenantId}`;
     const [stored] = await this.writer.write([prepareEntry(checked, this.identifier.next())], by);
     return stored!.entry;
+  }
+
+  /** As record, in the transaction that does what is recorded; the sequencer finds it there. */
+  async recordWith(execute: Execute, input: Omit<LogInput, 'module'>): Promise<void> {
+    const author: Author = { kind: 'module', module: OWN_MODULE, ip: null, agent: null };
+    const checked = checkInput({ ...input, module: OWN_MODULE }, author, { reelItself: true });
+    await storeEntries(execute, [prepareEntry(checked, this.identifier.next())]);
   }
 }

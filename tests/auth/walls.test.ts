@@ -357,7 +357,9 @@ describe('the role of the server', () => {
       "select proname::text as name, proconfig::text[] as config, prosrc as body from pg_proc where prosecdef and pronamespace = 'public'::regnamespace order by 1",
     );
     expect(functions.map(({ name }) => name)).toEqual([
+      'reel_due_streams',
       'reel_ensure_month',
+      'reel_lagging_streams',
       'reel_search_backlog',
       'reel_search_candidates',
       'reel_waiting_logs',
@@ -393,6 +395,33 @@ describe('the role of the server', () => {
       'select * from reel_waiting_logs(10, 10)',
     ]);
     expect(logs).toEqual([{ tenant_id: stranger, oldest: entry, entries: 1 }]);
+    // Of streams ids, how far they are, and what kind of error there was, without what the receiver said.
+    const id = randomUUID();
+    const stream = (functionCall: string) =>
+      asRuntime([
+        `set local reel.tenant_id = '${MINE}'`,
+        [
+          `insert into reel_streams (tenant_id, id, name, kind, format, query, settings, state, run, position, previous, last_error, created_at)
+            values ($1, $2, 'its name', 'WEBHOOK', 'REEL', '', '{}', 'RUNNING', 1, 1, 1, '503 its words', now())`,
+          [MINE, id],
+        ],
+        `set local reel.tenant_id = '${stranger}'`,
+        functionCall,
+      ]);
+    expect(await stream('select * from reel_due_streams(10)')).toEqual([{ tenant_id: MINE, id }]);
+    expect(await stream('select * from reel_lagging_streams(10)')).toEqual([
+      {
+        id,
+        kind: 'WEBHOOK',
+        state: 'RUNNING',
+        position: '1',
+        last: '3',
+        oldest: expect.any(String),
+        error: '503',
+      },
+    ]);
+    for (const table of ['reel_streams', 'reel_stream_parked'])
+      expect(await stream(`select * from ${table}`)).toEqual([]);
   });
 
   it('sees, where it seals several tenants, those alone, and nothing of them where it only writes', async () => {

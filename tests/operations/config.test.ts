@@ -75,6 +75,10 @@ describe('defaults', () => {
       origin: 'reel.local',
       witnessUrl: null,
       auditReads: 'exports',
+      streamKeys: [],
+      streamAllow: [],
+      streamProxy: null,
+      streamSecrets: [],
       trustProxy: [],
       allowedOrigins: [],
     } satisfies Config);
@@ -104,6 +108,7 @@ describe('defaults', () => {
   });
 });
 
+const STREAM_KEY = Buffer.alloc(32, 5).toString('base64');
 const ACCEPTED: [keyof Config, string, unknown][] = [
   ['host', '::1', '::1'],
   ['host', 'localhost', 'localhost'],
@@ -138,6 +143,17 @@ const ACCEPTED: [keyof Config, string, unknown][] = [
   ['origin', 'audit.example.com/log', 'audit.example.com/log'],
   ['witnessUrl', 'https://witness.example/notes', 'https://witness.example/notes'],
   ['auditReads', 'all', 'all'],
+  ['streamKeys', `${STREAM_KEY} , ${STREAM_KEY}`, [STREAM_KEY, STREAM_KEY]],
+  ['streamAllow', '10.1.0.0/16', ['10.1.0.0/16']],
+  ['streamProxy', 'http://proxy.example:3128', 'http://proxy.example:3128'],
+  [
+    'streamSecrets',
+    `${'AB'.repeat(4)}-abab-4bab-abab-${'ab'.repeat(6)}=env:HOOK,${'ab'.repeat(4)}-abab-4bab-abab-${'ab'.repeat(6)}=file:/run/hook`,
+    [
+      `${'ab'.repeat(4)}-abab-4bab-abab-${'ab'.repeat(6)}=env:HOOK`,
+      `${'ab'.repeat(4)}-abab-4bab-abab-${'ab'.repeat(6)}=file:/run/hook`,
+    ],
+  ],
   ['trustProxy', '10.0.0.0/8, 192.0.2.1 ,fd00::/8', ['10.0.0.0/8', '192.0.2.1', 'fd00::/8']],
   [
     'allowedOrigins',
@@ -194,6 +210,11 @@ const REFUSED: [keyof Config, string][] = [
   ['origin', 'a+b'],
   ['witnessUrl', 'file:///etc/passwd'],
   ['auditReads', 'on'],
+  ['streamKeys', Buffer.alloc(31).toString('base64')],
+  ['streamKeys', 'k'.repeat(44)],
+  ['streamAllow', 'internal'],
+  ['streamProxy', 'proxy'],
+  ['streamSecrets', 'env:HOOK'],
   ['trustProxy', '10.0.0.0/33'],
   ['trustProxy', '10.0.0.1,loopback'],
   ['trustProxy', '1'],
@@ -349,6 +370,7 @@ describe('what stands in a file', () => {
   const SECRET_SETTINGS = [
     ['REEL_JWT_SECRET', 'jwtSecrets', SECRET, [SECRET]],
     ['REEL_SERVICE_SECRET', 'serviceSecrets', OTHER, [OTHER]],
+    ['REEL_STREAM_KEY', 'streamKeys', STREAM_KEY, [STREAM_KEY]],
     ['REEL_SIGNING_KEY', 'signingKey', PEM, PEM.trim()],
     ['REEL_DATABASE_URL', 'databaseUrl', URL_TEXT, URL_TEXT],
     ['REEL_MIGRATE_URL', 'migrateUrl', URL_TEXT, URL_TEXT],

@@ -63,6 +63,23 @@ export const NOBODY: Caller = {
   authorization: null,
 };
 
+const noStream = async () => {
+  throw new ReelError('NOT_FOUND', 'No stream');
+};
+const NO_STREAMS: Services['streams'] = {
+  list: async () => [],
+  get: async () => null,
+  create: noStream,
+  update: noStream,
+  pause: noStream,
+  resume: noStream,
+  replay: noStream,
+  test: noStream,
+  retryParked: noStream,
+  parked: noStream,
+  remove: noStream,
+};
+
 /** Services without a database. The Authorization header is the kind of credential: `viewer`, `module`, or an invalid one. */
 export function fakeServices(overrides: Partial<Services> = {}): Services {
   const kind = ({ authorization }: Caller) => {
@@ -78,6 +95,7 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
   return {
     report: () => randomUUID(),
     audit: { viewed: async () => {} },
+    streams: NO_STREAMS,
     authorizer: {
       require,
       viewScope: async (caller) => (kind(caller) === 'viewer' ? scope : null),

@@ -1,0 +1,169 @@
+import type { ReadDatabase } from '../database/database.js';
+import type { LogEntry } from '../log/entry/log-entry.entity.js';
+import { type Criteria, toCriteria } from '../log/filter/criteria.js';
+import { SequencedReader } from '../log/read/sequenced.js';
+import { exportProofs } from '../seal/proof-bundle.js';
+import type { StoredProver } from '../seal/stored-prover.js';
+import { takeTurn } from '../time-slice.js';
+import type { FormatContext } from './formats/format.js';
+import { StreamFormat } from './formats/format.js';
+import { FORMATS } from './formats/formats.js';
+import type { BatchBounds, BatchToSend, Delivered, Kind } from './kinds/kind.js';
+import { readGaps, type StoredStream } from './store.js';
+
+/** Positions that one statement reads. */
+const MAX_STRETCH = 1_000;
+/** How long entries that match are looked for before the position is kept. */
+const LOOK_MS = 1_000;
+
+/** Entries that match after a position, as they are delivered. */
+export interface Read {
+  readonly entries: readonly Delivered[];
+  /** Everything up to here was looked at. */
+  readonly until: number;
+  /** Whether there was more than what a batch holds. */
+  readonly isFull: boolean;
+}
+
+/** How a stream's batches are made, by its settings. */
+export interface Recipe {
+  readonly bounds: BatchBounds;
+  readonly hasProofs: boolean;
+  readonly format: StreamFormat;
+  readonly criteria: Criteria;
+  readonly isFiltered: boolean;
+}
+
+export function recipeOf(stream: StoredStream, kind: Kind): Recipe {
+  const { batchEntries, batchBytes, batchSeconds, proofs } = stream.settings as Record<
+    string,
+    number | boolean | undefined
+  >;
+  const { clientId, tenantId, query } = stream;
+  const scope = { tenantId, clients: clientId === null ? null : [clientId] };
+  return {
+    bounds: {
+      entries: Number(batchEntries ?? kind.batch.entries),
+      bytes: Number(batchBytes ?? kind.batch.bytes),
+      seconds: Number(batchSeconds ?? kind.batch.seconds),
+    },
+    hasProofs: stream.format === StreamFormat.REEL && Boolean(proofs ?? kind.proofs),
+    format: stream.format,
+    // Relative times count from when the stream was made, so that a batch that is read again is the same.
+    criteria: toCriteria(scope, { query }, new Date(stream.createdAt)),
+    isFiltered: query.trim() !== '' || clientId !== null,
+  };
+}
+
+/** Reads what a stream delivers. */
+export class BatchReader {
+  constructor(
+    private readonly database: ReadDatabase,
+    private readonly prover: StoredProver,
+  ) {}
+
+  /** What comes after the stream's position, up to another, but no more than `most` entries and a batch's bytes. */
+  async next(stream: StoredStream, recipe: Recipe, upTo: number, most: number): Promise<Read> {
+    const reader = new SequencedReader(
+      this.database,
+      recipe.criteria,
+      Math.min(MAX_STRETCH, Math.max(most, 100)),
+    );
+    const startedAt = performance.now();
+    const found: Delivered[] = [];
+    let [bytes, until] = [0, stream.position];
+    while (until < upTo) {
+      const stretch = await reader.next(until, upTo);
+      await takeTurn(stream.tenantId);
+      for (const entry of stretch.entries) {
+        const delivered = this.format(entry, recipe.format, { streamId: stream.id });
+        // A proof has the entry once more, and as much again of hashes.
+        const size = delivered.text.length * (recipe.hasProofs ? 2 : 1) + (recipe.hasProofs ? 1_500 : 1);
+        const isTooMuch = found.length > 0 && bytes + size > recipe.bounds.bytes;
+        if (found.length === most || isTooMuch)
+          return { entries: found, until: entry.sequence! - 1, isFull: true };
+        found.push(delivered);
+        bytes += size;
+        // What lies between this one and the next that matches belongs to the next batch.
+        if (found.length === most || bytes >= recipe.bounds.bytes)
+          return { entries: found, until: entry.sequence!, isFull: true };
+      }
+      until = stretch.until;
+      if (performance.now() - startedAt > LOOK_MS) break;
+    }
+    return { entries: found, until, isFull: false };
+  }
+
+  /** The same entries again, of a batch whose bounds are kept. */
+  async again(stream: StoredStream, recipe: Recipe, last: number): Promise<readonly Delivered[]> {
+    const reader = new SequencedReader(this.database, recipe.criteria, MAX_STRETCH);
+    const found: Delivered[] = [];
+    for (let until = stream.position; until < last; ) {
+      const stretch = await reader.next(until, last);
+      await takeTurn(stream.tenantId);
+      for (const entry of stretch.entries)
+        found.push(this.format(entry, recipe.format, { streamId: stream.id }));
+      until = stretch.until;
+    }
+    return found;
+  }
+
+  /** One entry by its sequence; null where it is not there any more. */
+  async single(stream: StoredStream, recipe: Recipe, sequence: number): Promise<Delivered | null> {
+    const criteria = { ...recipe.criteria, conditions: [], start: null, end: null };
+    const reader = new SequencedReader(this.database, criteria, 1);
+    const { entries } = await reader.next(sequence - 1, sequence);
+    return entries[0] ? this.format(entries[0], recipe.format, { streamId: stream.id }) : null;
+  }
+
+  /** With proofs and checkpoint where the stream has them. `size`: of the checkpoint. */
+  async complete(
+    stream: StoredStream,
+    recipe: Recipe,
+    { previous, last, size }: { previous: number; last: number; size: number },
+    read: readonly Delivered[],
+  ): Promise<BatchToSend> {
+    const { tenantId, id: streamId, run } = stream;
+    const first = previous + 1;
+    const bounds = { id: `${streamId}_${run}_${first}_${last}`, streamId, tenantId, previous, first, last };
+    if (recipe.format !== StreamFormat.REEL) return { ...bounds, entries: read, checkpoint: null, about: {} };
+    const proofs = exportProofs(this.prover);
+    const scope = { tenantId, clients: null };
+    const bundles =
+      recipe.hasProofs && read.length > 0
+        ? await proofs.bundles(
+            scope,
+            read.map(({ entry }) => entry),
+            size,
+            true,
+          )
+        : null;
+    await takeTurn(tenantId);
+    const entries = bundles
+      ? read.map(({ entry }, at) => {
+          // An entry that was erased since it was read was blanked with its proof.
+          const value = {
+            ...(this.format(entry, recipe.format, { streamId }).value as object),
+            proof: bundles[at],
+          };
+          return { entry, value, text: JSON.stringify(value) };
+        })
+      : read;
+    const isWhole = read.length === last - previous;
+    const { parked, removed } = isWhole
+      ? { parked: [], removed: [] }
+      : await this.database.read(tenantId, (execute) => readGaps(execute, stream, previous, last), {
+          isBounded: true,
+        });
+    const about = {
+      ...(recipe.hasProofs && !isWhole ? { removed, parked } : {}),
+      ...(recipe.isFiltered ? { filtered: true } : {}),
+    };
+    return { ...bounds, entries, checkpoint: await proofs.note(scope, size), about };
+  }
+
+  format(entry: LogEntry, format: StreamFormat, context: FormatContext): Delivered {
+    const value = FORMATS[format]!(entry, context);
+    return { entry, value, text: typeof value === 'string' ? value : JSON.stringify(value) };
+  }
+}

@@ -1,0 +1,152 @@
+import { sql } from 'kysely';
+import type { AdvisoryLocks } from '../database/advisory-locks.js';
+import { Turns } from '../database/turns.js';
+import { overloaded, ReelError } from '../errors.js';
+import { Poller } from '../seal/poller.js';
+import { onAccount } from '../time-slice.js';
+import type { Delivery } from './delivery.js';
+import { readStreams, type StreamDatabase } from './store.js';
+import { StreamState } from './stream.js';
+
+/** How often streams are looked for that have something to deliver: of other servers' entries, or whose time has come. */
+const POLL_MS = 1_000;
+/** Streams that are begun at one look. */
+const MOST_DUE = 1_000;
+/** Batches in memory: one of each stream that is served, and the next one while it is sent. */
+const AT_ONCE = 16;
+const AT_ONCE_PER_TENANT = 4;
+/** After an error of the database. */
+const AGAIN_MS = 1_000;
+
+export interface DeliveriesOptions {
+  readonly database: StreamDatabase;
+  readonly locks: Pick<AdvisoryLocks, 'take' | 'close'>;
+  readonly delivery: Delivery;
+  readonly onFault: (error: unknown) => void;
+}
+
+interface Due {
+  [column: string]: unknown;
+  tenant_id: string;
+  id: string;
+}
+
+/** A stream that is served, or waits for its turn. */
+interface Served {
+  /** Whether there is more since it began. */
+  again: boolean;
+}
+
+/**
+ * Serves the streams of all tenants, each by one of all servers at a time, which holds its lock for a turn. Nothing is kept of
+ * a stream between its turns, so that any server goes on where another one ended.
+ */
+export class Deliveries {
+  private readonly poller = new Poller(
+    () => this.look(),
+    POLL_MS,
+    (error) => this.options.onFault(error),
+  );
+  private readonly turns = new Turns(
+    { atOnce: AT_ONCE, atOncePerKey: AT_ONCE_PER_TENANT, waitingPerKey: Number.POSITIVE_INFINITY },
+    overloaded,
+  );
+  private readonly served = new Map<string, Served>();
+  private readonly running = new Set<Promise<void>>();
+  /** Tenants that had streams when they were looked at last. */
+  private readonly tenants = new Set<string>();
+  private readonly stopping = new AbortController();
+
+  constructor(private readonly options: DeliveriesOptions) {}
+
+  start(): void {
+    this.poller.runWithin(0);
+  }
+
+  /** To be called when a tenant's entries were sealed, or its streams changed. */
+  wake(tenantId: string, isChanged = false): void {
+    if (isChanged) this.tenants.add(tenantId);
+    if (!this.tenants.has(tenantId) || this.stopping.signal.aborted) return;
+    this.follow(this.wakeTenant(tenantId));
+  }
+
+  /** Breaks off what is being sent: it is sent again, the same, by whoever goes on. */
+  async stop(): Promise<void> {
+    this.stopping.abort(new Error('the server stops'));
+    await this.poller.stop();
+    await Promise.all(this.running);
+    await this.options.locks.close();
+  }
+
+  /** Streams that are served, or wait for their turn. */
+  get length(): number {
+    return this.served.size;
+  }
+
+  private async look(): Promise<void> {
+    const due = await this.options.database.system<Due>(
+      sql`select tenant_id, id from reel_due_streams(${MOST_DUE})`,
+    );
+    for (const { tenant_id, id } of due) {
+      this.tenants.add(tenant_id);
+      this.serve(tenant_id, id);
+    }
+  }
+
+  private async wakeTenant(tenantId: string): Promise<void> {
+    const streams = await this.options.database.read(tenantId, (execute) => readStreams(execute, tenantId), {
+      isBounded: true,
+    });
+    if (streams.length === 0) this.tenants.delete(tenantId);
+    for (const { id, state, retryAt } of streams) {
+      const isDue = retryAt === null || retryAt <= Date.now();
+      if (isDue && (state === StreamState.RUNNING || state === StreamState.FAILING)) this.serve(tenantId, id);
+    }
+  }
+
+  private serve(tenantId: string, streamId: string): void {
+    const known = this.served.get(streamId);
+    if (known) {
+      known.again = true;
+      return;
+    }
+    if (this.stopping.signal.aborted) return;
+    const served: Served = { again: false };
+    this.served.set(streamId, served);
+    this.follow(this.serveUntilDone(tenantId, streamId, served).finally(() => this.served.delete(streamId)));
+  }
+
+  private async serveUntilDone(tenantId: string, streamId: string, served: Served): Promise<void> {
+    do {
+      served.again = false;
+      const hasMore = await this.turns.run(tenantId, () =>
+        onAccount({ key: tenantId }, () => this.serveOnce(tenantId, streamId)),
+      );
+      served.again ||= hasMore;
+    } while (served.again && !this.stopping.signal.aborted);
+  }
+
+  private async serveOnce(tenantId: string, streamId: string): Promise<boolean> {
+    if (this.stopping.signal.aborted) return false;
+    const lock = await this.options.locks.take(`reel stream ${streamId}`);
+    if (!lock) return false;
+    try {
+      const signal = AbortSignal.any([lock.signal, this.stopping.signal]);
+      return await this.options.delivery.deliver(tenantId, streamId, signal);
+    } finally {
+      await lock.release();
+    }
+  }
+
+  /** An error of one stream is nobody else's: it is tried again at the next look. */
+  private follow(work: Promise<void>): void {
+    const followed = work
+      .catch((error: unknown) => {
+        if (this.stopping.signal.aborted) return;
+        if (!(error instanceof ReelError && error.code === 'UNAVAILABLE')) this.options.onFault(error);
+        this.poller.runWithin(AGAIN_MS);
+      })
+      .finally(() => this.running.delete(followed));
+    this.running.add(followed);
+  }
+}

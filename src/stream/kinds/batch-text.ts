@@ -1,0 +1,24 @@
+import { StreamFormat } from '../formats/format.js';
+import type { BatchToSend } from './kind.js';
+
+/** What a batch says of itself, without the braces around it and without its entries. */
+function membersOf({ streamId, tenantId, previous, first, last }: BatchToSend): string {
+  return JSON.stringify({ stream: streamId, tenant_id: tenantId, previous, first, last }).slice(1, -1);
+}
+
+const aboutOf = ({ about }: BatchToSend): string => {
+  const members = JSON.stringify(about).slice(1, -1);
+  return members === '' ? '' : `,${members}`;
+};
+
+/** A batch as one JSON object; in format reel with its checkpoint and what is missing from it. */
+export function batchText(batch: BatchToSend, format: StreamFormat): string {
+  const entries = batch.entries.map(({ text }) => text).join(',');
+  const rest =
+    format === StreamFormat.REEL ? `,"checkpoint":${JSON.stringify(batch.checkpoint)}${aboutOf(batch)}` : '';
+  return `{${membersOf(batch)},"entries":[${entries}]${rest}}`;
+}
+
+/** The line that ends a batch whose entries stand in lines of their own. */
+export const closingLine = (batch: BatchToSend): string =>
+  `{${membersOf(batch)},"checkpoint":${JSON.stringify(batch.checkpoint)}${aboutOf(batch)}}`;

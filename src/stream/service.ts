@@ -1,0 +1,455 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import { v7 } from 'uuid';
+import type { Reader, Scope } from '../auth/scope.js';
+import type { Execute } from '../database/execute.js';
+import { badInput, conflict, ReelError } from '../errors.js';
+import type { LogEntry } from '../log/entry/log-entry.entity.js';
+import { OWN_MODULE } from '../log/entry/module-name.js';
+import { toCriteria } from '../log/filter/criteria.js';
+import { parseInstant } from '../query-line/values.js';
+import type { BatchReader } from './batches.js';
+import type { Egress } from './egress/egress.js';
+import type { StreamFormat } from './formats/format.js';
+import { type CommonSettings, type Kind, readSettings, SECRET_SETTINGS } from './kinds/kind.js';
+import type { StreamRecords } from './records.js';
+import { kindOf, type Senders } from './senders.js';
+import {
+  AFRESH,
+  inNewRun,
+  insertStream,
+  lockStreams,
+  readLastSequence,
+  readParked,
+  readSizeBefore,
+  readStreams,
+  removeStream,
+  retryParked,
+  type StoredStream,
+  type StreamDatabase,
+  updateStream,
+} from './store.js';
+import {
+  type CreateStreamInput,
+  type ParkedEntry,
+  type Stream,
+  StreamState,
+  type StreamTest,
+  type UpdateStreamInput,
+} from './stream.js';
+import {
+  holdsSecret,
+  isReference,
+  NO_SECRETS,
+  type SecretKeeper,
+  type StreamSecrets,
+} from './stream-secrets.js';
+
+const MAX_STREAMS = 20;
+const MAX_NAME = 100;
+const MAX_QUERY = 2_000;
+const MAX_PARKED = 1_000;
+/** How long a secret that was changed goes on to sign beside the new one. */
+const BOTH_SIGN_MS = 24 * 3_600_000;
+
+export interface StreamServiceParts {
+  readonly database: StreamDatabase;
+  readonly reader: BatchReader;
+  readonly senders: Senders;
+  readonly records: StreamRecords;
+  readonly secrets: SecretKeeper;
+  readonly egress: Egress;
+  /** To be called after a change. */
+  readonly onChanged: (tenantId: string) => void;
+}
+
+/** What callers do with a tenant's streams. Errors: BAD_USER_INPUT, NOT_FOUND, CONFLICT. */
+export class StreamService {
+  constructor(private readonly parts: StreamServiceParts) {}
+
+  async list({ tenantId }: Scope): Promise<Stream[]> {
+    return (await this.read(tenantId)).map((stream) => this.show(stream));
+  }
+
+  /** Null where there is none of that id. */
+  async get({ tenantId }: Scope, id: string): Promise<Stream | null> {
+    const [stream] = await this.read(tenantId, id);
+    return stream ? this.show(stream) : null;
+  }
+
+  async create({ tenantId }: Scope, by: Reader, input: CreateStreamInput): Promise<Stream> {
+    const { database, records, secrets } = this.parts;
+    secrets.checkKey();
+    const kind = kindOf(input);
+    const id = v7();
+    const own = { tenantId, id };
+    const checked = this.check(own, kind, input.format, input.settings, input.secret ?? null, null);
+    const name = readName(input.name);
+    const query = this.readQuery(tenantId, input.query);
+    const stream = await database.seal(tenantId, async (execute) => {
+      await lockStreams(execute, tenantId);
+      if ((await readStreams(execute, tenantId)).length >= MAX_STREAMS)
+        throw conflict(`A tenant has at most ${MAX_STREAMS} streams`);
+      const last = await readLastSequence(execute, tenantId);
+      const after = input.after ?? last;
+      if (after > last) throw badInput('after', `a sequence up to ${last}, which is the last one`, after);
+      const { clientId = null } = input;
+      const { settings, secret } = checked;
+      const row = {
+        ...own,
+        name,
+        kind: input.kind,
+        format: input.format,
+        query,
+        clientId,
+        settings,
+        secret,
+        position: after,
+      };
+      await insertStream(execute, row);
+      await records.write(execute, 'created', row, by, {
+        ...describe(row),
+        after,
+      });
+      return this.one(execute, own);
+    });
+    return this.changed(stream);
+  }
+
+  update({ tenantId }: Scope, by: Reader, id: string, input: UpdateStreamInput): Promise<Stream> {
+    const own = { tenantId, id };
+    return this.change(own, async (execute, stream) => {
+      const kind = kindOf(stream);
+      const format = input.format ?? stream.format;
+      const given = input.settings ?? {};
+      const settings = { ...stream.settings, ...given };
+      for (const [setting, value] of Object.entries(given)) if (value === null) delete settings[setting];
+      const before = this.parts.secrets.open(tenantId, id, stream.secret);
+      const isMoved = kind.destination.some((setting) => settings[setting] !== stream.settings[setting]);
+      if (isMoved) this.needSecretAgain(kind, stream, before, input, given);
+      const known = isMoved ? { ...before, secret: null, previous: null } : before;
+      const checked = this.check(own, kind, format, settings, input.secret, known);
+      const name = input.name == null ? stream.name : readName(input.name);
+      const query = input.query == null ? stream.query : this.readQuery(tenantId, input.query);
+      const clientId = input.clientId === undefined ? stream.clientId : input.clientId;
+      const next = { ...stream, name, format, query, clientId, settings: checked.settings };
+      // A batch under way must not have another content under the same id.
+      const isOther =
+        query !== stream.query ||
+        clientId !== stream.clientId ||
+        format !== stream.format ||
+        ['proofs', 'compression', 'encoding'].some((each) => next.settings[each] !== stream.settings[each]);
+      await updateStream(execute, own, [
+        sql`name = ${name}`,
+        sql`format = ${format}`,
+        sql`query = ${query}`,
+        sql`client_id = ${clientId}::uuid`,
+        sql`settings = ${JSON.stringify(checked.settings)}::jsonb`,
+        sql`secret = ${checked.secret}`,
+        ...(isOther ? inNewRun(stream.position) : []),
+        sql`retry_at = null`,
+      ]);
+      await this.parts.records.write(execute, 'changed', next, by, {
+        before: describe(stream),
+        after: describe(next),
+        ...(input.secret === undefined ? {} : { secret: 'changed' }),
+      });
+    });
+  }
+
+  pause({ tenantId }: Scope, by: Reader, id: string): Promise<Stream> {
+    return this.change({ tenantId, id }, async (execute, stream) => {
+      if (stream.state === StreamState.PAUSED) return;
+      await updateStream(execute, stream, [sql`state = 'PAUSED'`]);
+      await this.parts.records.write(execute, 'paused', stream, by);
+    });
+  }
+
+  /** Of one that is failing or disabled: tries it now. */
+  resume({ tenantId }: Scope, by: Reader, id: string): Promise<Stream> {
+    return this.change({ tenantId, id }, async (execute, stream) => {
+      await updateStream(execute, stream, [sql`state = 'RUNNING'`, ...AFRESH]);
+      if (stream.state !== StreamState.RUNNING)
+        await this.parts.records.write(execute, 'resumed', stream, by);
+    });
+  }
+
+  replay(
+    { tenantId }: Scope,
+    by: Reader,
+    id: string,
+    { after, since }: { after?: number | null | undefined; since?: string | null | undefined },
+  ): Promise<Stream> {
+    if ((after == null) === (since == null))
+      throw badInput('after', 'either after or since', after == null ? 'none' : 'both');
+    return this.change({ tenantId, id }, async (execute, stream) => {
+      const last = stream.lastSequence;
+      if (after != null && after > last)
+        throw badInput('after', `a sequence up to ${last}, which is the last one`, after);
+      const at = since == null ? null : parseInstant(since);
+      const position = after ?? (await readSizeBefore(execute, tenantId, at!));
+      await updateStream(execute, stream, [...inNewRun(position), ...AFRESH]);
+      await this.parts.records.write(execute, 'replayed', stream, by, {
+        after: position,
+        ...(since ? { since } : {}),
+      });
+    });
+  }
+
+  /** Sends one marked entry, which is not in the trail, past whatever waits. */
+  async test({ tenantId }: Scope, by: Reader, id: string): Promise<StreamTest> {
+    const [stream] = await this.read(tenantId, id);
+    if (!stream) throw notFound(id);
+    const { senders, reader } = this.parts;
+    const entry = testEntry(stream, by);
+    const { position } = stream;
+    const bounds = { previous: position, first: position + 1, last: position + 1 };
+    const outcome = await senders.send(
+      stream,
+      {
+        id: `${id}_test_${entry.id}`,
+        streamId: id,
+        tenantId,
+        ...bounds,
+        entries: [reader.format(entry, stream.format, { streamId: id })],
+        checkpoint: null,
+        about: { test: true },
+      },
+      AbortSignal.timeout(60_000),
+    );
+    const [refused] = outcome.kind === 'done' ? (outcome.refused ?? []) : [];
+    return { delivered: outcome.kind === 'done' && !refused, answer: refused?.reason ?? outcome.answer };
+  }
+
+  /** All that is parked there. */
+  retryParked({ tenantId }: Scope, id: string): Promise<Stream> {
+    return this.change({ tenantId, id }, async (execute, stream) => {
+      await retryParked(execute, stream);
+      await updateStream(execute, stream, [sql`retry_at = null`]);
+    });
+  }
+
+  async parked({ tenantId }: Scope, id: string, first: number): Promise<ParkedEntry[]> {
+    if (first < 1 || first > MAX_PARKED) throw badInput('first', `an integer from 1 to ${MAX_PARKED}`, first);
+    return this.parts.database.read(tenantId, async (execute) => {
+      const [stream] = await readStreams(execute, tenantId, id);
+      if (!stream) throw notFound(id);
+      return readParked(execute, stream, { first });
+    });
+  }
+
+  async remove({ tenantId }: Scope, by: Reader, id: string): Promise<boolean> {
+    await this.parts.database.seal(tenantId, async (execute) => {
+      await lockStreams(execute, tenantId);
+      const [stream] = await readStreams(execute, tenantId, id);
+      if (!stream) throw notFound(id);
+      await removeStream(execute, tenantId, id);
+      await this.parts.records.write(execute, 'removed', stream, by, { position: stream.position });
+    });
+    this.parts.onChanged(tenantId);
+    return true;
+  }
+
+  private read(tenantId: string, id: string | null = null): Promise<StoredStream[]> {
+    return this.parts.database.read(tenantId, (execute) => readStreams(execute, tenantId, id));
+  }
+
+  private async one(
+    execute: Execute,
+    { tenantId, id }: Pick<StoredStream, 'tenantId' | 'id'>,
+  ): Promise<StoredStream> {
+    const [stream] = await readStreams(execute, tenantId, id);
+    if (!stream) throw notFound(id);
+    return stream;
+  }
+
+  private async change(
+    own: Pick<StoredStream, 'tenantId' | 'id'>,
+    work: (execute: Execute, stream: StoredStream) => Promise<void>,
+  ): Promise<Stream> {
+    const stream = await this.parts.database.seal(own.tenantId, async (execute) => {
+      await lockStreams(execute, own.tenantId);
+      await work(execute, await this.one(execute, own));
+      return this.one(execute, own);
+    });
+    return this.changed(stream);
+  }
+
+  private changed(stream: StoredStream): Stream {
+    this.parts.onChanged(stream.tenantId);
+    return this.show(stream);
+  }
+
+  private readQuery(tenantId: string, query: string): string {
+    if (query.length > MAX_QUERY) throw badInput('query', `at most ${MAX_QUERY} characters`, query);
+    toCriteria({ tenantId, clients: null }, { query }, new Date());
+    return query;
+  }
+
+  /** What changes hands by an address is sent there only where it is given for it. */
+  private needSecretAgain(
+    kind: Kind,
+    stream: StoredStream,
+    before: StreamSecrets,
+    input: UpdateStreamInput,
+    given: Readonly<Record<string, unknown>>,
+  ): void {
+    const where = kind.destination.join(' or ');
+    const isMade = kind.makeSecret?.(stream.settings as CommonSettings) != null;
+    if (before.secret !== null && input.secret === undefined && !isMade)
+      throw badInput('secret', `the secret again, since ${where} changes`, null);
+    for (const [setting, kept] of [
+      ['headers', Object.keys(before.headers).length > 0],
+      ['clientKey', before.clientKey !== null],
+    ] as const)
+      if (kept && given[setting] === undefined)
+        throw badInput(`settings.${setting}`, `${setting} again, since ${where} changes`, null);
+  }
+
+  /**
+   * Settings as they are kept, and what of them is secret, encrypted. `given`: the secret; undefined: as it is. `before`: what
+   * was secret.
+   */
+  private check(
+    own: Pick<StoredStream, 'tenantId' | 'id'>,
+    kind: Kind,
+    format: StreamFormat,
+    given: Readonly<Record<string, unknown>>,
+    givenSecret: string | null | undefined,
+    before: StreamSecrets | null,
+  ): { settings: Record<string, unknown>; secret: Buffer | null } {
+    const { secrets, egress } = this.parts;
+    if (!kind.formats.includes(format)) throw badInput('format', `one of ${kind.formats.join(', ')}`, format);
+    const { publicKey: _, ...own_settings } = given;
+    const settings = readSettings(kind.settings, own_settings);
+    kind.check(settings, egress);
+    const old = before ?? NO_SECRETS;
+    const headers = keptHeaders(settings.headers ?? {}, old.headers);
+    const clientKey = keptKey(settings.clientKey, old.clientKey);
+    if ((settings.clientCertificate === undefined) !== (clientKey === null))
+      throw badInput(
+        'settings.clientKey',
+        'a private key with a client certificate',
+        clientKey ? 'a key alone' : null,
+      );
+    let secret = givenSecret === undefined ? old.secret : givenSecret;
+    secret ??= kind.makeSecret?.(settings) ?? null;
+    if (secret !== null && isReference(secret)) secrets.checkReference(own.tenantId, secret);
+    const resolved = secrets.resolve(own.tenantId, secret);
+    kind.checkSecret(resolved, settings);
+    const isOther = old.secret !== null && old.secret !== secret;
+    const previous = isOther ? { secret: old.secret!, until: Date.now() + BOTH_SIGN_MS } : old.previous;
+    return {
+      settings: {
+        ...settings,
+        ...(settings.headers && {
+          headers: Object.fromEntries(Object.keys(headers).map((name) => [name, null])),
+        }),
+        ...(clientKey !== null && { clientKey: null }),
+        ...kind.shown?.(resolved, settings),
+      },
+      secret: secrets.seal(own.tenantId, own.id, { secret, previous, headers, clientKey }),
+    };
+  }
+
+  private show(stream: StoredStream): Stream {
+    const { position, lastSequence, oldestAt } = stream;
+    return {
+      id: stream.id,
+      name: stream.name,
+      kind: stream.kind,
+      format: stream.format,
+      query: stream.query,
+      clientId: stream.clientId,
+      settings: { ...stream.settings },
+      hasSecret: holdsSecret(stream.secret),
+      state: stream.state,
+      position,
+      lagEntries: Math.max(0, lastSequence - position),
+      lagSeconds: oldestAt === null ? 0 : Math.max(0, (Date.now() - oldestAt) / 1_000),
+      lastDeliveredAt: stream.lastDeliveredAt,
+      lastError: stream.lastError,
+      attempts: stream.attempts,
+      parkedCount: stream.parkedCount,
+      createdAt: stream.createdAt,
+    };
+  }
+}
+
+const notFound = (id: string) => new ReelError('NOT_FOUND', `No stream ${id}`);
+
+function readName(name: string): string {
+  const isName =
+    name.trim() !== '' && [...name].length <= MAX_NAME && !/\p{Cc}/u.test(name) && name.isWellFormed();
+  if (!isName) throw badInput('name', `1 to ${MAX_NAME} characters without control characters`, name);
+  return name;
+}
+
+/** A header given without a value keeps the one it has. Errors: BAD_USER_INPUT where it has none. */
+function keptHeaders(
+  given: Readonly<Record<string, string | null>>,
+  before: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(given).map(([name, value]) => {
+      const kept = value ?? before[name];
+      if (kept === undefined) throw badInput('settings.headers', `a value of ${name}`, null);
+      return [name, kept];
+    }),
+  );
+}
+
+const keptKey = (given: string | null | undefined, before: string | null): string | null =>
+  given === undefined ? null : (given ?? before);
+
+/** What a record of the trail says of a stream. */
+const describe = ({
+  kind,
+  format,
+  query,
+  clientId,
+  settings,
+}: Pick<StoredStream, 'kind' | 'format' | 'query' | 'clientId' | 'settings'>): Record<string, unknown> => ({
+  kind,
+  format,
+  query,
+  clientId,
+  settings: Object.fromEntries(
+    Object.entries(settings).filter(
+      ([name]) => !SECRET_SETTINGS.has(name) && !/^(ca|clientCertificate)$/.test(name),
+    ),
+  ),
+});
+
+/** Marked as a test, and with no place in the trail. */
+function testEntry({ tenantId, id }: StoredStream, by: Reader): LogEntry {
+  const now = new Date().toISOString().replace('Z', '000Z');
+  return {
+    id: randomUUID(),
+    module: OWN_MODULE,
+    action: 'reel.streams.tested',
+    severity: 'INFO',
+    resourceType: 'stream',
+    resourceId: id,
+    resourceName: null,
+    data: { test: true },
+    actorId: by.id,
+    actorEmail: by.email,
+    actorName: by.name,
+    actorType: 'USER',
+    onBehalfOfId: null,
+    onBehalfOfName: null,
+    outcome: null,
+    tenantId,
+    clientId: null,
+    ipAddress: null,
+    userAgent: null,
+    requestId: null,
+    repaired: [],
+    origin: 'MODULE',
+    occurredAt: now,
+    createdAt: now,
+    sequence: null,
+    erasedAt: null,
+  } as LogEntry;
+}

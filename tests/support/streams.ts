@@ -1,0 +1,106 @@
+import { expect, vi } from 'vitest';
+import { grant, person, type TestReel } from './reel.js';
+
+export const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+
+export const manager = (tenantId: string) =>
+  person({
+    grants: [grant(tenantId, 'reel.streams.manage:ACCOUNT'), grant(tenantId, 'reel.logs.view:ACCOUNT')],
+  });
+
+export const STREAM = `id name kind format query clientId settings hasSecret state position lagEntries lagSeconds lastDeliveredAt
+  lastError attempts { at first last delivered answer } parkedCount createdAt`;
+
+/** Calls of somebody who manages a tenant's streams. */
+export class StreamCalls {
+  private constructor(
+    readonly reel: Pick<TestReel, 'graphql'>,
+    readonly token: string,
+  ) {}
+
+  static async of(reel: Pick<TestReel, 'graphql'>, tenantId: string): Promise<StreamCalls> {
+    return new StreamCalls(reel, await manager(tenantId));
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: tests access the answer by name.
+  async ask(query: string, variables: object = {}): Promise<any> {
+    const { body } = await this.reel.graphql(this.token, query, variables);
+    if (body.errors) throw new Error(JSON.stringify(body.errors));
+    return body.data;
+  }
+
+  /** The error of a call that is refused. */
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  async refusal(query: string, variables: object = {}): Promise<any> {
+    const { body } = await this.reel.graphql(this.token, query, variables);
+    expect(body.errors).toHaveLength(1);
+    return body.errors[0];
+  }
+
+  async create(input: object) {
+    const { createStream } = await this.ask(
+      `mutation ($input: CreateStreamInput!) { createStream(input: $input) { ${STREAM} } }`,
+      { input: { name: 'a stream', kind: 'WEBHOOK', secret: SECRET, ...input } },
+    );
+    return createStream;
+  }
+
+  async update(id: string, input: object) {
+    const { updateStream } = await this.ask(
+      `mutation ($id: UUID!, $input: UpdateStreamInput!) { updateStream(id: $id, input: $input) { ${STREAM} } }`,
+      { id, input },
+    );
+    return updateStream;
+  }
+
+  async get(id: string) {
+    return (await this.ask(`query ($id: UUID!) { stream(id: $id) { ${STREAM} } }`, { id })).stream;
+  }
+
+  /** Of pauseStream, resumeStream and the like. */
+  async act(name: string, id: string, args = '') {
+    const data = await this.ask(`mutation ($id: UUID!) { ${name}(id: $id${args}) { ${STREAM} } }`, { id });
+    return data[name];
+  }
+
+  async test(id: string) {
+    return (await this.ask('mutation ($id: UUID!) { testStream(id: $id) { delivered answer } }', { id }))
+      .testStream;
+  }
+
+  async parked(id: string) {
+    const query = 'query ($id: UUID!) { parkedEntries(id: $id) { sequence entryId reason parkedAt } }';
+    return (await this.ask(query, { id })).parkedEntries;
+  }
+
+  async until(id: string, holds: (stream: Awaited<ReturnType<StreamCalls['get']>>) => void, ms = 30_000) {
+    return vi.waitFor(
+      async () => {
+        const stream = await this.get(id);
+        holds(stream);
+        return stream;
+      },
+      { timeout: ms, interval: 50 },
+    );
+  }
+}
+
+/** Stores entries of a module; returns their ids. */
+export async function store(
+  reel: Pick<TestReel, 'rest'>,
+  token: string,
+  tenantId: string,
+  entries: readonly object[],
+): Promise<string[]> {
+  const ids: string[] = [];
+  for (let at = 0; at < entries.length; at += 500) {
+    const made = await reel.rest(token, 'POST', '/logs/batch', {
+      entries: entries
+        .slice(at, at + 500)
+        .map((entry) => ({ module: 'billing', action: 'invoices.create', tenant_id: tenantId, ...entry })),
+    });
+    expect(made.body.results.map(({ status }: { status: number }) => status)).not.toContain(422);
+    ids.push(...made.body.results.map(({ entry }: { entry: { id: string } }) => entry.id));
+  }
+  return ids;
+}
