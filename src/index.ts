@@ -14,3 +14,4 @@ export { migrate } from './log/migrate.js';
 export { type LogInput, ReelService } from './log/service.js';
 export type { Stored, WriteResult } from './log/write/writer.js';
 export { createReelServer, type ReelServer } from './server.js';
+export { addOcsfRules, type OcsfClass, type OcsfRule } from './stream/formats/ocsf.js';

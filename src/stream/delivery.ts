@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
+import { Turns } from '../database/turns.js';
+import { overloaded } from '../errors.js';
 import { OWN_MODULE } from '../log/entry/module-name.js';
 import { checkpointCovering } from '../seal/stored-tree.js';
 import { type BatchReader, type Read, type Recipe, recipeOf } from './batches.js';
@@ -32,6 +34,8 @@ const FAILING_AFTER_MS = 300_000;
 /** Parked in a row with none accepted between. */
 const MOST_PARKED_IN_ROW = 10;
 const SETTLE_STEP_MS = 100;
+/** Batches of so many bytes and more, of which so many are in memory at once. */
+const [HEAVY_BYTES, HEAVY_AT_ONCE] = [3 * 1_048_576, 3];
 
 export interface DeliveryParts {
   readonly database: StreamDatabase;
@@ -57,13 +61,26 @@ interface Begun {
 export class Delivery {
   /** Entries of the next batch at most, by stream, after one was refused: it grows again with each that is taken. */
   private readonly limits = new Map<string, number>();
+  private readonly heavy = new Turns(
+    { atOnce: HEAVY_AT_ONCE, atOncePerKey: HEAVY_AT_ONCE, waitingPerKey: Number.POSITIVE_INFINITY },
+    overloaded,
+  );
 
   constructor(private readonly parts: DeliveryParts) {}
 
   /** For one turn. Resolves to whether there is more to deliver now. Errors: those of the database; the signal's reason. */
   async deliver(tenantId: string, streamId: string, signal: AbortSignal): Promise<boolean> {
+    const stream = await this.read(tenantId, streamId);
+    if (!stream || !isDelivering(stream)) return false;
+    const { bounds } = recipeOf(stream, kindOf(stream));
+    if (bounds.bytes < HEAVY_BYTES) return this.deliverFrom(stream, signal);
+    return this.heavy.run(tenantId, () => this.deliverFrom(stream, signal), { signal });
+  }
+
+  private async deliverFrom(first: StoredStream, signal: AbortSignal): Promise<boolean> {
+    const { tenantId, id: streamId } = first;
     const until = performance.now() + TURN_MS;
-    let stream = await this.read(tenantId, streamId);
+    let stream: StoredStream | null = first;
     let begun: Begun | null = null;
     while (stream && isDelivering(stream)) {
       signal.throwIfAborted();

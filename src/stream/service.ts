@@ -127,7 +127,9 @@ export class StreamService {
       const before = this.parts.secrets.open(tenantId, id, stream.secret);
       const isMoved = kind.destination.some((setting) => settings[setting] !== stream.settings[setting]);
       if (isMoved) this.needSecretAgain(kind, stream, before, input, given);
-      const known = isMoved ? { ...before, secret: null, previous: null } : before;
+      // A key that Reel made is nobody's else, wherever it signs.
+      const isMade = kind.makeSecret?.(stream.settings as CommonSettings) != null;
+      const known = isMoved ? { ...NO_SECRETS, secret: isMade ? before.secret : null } : before;
       const checked = this.check(own, kind, format, settings, input.secret, known);
       const name = input.name == null ? stream.name : readName(input.name);
       const query = input.query == null ? stream.query : this.readQuery(tenantId, input.query);

@@ -29,7 +29,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: [...CORE, 'verify', 'stream', 'sample', 'http'],
   development: [...CORE, 'http', 'graphql', 'sample', 'server', 'cli'],
   main: [...BASE, 'development', 'server'],
-  index: [...CORE, 'compose', 'server'],
+  index: [...CORE, 'stream', 'compose', 'server'],
   'web/reel': [],
   'web/stage': ['web/reel', 'query-line', 'web/precompress.ts'],
   'web/playground': ['web/precompress.ts'],

@@ -29,7 +29,7 @@ const KEY_BYTES = 32;
 /** A POST of a JSON batch, signed as Standard Webhooks says. */
 export const webhook: Kind<WebhookSettings> = {
   name: StreamKind.WEBHOOK,
-  formats: [StreamFormat.REEL],
+  formats: [StreamFormat.REEL, StreamFormat.OCSF, StreamFormat.ECS],
   settings: settingsOf({
     url: urlText,
     headers: headerValues.optional(),

@@ -1,0 +1,79 @@
+import { StreamFormat } from '../formats/format.js';
+import { readAnswer } from './answer.js';
+import { type CommonSettings, checkToken, type Kind, StreamKind, settingsOf, text, urlText } from './kind.js';
+import { answerText, type Outcome, outcomeOfStatus, type RefusedEntry } from './outcome.js';
+
+interface ElasticSettings extends CommonSettings {
+  url: string;
+  index: string;
+}
+
+interface BulkAnswer {
+  items?: { create?: { status?: number; error?: { type?: string; reason?: string } } }[];
+}
+
+/** Elasticsearch or OpenSearch. */
+export const elastic: Kind<ElasticSettings> = {
+  name: StreamKind.ELASTIC,
+  formats: [StreamFormat.REEL, StreamFormat.OCSF, StreamFormat.ECS],
+  settings: settingsOf({ url: urlText, index: text(255) }),
+  destination: ['url'],
+  batch: { entries: 500, bytes: 1_048_576, seconds: 0 },
+  proofs: false,
+  check: ({ url }, egress) => egress.checkUrl('settings.url', url),
+  checkSecret: (secret) => checkToken(secret, 'an API key, or user:password'),
+  open: ({ settings, secret, format, tls, egress }) => {
+    const http = egress.http(tls);
+    const credential = secret?.includes(':')
+      ? `Basic ${Buffer.from(secret).toString('base64')}`
+      : `ApiKey ${secret}`;
+    const url = new URL(settings.url);
+    url.pathname = `${url.pathname.replace(/\/$/, '')}/_bulk`;
+    return {
+      async send(batch, signal) {
+        const lines = batch.entries.map(({ entry, text: document }) => {
+          const action = JSON.stringify({ create: { _index: settings.index, _id: entry.id } });
+          // A document of a data stream needs one; ECS has it.
+          const stamped =
+            format === StreamFormat.ECS
+              ? document
+              : `{"@timestamp":${JSON.stringify(entry.createdAt)},"reel_stream":"${batch.streamId}",${document.slice(1)}`;
+          return `${action}\n${stamped}\n`;
+        });
+        const answer = await http.call({
+          method: 'POST',
+          url: url.href,
+          headers: { authorization: credential, 'content-type': 'application/x-ndjson' },
+          body: lines.join(''),
+          readsAnswer: true,
+          signal,
+        });
+        const outcome = outcomeOfStatus(answer.status, answer.body.toString('utf8'), answer.retryAfter);
+        if (outcome.kind !== 'done') return outcome;
+        return outcomeOfItems(readAnswer<BulkAnswer>(answer), batch.entries.length);
+      },
+      close: () => http.close(),
+    };
+  },
+};
+
+/** An item that is there already (409) is done: it was sent before. */
+function outcomeOfItems(answer: BulkAnswer | null, count: number): Outcome {
+  const items = answer?.items;
+  if (
+    !Array.isArray(items) ||
+    items.length !== count ||
+    items.some((item) => !Number.isInteger(item?.create?.status))
+  )
+    return { kind: 'later', answer: '200 with an answer that cannot be read' };
+  const refused: RefusedEntry[] = [];
+  let done = 0;
+  for (const [index, { create }] of items.entries()) {
+    const { status, error } = create as { status: number; error?: { type?: string; reason?: string } };
+    const reason = answerText(`${status} ${error?.type ?? ''}: ${error?.reason ?? ''}`);
+    if ((status >= 200 && status < 300) || status === 409) done += 1;
+    else if (status === 429 || status >= 500) return { kind: 'later', answer: reason };
+    else refused.push({ index, reason });
+  }
+  return { kind: 'done', answer: `200: ${done} of ${count}`, refused };
+}
