@@ -42,7 +42,7 @@ import { openSeal } from './seal/open-seal.js';
 import { Poller } from './seal/poller.js';
 import { exportProofs } from './seal/proof-bundle.js';
 import { SearchFiller } from './seal/search-filler.js';
-import { Sequencer } from './seal/sequencer.js';
+import { Sequencer, SilentNode } from './seal/sequencer.js';
 import { StoredProver } from './seal/stored-prover.js';
 import { openStreams } from './stream/open-streams.js';
 import { chargeTo } from './time-slice.js';
@@ -112,7 +112,10 @@ export async function composeReel(
       filler.wake(sealed);
       streams.onSealed(sealed);
     },
-    unlessUnavailable((error) => log.error({ err: error }, 'the sequencer failed; it will try again')),
+    unlessUnavailable((error) => {
+      if (error instanceof SilentNode) faults.report('a node of the cluster does not answer', error);
+      else log.error({ err: error }, 'the sequencer failed; it will try again');
+    }),
   );
   const filler = new SearchFiller(
     database,
@@ -145,6 +148,7 @@ export async function composeReel(
     writeQueueLength: () => writer.length,
     sequencerLagSeconds: () => sequencer.lagSeconds,
     searchBehind: () => filler.behind,
+    silentNodes: () => sequencer.silentNodes,
   });
   const service = new ReelService(writer, new Identifier(clock));
   const streams = openStreams(config, {
@@ -247,6 +251,7 @@ export async function composeReel(
         metrics: isMeasured ? metrics : null,
         hasRoute: config.metricsPort === null,
         unready: () => database.unready(),
+        silentNodes: () => sequencer.silentNodes,
       });
       await app.register(reelKeys, { keys: seal.keys });
       await app.register(graphqlRoutes, {

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.js';
 import { type EmbeddedUrls, embeddedUrls, startEmbedded } from '../database/embedded/embedded.js';
 import { lockDataDir } from '../database/embedded/lock.js';
 import { compile, type Execute, type Row } from '../database/execute.js';
+import { CITUS_SQL } from '../database/opening.js';
 import { refuseOpenSchema } from '../database/roles.js';
 import { StartError } from '../errors.js';
 import type { OwnerDatabase } from '../log/retention/own-entries.js';
@@ -108,7 +109,9 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
     // To any other role, row-level security would show no rows, as if there were none.
     if (!row.is_owner)
       throw new StartError(`REEL_MIGRATE_URL: expected the owner of the tables, got the role ${row.role}`);
+    const { rows } = await client.query<{ citus: boolean }>(CITUS_SQL);
     return await work({
+      isDistributed: rows[0]!.citus,
       transact: async (inside) => {
         await client.query('begin');
         try {

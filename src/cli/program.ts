@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   key: async () => (await import('./key.js')).keyCommand,
   'db-url': async () => (await import('./db-url.js')).dbUrlCommand,
   migrate: async () => (await import('./migrate.js')).migrateCommand,
+  distribute: async () => (await import('./distribute.js')).distributeCommand,
   seed: async () => (await import('./seed.js')).seedCommand,
   verify: async () => (await import('./verify.js')).verifyCommand,
   checkpoint: async () => (await import('./checkpoint.js')).checkpointCommand,

@@ -36,10 +36,12 @@ export async function verifyStoredLog(
       const trusted = note === null ? null : openTrusted(note, tenantId, keys, report);
       const onProgress = (done: number, size: number) => context.progress(`${done} of ${size} entries`);
       const verified = await database.read(tenantId, async (execute) => {
+        const options = { keys, trusted, search, report, onProgress };
+        // A snapshot does not reach the nodes of a cluster.
+        if (database.isDistributed) return verifyLog(execute, tenantId, { ...options, parallel: execute });
         const snapshot = await exportSnapshot(execute, url, tenantId);
         await using joined = await joinSnapshot(snapshot);
-        const parallel = joined.execute;
-        return await verifyLog(execute, tenantId, { keys, trusted, search, report, onProgress, parallel });
+        return await verifyLog(execute, tenantId, { ...options, parallel: joined.execute });
       });
       return { tenantId, ...verified };
     } catch (error) {

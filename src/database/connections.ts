@@ -31,16 +31,16 @@ export class Connections {
   }
 
   /**
-   * A connection of the pool on which `opening` has begun a transaction; to be given back. One that turns out to be dead is
+   * A connection of the pool on which `open` has begun a transaction; to be given back. One that turns out to be dead is
    * replaced, since nothing was done on it yet.
    */
-  async begin(pool: Pool, opening: string): Promise<PoolClient> {
+  async begin(pool: Pool, open: (client: PoolClient) => Promise<void>): Promise<PoolClient> {
     const deadline = performance.now() + ALL_MS;
     for (let attempt = 1; ; attempt += 1) {
       const client = await this.connect(pool);
       const left = deadline - performance.now();
       try {
-        await answerWithin(client, Math.min(BEGIN_MS, Math.max(left, 1)), client.query(opening));
+        await answerWithin(client, Math.min(BEGIN_MS, Math.max(left, 1)), open(client));
         return client;
       } catch (error) {
         this.giveBack(client, error);

@@ -9,6 +9,7 @@ import type { DatabaseClock } from './clock.js';
 import { Connections } from './connections.js';
 import type { RowMeter } from './counted-query.js';
 import {
+  compile,
   type Execute,
   executorOn,
   type Row,
@@ -21,6 +22,7 @@ import {
 } from './execute.js';
 import { Heartbeat, type HeartbeatLog, type Unready } from './heartbeat.js';
 import { MIGRATION_NAMES } from './migration-names.js';
+import { type Dialect, dialectOf, type Opening, open } from './opening.js';
 import { forgetPrepared } from './prepared.js';
 import { excessPrivileges } from './roles.js';
 import type { ReadScope } from './scoped-query.js';
@@ -86,6 +88,7 @@ export class Database implements ReadDatabase, WriteDatabase {
   private faults: FaultLog | null = null;
   private exhaustedAt = Number.NEGATIVE_INFINITY;
   private plainUntil = Number.NEGATIVE_INFINITY;
+  private dialect: Dialect = { isDistributed: false };
 
   private constructor(
     private readonly reading: Pool,
@@ -113,6 +116,7 @@ export class Database implements ReadDatabase, WriteDatabase {
     const database = new Database(pools.reading, pools.writing, url, close, statementMs, turns);
     try {
       await database.checkConnection(url);
+      database.dialect = await dialectOf(database.writing);
       await database.checkRole(url);
       return database;
     } catch (error) {
@@ -221,7 +225,7 @@ export class Database implements ReadDatabase, WriteDatabase {
       'begin isolation level repeatable read read only',
       readTenantSql(tenantId),
       ...readSettingsSql({ ...options, ...(statementMs === null ? {} : { statementMs }) }),
-    ].join('; ');
+    ];
     return this.inTurn(tenantId, options, () =>
       this.transact(this.reading, opening, work, statementMs, options),
     );
@@ -242,6 +246,7 @@ export class Database implements ReadDatabase, WriteDatabase {
     statement: Statement,
     options: QueryOptions = {},
   ): Promise<R[]> {
+    if (this.isDistributed) return this.read(tenantId, (execute) => execute<R>(statement), options);
     const statementMs = this.boundOf(options);
     const scope = { tenantId, statementMs, inIndexOrder: options.inIndexOrder ?? false };
     const deadline = performance.now() + AGAIN_MS;
@@ -316,6 +321,16 @@ export class Database implements ReadDatabase, WriteDatabase {
     return result;
   }
 
+  /** Whether tenants' rows are on the nodes of a Citus cluster: what concerns several tenants is then done one by one. */
+  get isDistributed(): boolean {
+    return this.dialect.isDistributed;
+  }
+
+  /** Whether writes may use prepared statements over several tables, and several in one round trip. */
+  private get prepares(): boolean {
+    return !this.isDistributed && performance.now() > this.plainUntil;
+  }
+
   /** Reads that wait for a connection. */
   get waitingReads(): number {
     return this.turns?.waiting ?? 0;
@@ -323,7 +338,7 @@ export class Database implements ReadDatabase, WriteDatabase {
 
   /** A transaction that writes rows of these tenants; run again where it is in another one's way. */
   async write<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {
-    const result = await this.change(`begin; ${writeTenantsSql(tenantIds)}`, work);
+    const result = await this.change(['begin', writeTenantsSql(tenantIds)], work);
     this.exhaustedAt = Number.NEGATIVE_INFINITY;
     return result;
   }
@@ -334,7 +349,7 @@ export class Database implements ReadDatabase, WriteDatabase {
    * as one that turned out to be dead would leave open what became of them.
    */
   async writeAtOnce(tenantIds: readonly string[], statements: readonly CompiledQuery[]): Promise<boolean> {
-    if (performance.now() < this.plainUntil) return false;
+    if (!this.prepares) return false;
     const once = async () => {
       const client = await this.connections.takeFresh(this.writing);
       if (client === null) return false;
@@ -364,20 +379,42 @@ export class Database implements ReadDatabase, WriteDatabase {
 
   /** A transaction that reads and writes one tenant, for the sequencer; run again likewise. */
   seal<T>(tenantId: string, work: (execute: Execute) => Promise<T>): Promise<T> {
-    return this.change(`begin; ${readTenantSql(tenantId)}; ${writeTenantsSql([tenantId])}`, work);
+    return this.change(['begin', readTenantSql(tenantId), writeTenantsSql([tenantId])], work);
   }
 
   /** A transaction that reads and writes what sealing several tenants' logs takes; run again likewise. */
   sealTogether<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {
-    return this.change(`begin; ${sealTenantsSql(tenantIds)}; ${writeTenantsSql(tenantIds)}`, work);
+    return this.change(['begin', ...sealTenantsSql(tenantIds), writeTenantsSql(tenantIds)], work);
   }
 
   /** A statement that concerns no tenant: row-level security hides every tenant's rows from it. */
   system<R extends Row = Row>(statement: Statement): Promise<R[]> {
-    return this.change('begin', (execute) => execute<R>(statement));
+    return this.change(['begin'], (execute) => execute<R>(statement));
   }
 
-  private change<T>(opening: string, work: (execute: Snapshot) => Promise<T>): Promise<T> {
+  /** As system, for what only reads and is asked again and again: one round trip. */
+  async ask<R extends Row = Row>(statement: Statement): Promise<R[]> {
+    const { sql: text, parameters } = compile(statement);
+    const once = async () => {
+      if (this.heartbeat?.isAnswering === false) throw cutError('the database does not answer');
+      const { client, begun } = await this.connections.take(this.writing);
+      let broken: unknown = null;
+      try {
+        const answerMs = this.statementMs === null ? null : this.statementMs + ANSWER_MARGIN_MS;
+        const asked = client.query<R>(text, [...parameters]);
+        return (await answerWithin(client, answerMs, asked)).rows;
+      } catch (error) {
+        if (databaseFault(error)?.isConnectionLost) broken = error;
+        throw error;
+      } finally {
+        begun?.();
+        this.connections.giveBack(client, broken);
+      }
+    };
+    return translateFaults('Reading', once, (fault, error) => this.onFault(fault, error));
+  }
+
+  private change<T>(opening: Opening, work: (execute: Snapshot) => Promise<T>): Promise<T> {
     return translateFaults(
       'Writing',
       () => withRetries(() => this.changeOnce(opening, work)),
@@ -386,8 +423,8 @@ export class Database implements ReadDatabase, WriteDatabase {
   }
 
   /** With statements kept prepared; where the database does not take them so, again without. */
-  private async changeOnce<T>(opening: string, work: (execute: Snapshot) => Promise<T>): Promise<T> {
-    const prepares = performance.now() > this.plainUntil;
+  private async changeOnce<T>(opening: Opening, work: (execute: Snapshot) => Promise<T>): Promise<T> {
+    const { prepares } = this;
     try {
       return await this.transact(this.writing, opening, work, this.statementMs, { prepares });
     } catch (error) {
@@ -399,14 +436,14 @@ export class Database implements ReadDatabase, WriteDatabase {
 
   private async transact<T>(
     pool: Pool,
-    opening: string,
+    opening: Opening,
     work: (execute: Snapshot) => Promise<T>,
     statementMs: number | null,
     { call, meter, prepares = false }: ReadOptions & { prepares?: boolean } = {},
   ): Promise<T> {
     call?.signal.throwIfAborted();
     if (this.heartbeat?.isAnswering === false) throw cutError('the database does not answer');
-    const client = await this.connections.begin(pool, opening);
+    const client = await this.connections.begin(pool, (each) => open(each, opening, this.dialect));
     const answerMs = statementMs === null ? null : statementMs + ANSWER_MARGIN_MS;
     let broken: unknown = null;
     try {

@@ -98,11 +98,10 @@ export const readTenantSql = (tenantId: string) => `set local reel.tenant_id = '
  * SQL that lets a transaction seal these tenants, which are validated UUIDs, and keeps its plans to nested loops over indexes:
  * what waits to be sealed is never as the planner's statistics have it.
  */
-export const sealTenantsSql = (tenantIds: readonly string[]) =>
-  [
-    `set local reel.sealing_ids = '${tenantIds.join(',')}'`,
-    ...['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin'].map((way) => `set local enable_${way} = off`),
-  ].join('; ');
+export const sealTenantsSql = (tenantIds: readonly string[]) => [
+  `set local reel.sealing_ids = '${tenantIds.join(',')}'`,
+  ...['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin'].map((way) => `set local enable_${way} = off`),
+];
 
 /** SQL that bounds a transaction's statements, and keeps its plans to what their text says. */
 export const readSettingsSql = ({

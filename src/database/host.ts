@@ -22,7 +22,7 @@ export class HostDatabase implements ReadDatabase, WriteDatabase {
 
   read<T>(tenantId: string, work: (execute: Execute) => Promise<T>, options: ReadOptions = {}): Promise<T> {
     return this.translated('Reading', () =>
-      this.transact(readTenantSql(tenantId), work, readSettingsSql(options).join('; ')),
+      this.transact(readTenantSql(tenantId), work, readSettingsSql(options)),
     );
   }
 
@@ -31,7 +31,7 @@ export class HostDatabase implements ReadDatabase, WriteDatabase {
   }
 
   write<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {
-    const settings = readSettingsSql({ statementMs: STATEMENT_MS }).join('; ');
+    const settings = readSettingsSql({ statementMs: STATEMENT_MS });
     return this.translated('Writing', () => this.transact(writeTenantsSql(tenantIds), work, settings));
   }
 
@@ -43,18 +43,21 @@ export class HostDatabase implements ReadDatabase, WriteDatabase {
     });
   }
 
-  /** `settings` are left out in a transaction of the host's, whose own statements they would change. */
+  /**
+   * `settings` are left out in a transaction of the host's, whose own statements they would change. Each statement goes by itself,
+   * as Citus needs it (opening.ts), which the host's connections may lead to.
+   */
   private async transact<T>(
     opening: string,
     work: (execute: Execute) => Promise<T>,
-    settings = '',
+    settings: readonly string[] = [],
   ): Promise<T> {
     const joined = this.em.getTransactionContext<Transaction<unknown>>();
     const inside = async (transaction: Transaction<unknown>) => {
       const execute: Execute = async <R extends Row>(statement: Parameters<Execute>[0]) =>
         (await transaction.executeQuery(compile(statement))).rows as R[];
       await execute(CompiledQuery.raw(opening));
-      if (!joined && settings) await execute(CompiledQuery.raw(settings));
+      if (!joined) for (const setting of settings) await execute(CompiledQuery.raw(setting));
       return work(execute);
     };
     if (joined) return inside(joined);

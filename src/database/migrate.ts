@@ -2,12 +2,10 @@ import { MikroORM } from '@mikro-orm/postgresql';
 import type { Transaction } from 'kysely';
 import { StartError } from '../errors.js';
 import { compile, type Execute, type Row } from './execute.js';
+import { MIGRATION_LOCK } from './migrate-lock.js';
 import { ENSURE_MONTHS_AHEAD } from './months.js';
 import { databaseOptions } from './options.js';
 import { ensureRuntimeRole, refuseOpenSchema } from './roles.js';
-
-/** An arbitrary key: every process that migrates a database must use the same. */
-const MIGRATION_LOCK = 7_237_533;
 
 /** What was done. */
 export interface Migrated {

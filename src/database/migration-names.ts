@@ -9,6 +9,9 @@ export const MIGRATION_NAMES = [
   'Migration20261129000002_walls',
   'Migration20261129000003_sealing',
   'Migration20261129000004_counts',
+  'Migration20261129000005_policies',
+  'Migration20261129000006_waiting',
+  'Migration20261129000007_search_nodes',
   'Migration20261129000010_streams',
   'Migration20261129000020_value_counts',
 ] as const;

@@ -10,6 +10,9 @@ import { Migration20261129000001_search } from './migrations/Migration2026112900
 import { Migration20261129000002_walls } from './migrations/Migration20261129000002_walls.js';
 import { Migration20261129000003_sealing } from './migrations/Migration20261129000003_sealing.js';
 import { Migration20261129000004_counts } from './migrations/Migration20261129000004_counts.js';
+import { Migration20261129000005_policies } from './migrations/Migration20261129000005_policies.js';
+import { Migration20261129000006_waiting } from './migrations/Migration20261129000006_waiting.js';
+import { Migration20261129000007_search_nodes } from './migrations/Migration20261129000007_search_nodes.js';
 import { Migration20261129000010_streams } from './migrations/Migration20261129000010_streams.js';
 import { Migration20261129000020_value_counts } from './migrations/Migration20261129000020_value_counts.js';
 import { ReelSchemaGenerator } from './schema-generator.js';
@@ -25,6 +28,9 @@ const CLASSES: Record<MigrationName, Constructor<Migration>> = {
   Migration20261129000002_walls,
   Migration20261129000003_sealing,
   Migration20261129000004_counts,
+  Migration20261129000005_policies,
+  Migration20261129000006_waiting,
+  Migration20261129000007_search_nodes,
   Migration20261129000010_streams,
   Migration20261129000020_value_counts,
 };

@@ -200,6 +200,6 @@ async function inPathOfItsOwn(
   return row;
 }
 
-const identifier = (name: string) => `"${name.replaceAll('"', '""')}"`;
+export const identifier = (name: string) => `"${name.replaceAll('"', '""')}"`;
 /** For statements that take no parameters; an escape string, so that backslashes need not depend on a setting. */
 const literal = (text: string) => `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;

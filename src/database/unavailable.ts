@@ -60,6 +60,12 @@ const SOCKET_ERRORS: ReadonlySet<string> = new Set([
   'ERR_STREAM_WRITE_AFTER_END',
 ]);
 
+/**
+ * The coordinator of a Citus cluster answers, but not the node that has the tenant's rows: class 08 as an error of the statement, which a lost
+ * connection never is.
+ */
+const NODE_LOST: DatabaseFault = { states: [], condition: 'node of the cluster lost' };
+
 const UNREACHABLE: DatabaseFault = { states: [], condition: 'unreachable', isConnectionLost: true };
 
 /** Messages of the driver, whose own errors have no code. */
@@ -73,12 +79,17 @@ const QUERY_CANCELED = '57014';
 export function databaseFault(error: unknown): DatabaseFault | null {
   if (error instanceof ReelError) return null;
   const code = codeOf(error) ?? '';
+  if (code.startsWith('08') && severityOf(error) === 'ERROR') return NODE_LOST;
   const rows: readonly DatabaseFault[] = DATABASE_FAULTS;
   const row = rows.find(({ states }) => states.includes(code) || states.includes(code.slice(0, 2)));
   if (row) return row;
-  const { message = '' } = error as { message?: string };
+  const { message = '' } = (error ?? {}) as { message?: string };
   return SOCKET_ERRORS.has(code) || DRIVER_MESSAGE.test(message) ? UNREACHABLE : null;
 }
+
+/** Whether what concerns other tenants may succeed: their rows are on other nodes. */
+export const isNodeLost = (error: unknown): boolean =>
+  databaseFault(error instanceof ReelError ? error.cause : error) === NODE_LOST;
 
 /** Whether the database was unreachable, starting, stopping or out of resources. */
 export const isUnavailable = (error: unknown): boolean => {
@@ -134,9 +145,13 @@ export async function withRetries<T>(work: () => Promise<T>): Promise<T> {
 export const isTimeout = (error: unknown): boolean =>
   error instanceof ReelError && codeOf(error.cause) === QUERY_CANCELED;
 
-/** The SQLSTATE, or the code of a socket's error; the ORM wraps the driver's error. */
-function codeOf(error: unknown): string | undefined {
-  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown };
-  if (typeof code === 'string') return code;
-  return cause instanceof Error ? codeOf(cause) : undefined;
+/** The SQLSTATE, or the code of a socket's error. */
+const codeOf = (error: unknown) => textOf(error, 'code');
+const severityOf = (error: unknown) => textOf(error, 'severity');
+
+/** The ORM wraps the driver's error. */
+function textOf(error: unknown, name: 'code' | 'severity'): string | undefined {
+  const { [name]: text, cause } = (error ?? {}) as { code?: unknown; severity?: unknown; cause?: unknown };
+  if (typeof text === 'string') return text;
+  return cause instanceof Error ? textOf(cause, name) : undefined;
 }

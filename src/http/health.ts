@@ -33,6 +33,8 @@ export interface MetricSources {
   sequencerLagSeconds?: () => number | Promise<number>;
   /** Sealed entries that are not in the search index yet. */
   searchBehind?: () => number;
+  /** Nodes of a cluster that do not answer. */
+  silentNodes?: () => number;
   /** Streams that are to deliver. */
   streams?: () => Promise<readonly MeasuredStream[]>;
 }
@@ -101,6 +103,14 @@ export function createMetrics(): Metrics {
     },
   });
   watchStreams(registers, async () => (await sources.streams?.().catch(() => [])) ?? []);
+  new Gauge({
+    name: 'reel_silent_nodes',
+    help: 'Nodes of a Citus cluster that did not answer when they were asked last; entries of their tenants are not sealed.',
+    registers,
+    collect() {
+      this.set(sources.silentNodes?.() ?? 0);
+    },
+  });
   new Gauge({
     name: 'process_resident_memory_bytes',
     help: 'Resident memory of the process.',
@@ -205,6 +215,8 @@ function watchStreams(registers: Registry[], look: () => Promise<readonly Measur
 export interface HealthOptions {
   /** Why no call should be sent here, in a word; null where there is no reason. A rejection is a reason too. */
   unready: () => Promise<string | null>;
+  /** Nodes of a cluster that do not answer: calls for other tenants are answered all the same. */
+  silentNodes?: () => number;
   /** Null: /metrics does not answer, and requests are not timed. */
   metrics: Metrics | null;
   /** Whether they are served here. */
@@ -216,7 +228,8 @@ export interface HealthOptions {
  * registered after it in the same context or within.
  */
 export const health = fp(
-  async (app: FastifyInstance, { unready, metrics, hasRoute = true }: HealthOptions) => {
+  async (app: FastifyInstance, options: HealthOptions) => {
+    const { unready, metrics, hasRoute = true, silentNodes = () => 0 } = options;
     if (metrics) timeRequests(app, metrics);
     app.get('/health/live', async (_request, reply) => {
       reply.header('Cache-Control', 'no-store');
@@ -225,7 +238,8 @@ export const health = fp(
     app.get('/health/ready', async (_request, reply) => {
       const reason = await unready().catch(() => 'database');
       reply.code(reason === null ? 200 : 503).header('Cache-Control', 'no-store');
-      return reason === null ? { status: 'ok' } : { status: 'unavailable', reason };
+      if (reason !== null) return { status: 'unavailable', reason };
+      return silentNodes() > 0 ? { status: 'ok', silent_nodes: silentNodes() } : { status: 'ok' };
     });
     if (metrics && hasRoute) serveMetrics(app, metrics);
   },

@@ -51,7 +51,7 @@ export async function sequenceBatch(
   const leafHashes = rows.map((row) => row.leaf_hash);
   const [result] = await sealer.seal(execute, [{ tenantId, end, leafHashes }], store);
   if (!result || 'broken' in result) throw result?.broken;
-  await addCounts(store, tenantId, ids);
+  await addCounts(store, tenantId, ids, { apart: !execute.prepares });
   await store(
     sql`delete from reel_log_inbox where tenant_id = ${tenantId}::uuid and entry_id = any (${ids}::uuid[])`,
   );

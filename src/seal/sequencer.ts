@@ -1,7 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Database } from '../database/database.js';
+import type { Row } from '../database/execute.js';
 import { Turns } from '../database/turns.js';
+import { isNodeLost } from '../database/unavailable.js';
 import { overloaded, ReelError } from '../errors.js';
 import { onAccount } from '../time-slice.js';
 import { Poller } from './poller.js';
@@ -27,8 +29,26 @@ const CATCH_UPS = 2;
 /** How often a broken log is tried again, and reported. */
 const RETRY_BROKEN_MS = 60_000;
 
-/** SQLSTATE feature_not_supported: a distributed database may not take statements over several tenants. */
-const NOT_SUPPORTED = '0A000';
+interface WaitingRow extends Row {
+  tenant_id: string;
+  oldest: string;
+  entries: number;
+  silent_node: null;
+}
+
+interface SilentNodeRow extends Row {
+  /** Which, and why. */
+  silent_node: string;
+}
+
+/** A node of a cluster does not answer. */
+export class SilentNode extends Error {
+  override readonly name = 'SilentNode';
+
+  constructor(node: string) {
+    super(`expected every node of the cluster to answer, got nothing from ${node}; its tenants wait`);
+  }
+}
 
 /** A batch of entries was sealed. */
 export interface Sealed {
@@ -61,7 +81,7 @@ export class Sequencer {
     overloaded,
   );
   private waitingLogs: readonly WaitingLog[] = [];
-  private sealsTogether = true;
+  private silent: readonly string[] = [];
   /** Whether entries came since the inbox was looked at last. */
   private isWoken = false;
   private onWake = () => {};
@@ -111,6 +131,11 @@ export class Sequencer {
   get lagSeconds(): number {
     const oldest = this.waitingLogs.reduce((least, { oldestAt }) => Math.min(least, oldestAt), Date.now());
     return Math.max(0, Date.now() - oldest) / 1000;
+  }
+
+  /** Nodes of a cluster that did not answer when the inbox was looked at last: their tenants wait. */
+  get silentNodes(): number {
+    return this.silent.length;
   }
 
   /** Tenants that had entries in the inbox when it was looked at last. */
@@ -190,12 +215,11 @@ export class Sequencer {
 
   /** Returns whether a tenant of the turn has more for certain. */
   private async turn(takes: readonly Take[]): Promise<boolean> {
-    if (takes.length > 1 && this.sealsTogether)
+    if (takes.length > 1 && !this.database.isDistributed)
       try {
         return await this.sequenceTogether(takes);
       } catch (error) {
         if (error instanceof ReelError) throw error;
-        if ((error as { code?: string }).code === NOT_SUPPORTED) this.sealsTogether = false;
       }
     let isMore = false;
     for (const take of takes) if ((await this.sequenceOrReport(take)) === take.most) isMore = true;
@@ -213,10 +237,13 @@ export class Sequencer {
   }
 
   private async lookAtInbox(): Promise<WaitingLog[]> {
-    const rows = await this.database.system<{ tenant_id: string; oldest: string; entries: number }>(
-      sql`select tenant_id, oldest, entries from reel_waiting_logs(${MOST_TENANTS}, ${FAR})`,
+    const rows = await this.database.ask<WaitingRow | SilentNodeRow>(
+      sql`select tenant_id, oldest, entries, silent_node from reel_waiting_logs(${MOST_TENANTS}, ${FAR})`,
     );
+    this.silent = rows.flatMap(({ silent_node }) => silent_node ?? []);
+    for (const node of this.silent) this.onFault(new SilentNode(node));
     const waiting = rows
+      .filter((row) => row.silent_node === null)
       .filter(({ tenant_id }) => (this.retryBrokenAt.get(tenant_id) ?? 0) <= performance.now())
       .map(({ tenant_id, oldest, entries }) => ({
         tenantId: tenant_id,
@@ -239,6 +266,8 @@ export class Sequencer {
     try {
       return await this.sequence(take, false);
     } catch (error) {
+      // Other tenants' rows are on other nodes; the next look at the inbox tells of it.
+      if (isNodeLost(error)) return null;
       if (error instanceof ReelError) throw error;
       this.onBroken(take.tenantId, error);
       return null;

@@ -91,7 +91,7 @@ async function proveEntries(
     select e.*, s.seq, s.leaf_hash from (
       select tenant_id, id, leaf_version, identity_salt, data_salt, identity_digest, data_digest from reel_log_entries
       where ${whereInScope(scope)} and id = any (${entryIds}::uuid[])
-    ) e join reel_log_sequence s on s.tenant_id = e.tenant_id and s.entry_id = e.id
+    ) e join reel_log_sequence s on s.tenant_id = ${tenantId}::uuid and s.entry_id = e.id
     where s.seq <= ${treeSize}`);
   const paths = rows.map(({ seq }) => inclusionRanges(Number(seq) - 1, treeSize));
   const hashes = await hashRanges(paths.flat(), storedNodes(execute, tenantId, treeSize));

@@ -61,6 +61,12 @@ export async function newestCheckpoints(
   execute: Execute,
   tenantIds: readonly string[],
 ): Promise<Map<string, StoredCheckpoint>> {
+  const [tenantId] = tenantIds;
+  // Statements over several tenants are not for a cluster.
+  if (tenantIds.length === 1 && tenantId !== undefined) {
+    const newest = await newestCheckpoint(execute, tenantId);
+    return new Map(newest ? [[tenantId, newest]] : []);
+  }
   const rows = await execute<Row & { of: string }>(sql`
     select wanted.tenant_id as of, c.* from unnest(${tenantIds}::uuid[]) wanted(tenant_id) cross join lateral (
       select ${CHECKPOINT_COLUMNS} from reel_log_checkpoints

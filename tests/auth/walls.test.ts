@@ -361,8 +361,10 @@ describe('the role of the server', () => {
       'reel_ensure_month',
       'reel_lagging_streams',
       'reel_search_backlog',
+      'reel_search_backlog_on_node',
       'reel_search_candidates',
       'reel_waiting_logs',
+      'reel_waiting_on_node',
       'reel_waiting_tenants',
     ]);
     const paths = await reel.own.query(
@@ -394,7 +396,7 @@ describe('the role of the server', () => {
       ],
       'select * from reel_waiting_logs(10, 10)',
     ]);
-    expect(logs).toEqual([{ tenant_id: stranger, oldest: entry, entries: 1 }]);
+    expect(logs).toEqual([{ tenant_id: stranger, oldest: entry, entries: 1, silent_node: null }]);
     // Of streams ids, how far they are, and what kind of error there was, without what the receiver said.
     const id = randomUUID();
     const stream = (functionCall: string) =>

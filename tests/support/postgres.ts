@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
+import { CITUS_URL, createOnCitus } from './citus.js';
 
 export type Role = 'owner' | 'superuser' | 'runtime';
 
@@ -15,8 +16,12 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** A database of its own on the run's PostgreSQL: migrated and empty, a copy of one that nobody is connected to, or, of `template0`, with nothing in it at all. */
+/** A database of its own on the run's PostgreSQL, or on the Citus that is named: migrated and empty, a copy of one that nobody is connected to, or, of `template0`, with nothing in it at all. */
 export async function createDatabase(source?: TestDatabase | 'template0'): Promise<TestDatabase> {
+  if (CITUS_URL !== null && source === undefined) {
+    const { drop, ...urls } = await createOnCitus(CITUS_URL);
+    return testDatabase(urls, drop);
+  }
   const original =
     typeof source === 'object' ? new URL(source.ownerUrl).pathname.slice(1) : (source ?? 'reel');
   const name = `reel_${randomBytes(6).toString('hex')}`;
@@ -37,6 +42,10 @@ export async function createDatabase(source?: TestDatabase | 'template0'): Promi
     owner: withDatabase(template.ownerUrl, name),
     runtime: withDatabase(template.runtimeUrl, name),
   };
+  return testDatabase(urls, () => admin(`drop database if exists ${name} with (force)`));
+}
+
+function testDatabase(urls: Record<Role, string>, drop: () => Promise<void>): TestDatabase {
   const pools = new Map<Role, pg.Pool>();
   const poolOf = (role: Role) => {
     const known = pools.get(role);
@@ -78,7 +87,7 @@ export async function createDatabase(source?: TestDatabase | 'template0'): Promi
     disconnect,
     drop: async () => {
       await disconnect();
-      await admin(`drop database if exists ${name} with (force)`);
+      await drop();
     },
   };
 }

@@ -2,9 +2,8 @@ import { Migration } from '@mikro-orm/migrations';
 
 const NONE = `'00000000-0000-0000-0000-000000000000'`;
 const READING = `tenant_id = nullif(current_setting('reel.tenant_id', true), '')::uuid`;
-/** The tenants of a setting, read once for each statement and not for each row. */
-const among = (setting: string) =>
-  `tenant_id = any ((select string_to_array(nullif(current_setting('${setting}', true), ''), ',')::uuid[])::uuid[])`;
+/** As Migration20261129000005_policies has it. */
+const among = (setting: string) => `strpos(current_setting('${setting}', true), tenant_id::text) > 0`;
 
 const TABLES = ['reel_log_severity_counts', 'reel_log_value_counts'];
 

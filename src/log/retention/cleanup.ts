@@ -6,7 +6,13 @@ import { COUNTED_COLUMNS } from '../stats/stored-counts.js';
 import { isHeld, lockRetention } from './hold.js';
 import { OWN_ACTIONS } from './own-actions.js';
 import type { OwnEntries, OwnerDatabase } from './own-entries.js';
-import { applyRemoval, type RemovalReason, recordRemoval, type TenantRemoval } from './removal.js';
+import {
+  applyRemoval,
+  type RemovalReason,
+  recordRemoval,
+  removeApart,
+  type TenantRemoval,
+} from './removal.js';
 
 export interface RemovalRange {
   /** Entries created before this instant are removed. */
@@ -30,27 +36,30 @@ export type EntriesByTenant = Map<string, number>;
 const BATCH = 5_000;
 
 /** Entries in the inbox, not yet sequenced and counted. */
-const isWaiting = (entry: RawBuilder<unknown>) => sql<boolean>`
-  exists (select from reel_log_inbox i where i.tenant_id = ${entry}.tenant_id and i.entry_id = ${entry}.id)`;
+const isWaiting = (entry: RawBuilder<unknown>, tenant: RawBuilder<unknown>) => sql<boolean>`
+  exists (select from reel_log_inbox i where i.tenant_id = ${tenant} and i.entry_id = ${entry}.id)`;
 
 /**
  * Reel's own record of a hold, released or not, or of erased entries, that still exist. Without it verification could not
  * tell whether they were changed since.
  */
-const isNeededRecord = (entry: RawBuilder<unknown>) => sql<boolean>`
+const isNeededRecord = (entry: RawBuilder<unknown>, tenant: RawBuilder<unknown>) => sql<boolean>`
   (${entry}.module = ${OWN_MODULE} and (
     ${entry}.action = any (${[OWN_ACTIONS.hold, OWN_ACTIONS.release]}::text[]) and exists (
-      select from reel_log_holds h where h.tenant_id = ${entry}.tenant_id and h.id::text = ${entry}.resource_id)
+      select from reel_log_holds h where h.tenant_id = ${tenant} and h.id::text = ${entry}.resource_id)
     or ${entry}.action = ${OWN_ACTIONS.erase} and exists (
       select from reel_log_entries erased
-      where erased.tenant_id = ${entry}.tenant_id and erased.erased_at is not null and erased.erased_at = ${entry}.created_at)))`;
+      where erased.tenant_id = ${tenant} and erased.erased_at is not null and erased.erased_at = ${entry}.created_at)))`;
+
+/** Of entries of all tenants, each one's own. */
+const EVERY = sql`e.tenant_id`;
 
 /** Entries that stay, however old. */
 const EXEMPTIONS = [isWaiting, isHeld, isNeededRecord];
 
-const isRemovable = (entry: RawBuilder<unknown>) =>
+const isRemovable = (entry: RawBuilder<unknown>, tenant: RawBuilder<unknown>) =>
   sql<boolean>`${sql.join(
-    EXEMPTIONS.map((isExempt) => sql`not ${isExempt(entry)}`),
+    EXEMPTIONS.map((isExempt) => sql`not ${isExempt(entry, tenant)}`),
     sql` and `,
   )}`;
 
@@ -63,7 +72,7 @@ export async function countRemovable(
     execute<{ tenant_id: string; n: string }>(sql`
       select tenant_id, count(*) as n from reel_log_entries e
       where id < ${idFloor(before.toISOString())}::uuid and (${tenantId}::uuid is null or tenant_id = ${tenantId}::uuid)
-        and ${isRemovable(sql`e`)}
+        and ${isRemovable(sql`e`, tenantId === null ? EVERY : sql`${tenantId}::uuid`)}
       group by tenant_id order by tenant_id`),
   );
   return new Map(rows.map((row) => [row.tenant_id, Number(row.n)]));
@@ -78,18 +87,27 @@ export async function removeEntries(database: OwnerDatabase, retention: Retentio
   const removed: EntriesByTenant = new Map();
   let total = 0;
   await retention.ownEntries.ensureMonth(database);
-  const apply = async (execute: Execute, entries: RawBuilder<unknown>) => {
-    const removals = await applyRemoval(execute, entries);
+  const record = async (execute: Execute, removals: TenantRemoval[]) => {
     await recordRemoval(execute, retention.ownEntries, removals, removed, retention);
     return removals;
   };
+  const apply = async (execute: Execute, entries: RawBuilder<unknown>) =>
+    record(execute, await applyRemoval(execute, entries));
+  const remove = async (execute: Execute, tenantId: string, ids: readonly string[]) =>
+    database.isDistributed
+      ? record(execute, await removeApart(execute, tenantId, ids))
+      : apply(
+          execute,
+          sql`delete from reel_log_entries where tenant_id = ${tenantId}::uuid and id = any (${ids}::uuid[])
+            returning ${COUNTED_COLUMNS}`,
+        );
   const add = (removals: readonly TenantRemoval[]) => {
     for (const { tenantId, entries } of removals)
       removed.set(tenantId, (removed.get(tenantId) ?? 0) + entries);
     total += removals.reduce((sum, { entries }) => sum + entries, 0);
     retention.onRemoved?.(total);
   };
-  if (retention.tenantId === null)
+  if (retention.tenantId === null && !database.isDistributed)
     for (const month of await pastMonths(database, retention.before)) {
       const removals = await unlessInUse(database, (execute) => emptyMonth(execute, month, apply));
       if (removals === null) continue;
@@ -100,12 +118,15 @@ export async function removeEntries(database: OwnerDatabase, retention: Retentio
     let after: string | null = idFloor(new Date(0).toISOString());
     while (after !== null) {
       const batch: Batch = await database.transact((execute) =>
-        removeBatch(execute, tenantId, after!, retention, apply),
+        removeBatch(execute, tenantId, after!, retention, remove),
       );
       add(batch.removals);
       after = batch.last;
     }
   }
+  if (retention.tenantId === null && database.isDistributed)
+    for (const month of await pastMonths(database, retention.before))
+      await unlessInUse(database, (execute) => dropEmptyMonth(execute, month));
   return removed;
 }
 
@@ -134,21 +155,17 @@ async function removeBatch(
   tenantId: string,
   after: string,
   { before, batch: limit = BATCH }: Retention,
-  apply: ApplyRemoval,
+  remove: (execute: Execute, tenantId: string, ids: readonly string[]) => Promise<TenantRemoval[]>,
 ): Promise<Batch> {
   await lockRetention(execute);
   const old = await execute<{ id: string }>(sql`
     select id from reel_log_entries e
     where tenant_id = ${tenantId}::uuid and id > ${after}::uuid and id < ${idFloor(before.toISOString())}::uuid
-      and ${isRemovable(sql`e`)}
+      and ${isRemovable(sql`e`, sql`${tenantId}::uuid`)}
     order by id limit ${limit}`);
   const ids = old.map((row) => row.id);
   if (ids.length === 0) return { removals: [], last: null };
-  const removals = await apply(
-    execute,
-    sql`delete from reel_log_entries where tenant_id = ${tenantId}::uuid and id = any (${ids}::uuid[])
-      returning ${COUNTED_COLUMNS}`,
-  );
+  const removals = await remove(execute, tenantId, ids);
   return { removals, last: ids.length < limit ? null : ids.at(-1)! };
 }
 
@@ -177,7 +194,7 @@ async function emptyMonth(
   await lockRetention(execute);
   await execute(sql`lock table ${table} in share row exclusive mode`);
   for (const isExempt of EXEMPTIONS) {
-    const [exempt] = await execute(sql`select from ${table} e where ${isExempt(sql`e`)} limit 1`);
+    const [exempt] = await execute(sql`select from ${table} e where ${isExempt(sql`e`, EVERY)} limit 1`);
     if (exempt) return null;
   }
   const removals = await apply(execute, sql`select ${COUNTED_COLUMNS} from ${table}`);
@@ -190,7 +207,7 @@ async function dropEmptyMonth(execute: Execute, month: Month): Promise<void> {
   const table = sql.table(month);
   await execute(sql`set local lock_timeout = '200ms'`);
   await execute(sql`lock table only reel_log_entries in access exclusive mode`);
-  const [row] = await execute(sql`select from ${table} limit 1`);
+  const [row] = await execute(sql`select 1 from ${table} limit 1`);
   if (!row) await execute(sql`drop table ${table}`);
 }
 

@@ -56,8 +56,8 @@ const NIL = '00000000-0000-0000-0000-000000000000';
 const isOwnRecord = (entry: RawBuilder<unknown>) => sql<boolean>`
   (${entry}.module = ${OWN_MODULE} and ${entry}.action = any (${Object.values(OWN_ACTIONS)}::text[]))`;
 
-const isErasable = (entry: RawBuilder<unknown>) => sql<boolean>`
-  (${entry}.erased_at is null and not ${isHeld(entry)} and not ${isOwnRecord(entry)})`;
+const isErasable = (entry: RawBuilder<unknown>, tenantId: string) => sql<boolean>`
+  (${entry}.erased_at is null and not ${isHeld(entry, sql`${tenantId}::uuid`)} and not ${isOwnRecord(entry)})`;
 
 /** A row of reel_log_entries. */
 const e = sql`e`;
@@ -96,13 +96,17 @@ class ErasureRun {
 
   /** Erases the records of reading that name what the target's entries hold. */
   async eraseRecords(): Promise<void> {
-    const { target } = this.erasure;
+    const { tenantId, target } = this.erasure;
     let values = new ErasedValues();
     if ('email' in target) values.addIdentity(target.email);
     let after: string | null = NIL;
     while (after !== null) {
       after = await this.database.transact((execute) =>
-        addValuesOf(execute, values, this.erasure, { where: isErasable(e), after: after!, limit: PAGE }),
+        addValuesOf(execute, values, this.erasure, {
+          where: isErasable(e, tenantId),
+          after: after!,
+          limit: PAGE,
+        }),
       );
       if (after !== null && values.size < MAX_VALUES) continue;
       if (values.size > 0) await this.eraseRecordsNaming(values);
@@ -120,7 +124,7 @@ class ErasureRun {
         if (page.named.length === 0) return page.last;
         const rows = await execute<{ id: string }>(sql`
           select e.id from reel_log_entries e
-          where e.tenant_id = ${tenantId}::uuid and e.id = any (${page.named}::uuid[]) and ${isErasable(e)} order by e.id`);
+          where e.tenant_id = ${tenantId}::uuid and e.id = any (${page.named}::uuid[]) and ${isErasable(e, tenantId)} order by e.id`);
         const ids = rows.map(({ id }) => id);
         for (const id of page.named) if (!ids.includes(id)) this.heldRecords.add(id);
         await this.blank(execute, ids);
@@ -140,7 +144,7 @@ class ErasureRun {
         await lockRetention(execute);
         const found = await execute<{ id: string; is_actor: boolean }>(sql`
           select e.id, ${isActor(e, target)} as is_actor from reel_log_entries e
-          where ${isTarget(e, tenantId, target)} and e.id > ${after}::uuid and ${isErasable(e)}
+          where ${isTarget(e, tenantId, target)} and e.id > ${after}::uuid and ${isErasable(e, tenantId)}
           order by e.id limit ${batch}`);
         await this.blank(
           execute,
@@ -172,7 +176,7 @@ class ErasureRun {
     await countActors(execute, tenantId, ids, -1);
     await execute(sql`
       update reel_log_entries e set ${BLANKED}, erased_at = ${at}::timestamptz,
-        key_digest = (select ${KEY_DIGEST} from reel_log_keys k where k.tenant_id = e.tenant_id and k.entry_id = e.id)
+        key_digest = (select ${KEY_DIGEST} from reel_log_keys k where k.tenant_id = ${tenantId}::uuid and k.entry_id = e.id)
       where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids}::uuid[])`);
     await countActors(execute, tenantId, ids, 1);
     await eraseFromSearch(execute, tenantId, ids);
@@ -195,12 +199,11 @@ class ErasureRun {
 
 /** Adds to the counts by actor what the entries show now, or subtracts it; those of the inbox are not counted yet. */
 async function countActors(execute: Execute, tenantId: string, ids: readonly string[], by: 1 | -1) {
-  await execute(sql`
-    with counting as materialized (
-      select * from reel_log_entries e where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids}::uuid[])
-        and not exists (select from reel_log_inbox i where i.tenant_id = ${tenantId}::uuid and i.entry_id = e.id)
-    ), changed as (${changeValues(sql`counting`, by, ['actor'])})
-    select from counting limit 0`);
+  const entries = sql`(
+    select * from reel_log_entries e where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids}::uuid[])
+      and not exists (select from reel_log_inbox i where i.tenant_id = ${tenantId}::uuid and i.entry_id = e.id)
+  )`;
+  await execute(changeValues(entries, by, ['actor']));
   if (by < 0)
     await execute(sql`
       delete from reel_log_value_counts
@@ -228,7 +231,7 @@ async function countLeft(execute: Execute, { tenantId, target }: Erasure): Promi
   const [row] = await execute<{ erased_before: string; on_hold: string; own_account: string }>(sql`
     select count(*) filter (where e.erased_at is not null) as erased_before,
       count(*) filter (where e.erased_at is null and ${isOwnRecord(e)}) as own_account,
-      count(*) filter (where e.erased_at is null and not ${isOwnRecord(e)} and ${isHeld(e)}) as on_hold
+      count(*) filter (where e.erased_at is null and not ${isOwnRecord(e)} and ${isHeld(e, sql`${tenantId}::uuid`)}) as on_hold
     from reel_log_entries e where ${isTarget(e, tenantId, target)}`);
   const naming = 'email' in target ? await countNaming(execute, tenantId, target.email) : 0;
   return {

@@ -34,9 +34,12 @@ export async function lockRetention(execute: Execute): Promise<void> {
   await execute(sql`select pg_advisory_xact_lock(${RETENTION_LOCK})`);
 }
 
-/** Whether a hold covers the entry, `entry` being its row. */
-export const isHeld = (entry: RawBuilder<unknown>): RawBuilder<boolean> => sql<boolean>`
-  exists (select from reel_log_holds h where h.tenant_id = ${entry}.tenant_id and h.released_at is null
+/** Whether a hold covers the entry, `entry` being its row and `tenant` its tenant. */
+export const isHeld = (
+  entry: RawBuilder<unknown>,
+  tenant: RawBuilder<unknown>,
+): RawBuilder<boolean> => sql<boolean>`
+  exists (select from reel_log_holds h where h.tenant_id = ${tenant} and h.released_at is null
     and (h.from_at is null or ${entry}.created_at >= h.from_at) and (h.to_at is null or ${entry}.created_at <= h.to_at)
     and (h.actor_id is null or h.actor_id = ${entry}.actor_id or h.actor_id = ${entry}.on_behalf_of_id))`;
 
@@ -93,8 +96,12 @@ export async function releaseHold(
 ): Promise<{ hold: Hold; isNew: boolean } | null> {
   await ownEntries.ensureMonth(database);
   return database.transact(async (execute) => {
+    const [tenant] = await execute<{ tenant_id: string }>(
+      sql`select tenant_id from reel_log_holds where id = ${id}::uuid`,
+    );
+    if (!tenant) return null;
     const [row] = await execute<HoldRow>(
-      sql`select ${COLUMNS} from reel_log_holds where id = ${id}::uuid for update`,
+      sql`select ${COLUMNS} from reel_log_holds where tenant_id = ${tenant.tenant_id}::uuid and id = ${id}::uuid for update`,
     );
     if (!row) return null;
     const hold = toHold(row);

@@ -12,6 +12,8 @@ import type { OWN_ACTIONS } from './own-actions.js';
 
 /** Transactions of the tables' owner, whom row-level security lets see and change every tenant's rows. */
 export interface OwnerDatabase {
+  /** Whether a statement may concern one tenant alone, and change one table. */
+  readonly isDistributed?: boolean;
   transact<T>(work: (execute: Execute) => Promise<T>): Promise<T>;
 }
 

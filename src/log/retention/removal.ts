@@ -1,8 +1,9 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute, Row } from '../../database/execute.js';
 import { reindexRemoved, type SequenceRange } from '../search/groups.js';
-import { COUNT_TABLES, changeCounts } from '../stats/stored-counts.js';
+import { COUNT_TABLES, COUNTED_COLUMNS, changeCounts, countChanges } from '../stats/stored-counts.js';
 import { SPAN_MINUTES } from '../stats/time-spans.js';
+import { insertion } from '../write/insertion.js';
 import { OWN_ACTIONS } from './own-actions.js';
 import type { OwnEntries } from './own-entries.js';
 
@@ -65,6 +66,77 @@ export async function applyRemoval(execute: Execute, removed: RawBuilder<unknown
   return rows.map((row) => ({ tenantId: row.tenant_id, entries: Number(row.n) }));
 }
 
+/**
+ * Removes one tenant's entries, and does what applyRemoval does, in statements that concern this tenant and change one table each; they may
+ * not be waiting to be sealed.
+ */
+export async function removeApart(
+  execute: Execute,
+  tenantId: string,
+  ids: readonly string[],
+): Promise<TenantRemoval[]> {
+  const ofThese = sql`tenant_id = ${tenantId}::uuid and id = any (${ids}::uuid[])`;
+  const entries = sql`(select ${COUNTED_COLUMNS} from reel_log_entries where ${ofThese})`;
+  const [found] = await execute<{ n: string; first: string; last: string }>(sql`
+    select count(*) as n, min(created_at)::text as first, max(created_at)::text as last from ${entries} e`);
+  if (!found || Number(found.n) === 0) return [];
+  const ranges = await execute<{ first_seq: string; last_seq: string }>(sql`
+    insert into reel_log_removals (tenant_id, first_seq, last_seq, places_digest)
+    select s.tenant_id, min(s.seq), max(s.seq), ${POSITIONS_DIGEST} from (
+      select tenant_id, seq, entry_id, seq - row_number() over (order by seq) as island from reel_log_sequence
+      where tenant_id = ${tenantId}::uuid and entry_id = any (${ids}::uuid[])
+    ) s group by s.tenant_id, s.island
+    on conflict do nothing returning first_seq, last_seq`);
+  await execute(sql`
+    delete from reel_log_keys where tenant_id = ${tenantId}::uuid and entry_id = any (${ids}::uuid[])`);
+  for (const statement of countChanges(entries, -1)) await execute(statement);
+  await execute(sql`delete from reel_log_entries where ${ofThese}`);
+  for (const table of COUNT_TABLES)
+    for (const span of SPANS)
+      await execute(sql`
+        delete from ${sql.table(table)} where tenant_id = ${tenantId}::uuid and span = ${span} and count = 0
+          and bucket >= ${found.first}::timestamptz - make_interval(mins => ${span}) and bucket <= ${found.last}::timestamptz`);
+  await joinRangesOf(execute, tenantId);
+  await reindexRemoved(
+    execute,
+    tenantId,
+    ranges.map(({ first_seq, last_seq }) => [Number(first_seq), Number(last_seq)]),
+  );
+  return [{ tenantId, entries: Number(found.n) }];
+}
+
+interface RangeRow extends Row {
+  first_seq: string;
+  last_seq: string;
+  places_digest: string;
+}
+
+/** As joinRanges for one tenant. */
+async function joinRangesOf(execute: Execute, tenantId: string): Promise<void> {
+  const adjacent = await execute<RangeRow>(sql`
+    delete from reel_log_removals r where r.tenant_id = ${tenantId}::uuid and (
+      exists (select from reel_log_removals o where o.tenant_id = ${tenantId}::uuid and o.last_seq = r.first_seq - 1)
+      or exists (select from reel_log_removals o where o.tenant_id = ${tenantId}::uuid and o.first_seq = r.last_seq + 1)
+    ) returning first_seq, last_seq, places_digest`);
+  const joined: { first: number; last: number; digest: bigint }[] = [];
+  for (const row of adjacent.toSorted((a, b) => Number(a.first_seq) - Number(b.first_seq))) {
+    const [first, last] = [Number(row.first_seq), Number(row.last_seq)];
+    const before = joined.at(-1);
+    if (before && before.last + 1 === first) {
+      before.last = last;
+      before.digest ^= BigInt(row.places_digest);
+    } else joined.push({ first, last, digest: BigInt(row.places_digest) });
+  }
+  if (joined.length > 0)
+    await execute(
+      insertion(
+        'reel_log_removals',
+        ['tenant_id', 'first_seq', 'last_seq', 'places_digest'],
+        joined.map(({ first, last, digest }) => [tenantId, first, last, String(digest)]),
+      ),
+    );
+}
+
 /** Joins adjacent ranges, so that years of daily cleanups are a handful of rows. */
 async function joinRanges(execute: Execute, tenants: readonly string[]): Promise<void> {
   await execute(sql`
@@ -99,12 +171,9 @@ export async function recordRemoval(
   earlier: ReadonlyMap<string, number>,
   { before, reason }: RemovalReason,
 ): Promise<void> {
-  if (removals.length === 0) return;
-  const rows = await execute<{ tenant_id: string; positions: string }>(sql`
-    select tenant_id, sum(last_seq - first_seq + 1) as positions from reel_log_removals
-    where tenant_id = any (${removals.map(({ tenantId }) => tenantId)}::uuid[]) group by tenant_id`);
-  const positions = new Map(rows.map((row) => [row.tenant_id, Number(row.positions)]));
-  for (const { tenantId, entries } of removals)
+  for (const { tenantId, entries } of removals) {
+    const [row] = await execute<{ positions: string | null }>(sql`
+      select sum(last_seq - first_seq + 1) as positions from reel_log_removals where tenant_id = ${tenantId}::uuid`);
     await ownEntries.write(execute, {
       action: OWN_ACTIONS.cleanup,
       tenantId,
@@ -115,7 +184,8 @@ export async function recordRemoval(
         before: before.toISOString(),
         entries,
         entriesOfRun: entries + (earlier.get(tenantId) ?? 0),
-        emptyPlaces: positions.get(tenantId) ?? 0,
+        emptyPlaces: Number(row?.positions ?? 0),
       }),
     });
+  }
 }

@@ -25,9 +25,10 @@ export async function eraseFromSearch(
     for (const field of KEPT) field.read(row, shown);
     return searchText(shown);
   });
-  // Not a join, whose order would depend on statistics.
+  const textOf = JSON.stringify(Object.fromEntries(rows.map(({ id }, at) => [id, texts[at]])));
+  // Not a join, whose order would depend on statistics; nor an element of an array, at which Citus 13.2 crashes.
   await execute(sql`
-    update reel_log_entries e set search_text = (${texts}::text[])[array_position(${rows.map(({ id }) => id)}::uuid[], e.id)]
+    update reel_log_entries e set search_text = ${textOf}::jsonb ->> e.id::text
     where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids}::uuid[])`);
   await reindexEntries(execute, tenantId, ids);
 }

@@ -1,22 +1,23 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
-import { changeCounts, countedColumns } from './stored-counts.js';
+import { changeCounts, countChanges, countedColumns } from './stored-counts.js';
 
 /**
  * Adds newly sequenced entries to the counts: to the row of each span that they fall into. To be called once per entry, in
- * the transaction that takes it out of the inbox (Database.seal).
+ * the transaction that takes it out of the inbox (Database.seal). `apart`: in a statement for each table, as Citus needs it.
  */
 export async function addCounts(
   execute: Execute,
   tenantId: string,
   entryIds: readonly string[],
+  { apart = false }: { apart?: boolean } = {},
 ): Promise<void> {
   if (entryIds.length === 0) return;
-  await execute(
-    addCountsOf(sql`(
-      select * from reel_log_entries where tenant_id = ${tenantId}::uuid and id = any (${entryIds}::uuid[])
-    )`),
-  );
+  const entries = sql`(
+    select * from reel_log_entries where tenant_id = ${tenantId}::uuid and id = any (${entryIds}::uuid[])
+  )`;
+  if (apart) for (const statement of countChanges(entries, 1)) await execute(statement);
+  else await execute(addCountsOf(entries));
 }
 
 /** The same for entries of several tenants, each looked up by its key: `tenantIds` has the tenant of each id. */

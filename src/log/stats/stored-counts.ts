@@ -69,26 +69,34 @@ const BUCKET = sql`date_bin(make_interval(mins => s.span), e.created_at, timesta
  * order, so that concurrent changes cannot deadlock.
  */
 export const changeCounts = (entries: RawBuilder<unknown>, by: 1 | -1): RawBuilder<unknown> => {
+  const [counts, severities, values] = countChanges(entries, by);
+  return sql`counted as (${counts}), counted_severities as (${severities}), counted_values as (${values})`;
+};
+
+/** The same as statements of their own, in the order in which they are to be carried out. */
+export function countChanges(
+  entries: RawBuilder<unknown>,
+  by: 1 | -1,
+): readonly [RawBuilder<unknown>, RawBuilder<unknown>, RawBuilder<unknown>] {
   const count = sql.raw(by === 1 ? 'count(*)' : '-count(*)');
-  return sql`
-    counted as (
+  return [
+    sql`
       insert into reel_log_counts as counted (tenant_id, span, bucket, client_id, module, severity, count)
       select e.tenant_id, s.span, ${BUCKET} as bucket, ${COUNTED_CLIENT} as client_id, e.module, e.severity, ${count}
       from ${entries} e cross join ${SPANS} s(span)
       group by e.tenant_id, s.span, bucket, ${COUNTED_CLIENT}, e.module, e.severity
       order by e.tenant_id, s.span, bucket, ${COUNTED_CLIENT}, e.module, e.severity
       on conflict (tenant_id, span, bucket, client_id, module, severity)
-      do update set count = counted.count + excluded.count
-    ),
-    counted_severities as (
+      do update set count = counted.count + excluded.count`,
+    sql`
       insert into reel_log_severity_counts as counted (tenant_id, span, bucket, severity, count)
       select e.tenant_id, s.span, ${BUCKET} as bucket, e.severity, ${count}
       from ${entries} e cross join ${SPANS} s(span)
       group by e.tenant_id, s.span, bucket, e.severity order by e.tenant_id, s.span, bucket, e.severity
-      on conflict (tenant_id, span, bucket, severity) do update set count = counted.count + excluded.count
-    ),
-    counted_values as (${changeValues(entries, by)})`;
-};
+      on conflict (tenant_id, span, bucket, severity) do update set count = counted.count + excluded.count`,
+    changeValues(entries, by),
+  ];
+}
 
 /** SQL that changes the counts by action and by actor, or of some fields alone. */
 export function changeValues(

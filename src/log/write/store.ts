@@ -155,15 +155,17 @@ async function claimKeys(
   const won = new Set(taken.map((row) => nameOf(row.tenant_id, row.writer, row.idempotency_key)));
   const lost = claims.filter((claim) => !won.has(claim.name)).map((claim) => claim.row);
   if (lost.length > 0) {
-    const [tenants, writers, keys] = [0, 1, 2].map((column) => lost.map((row) => row[column]));
-    const rows = await execute<KeyRow>(sql`
-      select k.* from unnest(${tenants}::uuid[], ${writers}::text[], ${keys}::text[]) wanted(tenant_id, writer, idempotency_key)
-      join reel_log_keys k using (tenant_id, writer, idempotency_key)`);
-    for (const row of rows)
-      holders.set(nameOf(row.tenant_id, row.writer, row.idempotency_key), {
-        entryId: row.entry_id,
-        contentHash: row.content_hash,
-      });
+    for (const [tenantId, rows] of Map.groupBy(lost, ([tenant]) => tenant as string)) {
+      const [writers, keys] = [1, 2].map((column) => rows.map((row) => row[column]));
+      const held = await execute<KeyRow>(sql`
+        select k.* from unnest(${writers}::text[], ${keys}::text[]) wanted(writer, idempotency_key)
+        join reel_log_keys k on k.tenant_id = ${tenantId}::uuid and k.writer = wanted.writer and k.idempotency_key = wanted.idempotency_key`);
+      for (const row of held)
+        holders.set(nameOf(row.tenant_id, row.writer, row.idempotency_key), {
+          entryId: row.entry_id,
+          contentHash: row.content_hash,
+        });
+    }
   }
   const outcomes = new Map<PreparedEntry, Outcome>();
   for (const prepared of entries) {

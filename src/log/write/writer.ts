@@ -1,5 +1,6 @@
 import type { WriteDatabase } from '../../database/database.js';
 import type { PreparedStatement } from '../../database/execute.js';
+import { isNodeLost } from '../../database/unavailable.js';
 import { overloaded, ReelError, unavailable } from '../../errors.js';
 import { takeTurn } from '../../time-slice.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
@@ -206,9 +207,9 @@ export class Writer {
       await this.ensureMonths(calls);
       await this.commit(calls);
     } catch (error) {
-      const separable = calls.length > 1 && !(error instanceof ReelError);
-      if (!separable) for (const call of calls) call.reject(error);
-      else for (const call of calls) await this.writeBatch([call]);
+      const parts = partsOf(calls, error);
+      if (parts.length === 1) for (const call of calls) call.reject(error);
+      else for (const part of parts) await this.writeBatch(part);
     }
   }
 
@@ -302,6 +303,15 @@ export class Writer {
 }
 
 const BEING_REMOVED = 'The entry stored under this idempotencyKey is being removed; try again shortly';
+
+/** How calls are written again after an error of all of them: each by itself, those of each tenant, or not. */
+function partsOf(calls: readonly Call[], error: unknown): readonly (readonly Call[])[] {
+  if (isNodeLost(error))
+    return [...Map.groupBy(calls, ({ entries }) => [...new Set(entries.map(tenantOf))].join()).values()];
+  return error instanceof ReelError ? [calls] : calls.map((call) => [call]);
+}
+
+const tenantOf = ({ entry }: PreparedEntry): string => entry.tenantId;
 
 function add(load: Load, { entries, bytes }: Load, sign: 1 | -1): void {
   load.entries += sign * entries;

@@ -151,7 +151,7 @@ async function sequenceOf(
   const from = idFloor(bucket);
   const until = idFloor(bucket, row.span * 60_000);
   const [found] = await execute<{ seq: string }>(sql`
-    select s.seq from reel_log_entries e join reel_log_sequence s on s.tenant_id = e.tenant_id and s.entry_id = e.id
+    select s.seq from reel_log_entries e join reel_log_sequence s on s.tenant_id = ${tenantId}::uuid and s.entry_id = e.id
     where e.tenant_id = ${tenantId}::uuid and e.id >= ${from}::uuid and e.id < ${until}::uuid
       and ${row.of} in (${OF_MODULE}, ${OF_SEVERITY}, ${OF_ACTION(VALUE_OF.action.value)}, ${OF_ACTOR(sql`coalesce(${VALUE_OF.actor.value}, '')`)})
     order by e.id limit 1`);

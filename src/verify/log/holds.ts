@@ -57,7 +57,7 @@ export async function verifyHolds(
 async function readRecords(execute: Execute, tenantId: string, next: number): Promise<HoldRecord[]> {
   const rows = await execute<RecordRow>(sql`
     select e.action, e.resource_id, e.created_at::text as created_at, e.data::text as data,
-      (select s.seq from reel_log_sequence s where s.tenant_id = e.tenant_id and s.entry_id = e.id) as seq
+      (select s.seq from reel_log_sequence s where s.tenant_id = ${tenantId}::uuid and s.entry_id = e.id) as seq
     from reel_log_entries e
     where e.tenant_id = ${tenantId}::uuid and e.module = ${OWN_MODULE} and e.action in (${OWN_ACTIONS.hold}, ${OWN_ACTIONS.release})
     order by e.id`);

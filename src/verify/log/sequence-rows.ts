@@ -50,7 +50,7 @@ export async function* walkPastEnd(
   for (let after = String(size); ; ) {
     const rows: (EntryRow & { seq: string; entry_id: string; leaf_hash: Buffer })[] = await execute(sql`
       select s.seq, s.entry_id, s.leaf_hash, ${ROW_COLUMNS} from reel_log_sequence s
-      left join reel_log_entries e on e.tenant_id = s.tenant_id and e.id = s.entry_id and e.tenant_id = ${tenantId}::uuid
+      left join reel_log_entries e on e.tenant_id = ${tenantId}::uuid and e.id = s.entry_id
       where s.tenant_id = ${tenantId}::uuid and s.seq > ${after}::bigint order by s.seq limit ${PAGE_SIZE}`);
     for (const row of rows)
       yield {

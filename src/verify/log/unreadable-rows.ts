@@ -91,7 +91,8 @@ const UNNUMBERED: readonly [string, FaultKind][] = [
 
 /**
  * Reports which rows cannot be read, after `error` ended the verification of a tenant's log: such a row counts as changed.
- * Each attempt is a transaction of its own, since an error aborts the one it occurs in.
+ * Each attempt is a transaction of its own, since an error aborts the one it occurs in. Errors: `error`, where it is of class 22 and
+ * every row can be read.
  */
 export async function reportUnreadable(
   database: ReadDatabase,
@@ -112,9 +113,15 @@ export async function reportUnreadable(
     if (problem !== null)
       count({ kind, sequence: 1, detail: `a row of ${table} cannot be read: ${problem}` });
   }
-  if (faults === 0)
-    report({ kind: 'checkpoint', sequence: 1, detail: `the log cannot be read: ${messageOf(error)}` });
+  if (faults > 0) return;
+  // Every row can be read: it was the statement that could not be carried out.
+  if (isDataException(error)) throw error;
+  report({ kind: 'checkpoint', sequence: 1, detail: `the log cannot be read: ${messageOf(error)}` });
 }
+
+/** SQLSTATE class 22, which is of a statement as often as of what is stored. */
+const isDataException = (error: unknown): boolean =>
+  ((error as { code?: string }).code ?? '').startsWith('22');
 
 async function bisect(
   { kind, what, rows, sequence }: Searchable,

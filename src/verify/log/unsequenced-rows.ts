@@ -16,8 +16,8 @@ export async function readUnsequenced(
     const rows = await execute<EntryRow>(sql`
       select ${ROW_COLUMNS} from reel_log_entries e
       where e.tenant_id = ${tenantId}::uuid and e.id > ${after}::uuid
-        and not exists (select from reel_log_sequence s where s.tenant_id = e.tenant_id and s.entry_id = e.id)
-        and not exists (select from reel_log_inbox i where i.tenant_id = e.tenant_id and i.entry_id = e.id)
+        and not exists (select from reel_log_sequence s where s.tenant_id = ${tenantId}::uuid and s.entry_id = e.id)
+        and not exists (select from reel_log_inbox i where i.tenant_id = ${tenantId}::uuid and i.entry_id = e.id)
       order by e.id limit ${PAGE_SIZE}`);
     entries.push(...rows.map(checkRow));
     if (rows.length < PAGE_SIZE) break;
@@ -35,7 +35,7 @@ export async function* walkInbox(execute: Execute, tenantId: string): AsyncGener
   for (let after = FIRST_ID; ; ) {
     const rows: (EntryRow & { leaf_hash: Buffer })[] = await execute(sql`
       select ${ROW_COLUMNS}, i.leaf_hash from reel_log_inbox i
-      join reel_log_entries e on e.tenant_id = i.tenant_id and e.id = i.entry_id and e.tenant_id = ${tenantId}::uuid
+      join reel_log_entries e on e.tenant_id = ${tenantId}::uuid and e.id = i.entry_id
       where i.tenant_id = ${tenantId}::uuid and i.entry_id > ${after}::uuid order by i.entry_id limit ${PAGE_SIZE}`);
     for (const row of rows) yield { entry: checkRow(row), leafHash: row.leaf_hash };
     if (rows.length < PAGE_SIZE) return;
@@ -50,9 +50,9 @@ export async function readInvalidInbox(
 ): Promise<{ entryId: string; sequence: number | null }[]> {
   const rows = await execute<{ entry_id: string; seq: string | null }>(sql`
     select i.entry_id, s.seq from reel_log_inbox i
-    left join reel_log_sequence s on s.tenant_id = i.tenant_id and s.entry_id = i.entry_id
+    left join reel_log_sequence s on s.tenant_id = ${tenantId}::uuid and s.entry_id = i.entry_id
     where i.tenant_id = ${tenantId}::uuid and (s.seq is not null or not exists (
-      select from reel_log_entries e where e.tenant_id = i.tenant_id and e.id = i.entry_id))`);
+      select from reel_log_entries e where e.tenant_id = ${tenantId}::uuid and e.id = i.entry_id))`);
   return rows.map(({ entry_id, seq }) => ({
     entryId: entry_id,
     sequence: seq === null ? null : Number(seq),
