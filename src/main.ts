@@ -5,15 +5,16 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { readConfig } from './config/config.js';
 import { oneLineFault } from './errors.js';
 
+/** In percent. */
+const SAVING_GROWTH = 20;
+
 /** A database that does not answer keeps nobody from ending; what it did not take was not acknowledged either. */
 const END_MS = 20_000;
 
 // Libraries that are loaded later check themselves at each call otherwise; Reel goes by REEL_ENV.
 process.env.NODE_ENV ??= 'production';
-// Left alone, V8 lets the heap grow to several times what is in use before it collects: most of what the server may hold.
-setFlagsFromString('--heap-growing-percent=20');
 keepYoungGeneration(8 * 1_048_576);
-saveMemoryAbove(256 * 1_048_576);
+saveMemoryAbove(208 * 1_048_576);
 
 // Heard from the first moment, so that a start that is broken off leaves no database behind.
 const askedToEnd = new Promise<null>((end) => {
@@ -45,15 +46,18 @@ try {
 }
 
 /**
- * Has V8 give pages that it has emptied back to the system while more than so many bytes are resident; else it keeps them
- * for later, which takes less time.
+ * While more than so many bytes are resident, V8 collects once the heap has grown by a fifth, and gives pages that it has
+ * emptied back to the system. Left alone it lets the heap grow to several times what is in use, and keeps such pages, which
+ * takes less time.
  */
 function saveMemoryAbove(bytes: number): void {
   let isSaving = false;
   setInterval(() => {
     const isAbove = process.memoryUsage.rss() > bytes;
-    if (isAbove !== isSaving) setFlagsFromString(isAbove ? '--memory-saver-mode' : '--no-memory-saver-mode');
+    if (isAbove === isSaving) return;
     isSaving = isAbove;
+    setFlagsFromString(`--heap-growing-percent=${isAbove ? SAVING_GROWTH : 0}`);
+    setFlagsFromString(isAbove ? '--memory-saver-mode' : '--no-memory-saver-mode');
   }, 100).unref();
 }
 
