@@ -22,9 +22,9 @@ export async function reading(server: BenchServer): Promise<Line[]> {
   try {
     return [
       ...(await besideBare(server, bare)),
-      //X
-      //X
-      //X
+      ...(await depths(server)),
+      ...(await filters(server)),
+      ...(await totals(server)),
     ];
   } finally {
     bare.close();

@@ -100,7 +100,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
       page !== null && page > LAST_PAGE ? PAST_THE_END : reader.list(criteria, asked),
     ]);
     await recordView(request, scope, { path: '/logs', filter, page, after, before });
-    const list = listToWire(found, { total, number: page, size: pageSize });
+    const list = await listToWire(found, { total, number: page, size: pageSize });
     return sendJson(reply, await answer.write(list));
   });
 

@@ -3,16 +3,17 @@ import { snake } from '../log/entry/fields.js';
 import { entryToWire } from '../log/entry/wire.js';
 import type { LogExport } from '../log/export/export.js';
 import { pageInfoOf } from '../log/read/log-connection.js';
-import type { LogPage } from '../log/read/reader.js';
+import { type LogPage, tell } from '../log/read/reader.js';
 import type { LogCount } from '../log/stats/log-count.js';
 import type { FacetCount, LogTotals, Statistics } from '../log/stats/log-stats.js';
 
 /** `total` and `number` are null where the page was asked for by cursor. */
-export function listToWire(
+export async function listToWire(
   found: LogPage,
   { total, number, size }: { total: LogCount | null; number: number | null; size: number },
 ) {
-  const { hasNextPage, hasPreviousPage, startCursor, endCursor, searchedUntil } = pageInfoOf(found);
+  const { startCursor, endCursor, searchedUntil } = pageInfoOf(found);
+  const [isMore, isBehind] = await Promise.all([tell(found.hasNextPage), tell(found.hasPreviousPage)]);
   return {
     items: found.entries.map(entryToWire),
     total: total?.value ?? null,
@@ -20,8 +21,8 @@ export function listToWire(
     page_size: size,
     pages: total && Math.ceil(total.value / size),
     total_precision: total?.precision ?? null,
-    next_cursor: hasNextPage ? endCursor : null,
-    previous_cursor: hasPreviousPage ? startCursor : null,
+    next_cursor: isMore ? endCursor : null,
+    previous_cursor: isBehind ? startCursor : null,
     searched_until: searchedUntil,
   };
 }

@@ -9,7 +9,7 @@ import type { LogFilter } from '../../src/log/filter/log-filter.js';
 import { whereAll } from '../../src/log/filter/where.js';
 import { LogConnection } from '../../src/log/read/log-connection.js';
 import { LogOrder, type PageRequest } from '../../src/log/read/page.js';
-import { LogReader } from '../../src/log/read/reader.js';
+import { LogReader, tell } from '../../src/log/read/reader.js';
 import type { LookingBounds } from '../../src/log/walk/budget.js';
 import { storeMany } from '../support/many-entries.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
@@ -179,7 +179,7 @@ describe('a list that stops at its budget', () => {
                 else expect(createdAt > searchedUntil).toBe(true);
             } else expect(nodes.length === size || !more).toBe(true);
             if (cursor !== null && found.length > ids.length)
-              expect(backwards ? pageInfo.hasNextPage : pageInfo.hasPreviousPage).toBe(true);
+              expect(await tell(backwards ? pageInfo.hasNextPage : pageInfo.hasPreviousPage)).toBe(true);
             if (!more) break;
             cursor = backwards ? pageInfo.startCursor : pageInfo.endCursor;
             expect(cursor).not.toBeNull();

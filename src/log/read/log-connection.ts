@@ -4,15 +4,15 @@ import { LogEntry } from '../entry/log-entry.entity.js';
 import { DateTime } from '../entry/scalars.js';
 import type { Criteria } from '../filter/criteria.js';
 import { timeReached } from '../walk/id-range.js';
-import type { LogPage } from './reader.js';
+import type { LogPage, Told } from './reader.js';
 
 @ObjectType({ description: 'Where a page stands in the list.', simpleResolvers: true })
 export class PageInfo {
   @Field(() => Boolean, { description: 'Whether there is a page behind endCursor.' })
-  hasNextPage!: boolean;
+  hasNextPage!: Told;
 
   @Field(() => Boolean, { description: 'Whether there is a page in front of startCursor.' })
-  hasPreviousPage!: boolean;
+  hasPreviousPage!: Told;
 
   @Field(() => String, {
     nullable: true,

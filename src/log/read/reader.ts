@@ -15,11 +15,16 @@ import { Counting, type CountReach } from './counting.js';
 import { LogOrder, type PageRequest } from './page.js';
 import { copySequenced, streamSequenced } from './sequenced.js';
 
+/** What is looked up when it is asked for, if it takes a statement of its own. */
+export type Told = boolean | (() => Promise<boolean>);
+
+export const tell = (told: Told): boolean | Promise<boolean> => (typeof told === 'boolean' ? told : told());
+
 /** One page of the list, in the order asked for. */
 export interface LogPage {
   entries: LogEntry[];
-  hasNextPage: boolean;
-  hasPreviousPage: boolean;
+  hasNextPage: Told;
+  hasPreviousPage: Told;
   /** Where looking stopped at its budget before the page was full; else null. */
   stopped: PageStop | null;
 }
@@ -69,7 +74,7 @@ export class LogReader {
     const entries = rows.slice(0, size);
     const more = rows.length > size || !walk.ended;
     if (backwards) entries.reverse();
-    const behind = cursor !== null && (await this.isAnyBehind(criteria, cursor, towardsOlder, budget));
+    const behind = cursor !== null && (() => this.isAnyBehind(criteria, cursor, towardsOlder, budget));
     return {
       entries,
       hasNextPage: backwards ? behind : more,
