@@ -7,6 +7,7 @@ import type { Database } from '../../src/database/database.js';
 import { SEVERITIES } from '../../src/log/entry/severity.js';
 import { toCriteria } from '../../src/log/filter/criteria.js';
 import type { LogFilter } from '../../src/log/filter/log-filter.js';
+import { countValues } from '../../src/log/stats/counts.js';
 import { LogFacet, StatsInterval } from '../../src/log/stats/log-stats.js';
 import { StatsService } from '../../src/log/stats/stats.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
@@ -331,6 +332,19 @@ describe('facet', () => {
         [null, null],
       ].sort(),
     );
+  });
+
+  test('is a sum of stored counts unless that would be of very many', async () => {
+    const criteria = toCriteria(whole, null, NOW);
+    const values = (mostRows?: number) =>
+      database.read(tenantId, (execute) => countValues(execute, criteria, 'actor', 1_000, mostRows), {
+        inIndexOrder: true,
+      });
+    const found = await values();
+    expect(found!.map(({ value, n }) => ({ key: value, count: Number(n) }))).toEqual(
+      tally(known.map(actorKey)).map(({ key, count }) => ({ key, count })),
+    );
+    expect(await values(10)).toBeNull();
   });
 
   test('names nobody by what was erased', async () => {

@@ -148,12 +148,13 @@ const BY_DAY = { largest: 'block', smallest: 'day' } as const;
 /** Rows of stored counts that are summed up; where there are more, as values that are one entry's alone, entries are walked instead. */
 const MAX_VALUE_ROWS = 200_000;
 
-/** How many matching entries have each value, if isCountedByValue, the most frequent `most` of them; null where it would take too long. */
+/** How many matching entries have each value, if isCountedByValue, the most frequent `most` of them; null where over `mostRows` stored counts would have to be summed up. */
 export async function countValues(
   execute: Execute,
   criteria: Criteria,
   field: CountedValue,
   most: number,
+  mostRows = MAX_VALUE_ROWS,
 ): Promise<{ value: string | null; kind: number; n: string }[] | null> {
   const { from, until } = rangeOf(criteria);
   const ranges = splitTime(from, until, [], BY_DAY.largest, BY_DAY.smallest).filter(
@@ -168,7 +169,7 @@ export async function countValues(
       select value, kind, count from ${STORED_VALUE_COUNTS} stored
       where ${whereMatches(criteria)} and field = ${sql.lit(COUNTED_VALUES[field])} and span = r.minutes
         and bucket >= r.low and bucket < r.high order by bucket offset 0
-    ) c limit ${MAX_VALUE_ROWS + 1}`;
+    ) c limit ${mostRows + 1}`;
   const rows = await execute<{ value: string | null; kind: number; n: string; of: string }>(sql`
     with stored as materialized (${stored})
     select value, min(kind) as kind, sum(n) as n, (select count(*) from stored) as of from (
@@ -176,7 +177,7 @@ export async function countValues(
       union all
       select ${value} collate "C", ${kind}, n from ${uncountedMatches(criteria, { ...BY_DAY, columns })} uncounted
     ) counted group by value having sum(n) > 0 order by n desc, value nulls last limit ${most}`);
-  return Number(rows[0]?.of ?? 0) > MAX_VALUE_ROWS ? null : rows;
+  return Number(rows[0]?.of ?? 0) > mostRows ? null : rows;
 }
 
 /** Whether the counts by value suffice: for conditions on clients alone. */
