@@ -17,6 +17,7 @@ import { reading } from './reading.ts';
 import { sealing } from './sealing.ts';
 import { searching } from './searching.ts';
 import { type BenchServer, startServer } from './server.ts';
+import { streaming } from './streaming.ts';
 import { type Line, table } from './table.ts';
 import { verifying } from './verifying.ts';
 import { viewer } from './viewer.ts';
@@ -33,6 +34,7 @@ const BENCHMARKS: Record<string, (server: BenchServer) => Promise<Line[]>> = {
   searching,
   verifying,
   following,
+  streaming,
   fairness,
   cpu,
   viewer,

@@ -23,6 +23,8 @@ export interface BenchServer {
   exporter: Record<string, string>;
   /** Headers of a person who may view another tenant. */
   viewerOf(tenantId: string): Promise<Record<string, string>>;
+  /** Headers of a person who may manage the streams of a tenant. */
+  managerOf(tenantId: string): Promise<Record<string, string>>;
   /** Headers of a person who may export a client of another tenant. */
   exporterOf(tenantId: string, clientId: string): Promise<Record<string, string>>;
   module: Record<string, string>;
@@ -92,6 +94,7 @@ export async function startServer(size: string): Promise<BenchServer> {
     viewer: headers(await person('reel.logs.view', 'ACCOUNT')),
     exporter: headers(await person('reel.logs.export', 'CLIENT')),
     viewerOf: async (tenantId) => headers(await person('reel.logs.view', 'ACCOUNT', tenantId)),
+    managerOf: async (tenantId) => headers(await person('reel.streams.manage', 'ACCOUNT', tenantId)),
     exporterOf: async (tenantId, client) =>
       headers(await person('reel.logs.export', 'CLIENT', tenantId, client)),
     module: headers(await issueModuleToken(secrets.serviceSecret, '*')),

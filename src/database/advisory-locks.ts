@@ -67,6 +67,8 @@ export class AdvisoryLocks {
 
 class Session {
   readonly lost = new AbortController();
+  /** The driver takes one statement at a time. */
+  private last: Promise<unknown> = Promise.resolve();
 
   private constructor(private readonly client: pg.Client) {
     client.on('error', () => this.end());
@@ -80,7 +82,14 @@ class Session {
     return session;
   }
 
-  async ask<R extends pg.QueryResultRow>(sql: string, name: string): Promise<pg.QueryResult<R>> {
+  ask<R extends pg.QueryResultRow>(sql: string, name: string): Promise<pg.QueryResult<R>> {
+    const answer = this.last.then(() => this.askNow<R>(sql, name));
+    this.last = answer.catch(() => {});
+    return answer;
+  }
+
+  private async askNow<R extends pg.QueryResultRow>(sql: string, name: string): Promise<pg.QueryResult<R>> {
+    this.lost.signal.throwIfAborted();
     try {
       return await answerWithin(this.client, ANSWER_MS, this.client.query<R>(sql, [keyOf(name)]));
     } catch (error) {

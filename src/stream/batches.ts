@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { ReadDatabase } from '../database/database.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import { type Criteria, toCriteria } from '../log/filter/criteria.js';
@@ -12,7 +13,8 @@ import type { BatchBounds, BatchToSend, Delivered, Kind } from './kinds/kind.js'
 import { readGaps, type StoredStream } from './store.js';
 
 /** Positions that one statement reads. */
-const MAX_STRETCH = 1_000;
+const MAX_STRETCH = 500;
+const MAX_READERS = 1_000;
 /** How long entries that match are looked for before the position is kept. */
 const LOOK_MS = 1_000;
 
@@ -55,30 +57,60 @@ export function recipeOf(stream: StoredStream, kind: Kind): Recipe {
   };
 }
 
+/** Of the names of an entry's fields as JSON, and of its proof. */
+const [KEYS_BYTES, PROOF_BYTES] = [450, 1_500];
+
+/** Made into what is delivered when its proof is there, which may blank it. */
+const unformatted = (entry: LogEntry): Delivered => ({ entry, value: '', text: '' });
+
+interface Bundle {
+  readonly entry: object;
+  readonly leaf_version: number;
+}
+
+/** `{…, "proof": {"leaf_version", "entry": {…}, …}}`, with the entry made into text once. */
+function withProof(entry: LogEntry, { leaf_version, entry: wire, ...rest }: Bundle): Delivered {
+  const asText = JSON.stringify(wire);
+  const proof = `{"leaf_version":${leaf_version},"entry":${asText},${JSON.stringify(rest).slice(1)}`;
+  return { entry, value: '', text: `${asText.slice(0, -1)},"proof":${proof}}` };
+}
+
 /** Reads what a stream delivers. */
 export class BatchReader {
+  /** Of streams that were read of last: how long a stretch may be is learnt. */
+  private readonly readers = new LRUCache<string, SequencedReader>({ max: MAX_READERS });
+
   constructor(
     private readonly database: ReadDatabase,
     private readonly prover: StoredProver,
   ) {}
 
+  private readerOf({ id }: StoredStream, { criteria }: Recipe): SequencedReader {
+    const key = `${id} ${JSON.stringify(criteria)}`;
+    let reader = this.readers.get(key);
+    if (!reader) {
+      reader = new SequencedReader(this.database, criteria, MAX_STRETCH);
+      this.readers.set(key, reader);
+    }
+    return reader;
+  }
+
   /** What comes after the stream's position, up to another, but no more than `most` entries and a batch's bytes. */
   async next(stream: StoredStream, recipe: Recipe, upTo: number, most: number): Promise<Read> {
-    const reader = new SequencedReader(
-      this.database,
-      recipe.criteria,
-      Math.min(MAX_STRETCH, Math.max(most, 100)),
-    );
+    const reader = this.readerOf(stream, recipe);
     const startedAt = performance.now();
     const found: Delivered[] = [];
     let [bytes, until] = [0, stream.position];
     while (until < upTo) {
       const stretch = await reader.next(until, upTo);
       await takeTurn(stream.tenantId);
+      const average = stretch.bytes / Math.max(1, stretch.entries.length);
       for (const entry of stretch.entries) {
-        const delivered = this.format(entry, recipe.format, { streamId: stream.id });
+        const delivered = recipe.hasProofs
+          ? unformatted(entry)
+          : this.format(entry, recipe.format, { streamId: stream.id });
         // A proof has the entry once more, and as much again of hashes.
-        const size = delivered.text.length * (recipe.hasProofs ? 2 : 1) + (recipe.hasProofs ? 1_500 : 1);
+        const size = recipe.hasProofs ? 2 * (average + KEYS_BYTES) + PROOF_BYTES : delivered.text.length + 1;
         const isTooMuch = found.length > 0 && bytes + size > recipe.bounds.bytes;
         if (found.length === most || isTooMuch)
           return { entries: found, until: entry.sequence! - 1, isFull: true };
@@ -96,13 +128,15 @@ export class BatchReader {
 
   /** The same entries again, of a batch whose bounds are kept. */
   async again(stream: StoredStream, recipe: Recipe, last: number): Promise<readonly Delivered[]> {
-    const reader = new SequencedReader(this.database, recipe.criteria, MAX_STRETCH);
+    const reader = this.readerOf(stream, recipe);
     const found: Delivered[] = [];
     for (let until = stream.position; until < last; ) {
       const stretch = await reader.next(until, last);
       await takeTurn(stream.tenantId);
       for (const entry of stretch.entries)
-        found.push(this.format(entry, recipe.format, { streamId: stream.id }));
+        found.push(
+          recipe.hasProofs ? unformatted(entry) : this.format(entry, recipe.format, { streamId: stream.id }),
+        );
       until = stretch.until;
     }
     return found;
@@ -140,14 +174,7 @@ export class BatchReader {
         : null;
     await takeTurn(tenantId);
     const entries = bundles
-      ? read.map(({ entry }, at) => {
-          // An entry that was erased since it was read was blanked with its proof.
-          const value = {
-            ...(this.format(entry, recipe.format, { streamId }).value as object),
-            proof: bundles[at],
-          };
-          return { entry, value, text: JSON.stringify(value) };
-        })
+      ? read.map(({ entry }, index) => withProof(entry, bundles[index] as Bundle))
       : read;
     const isWhole = read.length === last - previous;
     const { parked, removed } = isWhole

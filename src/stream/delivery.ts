@@ -275,7 +275,7 @@ export class Delivery {
     await database.seal(stream.tenantId, async (execute) => {
       if (outcome.kind === 'gone') {
         const state = await settle(execute, stream, [...said, sql`state = 'DISABLED'`]);
-        if (state) await this.record(execute, 'disabled', stream, { answer: outcome.answer });
+        if (state) await this.record(execute, 'disabled', stream, { answer: codeOf(outcome.answer) });
         return;
       }
       if (outcome.kind === 'refused' && entries.length > 1) {
@@ -297,7 +297,7 @@ export class Delivery {
         if (!state) return;
         await this.park(execute, stream, [parkedOf(entries[0]!, outcome.answer)]);
         if (fails && stream.state === StreamState.RUNNING)
-          await this.record(execute, 'failed', stream, { answer: outcome.answer });
+          await this.record(execute, 'failed', stream, { answer: codeOf(outcome.answer) });
         return;
       }
       const isFailing =
@@ -311,7 +311,7 @@ export class Delivery {
         ...(isFailing ? [AS_FAILING] : []),
       ]);
       if (isFailing && stream.state === StreamState.RUNNING && state === StreamState.FAILING)
-        await this.record(execute, 'failed', stream, { answer: outcome.answer });
+        await this.record(execute, 'failed', stream, { answer: codeOf(outcome.answer) });
     });
   }
 
@@ -344,7 +344,7 @@ export class Delivery {
       sequence,
       entryId,
       last: told.at(-1)!.sequence,
-      answer: reason,
+      answer: codeOf(reason),
     });
   }
 
@@ -501,6 +501,9 @@ const attemptOf = ({ first, last }: BatchToSend, delivered: boolean, answer: str
   delivered,
   answer: answerText(answer),
 });
+
+/** The status or the error's name: what else a receiver says may name people, and entries of Reel's own are never erased. */
+const codeOf = (answer: string): string => /^(?:\d{3}|[A-Z][A-Z0-9_]+)\b/.exec(answer)?.[0] ?? 'other';
 
 const parkedOf = ({ entry }: Delivered, reason: string) => ({
   sequence: entry.sequence!,

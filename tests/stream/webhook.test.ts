@@ -1,6 +1,7 @@
 import { createPublicKey, randomUUID, verify } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { runCommand, settingsOf } from '../support/cli.js';
 import { batchOf, Receiver } from '../support/receiver.js';
 import { moduleToken, startReel, type TestReel } from '../support/reel.js';
 import { SECRET, StreamCalls, store } from '../support/streams.js';
@@ -183,6 +184,31 @@ describe('a stream to a webhook', () => {
     await calls.until(stream.id, (now) => expect(now).toMatchObject({ state: 'RUNNING', lagEntries: 0 }));
   });
 
+  it('is failing after five minutes, recorded once, and recovers by itself', async () => {
+    receiver.behaviour = () => ({ status: 503, headers: { 'retry-after': '1' } });
+    const stream = await calls.create({ settings: { url: receiver.url }, after: 0 });
+    await calls.until(stream.id, ({ lastError }) => expect(lastError).toBe('503'));
+    const shift = (assignments: string) =>
+      reel.own.query(`update reel_streams set ${assignments} where id = $1`, [stream.id]);
+    await shift(`failing_since = failing_since - interval '6 minutes', retry_at = null`);
+    await calls.until(stream.id, ({ state }) => expect(state).toBe('FAILING'));
+    const before = receiver.requests.length;
+    await shift('retry_at = null');
+    await expect.poll(() => receiver.requests.length, { timeout: 20_000 }).toBeGreaterThan(before);
+    receiver.behaviour = () => ({ status: 200 });
+    await calls.until(stream.id, async ({ state }) => {
+      await shift('retry_at = null');
+      expect(state).toBe('RUNNING');
+    });
+    await calls.until(stream.id, ({ position }) => expect(position).toBeGreaterThanOrEqual(3));
+    const { logs } = await calls.ask('{ logs(orderBy: OLDEST_FIRST) { nodes { action data actorType } } }');
+    expect(logs.nodes.map(({ action }: { action: string }) => action)).toEqual(
+      ['created', 'failed', 'recovered'].map((each) => `reel.streams.${each}`),
+    );
+    expect(logs.nodes[1]).toMatchObject({ data: { answer: '503' }, actorType: 'SYSTEM' });
+    expect(receiver.requests.at(-1)!.headers['webhook-id']).toContain(`${stream.id}_1_`);
+  });
+
   it('is paused, resumed and replayed', async () => {
     const stream = await calls.create({ settings: { url: receiver.url }, after: 0 });
     await calls.until(stream.id, ({ position }) => expect(position).toBe(1));
@@ -231,5 +257,32 @@ describe('what is recorded', () => {
     expect(JSON.stringify(logs)).not.toContain('whsec_');
     const rows = await reel.own.query('select s::text as row from reel_streams s');
     expect(JSON.stringify(rows)).not.toMatch(/hidden-value|whsec_/);
+  });
+
+  it('and what is kept of answers does not outlive what is erased', async () => {
+    receiver.behaviour = ({ body }) =>
+      body.includes('bea@example.com')
+        ? { status: 422, body: 'bea@example.com is no such person' }
+        : { status: 200 };
+    const [id] = await store(reel, token, tenant, [{ actor_email: 'bea@example.com' }]);
+    const stream = await calls.create({ settings: { url: receiver.url }, after: 0 });
+    await calls.until(stream.id, ({ parkedCount }) => expect(parkedCount).toBe(1));
+    const kept = async () =>
+      JSON.stringify([
+        await reel.own.query(`select s::text as row from reel_streams s where tenant_id = $1`, [tenant]),
+        await reel.own.query(`select p::text as row from reel_stream_parked p where tenant_id = $1`, [
+          tenant,
+        ]),
+        await reel.own.query(`select data::text as row from reel_log_entries where tenant_id = $1`, [tenant]),
+      ]);
+    expect(await kept()).toContain('bea@example.com');
+    await calls.until(stream.id, ({ lagEntries }) => expect(lagEntries).toBe(0));
+    const erased = await runCommand(
+      ['erase', '--tenant', tenant, '--entry', id!, '--reason', 'asked'],
+      settingsOf(reel.own),
+    );
+    expect(erased.code).toBe(0);
+    expect(await kept()).not.toContain('bea@example.com');
+    expect(await calls.parked(stream.id)).toMatchObject([{ entryId: id, reason: '422' }]);
   });
 });

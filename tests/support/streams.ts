@@ -73,11 +73,15 @@ export class StreamCalls {
     return (await this.ask(query, { id })).parkedEntries;
   }
 
-  async until(id: string, holds: (stream: Awaited<ReturnType<StreamCalls['get']>>) => void, ms = 30_000) {
+  async until(
+    id: string,
+    holds: (stream: Awaited<ReturnType<StreamCalls['get']>>) => void | Promise<void>,
+    ms = 100_000,
+  ) {
     return vi.waitFor(
       async () => {
         const stream = await this.get(id);
-        holds(stream);
+        await holds(stream);
         return stream;
       },
       { timeout: ms, interval: 50 },

@@ -9,6 +9,7 @@ import { graphql, TryAgain } from './calls.ts';
 import type { Cluster, Row } from './cluster.ts';
 import type { Fleet } from './fleet.ts';
 import type { Acknowledged, Ledger } from './ledger.ts';
+import type { ReceivedStream } from './streams.ts';
 import type { Follower } from './tails.ts';
 import type { Tenant } from './tenants.ts';
 
@@ -22,6 +23,7 @@ export interface World {
   ledger: Ledger;
   tenants: readonly Tenant[];
   followers: readonly Follower[];
+  streams: readonly ReceivedStream[];
   directory: string;
 }
 
@@ -41,6 +43,7 @@ export async function checkRound(world: World, since: number, random: Random): P
   await stored(world, fresh);
   await positions(world, fresh);
   await tails(world);
+  await received(world);
   for (const tenant of new Set([random.pick(tenants), random.pick(tenants)])) await statistics(world, tenant);
   if (random.chance(0.25)) await verify(world, random.pick(tenants), random);
 }
@@ -121,6 +124,34 @@ async function tails({ cluster, ledger, followers }: World): Promise<void> {
   }
 }
 
+/** Each stream has delivered everything that is sealed. */
+async function received({ cluster, ledger, streams }: World): Promise<void> {
+  for (const stream of streams) {
+    let last = 0;
+    await until(`${stream.name}, now at ${stream.position}`, ledger, async () => {
+      const [row] = await cluster.query(
+        'select coalesce(max(seq), 0)::int as last from reel_log_sequence where tenant_id = $1',
+        [stream.tenant.id],
+      );
+      last = row!.last as number;
+      return stream.position >= last;
+    });
+  }
+}
+
+/** `reel verify --stream` of what each receiver kept. */
+async function provenStreams({ fleet, ledger, streams, directory }: World): Promise<number> {
+  let proven = 0;
+  const keys = join(directory, 'keys.txt');
+  await writeFile(keys, await (await fetch(`${fleet.servers[0]!.url}/.well-known/reel-keys`)).text());
+  for (const { name, file } of streams) {
+    const { code, stdout, stderr } = await fleet.command(['verify', '--stream', file, '--key', keys]);
+    if (code === 0) proven += 1;
+    else ledger.fault(`verify of ${name}: ${code} ${stdout.slice(0, 1_000)} ${stderr.slice(0, 300)}`);
+  }
+  return proven;
+}
+
 /** Both servers count what is stored, exactly. */
 async function statistics({ cluster, fleet, ledger }: World, tenant: Tenant): Promise<void> {
   for (const { url } of fleet.servers) {
@@ -196,11 +227,14 @@ export async function checkAll(world: World, earlier: readonly Earlier[], random
   const wrong = await wrongCounts(cluster);
   if (wrong.length > 0) ledger.fault(`counts differ: ${JSON.stringify(wrong.slice(0, 3))}`);
   const verified = await Promise.all(tenants.map((tenant) => verify(world, tenant, random)));
+  await received(world);
+  const proven = await provenStreams(world);
   const versions = await cluster.query(
     'select leaf_version as version, count(*)::int as entries from reel_log_entries group by 1 order by 1',
   );
   return {
     verified: verified.filter(Boolean).length,
+    proven,
     versions: versions as { version: number; entries: number }[],
   };
 }

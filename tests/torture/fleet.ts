@@ -17,6 +17,7 @@ interface Server {
 export class Fleet {
   readonly jwtSecret = randomBytes(32).toString('base64url');
   readonly serviceSecret = randomBytes(32).toString('base64url');
+  readonly streamKey = randomBytes(32).toString('base64');
   readonly servers: Server[] = [0, 1].map(() => ({ process: null, url: null }));
   /** What servers printed that are gone, for the report of a fault. */
   readonly logs: string[] = [];
@@ -41,6 +42,8 @@ export class Fleet {
       REEL_SIGNING_KEY: this.signingKey,
       REEL_ORIGIN: this.origin,
       REEL_BROWSER_ENTRIES_PER_MINUTE: '100000',
+      REEL_STREAM_KEY: this.streamKey,
+      REEL_STREAM_ALLOW: '127.0.0.0/8,::1',
     };
   }
 

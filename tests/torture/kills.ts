@@ -3,10 +3,12 @@ import { setTimeout } from 'node:timers/promises';
 import type { Random } from './built.ts';
 import type { Cluster } from './cluster.ts';
 import type { Fleet } from './fleet.ts';
+import type { ReceivedStream } from './streams.ts';
 
 export interface Victims {
   fleet: Fleet;
   cluster: Cluster;
+  streams: readonly ReceivedStream[];
 }
 
 type Kill = (victims: Victims, random: Random) => Promise<void>;
@@ -66,6 +68,7 @@ export const KILLS = {
     await setTimeout(random.integer(200, 2_000));
     for (const pid of pids) signal(pid, 'SIGCONT');
   },
+  'a receiver of a stream': async ({ streams }, random) => random.pick(streams).restart(),
 } satisfies Record<string, Kill>;
 
 export type KillName = keyof typeof KILLS;
@@ -79,6 +82,7 @@ const WEIGHTS: Record<KillName, number> = {
   "the servers' connections": 1,
   'one server stopped for a while': 2,
   'the database stopped for a while': 2,
+  'a receiver of a stream': 4,
 };
 const NAMES = (Object.keys(KILLS) as KillName[]).flatMap((name) => Array<KillName>(WEIGHTS[name]).fill(name));
 

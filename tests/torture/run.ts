@@ -13,6 +13,7 @@ import type { KillName } from './kills.ts';
 import { Ledger } from './ledger.ts';
 import { runRound } from './round.ts';
 import { openTrail, SEEDED_DAYS } from './setup.ts';
+import { ReceivedStream } from './streams.ts';
 import { Follower } from './tails.ts';
 
 const { values: options } = parseArgs({
@@ -64,7 +65,16 @@ const followers = tenants.flatMap((tenant, index) => {
     new Follower(world('event stream'), { tenant, transport: 'event stream', module: filter, after: 0 }),
   ];
 });
-const world = { cluster, fleet, ledger, tenants, followers, directory };
+const streams: ReceivedStream[] = [];
+// One with a long past, and one that begins.
+for (const tenant of [tenants[2]!, tenants[4]!])
+  streams.push(
+    await ReceivedStream.open(
+      { fleet, ledger, directory, random: new SeededRandom(`${seed} stream ${tenant.name}`) },
+      tenant,
+    ),
+  );
+const world = { cluster, fleet, ledger, tenants, followers, streams, directory };
 
 const kills = new Map<KillName, number>();
 const chores = new Map<string, number>();
@@ -85,13 +95,14 @@ for (let number = 1; number <= rounds; number += 1) {
   told = ledger.faults.length;
 }
 
-const { verified, versions } = await checkAll(world, earlier, new SeededRandom(`${seed} end`));
+const { verified, proven, versions } = await checkAll(world, earlier, new SeededRandom(`${seed} end`));
 for (const follower of followers) await follower.stop();
 for (const index of fleet.servers.keys()) {
   const code = await fleet.stop(index);
   if (code !== 0) ledger.fault(`a server that was asked to end ended with ${code}`);
 }
 await host.close();
+for (const stream of streams) await stream.close();
 for (const fault of ledger.faults.slice(told, told + 20)) say(`   ${fault}`);
 
 const isWell = ledger.faults.length === 0;
@@ -105,6 +116,7 @@ const rows: [string, string | number][] = [
   ['stored or answered twice', ledger.twice],
   ['other faults', Math.max(0, ledger.faults.length - ledger.lost - ledger.twice)],
   ['`reel verify` ok', `${verified} of ${tenants.length} tenants`],
+  ['`reel verify --stream` ok', `${proven} of ${streams.length} streams`],
   ...versions.map(({ version, entries }): [string, number] => [
     `entries left of leaf version ${version}`,
     entries,

@@ -19,6 +19,8 @@ export interface Tenant {
   personId: string;
   /** May export the first client's entries. */
   exporter: string;
+  /** May manage its streams. */
+  manager: string;
 }
 
 const ACTORS = 30;
@@ -52,5 +54,6 @@ export async function makeTenant(
     person: await token('reel.logs.view', null),
     personId,
     exporter: await token('reel.logs.export', clients[0]!),
+    manager: await token('reel.streams.manage', null),
   };
 }

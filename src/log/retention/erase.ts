@@ -180,6 +180,7 @@ class ErasureRun {
       where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids}::uuid[])`);
     await countActors(execute, tenantId, ids, 1);
     await eraseFromSearch(execute, tenantId, ids);
+    await eraseAnswers(execute, tenantId);
   }
 
   async result(): Promise<Erased> {
@@ -195,6 +196,16 @@ class ErasureRun {
       ownAccount: left.ownAccount,
     };
   }
+}
+
+/** What receivers of streams said of entries may name whom they name. */
+async function eraseAnswers(execute: Execute, tenantId: string) {
+  await execute(sql`
+    update reel_streams set attempts = '[]', last_error = substring(last_error from '^[0-9A-Z_]+')
+    where tenant_id = ${tenantId}::uuid`);
+  await execute(sql`
+    update reel_stream_parked set reason = coalesce(substring(reason from '^[0-9A-Z_]+'), '')
+    where tenant_id = ${tenantId}::uuid`);
 }
 
 /** Adds to the counts by actor what the entries show now, or subtracts it; those of the inbox are not counted yet. */

@@ -163,9 +163,7 @@ function ofClass(name: OcsfClass, entry: LogEntry): Record<string, unknown> {
         src_endpoint: entry.ipAddress === null ? { svc_name: entry.module } : { ip: entry.ipAddress },
         ...(entry.resourceType || entry.resourceId
           ? {
-              resources: [
-                present({ type: entry.resourceType, uid: entry.resourceId, name: entry.resourceName }),
-              ],
+              resources: [entityOf(entry)],
             }
           : {}),
       };

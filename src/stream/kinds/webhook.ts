@@ -61,7 +61,7 @@ export const webhook: Kind<WebhookSettings> = {
     const signers = [secret, previousSecret].filter((each) => each !== null).map(signerOf);
     return {
       async send(batch, signal) {
-        const body = batchText(batch, format);
+        const text = batchText(batch, format);
         const at = new Date();
         const answer = await http.call({
           method: 'POST',
@@ -72,9 +72,9 @@ export const webhook: Kind<WebhookSettings> = {
             'content-type': 'application/json',
             'webhook-id': batch.id,
             'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-            'webhook-signature': signers.map((each) => each(batch.id, at, body)).join(' '),
+            'webhook-signature': signers.map((each) => each(batch.id, at, text)).join(' '),
           },
-          body,
+          body: Buffer.from(text),
           readsAnswer: false,
           signal,
         });
