@@ -134,9 +134,7 @@ export class Delivery {
       }
       const waitMs = waitOf(read, recipe);
       if (waitMs > 0) {
-        await settle(execute, stream, [
-          sql`retry_at = clock_timestamp() + make_interval(secs => ${waitMs / 1_000})`,
-        ]);
+        await settle(execute, stream, [retryIn(waitMs)]);
         return null;
       }
       const size = (await checkpointCovering(execute, stream.tenantId, read.until))?.treeSize;
@@ -239,7 +237,7 @@ export class Delivery {
       const state = await settle(execute, stream, [
         sql`position = ${batch.last}`,
         sql`previous = ${batch.last}`,
-        sql`last_delivered_at = clock_timestamp()`,
+        sql`last_delivered_at = ${instantIn(0)}::timestamptz`,
         sql`last_error = null`,
         sql`state = case when state = 'FAILING' then 'RUNNING' else state end`,
         setAttempts(stream, attemptOf(batch, true, outcome.answer)),
@@ -292,7 +290,7 @@ export class Delivery {
           sql`position = ${batch.last}`,
           sql`parked_in_row = parked_in_row + 1`,
           ...NO_BATCH,
-          ...(fails ? [AS_FAILING, SINCE_NOW, retryIn(MOST_DELAY_MS)] : []),
+          ...(fails ? [AS_FAILING, sinceNow(), retryIn(MOST_DELAY_MS)] : []),
         ]);
         if (!state) return;
         await this.park(execute, stream, [parkedOf(entries[0]!, outcome.answer)]);
@@ -306,7 +304,7 @@ export class Delivery {
       const state = await settle(execute, stream, [
         ...said,
         sql`failures = failures + 1`,
-        SINCE_NOW,
+        sinceNow(),
         retryIn(outcome.kind === 'later' ? this.delayOf(stream, outcome.retryAfterMs) : MOST_DELAY_MS),
         ...(isFailing ? [AS_FAILING] : []),
       ]);
@@ -479,9 +477,11 @@ export class Delivery {
 }
 
 const NO_BATCH = [sql`pending_last = null`, sql`pending_size = null`];
-const SINCE_NOW = sql`failing_since = coalesce(failing_since, clock_timestamp())`;
 const AS_FAILING = sql`state = case when state = 'RUNNING' then 'FAILING' else state end`;
-const retryIn = (ms: number) => sql`retry_at = clock_timestamp() + make_interval(secs => ${ms / 1_000})`;
+/** As a value of this server's: a distributed database takes no function of the time in an UPDATE's COALESCE. */
+const instantIn = (ms: number): string => new Date(Date.now() + ms).toISOString();
+const sinceNow = () => sql`failing_since = coalesce(failing_since, ${instantIn(0)}::timestamptz)`;
+const retryIn = (ms: number) => sql`retry_at = ${instantIn(ms)}::timestamptz`;
 
 const isDelivering = ({ state, retryAt }: StoredStream): boolean =>
   (state === StreamState.RUNNING || state === StreamState.FAILING) &&

@@ -166,7 +166,7 @@ export const insertStream = (execute: Execute, stream: NewStream): Promise<Row[]
       previous, created_at)
     values (${stream.tenantId}::uuid, ${stream.id}::uuid, ${stream.name}, ${stream.kind}, ${stream.format}, ${stream.query},
       ${stream.clientId}::uuid, ${JSON.stringify(stream.settings)}::jsonb, ${stream.secret}, 'RUNNING', 1, ${stream.position},
-      ${stream.position}, clock_timestamp())`);
+      ${stream.position}, ${new Date().toISOString()}::timestamptz)`);
 
 /** Sets columns by name, of one stream. */
 export const updateStream = (
@@ -228,12 +228,14 @@ export async function park(
   { tenantId, id }: StreamKey,
   entries: readonly { sequence: number; entryId: string; reason: string }[],
 ): Promise<void> {
+  if (entries.length === 0) return;
+  const at = new Date().toISOString();
+  const rows = entries.map(
+    ({ sequence, entryId, reason }) =>
+      sql`(${tenantId}::uuid, ${id}::uuid, ${sequence}::bigint, ${entryId}::uuid, ${reason}, ${at}::timestamptz)`,
+  );
   await execute(sql`
-    insert into reel_stream_parked (tenant_id, stream_id, seq, entry_id, reason, parked_at)
-    select ${tenantId}::uuid, ${id}::uuid, p.seq, p.entry_id, p.reason, clock_timestamp()
-    from jsonb_to_recordset(${JSON.stringify(
-      entries.map(({ sequence, entryId, reason }) => ({ seq: sequence, entry_id: entryId, reason })),
-    )}::jsonb) p(seq bigint, entry_id uuid, reason text)
+    insert into reel_stream_parked (tenant_id, stream_id, seq, entry_id, reason, parked_at) values ${sql.join(rows)}
     on conflict (tenant_id, stream_id, seq) do update
       set reason = excluded.reason, parked_at = excluded.parked_at, retry = false`);
 }

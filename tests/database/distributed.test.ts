@@ -11,7 +11,9 @@ import { OwnEntries, type OwnerDatabase } from '../../src/log/retention/own-entr
 import { readKeys } from '../../src/seal/signing-keys.js';
 import type { Fault } from '../../src/verify/fault.js';
 import { verifyLog } from '../../src/verify/log/verify-log.js';
+import { Receiver } from '../support/receiver.js';
 import { grant, moduleToken, person, startReel, type TestReel } from '../support/reel.js';
+import { StreamCalls, store } from '../support/streams.js';
 import { tablesWithoutTenant } from '../support/tenant-rule.js';
 
 /**
@@ -195,6 +197,39 @@ test('every door works, and so does every command', async () => {
   expect(await faultsOf(OTHER)).toEqual([]);
 }, 120_000);
 
+test('streams deliver, park, replay and end', async () => {
+  const tenant = randomUUID();
+  const receiver = await Receiver.start(({ body }) =>
+    body.includes('"resource_id":"bad"') ? { status: 422 } : { status: 200 },
+  );
+  try {
+    const calls = await StreamCalls.of(reel, tenant);
+    const entries = [{}, { resource_id: 'bad' }, {}];
+    await store(reel, token, tenant, entries);
+    const { id } = await calls.create({ settings: { url: receiver.url }, after: 0 });
+    await calls.until(id, ({ parkedCount, position }) => {
+      expect(parkedCount).toBe(1);
+      expect(position).toBeGreaterThanOrEqual(4);
+    });
+    receiver.behaviour = () => ({ status: 200 });
+    expect(await calls.parked(id)).toHaveLength(1);
+    await calls.act('retryParked', id);
+    await calls.until(id, ({ parkedCount }) => expect(parkedCount).toBe(0));
+    receiver.behaviour = () => ({ status: 503 });
+    await calls.act('replayStream', id, ', since: "2000-01-01T00:00:00Z"');
+    await calls.until(id, ({ lastError }) => expect(lastError).toBe('503'));
+    receiver.behaviour = () => ({ status: 200 });
+    await calls.act('pauseStream', id);
+    await calls.update(id, { query: 'module:billing', settings: { batchEntries: 2 } });
+    await calls.act('resumeStream', id);
+    await calls.until(id, ({ lagEntries }) => expect(lagEntries).toBe(0));
+    expect((await calls.test(id)).delivered).toBe(true);
+    await calls.ask('mutation ($id: UUID!) { removeStream(id: $id) }', { id });
+  } finally {
+    await receiver.close();
+  }
+});
+
 /** Statements of the owner's commands over all tenants, which Citus sends to every node, and those of which the tenant is what is looked for. */
 const OVER_ALL = [
   // The tenant of a hold, by its id.
@@ -212,7 +247,7 @@ test('each table in each statement has a tenant of its own', async () => {
   );
   const tables = new Set(rows.map(({ name }) => name as string));
   expect(tables.size).toBeGreaterThan(10);
-  const sent = [...recorded].filter((text) => /reel_log_/.test(text) && text !== INBOX);
+  const sent = [...recorded].filter((text) => /reel_(?:log_|stream)/.test(text) && text !== INBOX);
   expect(sent.length).toBeGreaterThan(60);
   const breaking = sent
     .filter((text) => tablesWithoutTenant(text, (table) => tables.has(table)).length > 0)
@@ -231,7 +266,7 @@ test('no policy has a sub-select, which Citus does not take, and none but plain 
   expect(
     await reel.own.query(
       `select c.relname::text as name from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
-       where c.relname like 'reel\\_log\\_%' and c.relkind in ('r', 'p') and (c.relforcerowsecurity or not exists (
+       where c.relname like 'reel\\_%' and c.relkind in ('r', 'p') and (c.relforcerowsecurity or not exists (
          select from pg_index i where i.indrelid = c.oid and i.indisprimary and i.indkey[0] = a.attnum))`,
     ),
   ).toEqual([]);
@@ -239,7 +274,7 @@ test('no policy has a sub-select, which Citus does not take, and none but plain 
     await reel.own.query(
       `select i.indexrelid::regclass::text as name from pg_index i join pg_class c on c.oid = i.indrelid
        join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
-       where c.relname like 'reel\\_log\\_%' and i.indisunique and not a.attnum = any (i.indkey)`,
+       where c.relname like 'reel\\_%' and i.indisunique and not a.attnum = any (i.indkey)`,
     ),
   ).toEqual([]);
   expect(await reel.own.query('select tgname from pg_trigger where not tgisinternal')).toEqual([]);
