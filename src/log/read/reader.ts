@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Scope } from '../../auth/scope.js';
 import type { ReadDatabase } from '../../database/database.js';
-import type { Row } from '../../database/execute.js';
+import type { Execute, Row } from '../../database/execute.js';
 import { type LogEntry } from '../entry/log-entry.entity.js';
 import { selectList, toEntry } from '../entry/row.js';
 import type { Criteria } from '../filter/criteria.js';
@@ -104,11 +104,10 @@ export class LogReader {
   private async numbered(criteria: Criteria, order: LogOrder, size: number, page: number): Promise<LogPage> {
     const descending = order === LogOrder.NEWEST_FIRST;
     const { tenantId } = criteria.scope;
-    const start = await this.database.read(
-      tenantId,
-      (execute) => locatePage(execute, criteria, (page - 1) * size, descending),
-      { inIndexOrder: true },
-    );
+    const isKept = criteria.conditions.length === 0 && criteria.scope.clients === null;
+    const execute: Execute = (statement) =>
+      this.database.query(tenantId, statement, { inIndexOrder: true, isKept });
+    const start = await locatePage(execute, criteria, (page - 1) * size, descending);
     const within = idsWithin(start.from ?? null, start.until ?? null);
     const walk = this.walk(criteria, { descending, within, budget: this.budget() });
     const rows =

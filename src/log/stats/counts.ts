@@ -14,8 +14,6 @@ import {
   VALUE_OF,
 } from './stored-counts.js';
 import {
-  BLOCK,
-  DAY,
   EARLIEST,
   fromMicros,
   LATEST,
@@ -207,7 +205,10 @@ export interface PageStart {
 /** Up to this offset skipping entries costs less than reading counts. */
 const MAX_SKIP = 1_000;
 
-/** Finds the quarter of an hour that holds the entry at `offset` (from 0) of the list, newest or oldest first, so that no more than that is skipped for a deep page. */
+/**
+ * Finds the quarter of an hour that holds the entry at `offset` (from 0) of the list, newest or oldest first, so that no more
+ * than that is skipped for a deep page: which sixteen days, which day of them, and which quarter of that, in one statement.
+ */
 export async function locatePage(
   execute: Execute,
   criteria: Criteria,
@@ -215,21 +216,43 @@ export async function locatePage(
   newest: boolean,
 ): Promise<PageStart> {
   if (offset <= MAX_SKIP || !isCountable(criteria)) return { skip: offset };
-  const block = await spanAt(execute, criteria, offset, newest, 'block');
-  if (!block)
+  const [quarter] = await execute<{ at: string; skip: string }>(sql`
+    with uncounted as materialized (select at, n from ${uncountedMatches(criteria, { largest: 'block' })} uncounted),
+    whole as (select timestamptz '-infinity' as low, timestamptz 'infinity' as high, ${offset}::bigint as skip),
+    block as (${spanWithin(criteria, 'block', 'whole', newest)}),
+    day as (${spanWithin(criteria, 'day', 'block', newest)}),
+    quarter as (${spanWithin(criteria, 'quarter', 'day', newest)})
+    select extract(epoch from low)::bigint as at, skip from quarter`);
+  if (!quarter)
     return newest ? { until: fromMicros(EARLIEST), skip: 0 } : { from: fromMicros(LATEST - 1n), skip: 0 };
-  const inBlock = { ...criteria, ...narrowed(criteria, block.from, block.from + BLOCK) };
-  const day = found(await spanAt(execute, inBlock, block.skip, newest, 'day'), block.from);
-  const inDay = { ...criteria, ...narrowed(criteria, day.from, day.from + DAY) };
-  const quarter = found(await spanAt(execute, inDay, day.skip, newest, 'quarter'), day.from);
-  return newest
-    ? { until: fromMicros(quarter.from + QUARTER - 1n), skip: quarter.skip }
-    : { from: fromMicros(quarter.from), skip: quarter.skip };
+  const at = BigInt(quarter.at) * 1_000_000n;
+  const skip = Number(quarter.skip);
+  return newest ? { until: fromMicros(at + QUARTER - 1n), skip } : { from: fromMicros(at), skip };
 }
 
-function found<T>(finer: T | undefined, from: Micros): T {
-  if (finer) return finer;
-  throw new Error(`expected finer counts to make up coarser ones, got fewer from ${fromMicros(from)} on`);
+/** SQL for the span that holds the entry after the first `skip` of another, as rows (low, high, skip), the latter within it. */
+function spanWithin(criteria: Criteria, unit: Span, within: string, newest: boolean): RawBuilder<unknown> {
+  const { from, until } = rangeOf(criteria);
+  const counted = splitTime(from, until, [], unit).filter(({ span }) => span !== 'entry');
+  const direction = newest ? sql`desc` : sql`asc`;
+  const length = sql`make_interval(mins => ${sql.lit(SPAN_MINUTES[unit])})`;
+  const outer = sql.table(within);
+  return sql`
+    select start as low, start + ${length} as high, skip - (upto - n) as skip from (
+      select start, n, sum(n) over (order by start ${direction}) as upto from (
+        select date_bin(${length}, at, timestamptz 'epoch') as start, sum(n) as n from (
+          select c.bucket as at, c.count as n
+          from ${outer} o cross join unnest(${counted.map(({ span }) => SPAN_MINUTES[span as Span])}::smallint[],
+            ${lows(counted)}::timestamptz[], ${highs(counted)}::timestamptz[]) r(minutes, low, high)
+          cross join lateral (
+            select bucket, count from ${storedCounts(criteria, true)} stored
+            where ${whereMatches(criteria)} and span = r.minutes and bucket >= greatest(r.low, o.low) and bucket < least(r.high, o.high)
+            order by bucket offset 0
+          ) c
+          union all select at, u.n from uncounted u cross join ${outer} o where at >= o.low and at < o.high
+        ) counts group by 1
+      ) spans
+    ) summed cross join ${outer} o where upto > o.skip order by start ${direction} limit 1`;
 }
 
 /** The criteria's range of time, limited to another. */
@@ -239,16 +262,4 @@ export function narrowed(criteria: Criteria, from: Micros, until: Micros): Pick<
     start: fromMicros(range.from > from ? range.from : from),
     end: fromMicros((range.until < until ? range.until : until) - 1n),
   };
-}
-
-async function spanAt(execute: Execute, criteria: Criteria, offset: number, newest: boolean, unit: Span) {
-  const direction = newest ? sql`desc` : sql`asc`;
-  const [row] = await execute<{ at: string; before: string }>(sql`
-    select extract(epoch from start)::bigint as at, upto - n as before from (
-      select start, n, sum(n) over (order by start ${direction}) as upto from (
-        select date_bin(make_interval(mins => ${SPAN_MINUTES[unit]}::integer), at, timestamptz 'epoch') as start, sum(n) as n
-        from ${matchCounts(criteria, { largest: unit, bySeverity: true })} counts group by 1
-      ) spans
-    ) summed where upto > ${offset} order by start ${direction} limit 1`);
-  return row && { from: BigInt(row.at) * 1_000_000n, skip: offset - Number(row.before) };
 }
