@@ -10,8 +10,12 @@ import {
   VALUE_OF,
 } from '../../log/stats/stored-counts.js';
 import { SPAN_MINUTES } from '../../log/stats/time-spans.js';
+import { millisecondsOf } from '../../seal/sequence-batch.js';
 import type { Report } from '../fault.js';
 import { sequenceAfter } from './sequence-rows.js';
+
+/** Reported entries by which wrong counts are explained. */
+const MAX_REPORTED = 10_000;
 
 /** Marks the row with the number of all entries. */
 const TOTAL = -1;
@@ -27,6 +31,8 @@ export interface WrongCount extends Row {
   of: string;
   stored: string;
   expected: string;
+  /** Of what the entries of a row of reel_log_counts are counted by beside it. */
+  is_derived: boolean;
 }
 
 export interface CheckedCounts {
@@ -88,12 +94,12 @@ export async function readCounts(
       select ${bin(SPAN_MINUTES.quarter, CREATED)} as bucket, e.client_id, e.module, e.severity, count(*) as n
       from reel_log_entries e where ${counted(tenantId, extra)} group by 1, 2, 3, 4
     )
-    select span, bucket::text as bucket, ${OF_MODULE} as of, stored, expected
+    select span, bucket::text as bucket, ${OF_MODULE} as of, stored, expected, false as is_derived
     from (${bothSides('client_id, module, severity', { stored: stored(STORED_COUNTS), finest: 'quarters', spans })}) wrong
     union all
-    select span, bucket::text, ${OF_SEVERITY}, stored, expected
+    select span, bucket::text, ${OF_SEVERITY}, stored, expected, true
     from (${bothSides('severity', { stored: stored(sql`reel_log_severity_counts`), finest: 'quarters', spans })}) wrong
-    union all select ${TOTAL}, null, '', 0, coalesce(sum(n), 0) from quarters
+    union all select ${TOTAL}, null, '', 0, coalesce(sum(n), 0), false from quarters
     order by bucket, span, of`);
   const values = await execute<WrongCount>(sql`
     with days as materialized (
@@ -107,7 +113,7 @@ export async function readCounts(
       where ${counted(tenantId, extra)} group by 1, 2, 3, 4, 5
     )
     select span, bucket::text as bucket, case field when ${sql.lit(COUNTED_VALUES.action)} then ${OF_ACTION(sql`value`)}
-      when ${sql.lit(COUNTED_VALUES.actor)} then ${OF_ACTOR(sql`value`)} else 'field ' || field end as of, stored, expected
+      when ${sql.lit(COUNTED_VALUES.actor)} then ${OF_ACTOR(sql`value`)} else 'field ' || field end as of, stored, expected, true as is_derived
     from (${bothSides('client_id, field, value, kind', {
       stored: stored(STORED_VALUE_COUNTS),
       finest: 'days',
@@ -119,15 +125,21 @@ export async function readCounts(
   };
 }
 
+/**
+ * `reported`: sequences of entries that were reported themselves. What follows from such an entry for the counts that are
+ * derived from it, of its own span, is not told again.
+ */
 export async function reportCounts(
   execute: Execute,
   tenantId: string,
   rows: readonly WrongCount[],
-  size: number,
-  report: Report,
+  { size, reported, report }: { size: number; reported: readonly number[]; report: Report },
 ): Promise<void> {
+  const times = rows.length === 0 ? [] : await timesOf(execute, tenantId, reported.slice(0, MAX_REPORTED));
   for (const row of rows) {
     const bucket = instant(row.bucket);
+    const from = Date.parse(bucket);
+    if (row.is_derived && times.some((at) => at >= from && at < from + row.span * 60_000)) continue;
     report({
       kind: 'count',
       sequence: await sequenceOf(execute, tenantId, row, bucket, size),
@@ -136,6 +148,13 @@ export async function reportCounts(
         ` from ${bucket}, ${row.of}: expected ${row.expected}, got ${row.stored}`,
     });
   }
+}
+
+/** Unix milliseconds of entries by their ids, which a changed row still has in its place. */
+async function timesOf(execute: Execute, tenantId: string, sequences: readonly number[]): Promise<number[]> {
+  const rows = await execute<{ entry_id: string }>(sql`
+    select entry_id from reel_log_sequence where tenant_id = ${tenantId}::uuid and seq = any (${sequences}::bigint[])`);
+  return rows.map(({ entry_id }) => millisecondsOf(entry_id));
 }
 
 /** Of the first entry that is counted there or, if there is none, that is newer. */

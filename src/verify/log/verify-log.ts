@@ -57,8 +57,10 @@ export async function verifyLog(
   options: VerifyOptions,
 ): Promise<VerifiedLog> {
   let faults = 0;
+  const reported: number[] = [];
   const report: Report = (fault) => {
     faults += 1;
+    reported.push(fault.sequence);
     options.report(fault);
   };
   const counts = readCounts(options.parallel, tenantId);
@@ -101,7 +103,11 @@ export async function verifyLog(
   );
   await reportExtraTiles(execute, tenantId, size, report);
   const wrongCounts = extra.length === 0 ? wrong : (await readCounts(execute, tenantId, extra)).wrong;
-  await reportCounts(execute, tenantId, wrongCounts, Math.max(size, 1), report);
+  await reportCounts(execute, tenantId, wrongCounts, {
+    size: Math.max(size, 1),
+    reported: [...reported],
+    report,
+  });
   if (faults === 0 && entries !== present)
     report({
       kind: 'count',
