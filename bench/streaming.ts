@@ -20,6 +20,8 @@ const WRITE = 'mutation ($inputs: [CreateLogInput!]!) { createLogs(inputs: $inpu
 /** Streams to webhooks, beside a bare loop that posts the same bytes to the same receiver. */
 export async function streaming(server: BenchServer): Promise<Line[]> {
   const receiver = await Receiver.start();
+  // What a run left that was broken off.
+  await server.owner.query('delete from reel_streams');
   try {
     const alone = await live(server, receiver, 'alone');
     const { lines, bytes } = await catchUp(server, receiver, true);
@@ -48,6 +50,7 @@ export async function streaming(server: BenchServer): Promise<Line[]> {
       idle,
     ];
   } finally {
+    await server.owner.query('delete from reel_streams');
     receiver.stop();
   }
 }

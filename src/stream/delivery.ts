@@ -55,6 +55,14 @@ interface Begun {
   readonly size: number;
   /** Null where it has to be read again. */
   readonly entries: readonly Delivered[] | null;
+  /** With its proofs, where it was made while the one before was sent. */
+  readonly batch?: BatchToSend;
+}
+
+/** The batch after one that is being sent. */
+interface Ahead extends Begun {
+  readonly batch: BatchToSend;
+  readonly lastSequence: number;
 }
 
 /** Delivers what a stream has to deliver. Whoever calls it holds the stream's lock. */
@@ -154,18 +162,19 @@ export class Delivery {
   private async deliverBatch(
     stream: StoredStream,
     recipe: Recipe,
-    { last, size, entries }: Begun,
+    { last, size, entries, batch: made }: Begun,
     signal: AbortSignal,
   ): Promise<{ stream: StoredStream | null; begun: Begun | null } | null> {
     const { database, reader, senders, onDelivered } = this.parts;
-    const read = entries ?? (await reader.again(stream, recipe, last));
+    const read = made?.entries ?? entries ?? (await reader.again(stream, recipe, last));
     if (read.length === 0) {
       await database.seal(stream.tenantId, (execute) =>
         settle(execute, stream, [sql`position = ${last}`, ...NO_BATCH]),
       );
       return { stream: null, begun: null };
     }
-    const batch = await reader.complete(stream, recipe, { previous: stream.previous, last, size }, read);
+    const batch =
+      made ?? (await reader.complete(stream, recipe, { previous: stream.previous, last, size }, read));
     const after: StoredStream = { ...stream, position: last, previous: last, pending: null };
     const ahead = this.readAhead(after, recipe);
     // It is awaited where it is used.
@@ -198,10 +207,7 @@ export class Delivery {
   }
 
   /** What follows a batch, where it is a whole batch or nothing has to be waited for. */
-  private async readAhead(
-    stream: StoredStream,
-    recipe: Recipe,
-  ): Promise<(Read & { lastSequence: number }) | null> {
+  private async readAhead(stream: StoredStream, recipe: Recipe): Promise<Ahead | null> {
     if (recipe.bounds.seconds > 0 || this.limits.has(stream.id) || stream.parkedCount > 0) return null;
     if (stream.state !== StreamState.RUNNING) return null;
     const { database, reader } = this.parts;
@@ -213,8 +219,18 @@ export class Delivery {
         { isBounded: true },
       );
     if (lastSequence <= stream.position) return null;
-    const read = await reader.next(stream, recipe, lastSequence, recipe.bounds.entries);
-    return read.entries.length > 0 ? { ...read, lastSequence } : null;
+    const { entries, until: last } = await reader.next(stream, recipe, lastSequence, recipe.bounds.entries);
+    if (entries.length === 0) return null;
+    const { tenantId, previous } = stream;
+    const checkpoint = await database.read(
+      tenantId,
+      (execute) => checkpointCovering(execute, tenantId, last),
+      { isBounded: true },
+    );
+    if (!checkpoint) return null;
+    const size = checkpoint.treeSize;
+    const batch = await reader.complete(stream, recipe, { previous, last, size }, entries);
+    return { last, size, entries, batch, lastSequence };
   }
 
   /** The next batch that was begun with it; null: none; undefined: the stream is not as it was known. */
@@ -222,7 +238,7 @@ export class Delivery {
     stream: StoredStream,
     batch: BatchToSend,
     outcome: Outcome & { kind: 'done' },
-    next: Read | null,
+    next: Ahead | null,
   ): Promise<Begun | null | undefined> {
     const { database } = this.parts;
     const { tenantId } = stream;
@@ -230,10 +246,7 @@ export class Delivery {
       parkedOf(batch.entries[index]!, reason),
     );
     return database.seal(tenantId, async (execute) => {
-      const checkpoint = next && (await checkpointCovering(execute, tenantId, next.until));
-      const pending = checkpoint
-        ? [sql`pending_last = ${next!.until}`, sql`pending_size = ${checkpoint.treeSize}`]
-        : NO_BATCH;
+      const pending = next ? [sql`pending_last = ${next.last}`, sql`pending_size = ${next.size}`] : NO_BATCH;
       const state = await settle(execute, stream, [
         sql`position = ${batch.last}`,
         sql`previous = ${batch.last}`,
@@ -257,7 +270,7 @@ export class Delivery {
       if (stream.state === StreamState.FAILING && state === StreamState.RUNNING)
         await this.record(execute, 'recovered', stream, {});
       if (state !== StreamState.RUNNING) return undefined;
-      return checkpoint ? { last: next!.until, size: checkpoint.treeSize, entries: next!.entries } : null;
+      return next;
     });
   }
 
