@@ -190,18 +190,20 @@ async function busyShare({ pid, owner }: BenchServer): Promise<number> {
       ({ pid: each }) => each as number,
     );
   const spent = async () => {
-    let sum = cpuSeconds(pid);
+    const seconds = new Map([[pid, cpuSeconds(pid)]]);
     for (const each of await backends())
       try {
-        sum += cpuSeconds(each);
+        seconds.set(each, cpuSeconds(each));
       } catch {
         // It has ended.
       }
-    return sum;
+    return seconds;
   };
-  const [from, began] = [await spent(), performance.now()];
+  const [before, began] = [await spent(), performance.now()];
   await setTimeout(IDLE_SECONDS * 1_000);
-  return Math.max(0, (await spent()) - from) / ((performance.now() - began) / 1_000);
+  let sum = 0;
+  for (const [each, seconds] of await spent()) sum += seconds - (before.get(each) ?? 0);
+  return sum / ((performance.now() - began) / 1_000);
 }
 
 async function create(

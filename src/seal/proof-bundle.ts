@@ -56,7 +56,9 @@ const ERASED = Object.fromEntries(FIELDS.flatMap(({ name, personal }) => (person
 export const exportProofs = (prover: Pick<StoredProver, 'inclusionProofsAt' | 'noteAt'>): ExportProofs => ({
   bundles: async (scope, entries, upTo, includeData) => {
     const ids = entries.map(({ id }) => id);
-    const proofs = await prover.inclusionProofsAt(scope, ids, upTo);
+    const sequences = entries.flatMap(({ sequence }) => (sequence === null ? [] : [sequence]));
+    const known = sequences.length === ids.length ? sequences : undefined;
+    const proofs = await prover.inclusionProofsAt(scope, ids, upTo, known);
     return entries.map((entry) => {
       const proof = proofs.get(entry.id);
       if (!proof) throw conflict(`Entry ${entry.id} was removed since it was read; prepare the export again`);

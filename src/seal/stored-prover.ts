@@ -39,18 +39,22 @@ export class StoredProver implements Prover {
     });
   }
 
-  /** As inclusionProofs, against the smallest checkpoint that covers `sequence`: for exports, whose number is bounded. */
+  /**
+   * As inclusionProofs, against the smallest checkpoint that covers `sequence`: for exports, whose number is bounded. `sequences`: the
+   * entries' own, where they are known.
+   */
   inclusionProofsAt(
     scope: Scope,
     entryIds: readonly string[],
     sequence: number,
+    sequences?: readonly number[],
   ): Promise<ReadonlyMap<string, InclusionProof>> {
     return this.database.read(
       scope.tenantId,
       async (execute) => {
         const checkpoint = await checkpointCovering(execute, scope.tenantId, sequence);
         return checkpoint
-          ? proveEntries(execute, scope, entryIds, checkpoint)
+          ? proveEntries(execute, scope, entryIds, checkpoint, sequences)
           : new Map<string, InclusionProof>();
       },
       { isBounded: true },
@@ -68,10 +72,16 @@ export class StoredProver implements Prover {
   }
 }
 
-interface LeafRow extends Row {
-  id: string;
+interface PositionRow extends Row {
   seq: string;
+  entry_id: string;
   leaf_hash: Buffer;
+}
+
+type LeafRow = EntryRow & PositionRow;
+
+interface EntryRow extends Row {
+  id: string;
   leaf_version: number;
   identity_salt: Buffer | null;
   data_salt: Buffer | null;
@@ -84,15 +94,23 @@ async function proveEntries(
   scope: Scope,
   entryIds: readonly string[],
   checkpoint: StoredCheckpoint,
+  /** The entries' own, where they are known. */
+  sequences?: readonly number[],
 ): Promise<ReadonlyMap<string, InclusionProof>> {
   const { tenantId } = scope;
   const { treeSize } = checkpoint;
-  const rows = await execute<LeafRow>(sql`
-    select e.*, s.seq, s.leaf_hash from (
-      select tenant_id, id, leaf_version, identity_salt, data_salt, identity_digest, data_digest from reel_log_entries
-      where ${whereInScope(scope)} and id = any (${entryIds}::uuid[])
-    ) e join reel_log_sequence s on s.tenant_id = ${tenantId}::uuid and s.entry_id = e.id
-    where s.seq <= ${treeSize}`);
+  const entries = await execute<EntryRow>(sql`
+    select id, leaf_version, identity_salt, data_salt, identity_digest, data_digest from reel_log_entries
+    where ${whereInScope(scope)} and id = any (${entryIds}::uuid[])`);
+  // Not joined: by what the planner knows of a tenant that has just come, it would read the whole log for each entry.
+  const leaves = await execute<PositionRow>(sql`
+    select seq, entry_id, leaf_hash from reel_log_sequence
+    where tenant_id = ${tenantId}::uuid and ${sequences ? sql`seq = any (${sequences}::bigint[])` : sql`entry_id = any (${entryIds}::uuid[])`}`);
+  const leafOf = new Map(leaves.map((leaf) => [leaf.entry_id, leaf]));
+  const rows = entries.flatMap((entry): LeafRow[] => {
+    const leaf = leafOf.get(entry.id);
+    return leaf && Number(leaf.seq) <= treeSize ? [{ ...entry, ...leaf }] : [];
+  });
   const paths = rows.map(({ seq }) => inclusionRanges(Number(seq) - 1, treeSize));
   const hashes = await hashRanges(paths.flat(), storedNodes(execute, tenantId, treeSize));
   const against = toCheckpoint(tenantId, checkpoint);
