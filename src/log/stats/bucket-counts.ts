@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
-import type { Execute } from '../../database/execute.js';
+import type { Execute, Row } from '../../database/execute.js';
 import { type Criteria, isCountable } from '../filter/criteria.js';
 import { whereMatches } from '../filter/where.js';
-import { bucketRanges } from './bucket-spans.js';
+import { type BucketRange, bucketRanges } from './bucket-spans.js';
 import { matchCounts, rangeOf, storedCounts, uncountedMatches } from './counts.js';
 import { type Micros, SPAN_MINUTES, toTimestamp } from './time-spans.js';
 
@@ -34,20 +34,46 @@ export async function countBuckets(
 
   const { from, until } = rangeOf(criteria);
   const ranges = bucketRanges(from, until, bounds);
-  // The OFFSET 0 makes the planner walk the index once per range.
-  const rows = await execute<{ nr: string; severity: number; n: string }>(sql`
-    select nr, severity, sum(count) as n
-    from unnest(${ranges.map(({ span }) => SPAN_MINUTES[span])}::smallint[],
-      ${ranges.map((range) => toTimestamp(range.from))}::timestamptz[],
-      ${ranges.map((range) => toTimestamp(range.until))}::timestamptz[]) with ordinality r(minutes, low, high, nr)
-    cross join lateral (
-      select severity, count from ${storedCounts(criteria, true)} stored
-      where ${whereMatches(criteria)} and span = r.minutes and bucket >= r.low and bucket < r.high offset 0
-    ) counted group by nr, severity`);
-  for (const { nr, severity, n } of rows) {
-    const { plus, minus } = ranges[Number(nr) - 1]!;
-    add(plus, severity, Number(n));
-    add(minus, severity, -Number(n));
+  for (const span of ['day', 'quarter'] as const) {
+    const ofSpan = ranges.filter((range) => range.span === span);
+    if (ofSpan.length === 0) continue;
+    for (const { nr, severity, n } of await countRanges(execute, criteria, ofSpan)) {
+      const { plus, minus } = ofSpan[Number(nr) - 1]!;
+      add(plus, severity, Number(n));
+      add(minus, severity, -Number(n));
+    }
   }
   return counts;
+}
+
+interface RangeCount extends Row {
+  /** Of the range, from 1. */
+  nr: string;
+  severity: number;
+  n: string;
+}
+
+/** The stored counts of each range, all of one span. */
+function countRanges(
+  execute: Execute,
+  criteria: Criteria,
+  ranges: readonly BucketRange[],
+): Promise<RangeCount[]> {
+  const [first, last] = [ranges[0]!, ranges.at(-1)!];
+  const source = sql`${storedCounts(criteria, true)} stored
+    where ${whereMatches(criteria)} and span = ${sql.lit(SPAN_MINUTES[first.span])}`;
+  // One walk along the index for all of them, where nothing lies between.
+  if (ranges.every((range, at) => at === 0 || ranges[at - 1]!.until === range.from))
+    return execute(sql`
+      select width_bucket(bucket, ${ranges.map((range) => toTimestamp(range.from))}::timestamptz[]) as nr, severity, sum(count) as n
+      from ${source} and bucket >= ${toTimestamp(first.from)}::timestamptz and bucket < ${toTimestamp(last.until)}::timestamptz
+      group by nr, severity`);
+  // The OFFSET 0 makes the planner walk the index once per range.
+  return execute(sql`
+    select nr, severity, sum(count) as n
+    from unnest(${ranges.map((range) => toTimestamp(range.from))}::timestamptz[],
+      ${ranges.map((range) => toTimestamp(range.until))}::timestamptz[]) with ordinality r(low, high, nr)
+    cross join lateral (
+      select severity, count from ${source} and bucket >= r.low and bucket < r.high offset 0
+    ) counted group by nr, severity`);
 }

@@ -129,7 +129,7 @@ export class TimelineFigure implements Figure<TimeBucket[]> {
   }
 }
 
-/** When the first or last match was stored, of criteria that isCountable; null where none matches. Narrowed by the counts before any entry is read. */
+/** When the first or last match was stored, of criteria that isCountable; null where none matches. Narrowed by the counts before any entry is read, unless any entry will do. */
 async function endmost(
   execute: Execute,
   criteria: Criteria,
@@ -137,10 +137,12 @@ async function endmost(
 ): Promise<Micros | null> {
   const [extreme, direction] = which === 'first' ? [sql`min`, sql`asc`] : [sql`max`, sql`desc`];
   let range = criteria;
-  for (const [largest, unit] of [
+  const narrowing = [
     ['day', DAY],
     ['quarter', QUARTER],
-  ] as const) {
+  ] as const;
+  const isAny = criteria.conditions.length === 0 && criteria.scope.clients === null;
+  for (const [largest, unit] of isAny ? [] : narrowing) {
     const [row] = await execute<{ at: string | null }>(sql`
       select extract(epoch from date_bin(${`${unit / 1_000_000n} seconds`}::interval, ${extreme}(at), timestamptz 'epoch'))::bigint as at
       from ${matchCounts(range, { largest, bySeverity: true })} counts`);
