@@ -78,11 +78,17 @@ export async function receive(
     return 204;
   };
   const server = createServer((request, response) => {
+    // Whoever hangs up is not told anything.
+    response.on('error', () => {});
     answer(request).then(
-      (status) => response.writeHead(status).end(),
+      (status) => {
+        response.statusCode = status;
+        response.end();
+      },
       (error: Error) => {
         context.note(`a batch could not be kept: ${error.message}`);
-        response.writeHead(500).end();
+        response.statusCode = 500;
+        response.end();
       },
     );
   });

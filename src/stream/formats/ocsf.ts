@@ -26,15 +26,14 @@ export interface OcsfRule {
 
 const PERSON = /^(?:users?|accounts?|members?|people|persons?|logins?|identit(?:y|ies))$/i;
 const ANYTHING = /./;
-/** The last word of an action is what was done: `invoices.create`, `user.created`. */
-const verb = (words: string): RegExp => new RegExp(`(?:^|[._:/-])(?:${words})$`, 'i');
-
-const CREATE = verb('creat(?:e|ed)|add(?:ed)?|invit(?:e|ed)|register(?:ed)?|signup');
-const READ = verb('read|view(?:ed)?|get|list(?:ed)?|search(?:ed)?|download(?:ed)?|export(?:ed)?');
-const UPDATE = verb('updat(?:e|ed)|chang(?:e|ed)|edit(?:ed)?|modif(?:y|ied)|set');
-const DELETE = verb('delet(?:e|ed)|remov(?:e|ed)|destroy(?:ed)?');
-const ENABLE = verb('enabl(?:e|ed)|activat(?:e|ed)');
-const DISABLE = verb('disabl(?:e|ed)|deactivat(?:e|ed)|suspend(?:ed)?');
+// The last word of an action is what was done: `invoices.create`, `user.created`.
+const CREATE = /(?:^|[._:/-])(?:creat(?:e|ed)|add(?:ed)?|invit(?:e|ed)|register(?:ed)?|signup)$/i;
+const READ =
+  /(?:^|[._:/-])(?:read|view(?:ed)?|get|list(?:ed)?|search(?:ed)?|download(?:ed)?|export(?:ed)?)$/i;
+const UPDATE = /(?:^|[._:/-])(?:updat(?:e|ed)|chang(?:e|ed)|edit(?:ed)?|modif(?:y|ied)|set)$/i;
+const DELETE = /(?:^|[._:/-])(?:delet(?:e|ed)|remov(?:e|ed)|destroy(?:ed)?)$/i;
+const ENABLE = /(?:^|[._:/-])(?:enabl(?:e|ed)|activat(?:e|ed))$/i;
+const DISABLE = /(?:^|[._:/-])(?:disabl(?:e|ed)|deactivat(?:e|ed)|suspend(?:ed)?)$/i;
 
 const account = (action: RegExp, activity: number): OcsfRule => ({
   action,
@@ -51,24 +50,32 @@ const entity = (action: RegExp, activity: number): OcsfRule => ({
 
 /** In this order; docs/ocsf.md shows it. */
 export const OCSF_RULES: readonly OcsfRule[] = [
-  { action: verb('log_?in|log_?on|sign_?in|authenticat(?:e|ed)'), class: 'AUTHENTICATION', activity: 1 },
-  { action: verb('log_?out|log_?off|sign_?out'), class: 'AUTHENTICATION', activity: 2 },
   {
-    action: verb('password[._-]?chang(?:e|ed)|chang(?:e|ed)[._-]?password'),
+    action: /(?:^|[._:/-])(?:log_?in|log_?on|sign_?in|authenticat(?:e|ed))$/i,
+    class: 'AUTHENTICATION',
+    activity: 1,
+  },
+  { action: /(?:^|[._:/-])(?:log_?out|log_?off|sign_?out)$/i, class: 'AUTHENTICATION', activity: 2 },
+  {
+    action: /(?:^|[._:/-])(?:password[._-]?chang(?:e|ed)|chang(?:e|ed)[._-]?password)$/i,
     class: 'ACCOUNT_CHANGE',
     activity: 3,
   },
-  { action: verb('password[._-]?reset|reset[._-]?password'), class: 'ACCOUNT_CHANGE', activity: 4 },
+  {
+    action: /(?:^|[._:/-])(?:password[._-]?reset|reset[._-]?password)$/i,
+    class: 'ACCOUNT_CHANGE',
+    activity: 4,
+  },
   account(CREATE, 1),
   account(ENABLE, 2),
   account(DISABLE, 5),
   account(DELETE, 6),
-  account(verb('lock(?:ed)?'), 9),
+  account(/(?:^|[._:/-])(?:lock(?:ed)?)$/i, 9),
   entity(CREATE, 1),
   entity(READ, 2),
   entity(UPDATE, 3),
   entity(DELETE, 4),
-  entity(verb('mov(?:e|ed)|renam(?:e|ed)'), 5),
+  entity(/(?:^|[._:/-])(?:mov(?:e|ed)|renam(?:e|ed))$/i, 5),
   entity(ENABLE, 8),
   entity(DISABLE, 9),
   { action: CREATE, class: 'API_ACTIVITY', activity: 1 },

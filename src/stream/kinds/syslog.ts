@@ -60,6 +60,8 @@ export const syslog: Kind<SyslogSettings> = {
     const connect = async (): Promise<Socket> => {
       if (socket && !socket.destroyed && socket.writable) return socket;
       const opened = await egress.socket(host, port, isSecure ? tls : null);
+      // An end that comes of itself is seen by its next use.
+      opened.on('error', () => {});
       // Nothing is expected; what comes is thrown away.
       opened.resume();
       opened.on('end', () => opened.destroy());
@@ -79,15 +81,15 @@ export const syslog: Kind<SyslogSettings> = {
           if (frame) frames.push(frame);
           else refused.push({ index, reason: `more than ${maxBytes} bytes without its data` });
         }
-        const open = await connect();
-        if (!open.write(Buffer.concat(frames))) {
+        const opened = await connect();
+        if (!opened.write(Buffer.concat(frames))) {
           const bound = AbortSignal.any([signal, AbortSignal.timeout(DRAIN_MS)]);
-          const closed = once(open, 'close', { signal: bound }).then(() => {
+          const closed = once(opened, 'close', { signal: bound }).then(() => {
             throw Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' });
           });
           closed.catch(() => {});
-          await Promise.race([once(open, 'drain', { signal: bound }), closed]).catch((error) => {
-            open.destroy();
+          await Promise.race([once(opened, 'drain', { signal: bound }), closed]).catch((error) => {
+            opened.destroy();
             throw error;
           });
         }

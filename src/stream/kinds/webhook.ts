@@ -122,10 +122,14 @@ const rawPublicKey = (key: KeyObject): Buffer =>
 
 export const publicKeyOf = (key: KeyObject): string => PREFIX.public + rawPublicKey(key).toString('base64');
 
-/** null for anything but base64. */
+const MAX_PADDING = 2;
+
+/** null for anything but base64, padded or not. */
 function bytesOf(text: string): Buffer | null {
   const bytes = Buffer.from(text, 'base64');
-  return bytes.length > 0 && bytes.toString('base64').replace(/=+$/, '') === text.replace(/=+$/, '')
+  const [digits, ...padding] = text.split('=', MAX_PADDING + 2);
+  const isWhole = digits === bytes.toString('base64').split('=')[0];
+  return bytes.length > 0 && isWhole && padding.length <= MAX_PADDING && padding.join('') === ''
     ? bytes
     : null;
 }

@@ -112,7 +112,11 @@ const literalAt = (path: readonly (string | number)[], inner: string): string =>
   );
 
 /** Literals for the other arguments that a field must have. */
-const FINE: Record<string, string> = { Count: '1' };
+const FINE: Record<string, string> = {
+  Count: '1',
+  UUID: '"0196f2f0-0000-7000-8000-00000000b001"',
+  UpdateStreamInput: '{}',
+};
 
 function documentOf({ operation, field, argument }: Case, value: string, declared = ''): string {
   const selection = isCompositeType(getNamedType(field.type)) ? '{ __typename }' : '';
