@@ -46,13 +46,13 @@ export async function counting({ url, viewer, tenant, sql }: BenchServer): Promi
     { what: 'a year by DAY in Asia/Kolkata', reel: found.half, bare: found.halfSql, unit: 'ms' },
     { what: 'modules', reel: found.facet, unit: 'ms' },
     {
-      what: 'actions (looked at within REEL_SEARCH_MS)',
+      what: 'most frequent actions',
       reel: found.facetScan,
       bare: found.facetSql,
       unit: 'ms',
     },
     {
-      what: 'actors with their names (likewise)',
+      what: 'most frequent actors, with their names',
       reel: found.actors,
       bare: found.actorsSql,
       unit: 'ms',

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { Execute } from '../src/database/execute.ts';
 import { checkInput, connect, Identifier, prepareEntry, storeEntries } from './built.ts';
 import { median, rounds } from './load.ts';
+import { microsecondsOf } from './processor-time.ts';
 import type { BenchServer } from './server.ts';
 import type { Line } from './table.ts';
 import { remove } from './writing.ts';
@@ -74,7 +74,3 @@ export async function inserting(server: BenchServer): Promise<Line[]> {
     await remove(server, tenantId);
   }
 }
-
-/** CPU time of a process (proc_pid_schedstat, in nanoseconds). */
-const microsecondsOf = (pid: number): number =>
-  Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1_000;

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type pg from 'pg';
 
-/** CPU time of a process in microseconds (proc_pid_schedstat, in nanoseconds); 0 once it has ended. */
-export function microsecondsOf(pid: number): number {
+/** CPU time of one thread of a process, by itself its first, in microseconds (proc_pid_schedstat, in nanoseconds); 0 once it has ended. */
+export function microsecondsOf(pid: number, thread = pid): number {
   try {
-    return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1_000;
+    return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1_000;
   } catch {
     return 0;
   }
@@ -39,19 +39,11 @@ export async function processorTime(
   const pids = await backends(sql);
   const threads = readdirSync(`/proc/${pid}/task`).map(Number);
   const used = () => ({
-    server: threads.reduce((sum, thread) => sum + threadTime(pid, thread), 0),
+    server: threads.reduce((sum, thread) => sum + microsecondsOf(pid, thread), 0),
     database: pids.reduce((sum, each) => sum + microsecondsOf(each), 0),
   });
   const before = used();
   await work();
   const after = used();
   return { server: after.server - before.server, database: after.database - before.database };
-}
-
-function threadTime(pid: number, thread: number): number {
-  try {
-    return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1_000;
-  } catch {
-    return 0;
-  }
 }

@@ -6,7 +6,6 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { counting } from './counting.ts';
-import { cpu } from './cpu.ts';
 import { exporting } from './exporting.ts';
 import { fairness } from './fairness.ts';
 import { following } from './following.ts';
@@ -36,7 +35,6 @@ const BENCHMARKS: Record<string, (server: BenchServer) => Promise<Line[]>> = {
   following,
   streaming,
   fairness,
-  cpu,
   viewer,
 };
 
