@@ -35,7 +35,7 @@ process.env.NODE_COMPILE_CACHE = join(import.meta.dirname, '.cache', 'node');
  */
 const ALONE = [
   'tests/web/**/*.test.ts',
-  'tests/operations/{time-slice,turns,fair-shares}.test.ts',
+  'tests/operations/{turns,fair-shares}.test.ts',
   'tests/api/graphql/schema-built-again.test.ts',
 ];
 
