@@ -15,6 +15,7 @@ import {
 import { EXPORT, VIEW } from '../auth/actions.js';
 import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
+import { LogCount } from '../log/counts/log-count.js';
 import { changesOf, LogChange } from '../log/entry/changes.js';
 import { CreateLogInput } from '../log/entry/create-log-input.js';
 import { LogEntry } from '../log/entry/log-entry.entity.js';
@@ -25,7 +26,6 @@ import { toCriteria } from '../log/filter/criteria.js';
 import { LogFilter } from '../log/filter/log-filter.js';
 import { LogConnection } from '../log/read/log-connection.js';
 import { checkPage, LogOrder, type PageRequest } from '../log/read/page.js';
-import { LogCount } from '../log/stats/log-count.js';
 import { LogStats } from '../log/stats/log-stats.js';
 import { LogWriteResult } from '../log/write/log-write-result.js';
 import { InclusionProof } from '../seal/proof.js';

@@ -1,10 +1,10 @@
 import type { Fault } from '../errors.js';
+import type { LogCount } from '../log/counts/log-count.js';
 import { snake } from '../log/entry/fields.js';
 import { entryToWire } from '../log/entry/wire.js';
 import type { LogExport } from '../log/export/export.js';
 import { pageInfoOf } from '../log/read/log-connection.js';
 import { type LogPage, tell } from '../log/read/reader.js';
-import type { LogCount } from '../log/stats/log-count.js';
 import type { FacetCount, LogTotals, Statistics } from '../log/stats/log-stats.js';
 
 /** `total` and `number` are null where the page was asked for by cursor. */

@@ -1,7 +1,7 @@
 import { CompiledQuery, sql } from 'kysely';
 import { carryOut, collecting, type Execute } from '../database/execute.js';
+import { addCounts } from '../log/counts/count-entries.js';
 import { lockSealing, SEALING_LOCK } from '../log/sealing-lock.js';
-import { addCounts } from '../log/stats/count-entries.js';
 import type { LogEnd, SealedBatch, Sealer } from './sealer.js';
 
 /**

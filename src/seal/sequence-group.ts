@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { carryOut, collecting, type Execute, type Row } from '../database/execute.js';
+import { addCountsOfTenants } from '../log/counts/count-entries.js';
 import { SEALING_LOCK } from '../log/sealing-lock.js';
-import { addCountsOfTenants } from '../log/stats/count-entries.js';
 import { insertion } from '../log/write/insertion.js';
 import type { BrokenLog, LogEnd, NewLeaves, SealedBatch, Sealer } from './sealer.js';
 import type { Take } from './sealing-order.js';

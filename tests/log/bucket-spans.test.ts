@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { DAY, type Micros, QUARTER } from '../../src/log/counts/time-spans.js';
 import { type BucketRange, bucketRanges } from '../../src/log/stats/bucket-spans.js';
-import { DAY, type Micros, QUARTER } from '../../src/log/stats/time-spans.js';
 
 const HOUR = 4n * QUARTER;
 const quarters = (pieces: readonly BucketRange[]) =>

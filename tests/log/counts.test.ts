@@ -4,13 +4,13 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../src/database/connect.js';
 import type { Database } from '../../src/database/database.js';
+import { locatePage } from '../../src/log/counts/locate-page.js';
+import { splitTime, type TimeRange } from '../../src/log/counts/time-spans.js';
 import { toCriteria } from '../../src/log/filter/criteria.js';
 import type { LogFilter } from '../../src/log/filter/log-filter.js';
 import { every, whereAll, whereWithin } from '../../src/log/filter/where.js';
 import type { CountReach } from '../../src/log/read/counting.js';
 import { LogReader } from '../../src/log/read/reader.js';
-import { locatePage } from '../../src/log/stats/counts.js';
-import { splitTime, type TimeRange } from '../../src/log/stats/time-spans.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { filters, type Known, matching, NOW, plant, scopes } from '../support/trail-oracle.js';
 
@@ -88,7 +88,7 @@ describe('a count', () => {
     const scope = { tenantId: randomUUID(), clients: null };
     const many = await plant(database, scope.tenantId, 10_001, 4_000, 9);
     const last = many.map((entry) => entry.createdAt).sort()[9_999]!;
-    const filter = { notActions: ['none'] };
+    const filter = { notActorIds: ['none'] };
     const count = (given: LogFilter, reach: CountReach) => reader.count(toCriteria(scope, given, NOW), reach);
     expect(await count(filter, 'cap')).toEqual({ value: 10_000, precision: 'AT_LEAST' });
     expect(await count(filter, 'exact')).toEqual({ value: 10_001, precision: 'EXACT' });

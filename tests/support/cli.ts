@@ -140,16 +140,25 @@ export const wrongCounts = async (own: Pick<TestDatabase, 'query'>) => [
     union all (select 'real', * from real except all select 'real', * from reel_log_severity_counts)`)),
   ...(await own.query(`
     with real as (
-      select e.tenant_id, v.field, s.span, date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch') as bucket,
-        coalesce(e.client_id, '00000000-0000-0000-0000-000000000000') as client_id, v.value, v.kind, count(*) as count
-      from reel_log_entries e cross join unnest(array[1440, 23040]::smallint[]) s(span) cross join lateral (values
-        (0::smallint, e.action, 0::smallint),
-        (1, coalesce(e.actor_id, e.actor_email_folded, e.actor_name, ''), case when e.actor_id is not null then 0
-          when e.actor_email_folded is not null then 1 when e.actor_name is not null then 2 else -1 end)
-      ) v(field, value, kind)
+      select e.tenant_id, s.span, date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch') as bucket,
+        coalesce(e.client_id, '00000000-0000-0000-0000-000000000000') as client_id, e.module, e.action, e.severity, count(*) as count
+      from reel_log_entries e cross join unnest(array[1440, 23040]::smallint[]) s(span)
       where not exists (select from reel_log_inbox i where i.tenant_id = e.tenant_id and i.entry_id = e.id)
       group by 1, 2, 3, 4, 5, 6, 7
     )
-    (select 'stored' as side, * from reel_log_value_counts except all select 'stored', * from real)
-    union all (select 'real', * from real except all select 'real', * from reel_log_value_counts)`)),
+    (select 'stored' as side, * from reel_log_action_counts except all select 'stored', * from real)
+    union all (select 'real', * from real except all select 'real', * from reel_log_action_counts)`)),
+  ...(await own.query(`
+    with real as (
+      select e.tenant_id, s.span, date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch') as bucket,
+        coalesce(e.client_id, '00000000-0000-0000-0000-000000000000') as client_id,
+        coalesce(e.actor_id, e.actor_email_folded, e.actor_name, '') as value,
+        (case when e.actor_id is not null then 0 when e.actor_email_folded is not null then 1
+          when e.actor_name is not null then 2 else -1 end)::smallint as kind, count(*) as count
+      from reel_log_entries e cross join unnest(array[1440, 23040]::smallint[]) s(span)
+      where not exists (select from reel_log_inbox i where i.tenant_id = e.tenant_id and i.entry_id = e.id)
+      group by 1, 2, 3, 4, 5, 6
+    )
+    (select 'stored' as side, * from reel_log_actor_counts except all select 'stored', * from real)
+    union all (select 'real', * from real except all select 'real', * from reel_log_actor_counts)`)),
 ];

@@ -11,8 +11,8 @@ import { type GraphqlOptions, graphqlRoutes } from '../../src/graphql/routes.js'
 import type { Services } from '../../src/graphql/services.js';
 import { headerValues } from '../../src/http/incoming-call.js';
 import { parseJson } from '../../src/http/json.js';
+import { CountPrecision } from '../../src/log/counts/log-count.js';
 import type { LogEntry } from '../../src/log/entry/log-entry.entity.js';
-import { CountPrecision } from '../../src/log/stats/log-count.js';
 
 export const TENANT = '6f2b4c0e-0000-4000-8000-000000000001';
 const MODULE_AUTHOR: Author & { kind: 'module' } = {

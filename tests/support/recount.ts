@@ -8,7 +8,7 @@ export const recount = (tenant: string): string[] => {
   const where = `where e.tenant_id = ${tenant} and not exists (
     select from reel_log_inbox i where i.tenant_id = e.tenant_id and i.entry_id = e.id)`;
   return [
-    ...['counts', 'severity_counts', 'value_counts'].map(
+    ...['counts', 'severity_counts', 'action_counts', 'actor_counts'].map(
       (table) => `delete from reel_log_${table} where tenant_id = ${tenant}`,
     ),
     `insert into reel_log_counts (tenant_id, span, bucket, client_id, module, severity, count)
@@ -17,11 +17,13 @@ export const recount = (tenant: string): string[] => {
     `insert into reel_log_severity_counts (tenant_id, span, bucket, severity, count)
      select e.tenant_id, span, ${bucket}, e.severity::int, count(*)
      from reel_log_entries e, unnest(array[15, 1440, 23040]) span ${where} group by 1, 2, 3, 4`,
-    `insert into reel_log_value_counts (tenant_id, field, span, bucket, client_id, value, kind, count)
-     select e.tenant_id, v.field, span, ${bucket}, ${client}, v.value, v.kind, count(*)
-     from reel_log_entries e, unnest(array[1440, 23040]) span, lateral (values (0, e.action, 0),
-       (1, coalesce(e.actor_id, e.actor_email_folded, e.actor_name, ''), case when e.actor_id is not null then 0
-         when e.actor_email_folded is not null then 1 when e.actor_name is not null then 2 else -1 end)) v(field, value, kind)
-     ${where} group by 1, 2, 3, 4, 5, 6, 7`,
+    `insert into reel_log_action_counts (tenant_id, span, bucket, client_id, module, action, severity, count)
+     select e.tenant_id, span, ${bucket}, ${client}, e.module, e.action, e.severity::int, count(*)
+     from reel_log_entries e, unnest(array[1440, 23040]) span ${where} group by 1, 2, 3, 4, 5, 6, 7`,
+    `insert into reel_log_actor_counts (tenant_id, span, bucket, client_id, value, kind, count)
+     select e.tenant_id, span, ${bucket}, ${client}, coalesce(e.actor_id, e.actor_email_folded, e.actor_name, ''),
+       case when e.actor_id is not null then 0 when e.actor_email_folded is not null then 1
+         when e.actor_name is not null then 2 else -1 end, count(*)
+     from reel_log_entries e, unnest(array[1440, 23040]) span ${where} group by 1, 2, 3, 4, 5, 6`,
   ];
 };

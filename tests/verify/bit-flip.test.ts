@@ -192,7 +192,8 @@ const SEQUENCES: Record<string, string> = {
   reel_log_checkpoints: 't.tree_size, t.tree_size',
   reel_log_counts: '1, (select max(seq) + 1 from reel_log_sequence where tenant_id = t.tenant_id)',
   reel_log_severity_counts: '1, (select max(seq) + 1 from reel_log_sequence where tenant_id = t.tenant_id)',
-  reel_log_value_counts: '1, (select max(seq) + 1 from reel_log_sequence where tenant_id = t.tenant_id)',
+  reel_log_action_counts: '1, (select max(seq) + 1 from reel_log_sequence where tenant_id = t.tenant_id)',
+  reel_log_actor_counts: '1, (select max(seq) + 1 from reel_log_sequence where tenant_id = t.tenant_id)',
   reel_log_holds: `(select min(s.seq) from reel_log_sequence s join reel_log_entries e on e.id = s.entry_id where e.resource_id = t.id::text),
     (select max(s.seq) from reel_log_sequence s join reel_log_entries e on e.id = s.entry_id where e.resource_id = t.id::text)`,
   // Reported at the sequences that it no longer covers, or covers instead.

@@ -2,14 +2,17 @@ import { Migration } from '@mikro-orm/migrations';
 
 const NONE = `'00000000-0000-0000-0000-000000000000'`;
 const READING = `tenant_id = nullif(current_setting('reel.tenant_id', true), '')::uuid`;
+const BUCKET = `date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch')`;
+const COUNTED = `from reel_log_entries e cross join unnest(array[1440, 23040]) s(span)
+  where not exists (select from reel_log_inbox i where i.tenant_id = e.tenant_id and i.entry_id = e.id)`;
 /** As Migration20261129000005_policies has it. */
 const among = (setting: string) => `strpos(current_setting('${setting}', true), tenant_id::text) > 0`;
 
-const TABLES = ['reel_log_severity_counts', 'reel_log_value_counts'];
+const TABLES = ['reel_log_severity_counts', 'reel_log_action_counts', 'reel_log_actor_counts'];
 
 /**
- * Counts by severity alone, so that a year by the day takes few rows, and by action and by actor, each of whom may have as
- * many values as there are entries and therefore no rows by the quarter of an hour.
+ * Counts by severity alone, so that a year by the day takes few rows, and by action and by actor, which may be as many as
+ * there are entries and therefore have no rows by the quarter of an hour.
  */
 export class Migration20261129000020_value_counts extends Migration {
   override async up(): Promise<void> {
@@ -20,11 +23,17 @@ export class Migration20261129000020_value_counts extends Migration {
         severity smallint not null, count bigint not null,
         primary key (tenant_id, span, bucket, severity)
       ) with (fillfactor = 70)`,
-      // field: 0 action, 1 actor. kind: of an actor, what the value is: -1 none, 0 id, 1 e-mail, 2 name.
-      `create table reel_log_value_counts (
-        tenant_id uuid not null, field smallint not null, span smallint not null check (span in (1440, 23040)), bucket timestamptz not null,
+      `create table reel_log_action_counts (
+        tenant_id uuid not null, span smallint not null check (span in (1440, 23040)), bucket timestamptz not null,
+        client_id uuid not null, module text collate "C" not null, action text collate "C" not null, severity smallint not null,
+        count bigint not null,
+        primary key (tenant_id, span, bucket, client_id, module, action, severity)
+      ) with (fillfactor = 70)`,
+      // kind: what the value is: -1 none, 0 id, 1 e-mail, 2 name.
+      `create table reel_log_actor_counts (
+        tenant_id uuid not null, span smallint not null check (span in (1440, 23040)), bucket timestamptz not null,
         client_id uuid not null, value text collate "C" not null, kind smallint not null, count bigint not null,
-        primary key (tenant_id, field, span, bucket, client_id, value, kind)
+        primary key (tenant_id, span, bucket, client_id, value, kind)
       ) with (fillfactor = 70)`,
       ...TABLES.flatMap((table) => [
         `alter table ${table} enable row level security`,
@@ -37,16 +46,15 @@ export class Migration20261129000020_value_counts extends Migration {
       ]),
       `insert into reel_log_severity_counts
         select tenant_id, span, bucket, severity, sum(count) from reel_log_counts group by tenant_id, span, bucket, severity`,
-      `insert into reel_log_value_counts
-        select e.tenant_id, v.field, s.span, date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch') as bucket,
-          coalesce(e.client_id, ${NONE}) as client_id, v.value, v.kind, count(*)
-        from reel_log_entries e cross join unnest(array[1440, 23040]) s(span) cross join lateral (values
-          (0, e.action, 0),
-          (1, coalesce(e.actor_id, e.actor_email_folded, e.actor_name, ''), case when e.actor_id is not null then 0
-            when e.actor_email_folded is not null then 1 when e.actor_name is not null then 2 else -1 end)
-        ) v(field, value, kind)
-        where not exists (select from reel_log_inbox i where i.tenant_id = e.tenant_id and i.entry_id = e.id)
-        group by e.tenant_id, v.field, s.span, bucket, coalesce(e.client_id, ${NONE}), v.value, v.kind`,
+      `insert into reel_log_action_counts
+        select e.tenant_id, s.span, ${BUCKET} as bucket, coalesce(e.client_id, ${NONE}) as client_id, e.module, e.action, e.severity, count(*)
+        ${COUNTED} group by e.tenant_id, s.span, bucket, coalesce(e.client_id, ${NONE}), e.module, e.action, e.severity`,
+      `insert into reel_log_actor_counts
+        select e.tenant_id, s.span, ${BUCKET} as bucket, coalesce(e.client_id, ${NONE}) as client_id,
+          coalesce(e.actor_id, e.actor_email_folded, e.actor_name, '') as value,
+          case when e.actor_id is not null then 0 when e.actor_email_folded is not null then 1
+            when e.actor_name is not null then 2 else -1 end as kind, count(*)
+        ${COUNTED} group by e.tenant_id, s.span, bucket, coalesce(e.client_id, ${NONE}), value, kind`,
     ];
     for (const statement of statements) this.addSql(statement);
   }

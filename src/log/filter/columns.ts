@@ -17,8 +17,6 @@ export interface Column {
   readonly enumeration?: readonly string[];
   /** Whether (tenant_id, the column, id) is an index, which leaves out null at most. */
   readonly indexed: boolean;
-  /** Whether it is a column of reel_log_counts, too. */
-  readonly counted?: true;
 }
 
 /** An entry of leaf version 1 has no actor type: a user acted if a field of the actor is set or was erased (log/entry/fields). */
@@ -27,7 +25,7 @@ const ACTOR_TYPE = `coalesce(actor_type, case when coalesce(actor_id, actor_emai
 
 export const COLUMNS: Readonly<Record<FilterField, Column>> = {
   id: { sql: 'id', type: 'uuid', nullable: false, indexed: true },
-  module: { sql: 'module', type: 'text', nullable: false, indexed: true, counted: true },
+  module: { sql: 'module', type: 'text', nullable: false, indexed: true },
   action: { sql: 'action', type: 'text', nullable: false, indexed: true },
   severity: {
     sql: 'severity',
@@ -35,7 +33,6 @@ export const COLUMNS: Readonly<Record<FilterField, Column>> = {
     nullable: false,
     enumeration: SEVERITIES,
     indexed: false,
-    counted: true,
   },
   origin: { sql: 'origin', type: 'smallint', nullable: false, enumeration: ORIGINS, indexed: false },
   occurredAt: { sql: 'occurred_at', type: 'timestamptz', nullable: false, indexed: false },
@@ -47,7 +44,7 @@ export const COLUMNS: Readonly<Record<FilterField, Column>> = {
   outcome: { sql: 'outcome', type: 'smallint', nullable: true, enumeration: OUTCOMES, indexed: false },
   resourceType: { sql: 'resource_type', type: 'text', nullable: true, indexed: true },
   resourceId: { sql: 'resource_id', type: 'text', nullable: true, indexed: true },
-  clientId: { sql: 'client_id', type: 'uuid', nullable: true, indexed: true, counted: true },
+  clientId: { sql: 'client_id', type: 'uuid', nullable: true, indexed: true },
   requestId: { sql: 'request_id', type: 'text', nullable: true, indexed: true },
   ipAddress: { sql: 'ip_address', type: 'inet', nullable: true, indexed: true },
 };

@@ -56,9 +56,15 @@ export const withoutConditionsOn = (criteria: Criteria, subjects: readonly Subje
   ),
 });
 
-/** Columns of reel_log_counts. */
+/** Columns of reel_log_counts, and of reel_log_action_counts. */
 const COUNTED: ReadonlySet<Subject> = new Set<Subject>(['module', 'severity', 'clientId']);
+const COUNTED_BY_DAY: ReadonlySet<Subject> = new Set<Subject>([...COUNTED, 'action']);
+
+const isOnlyOn = (subjects: ReadonlySet<Subject>, { conditions }: Criteria): boolean =>
+  conditions.every((condition) => everyTest(condition, (test) => subjects.has(subjectOf(test))));
 
 /** Whether reel_log_counts suffices to count the matching entries. */
-export const isCountable = (criteria: Criteria): boolean =>
-  criteria.conditions.every((condition) => everyTest(condition, (test) => COUNTED.has(subjectOf(test))));
+export const isCountable = (criteria: Criteria): boolean => isOnlyOn(COUNTED, criteria);
+
+/** Whether reel_log_action_counts does, as far as whole days go. */
+export const isCountableByDay = (criteria: Criteria): boolean => isOnlyOn(COUNTED_BY_DAY, criteria);

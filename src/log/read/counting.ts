@@ -2,11 +2,16 @@ import { sql } from 'kysely';
 import type { ReadDatabase } from '../../database/database.js';
 import type { Execute } from '../../database/execute.js';
 import { unavailable } from '../../errors.js';
-import { type Criteria, isCountable } from '../filter/criteria.js';
+import { sumCounts } from '../counts/counts.js';
+import { sumDays } from '../counts/day-counts.js';
+import { CountPrecision, type LogCount } from '../counts/log-count.js';
+import { type Criteria, isCountable, isCountableByDay } from '../filter/criteria.js';
 import { whereAll, whereInScope } from '../filter/where.js';
-import { COUNT_CAP, CountPrecision, type LogCount, sumCounts } from '../stats/counts.js';
 import { Budget, type LookingBounds } from '../walk/budget.js';
 import { type Matching, Walk } from '../walk/walk.js';
+
+/** A count that need not be exact stops here. */
+export const COUNT_CAP = 10_000;
 
 /** How far a count goes: to COUNT_CAP within the budget, to the end within the budget, or to the end (else UNAVAILABLE). */
 export type CountReach = 'cap' | 'budget' | 'exact';
@@ -25,6 +30,14 @@ export class Counting {
       const execute: Execute = (statement) =>
         this.database.query(tenantId, statement, { inIndexOrder: true, isKept });
       return { value: await sumCounts(execute, criteria), precision: CountPrecision.EXACT };
+    }
+    if (isCountableByDay(criteria)) {
+      const value = await this.database.read(
+        criteria.scope.tenantId,
+        (execute) => sumDays(execute, criteria),
+        { inIndexOrder: true },
+      );
+      if (value !== null) return { value, precision: CountPrecision.EXACT };
     }
     if (reach === 'exact') return { value: await this.exact(criteria, all), precision: CountPrecision.EXACT };
     const walk = this.walk(criteria, false);

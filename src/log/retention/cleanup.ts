@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
+import { COUNTED_COLUMNS } from '../counts/stored-counts.js';
 import { OWN_MODULE } from '../entry/module-name.js';
 import { idFloor } from '../filter/where.js';
-import { COUNTED_COLUMNS } from '../stats/stored-counts.js';
 import { isHeld, lockRetention } from './hold.js';
 import { OWN_ACTIONS } from './own-actions.js';
 import type { OwnEntries, OwnerDatabase } from './own-entries.js';

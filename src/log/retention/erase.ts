@@ -1,11 +1,11 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
+import { changeActors } from '../counts/stored-counts.js';
 import { foldEmail } from '../entry/email.js';
 import { personalColumns } from '../entry/fields.js';
 import { OWN_MODULE } from '../entry/module-name.js';
 import { lockSealing } from '../sealing-lock.js';
 import { eraseFromSearch } from '../search/erased.js';
-import { COUNTED_VALUES, changeValues } from '../stats/stored-counts.js';
 import { hashKeptContent, KEPT_COLUMNS, readKeptContent } from '../write/kept-content.js';
 import { KEY_DIGEST } from '../write/key-digest.js';
 import { ErasedValues } from './erased-values.js';
@@ -214,11 +214,10 @@ async function countActors(execute: Execute, tenantId: string, ids: readonly str
     select * from reel_log_entries e where e.tenant_id = ${tenantId}::uuid and e.id = any (${ids}::uuid[])
       and not exists (select from reel_log_inbox i where i.tenant_id = ${tenantId}::uuid and i.entry_id = e.id)
   )`;
-  await execute(changeValues(entries, by, ['actor']));
+  await execute(changeActors(entries, by));
   if (by < 0)
     await execute(sql`
-      delete from reel_log_value_counts
-      where tenant_id = ${tenantId}::uuid and field = ${sql.lit(COUNTED_VALUES.actor)} and count = 0`);
+      delete from reel_log_actor_counts where tenant_id = ${tenantId}::uuid and count = 0`);
 }
 
 /** The hash with a key is of what was said, without a salt: who guesses that could tell. */

@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute, Row } from '../../database/execute.js';
+import { COUNT_TABLES, COUNTED_COLUMNS, changeCounts, countChanges } from '../counts/stored-counts.js';
+import { SPAN_MINUTES } from '../counts/time-spans.js';
 import { reindexRemoved, type SequenceRange } from '../search/groups.js';
-import { COUNT_TABLES, COUNTED_COLUMNS, changeCounts, countChanges } from '../stats/stored-counts.js';
-import { SPAN_MINUTES } from '../stats/time-spans.js';
 import { insertion } from '../write/insertion.js';
 import { OWN_ACTIONS } from './own-actions.js';
 import type { OwnEntries } from './own-entries.js';

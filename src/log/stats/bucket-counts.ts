@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import type { Execute, Row } from '../../database/execute.js';
+import { matchCounts, rangeOf, storedCounts, uncountedMatches } from '../counts/counts.js';
+import { type Micros, SPAN_MINUTES, toTimestamp } from '../counts/time-spans.js';
 import { type Criteria, isCountable } from '../filter/criteria.js';
 import { whereMatches } from '../filter/where.js';
 import { type BucketRange, bucketRanges } from './bucket-spans.js';
-import { matchCounts, rangeOf, storedCounts, uncountedMatches } from './counts.js';
-import { type Micros, SPAN_MINUTES, toTimestamp } from './time-spans.js';
 
 /** Numbers of entries by severity, by the bucket's index from 0. */
 export type BucketCounts = Map<number, Map<number, number>>;

@@ -1,4 +1,4 @@
-import { DAY, floorTo, type Micros, QUARTER } from './time-spans.js';
+import { DAY, floorTo, type Micros, QUARTER } from '../counts/time-spans.js';
 
 /** A range of time whose counts are added to one bucket, subtracted from another, or both; buckets by index from 0. */
 export interface BucketRange {

@@ -1,5 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
+import { matchCounts } from '../counts/counts.js';
+import { type ByDay, countValues, isCountedBy } from '../counts/day-counts.js';
+import { ACTOR_OF, type ActorKey } from '../counts/stored-counts.js';
 import { ORIGINS } from '../entry/origin.js';
 import { OUTCOMES } from '../entry/outcome.js';
 import { SEVERITIES } from '../entry/severity.js';
@@ -10,11 +13,9 @@ import {
   type Subject,
   withoutConditionsOn,
 } from '../filter/criteria.js';
-import { countValues, isCountedByValue, matchCounts } from './counts.js';
 import type { Figure, Read, Tally, TallyRow } from './figure.js';
 import { actorLabels } from './labels.js';
 import { type FacetCount, LogFacet } from './log-stats.js';
-import { type ActorKey, type CountedValue, VALUE_OF } from './stored-counts.js';
 import { type ValueCount, ValueCounts } from './value-counts.js';
 
 /** Values of one facet. */
@@ -29,7 +30,7 @@ interface FacetSource {
   /** Of an actor: what its key is, as in ACTOR_KEYS. */
   readonly kind?: RawBuilder<unknown>;
   /** Whether the stored counts have the column, or are by its values. */
-  readonly counted: boolean | CountedValue;
+  readonly counted: boolean | ByDay;
 }
 
 const ofColumn = (
@@ -53,9 +54,9 @@ const FACETS: Record<LogFacet, FacetSource> = {
   SEVERITY: ofEnumeration('severity', 'severity', SEVERITIES, true),
   ACTOR: {
     subjects: ['actor', 'actorId', 'actorEmail', 'actorName'],
-    columns: VALUE_OF.actor.columns,
-    key: VALUE_OF.actor.value,
-    kind: VALUE_OF.actor.kind,
+    columns: ACTOR_OF.columns,
+    key: ACTOR_OF.value,
+    kind: ACTOR_OF.kind,
     counted: 'actor',
   },
   RESOURCE_TYPE: ofColumn('resourceType', 'resource_type'),
@@ -82,7 +83,7 @@ export class FacetFigure implements Figure<FacetCount[]> {
     const { columns, key, kind = sql`0`, counted } = FACETS[this.facet];
     const [criteria, values] = [this.#criteria, this.#values];
     const add = (row: TallyRow) => values.add(row.key, Number(row.n), row.detail);
-    if (typeof counted === 'string' && isCountedByValue(criteria)) {
+    if (typeof counted === 'string' && isCountedBy(counted, criteria)) {
       const rows = await countValues(execute, criteria, counted, MAX_FACET);
       if (rows) {
         for (const { value, kind: of, n } of rows) values.add(value, Number(n), of);

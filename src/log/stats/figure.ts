@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
+import type { Micros } from '../counts/time-spans.js';
 import type { Criteria } from '../filter/criteria.js';
-import type { Micros } from './time-spans.js';
 
 /** Runs one transaction that reads the tenant; all its statements see one snapshot. */
 export type Read = <T>(work: (execute: Execute) => Promise<T>) => Promise<T>;

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { Scope } from '../../auth/scope.js';
 import type { Execute } from '../../database/execute.js';
+import { ACTOR_KEYS, type ActorKey } from '../counts/stored-counts.js';
 import { whereInScope } from '../filter/where.js';
-import { ACTOR_KEYS, type ActorKey } from './stored-counts.js';
 
 /** Of one actor so many of the newest entries are looked at for a name. */
 const NEWEST = 500;

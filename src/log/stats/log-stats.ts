@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Arg, Field, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { CountPrecision } from '../counts/log-count.js';
 import { Count, DateTime } from '../entry/scalars.js';
-import { CountPrecision } from './log-count.js';
 
 export enum StatsInterval {
   MINUTE = 'MINUTE',

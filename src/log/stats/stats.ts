@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ReadDatabase } from '../../database/database.js';
 import { badInput } from '../../errors.js';
+import { toMicros } from '../counts/time-spans.js';
 import type { Criteria } from '../filter/criteria.js';
 import { readTimeZone } from '../filter/time-zone.js';
 import { Budget, LOOKING_BOUNDS, type LookingBounds } from '../walk/budget.js';
@@ -9,7 +10,6 @@ import type { Figure, Read, Tally } from './figure.js';
 import type { FacetCount, LogFacet, LogTotals, Statistics, StatsInterval, TimeBucket } from './log-stats.js';
 import { type Reach, sumUp } from './sum-up.js';
 import { startsOf } from './time-buckets.js';
-import { toMicros } from './time-spans.js';
 import { TimelineFigure } from './timeline.js';
 import { TotalsFigure } from './totals.js';
 

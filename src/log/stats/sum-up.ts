@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
 import type { ReadDatabase } from '../../database/database.js';
+import { CountPrecision } from '../counts/log-count.js';
 import type { Criteria } from '../filter/criteria.js';
 import type { Budget, LookingBounds } from '../walk/budget.js';
 import { type IdRange, idsWithin, olderOrSame, timeReached } from '../walk/id-range.js';
 import { type Matching, toldPlace, Walk } from '../walk/walk.js';
 import { columnList, type Tally, type TallyRow } from './figure.js';
-import { CountPrecision } from './log-count.js';
 
 /** How far looking came. */
 export interface Reach {

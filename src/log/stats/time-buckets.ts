@@ -1,7 +1,7 @@
 import { Temporal } from 'temporal-polyfill';
 import { badInput } from '../../errors.js';
+import { DAY, type Micros, QUARTER } from '../counts/time-spans.js';
 import { StatsInterval } from './log-stats.js';
-import { DAY, type Micros, QUARTER } from './time-spans.js';
 
 /** Buckets of one timeline. */
 export const MAX_BUCKETS = 1_000;

@@ -1,13 +1,13 @@
 import { sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
+import { matchCounts, narrowed } from '../counts/counts.js';
+import { DAY, fromMicros, type Micros, QUARTER, toMicros, toTimestamp } from '../counts/time-spans.js';
 import { type Criteria, isCountable } from '../filter/criteria.js';
 import { whereAll } from '../filter/where.js';
 import { type BucketCounts, countBuckets } from './bucket-counts.js';
-import { matchCounts, narrowed } from './counts.js';
 import type { Figure, Tally, TallyRow } from './figure.js';
 import { StatsInterval, type TimeBucket } from './log-stats.js';
 import { bucketBounds, bucketBoundsUpTo, MAX_BUCKETS } from './time-buckets.js';
-import { DAY, fromMicros, type Micros, QUARTER, toMicros, toTimestamp } from './time-spans.js';
 import { severityCounts } from './totals.js';
 
 /** Bucket and severity in one number. */

@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
 import type { Execute } from '../../database/execute.js';
+import { matchCounts } from '../counts/counts.js';
+import { type Micros, toTimestamp } from '../counts/time-spans.js';
 import { SEVERITIES } from '../entry/severity.js';
 import { type Criteria, isCountable } from '../filter/criteria.js';
-import { matchCounts } from './counts.js';
 import type { Figure, Tally, TallyRow } from './figure.js';
 import type { FacetCount, LogTotals } from './log-stats.js';
-import { type Micros, toTimestamp } from './time-spans.js';
 import { ValueCounts } from './value-counts.js';
 
 /** Since when, beside since ever. */

@@ -18,6 +18,28 @@ export function idsWithin(start: Criteria['start'], end: Criteria['end']): IdRan
   };
 }
 
+const DAY_MS = 86_400_000;
+
+/**
+ * The ids that entries of these UTC days can have, and all from `first` on unless that is null: in order, none of them twice.
+ * `days`: Unix milliseconds at which they begin, in order.
+ */
+export function idsOfDays(days: readonly number[], first: string | null): IdRange[] {
+  const ofDay = (day: number): IdRange => {
+    const start = new Date(day).toISOString();
+    return { low: idFloor(start), high: idBefore(idFloor(start, DAY_MS)) ?? FIRST };
+  };
+  const ranges = [...days.map(ofDay), ...(first === null ? [] : [{ low: first, high: LAST }])];
+  const joined: IdRange[] = [];
+  for (const range of ranges.sort((one, other) => (one.low < other.low ? -1 : 1))) {
+    const last = joined.at(-1);
+    if (last && range.low <= (idAfter(last.high) ?? LAST))
+      joined[joined.length - 1] = { low: last.low, high: [last.high, range.high].sort().at(-1)! };
+    else joined.push(range);
+  }
+  return joined;
+}
+
 export const isEmptyRange = ({ low, high }: IdRange): boolean => low > high;
 
 export const intersect = (one: IdRange, other: IdRange): IdRange => ({

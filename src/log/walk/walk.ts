@@ -3,6 +3,7 @@ import type { Scope } from '../../auth/scope.js';
 import type { ReadDatabase } from '../../database/database.js';
 import type { Execute, Row } from '../../database/execute.js';
 import { isTimeout } from '../../database/unavailable.js';
+import { matchingDays } from '../counts/day-counts.js';
 import type { Criteria } from '../filter/criteria.js';
 import { whereAll } from '../filter/where.js';
 import { searchCandidates } from '../search/candidates.js';
@@ -20,6 +21,7 @@ import {
 import {
   distance,
   type IdRange,
+  idsOfDays,
   idsWithin,
   intersect,
   isEmptyRange,
@@ -50,6 +52,8 @@ interface Stretch {
   done(found: number): void;
 }
 
+const NOTHING: Stretch = { candidates: sql`(select)`, isEmpty: true, done() {} };
+
 /** What a walk that has not come anywhere yet may take past its budget for a few candidates before it tries fewer, in graceMs. */
 const FORCED = 4;
 
@@ -70,7 +74,10 @@ export class Walk {
   /** The id up to which everything has been looked at; null at the beginning. It need not be an entry's. */
   reached: string | null = null;
 
+  /** What is left of the part that is walked. */
   private range: IdRange;
+  /** The parts after it, in the walk's order; between them nothing can match. */
+  private rest: IdRange[] = [];
   private readonly whole: IdRange;
   private readonly sources: readonly CandidateSource[];
   private readonly matchesAll: boolean;
@@ -80,8 +87,8 @@ export class Walk {
   private size: number;
   private readonly started: number;
   private stretches = 0;
-  /** Whether the search index was asked. */
-  private isSearched = false;
+  /** Whether the search index and the counts were asked. */
+  private isNarrowed = false;
 
   constructor(
     private readonly database: ReadDatabase,
@@ -205,8 +212,9 @@ export class Walk {
   private async take(execute: Execute, wanted: number): Promise<Stretch> {
     let part = this.pending;
     if (part === null) {
-      // After the first stretch, which fills a page with a text that is frequent.
-      if (this.stretches > 0 && !this.isSearched) part = await this.searched(execute);
+      // After the first stretch, which fills a page with what is frequent.
+      if (this.stretches > 0 && !this.isNarrowed) part = await this.narrow(execute);
+      if (this.ended) return NOTHING;
       // Now and then, since what is rare here may be frequent further on.
       if (part !== null) this.source = null;
       else if (this.sources.length > 0 && Number.isInteger(Math.log2(Math.max(1, this.stretches))))
@@ -216,9 +224,23 @@ export class Walk {
     return part === null ? this.takeFromKey(execute, wanted) : this.takeFrom(part);
   }
 
-  /** All candidates, where the search index leaves few; asked once. */
+  /** All candidates, where the search index leaves few; else leaves out the days in which the counts have no match. */
+  private async narrow(execute: Execute): Promise<Part | null> {
+    this.isNarrowed = true;
+    const found = await this.searched(execute);
+    if (found) return found;
+    const matching = await matchingDays(execute, this.criteria);
+    if (matching) {
+      const parts = idsOfDays(matching.days, matching.firstUncounted).map((part) =>
+        intersect(this.range, part),
+      );
+      this.rest = this.options.descending ? parts.reverse() : parts;
+      this.toNextPart();
+    }
+    return null;
+  }
+
   private async searched(execute: Execute): Promise<Part | null> {
-    this.isSearched = true;
     const needles = needlesOf(this.criteria);
     if (needles.length === 0) return null;
     const found = await searchCandidates(execute, this.criteria.scope.tenantId, needles);
@@ -337,14 +359,24 @@ export class Walk {
     return entriesById(this.criteria.scope.tenantId, ids);
   }
 
+  /** Null: past all of this part. */
   private moveTo(until: string | null): void {
+    const { descending } = this.options;
     if (until === null) {
-      this.ended = true;
+      if (this.rest.length > 0) this.reached = descending ? this.range.low : this.range.high;
+      this.toNextPart();
       return;
     }
     this.reached = until;
-    this.range = intersect(this.range, this.options.descending ? olderThan(until) : newerThan(until));
-    if (isEmptyRange(this.range)) this.ended = true;
+    this.range = intersect(this.range, descending ? olderThan(until) : newerThan(until));
+    if (isEmptyRange(this.range)) this.toNextPart();
+  }
+
+  private toNextPart(): void {
+    this.rest = this.rest.filter((part) => !isEmptyRange(part));
+    const next = this.rest.shift();
+    if (next) this.range = next;
+    else this.ended = true;
   }
 }
 

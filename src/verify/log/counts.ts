@@ -1,15 +1,15 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Execute, Row } from '../../database/execute.js';
+import {
+  ACTOR_OF,
+  STORED_ACTION_COUNTS,
+  STORED_ACTOR_COUNTS,
+  STORED_COUNTS,
+} from '../../log/counts/stored-counts.js';
+import { SPAN_MINUTES } from '../../log/counts/time-spans.js';
 import { instant } from '../../log/entry/instant.js';
 import { SEVERITIES } from '../../log/entry/severity.js';
 import { idFloor } from '../../log/filter/where.js';
-import {
-  COUNTED_VALUES,
-  STORED_COUNTS,
-  STORED_VALUE_COUNTS,
-  VALUE_OF,
-} from '../../log/stats/stored-counts.js';
-import { SPAN_MINUTES } from '../../log/stats/time-spans.js';
 import { millisecondsOf } from '../../seal/sequence-batch.js';
 import type { Report } from '../fault.js';
 import { sequenceAfter } from './sequence-rows.js';
@@ -78,7 +78,7 @@ const CLIENT = sql`', client ' || coalesce(client_id::text, 'none')`;
 /** What the entries of one count have in common, as it is told. */
 const OF_MODULE = sql`'module ' || module || ', severity ' || ${SEVERITY} || ${CLIENT}`;
 const OF_SEVERITY = sql`'severity ' || ${SEVERITY}`;
-const OF_ACTION = (value: RawBuilder<unknown>) => sql`'action ' || ${value} || ${CLIENT}`;
+const OF_ACTION = sql`'action ' || action || ' of ' || ${OF_MODULE}`;
 const OF_ACTOR = (value: RawBuilder<unknown>) => sql`'actor ' || ${value} || ${CLIENT}`;
 
 /** Compares all counts with the entries outside the inbox, but for `extra`, which were never sequenced. */
@@ -101,26 +101,32 @@ export async function readCounts(
     from (${bothSides('severity', { stored: stored(sql`reel_log_severity_counts`), finest: 'quarters', spans })}) wrong
     union all select ${TOTAL}, null, '', 0, coalesce(sum(n), 0), false from quarters
     order by bucket, span, of`);
-  const values = await execute<WrongCount>(sql`
+  const longSpans = [SPAN_MINUTES.day, SPAN_MINUTES.block];
+  const actions = await execute<WrongCount>(sql`
     with days as materialized (
-      select ${bin(SPAN_MINUTES.day, CREATED)} as bucket, e.client_id, v.field, v.value, v.kind, count(*) as n
-      from reel_log_entries e cross join lateral (values ${sql.join(
-        (['action', 'actor'] as const).map(
-          (field) =>
-            sql`(${sql.lit(COUNTED_VALUES[field])}, coalesce(${VALUE_OF[field].value}, ''), ${VALUE_OF[field].kind})`,
-        ),
-      )}) v(field, value, kind)
-      where ${counted(tenantId, extra)} group by 1, 2, 3, 4, 5
+      select ${bin(SPAN_MINUTES.day, CREATED)} as bucket, e.client_id, e.module, e.action, e.severity, count(*) as n
+      from reel_log_entries e where ${counted(tenantId, extra)} group by 1, 2, 3, 4, 5
     )
-    select span, bucket::text as bucket, case field when ${sql.lit(COUNTED_VALUES.action)} then ${OF_ACTION(sql`value`)}
-      when ${sql.lit(COUNTED_VALUES.actor)} then ${OF_ACTOR(sql`value`)} else 'field ' || field end as of, stored, expected, true as is_derived
-    from (${bothSides('client_id, field, value, kind', {
-      stored: stored(STORED_VALUE_COUNTS),
+    select span, bucket::text as bucket, ${OF_ACTION} as of, stored, expected, true as is_derived
+    from (${bothSides('client_id, module, action, severity', {
+      stored: stored(STORED_ACTION_COUNTS),
       finest: 'days',
-      spans: [SPAN_MINUTES.day, SPAN_MINUTES.block],
+      spans: longSpans,
+    })}) wrong order by bucket, span, of`);
+  const actors = await execute<WrongCount>(sql`
+    with days as materialized (
+      select ${bin(SPAN_MINUTES.day, CREATED)} as bucket, e.client_id, v.value, v.kind, count(*) as n
+      from reel_log_entries e cross join lateral (select coalesce(${ACTOR_OF.value}, '') as value, ${ACTOR_OF.kind} as kind) v
+      where ${counted(tenantId, extra)} group by 1, 2, 3, 4
+    )
+    select span, bucket::text as bucket, ${OF_ACTOR(sql`value`)} as of, stored, expected, true as is_derived
+    from (${bothSides('client_id, value, kind', {
+      stored: stored(STORED_ACTOR_COUNTS),
+      finest: 'days',
+      spans: longSpans,
     })}) wrong order by bucket, span, of`);
   return {
-    wrong: [...rows.filter(({ span }) => span !== TOTAL), ...values],
+    wrong: [...rows.filter(({ span }) => span !== TOTAL), ...actions, ...actors],
     entries: Number(rows.find(({ span }) => span === TOTAL)?.expected),
   };
 }
@@ -172,7 +178,7 @@ async function sequenceOf(
   const [found] = await execute<{ seq: string }>(sql`
     select s.seq from reel_log_entries e join reel_log_sequence s on s.tenant_id = ${tenantId}::uuid and s.entry_id = e.id
     where e.tenant_id = ${tenantId}::uuid and e.id >= ${from}::uuid and e.id < ${until}::uuid
-      and ${row.of} in (${OF_MODULE}, ${OF_SEVERITY}, ${OF_ACTION(VALUE_OF.action.value)}, ${OF_ACTOR(sql`coalesce(${VALUE_OF.actor.value}, '')`)})
+      and ${row.of} in (${OF_MODULE}, ${OF_SEVERITY}, ${OF_ACTION}, ${OF_ACTOR(sql`coalesce(${ACTOR_OF.value}, '')`)})
     order by e.id limit 1`);
   return found ? Number(found.seq) : sequenceAfter(execute, tenantId, from, size);
 }

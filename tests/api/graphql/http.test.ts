@@ -11,8 +11,8 @@ import type { Services } from '../../../src/graphql/services.js';
 import { Subscriptions } from '../../../src/graphql/subscriptions.js';
 import { documentValidator } from '../../../src/graphql/validation.js';
 import { Answers } from '../../../src/http/answer.js';
+import { CountPrecision } from '../../../src/log/counts/log-count.js';
 import { toCriteria } from '../../../src/log/filter/criteria.js';
-import { CountPrecision } from '../../../src/log/stats/log-count.js';
 import {
   bootGraphql,
   entry,

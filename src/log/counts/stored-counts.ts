@@ -17,50 +17,38 @@ export const STORED_SEVERITY_COUNTS = sql`(
   select tenant_id, span, bucket, null::uuid as client_id, null::text as module, severity, count from reel_log_severity_counts
 )`;
 
-/** By action and by actor. */
-export const STORED_VALUE_COUNTS = sql`(
-  select tenant_id, field, span, bucket, nullif(client_id, ${NONE}) as client_id, value, kind, count from reel_log_value_counts
+/** The same by action, too, from whole days on. */
+export const STORED_ACTION_COUNTS = sql`(
+  select tenant_id, span, bucket, nullif(client_id, ${NONE}) as client_id, module, action, severity, count from reel_log_action_counts
 )`;
 
-/** What reel_log_value_counts counts. */
-export const COUNTED_VALUES = { action: 0, actor: 1 } as const;
-export type CountedValue = keyof typeof COUNTED_VALUES;
+/** By client and actor, from whole days on. */
+export const STORED_ACTOR_COUNTS = sql`(
+  select tenant_id, span, bucket, nullif(client_id, ${NONE}) as client_id, value, kind, count from reel_log_actor_counts
+)`;
 
 /** What an actor's key in a facet is; the lower one where one text is several. */
 export const ACTOR_KEYS = { none: -1, id: 0, email: 1, name: 2 } as const;
 export type ActorKey = (typeof ACTOR_KEYS)[keyof typeof ACTOR_KEYS];
 
-/** SQL for an entry's value, null for none, and for its kind. */
-export const VALUE_OF = {
-  action: { columns: ['action'], value: sql`action`, kind: sql`0` },
-  actor: {
-    columns: ['actor_id', 'actor_email_folded', 'actor_name'],
-    value: sql`coalesce(actor_id, actor_email_folded, actor_name)`,
-    kind: sql`case when actor_id is not null then ${sql.lit(ACTOR_KEYS.id)} when actor_email_folded is not null
-      then ${sql.lit(ACTOR_KEYS.email)} when actor_name is not null then ${sql.lit(ACTOR_KEYS.name)} else ${sql.lit(ACTOR_KEYS.none)} end`,
-  },
-} as const satisfies Record<
-  CountedValue,
-  { columns: readonly string[]; value: RawBuilder<unknown>; kind: RawBuilder<unknown> }
->;
+/** SQL for an entry's actor, null for none, and for the kind of that, out of these columns. */
+export const ACTOR_OF = {
+  columns: ['actor_id', 'actor_email_folded', 'actor_name'],
+  value: sql`coalesce(actor_id, actor_email_folded, actor_name)`,
+  kind: sql`case when actor_id is not null then ${sql.lit(ACTOR_KEYS.id)} when actor_email_folded is not null
+    then ${sql.lit(ACTOR_KEYS.email)} when actor_name is not null then ${sql.lit(ACTOR_KEYS.name)} else ${sql.lit(ACTOR_KEYS.none)} end`,
+} as const;
 
 /** Columns of entries that are counted by, and their ids. */
 export const COUNTED_COLUMNS = sql.raw(
-  [
-    'tenant_id',
-    'id',
-    'created_at',
-    'client_id',
-    'module',
-    'severity',
-    ...VALUE_OF.action.columns,
-    ...VALUE_OF.actor.columns,
-  ].join(', '),
+  ['tenant_id', 'id', 'created_at', 'client_id', 'module', 'severity', 'action', ...ACTOR_OF.columns].join(
+    ', ',
+  ),
 );
 
 const SPANS = sql.raw(`unnest(array[${Object.values(SPAN_MINUTES).join(', ')}]::smallint[])`);
-/** A value may be one entry's alone, so these have no rows by the quarter of an hour. */
-const VALUE_SPANS = sql.raw(`unnest(array[${SPAN_MINUTES.day}, ${SPAN_MINUTES.block}]::smallint[])`);
+/** An action or actor may be one entry's alone, so these have no rows by the quarter of an hour. */
+const LONG_SPANS = sql.raw(`unnest(array[${SPAN_MINUTES.day}, ${SPAN_MINUTES.block}]::smallint[])`);
 const BUCKET = sql`date_bin(make_interval(mins => s.span), e.created_at, timestamptz 'epoch')`;
 
 /**
@@ -69,16 +57,17 @@ const BUCKET = sql`date_bin(make_interval(mins => s.span), e.created_at, timesta
  * order, so that concurrent changes cannot deadlock.
  */
 export const changeCounts = (entries: RawBuilder<unknown>, by: 1 | -1): RawBuilder<unknown> => {
-  const [counts, severities, values] = countChanges(entries, by);
-  return sql`counted as (${counts}), counted_severities as (${severities}), counted_values as (${values})`;
+  const [counts, severities, actions, actors] = countChanges(entries, by);
+  return sql`counted as (${counts}), counted_severities as (${severities}),
+    counted_actions as (${actions}), counted_actors as (${actors})`;
 };
 
 /** The same as statements of their own, in the order in which they are to be carried out. */
 export function countChanges(
   entries: RawBuilder<unknown>,
   by: 1 | -1,
-): readonly [RawBuilder<unknown>, RawBuilder<unknown>, RawBuilder<unknown>] {
-  const count = sql.raw(by === 1 ? 'count(*)' : '-count(*)');
+): readonly [RawBuilder<unknown>, RawBuilder<unknown>, RawBuilder<unknown>, RawBuilder<unknown>] {
+  const count = numberOf(by);
   return [
     sql`
       insert into reel_log_counts as counted (tenant_id, span, bucket, client_id, module, severity, count)
@@ -94,28 +83,30 @@ export function countChanges(
       from ${entries} e cross join ${SPANS} s(span)
       group by e.tenant_id, s.span, bucket, e.severity order by e.tenant_id, s.span, bucket, e.severity
       on conflict (tenant_id, span, bucket, severity) do update set count = counted.count + excluded.count`,
-    changeValues(entries, by),
+    sql`
+      insert into reel_log_action_counts as counted (tenant_id, span, bucket, client_id, module, action, severity, count)
+      select e.tenant_id, s.span, ${BUCKET} as bucket, ${COUNTED_CLIENT} as client_id, e.module, e.action, e.severity, ${count}
+      from ${entries} e cross join ${LONG_SPANS} s(span)
+      group by e.tenant_id, s.span, bucket, ${COUNTED_CLIENT}, e.module, e.action, e.severity
+      order by e.tenant_id, s.span, bucket, ${COUNTED_CLIENT}, e.module, e.action, e.severity
+      on conflict (tenant_id, span, bucket, client_id, module, action, severity)
+      do update set count = counted.count + excluded.count`,
+    changeActors(entries, by),
   ];
 }
 
-/** SQL that changes the counts by action and by actor, or of some fields alone. */
-export function changeValues(
-  entries: RawBuilder<unknown>,
-  by: 1 | -1,
-  fields: readonly CountedValue[] = ['action', 'actor'],
-): RawBuilder<unknown> {
-  const values = fields.map((field) => {
-    const { value, kind } = VALUE_OF[field];
-    return sql`(${sql.lit(COUNTED_VALUES[field])}, coalesce(${value}, ''), ${kind})`;
-  });
+const numberOf = (by: 1 | -1) => sql.raw(by === 1 ? 'count(*)' : '-count(*)');
+
+/** SQL that changes the counts by actor. */
+export function changeActors(entries: RawBuilder<unknown>, by: 1 | -1): RawBuilder<unknown> {
   return sql`
-    insert into reel_log_value_counts as counted (tenant_id, field, span, bucket, client_id, value, kind, count)
-    select e.tenant_id, v.field, s.span, ${BUCKET} as bucket, ${COUNTED_CLIENT} as client_id, v.value, v.kind,
-      ${sql.raw(by === 1 ? 'count(*)' : '-count(*)')}
-    from ${entries} e cross join ${VALUE_SPANS} s(span) cross join lateral (values ${sql.join(values)}) v(field, value, kind)
-    group by e.tenant_id, v.field, s.span, bucket, ${COUNTED_CLIENT}, v.value, v.kind
-    order by e.tenant_id, v.field, s.span, bucket, ${COUNTED_CLIENT}, v.value, v.kind
-    on conflict (tenant_id, field, span, bucket, client_id, value, kind) do update set count = counted.count + excluded.count`;
+    insert into reel_log_actor_counts as counted (tenant_id, span, bucket, client_id, value, kind, count)
+    select e.tenant_id, s.span, ${BUCKET} as bucket, ${COUNTED_CLIENT} as client_id, v.value, v.kind, ${numberOf(by)}
+    from ${entries} e cross join ${LONG_SPANS} s(span)
+    cross join lateral (select coalesce(${ACTOR_OF.value}, '') as value, ${ACTOR_OF.kind} as kind) v
+    group by e.tenant_id, s.span, bucket, ${COUNTED_CLIENT}, v.value, v.kind
+    order by e.tenant_id, s.span, bucket, ${COUNTED_CLIENT}, v.value, v.kind
+    on conflict (tenant_id, span, bucket, client_id, value, kind) do update set count = counted.count + excluded.count`;
 }
 
 /** SQL that selects from entries what changeCounts reads of them. */
@@ -123,4 +114,9 @@ export const countedColumns = (source: RawBuilder<unknown>): RawBuilder<unknown>
   sql`select ${COUNTED_COLUMNS} from ${source} entries`;
 
 /** Tables of counts, each with tenant_id, span, bucket and count. */
-export const COUNT_TABLES = ['reel_log_counts', 'reel_log_severity_counts', 'reel_log_value_counts'] as const;
+export const COUNT_TABLES = [
+  'reel_log_counts',
+  'reel_log_severity_counts',
+  'reel_log_action_counts',
+  'reel_log_actor_counts',
+] as const;

@@ -3,22 +3,12 @@ import type { Execute } from '../../database/execute.js';
 import { everyTest, subjectOf } from '../filter/condition.js';
 import { type Criteria, isCountable } from '../filter/criteria.js';
 import { idFloor, whereAll, whereInScope, whereMatches } from '../filter/where.js';
-import { CountPrecision, type LogCount } from './log-count.js';
-import {
-  ACTOR_KEYS,
-  COUNTED_VALUES,
-  type CountedValue,
-  STORED_COUNTS,
-  STORED_SEVERITY_COUNTS,
-  STORED_VALUE_COUNTS,
-  VALUE_OF,
-} from './stored-counts.js';
+import { STORED_COUNTS, STORED_SEVERITY_COUNTS } from './stored-counts.js';
 import {
   EARLIEST,
   fromMicros,
   LATEST,
   type Micros,
-  QUARTER,
   SPAN_MINUTES,
   type Span,
   splitTime,
@@ -26,8 +16,6 @@ import {
   toMicros,
   toTimestamp,
 } from './time-spans.js';
-
-export { CountPrecision, type LogCount };
 
 /** How precisely counted rows are placed in time. */
 export interface Resolution {
@@ -42,9 +30,6 @@ export interface Resolution {
   /** Whether the rows' clients and modules, which may then be null, are not looked at. */
   bySeverity?: boolean;
 }
-
-/** A count that need not be exact stops here. */
-export const COUNT_CAP = 10_000;
 
 /**
  * SQL for the counts of matching entries, as rows (at timestamptz, client_id uuid, module text, severity smallint, n bigint):
@@ -141,49 +126,10 @@ export const storedCounts = ({ scope, conditions }: Criteria, bySeverity: boolea
     ? STORED_SEVERITY_COUNTS
     : STORED_COUNTS;
 
-/** By whole days. */
-const BY_DAY = { largest: 'block', smallest: 'day' } as const;
-/** Rows of stored counts that are summed up; where there are more, as values that are one entry's alone, entries are walked instead. */
-const MAX_VALUE_ROWS = 200_000;
-
-/** How many matching entries have each value, if isCountedByValue, the most frequent `most` of them; null where over `mostRows` stored counts would have to be summed up. */
-export async function countValues(
-  execute: Execute,
-  criteria: Criteria,
-  field: CountedValue,
-  most: number,
-  mostRows = MAX_VALUE_ROWS,
-): Promise<{ value: string | null; kind: number; n: string }[] | null> {
-  const { from, until } = rangeOf(criteria);
-  const ranges = splitTime(from, until, [], BY_DAY.largest, BY_DAY.smallest).filter(
-    (range) => range.span !== 'entry',
-  );
-  const { columns, value, kind } = VALUE_OF[field];
-  const stored = sql`
-    select c.value, c.kind, c.count as n
-    from unnest(${ranges.map(({ span }) => SPAN_MINUTES[span as Span])}::smallint[], ${lows(ranges)}::timestamptz[],
-      ${highs(ranges)}::timestamptz[]) r(minutes, low, high)
-    cross join lateral (
-      select value, kind, count from ${STORED_VALUE_COUNTS} stored
-      where ${whereMatches(criteria)} and field = ${sql.lit(COUNTED_VALUES[field])} and span = r.minutes
-        and bucket >= r.low and bucket < r.high order by bucket offset 0
-    ) c limit ${mostRows + 1}`;
-  const rows = await execute<{ value: string | null; kind: number; n: string; of: string }>(sql`
-    with stored as materialized (${stored})
-    select value, min(kind) as kind, sum(n) as n, (select count(*) from stored) as of from (
-      select case when kind = ${sql.lit(ACTOR_KEYS.none)} then null else value end as value, kind, n from stored
-      union all
-      select ${value} collate "C", ${kind}, n from ${uncountedMatches(criteria, { ...BY_DAY, columns })} uncounted
-    ) counted group by value having sum(n) > 0 order by n desc, value nulls last limit ${most}`);
-  return Number(rows[0]?.of ?? 0) > mostRows ? null : rows;
-}
-
-/** Whether the counts by value suffice: for conditions on clients alone. */
-export const isCountedByValue = ({ conditions }: Criteria): boolean =>
-  conditions.every((condition) => everyTest(condition, (test) => subjectOf(test) === 'clientId'));
-
-const lows = (ranges: readonly TimeRange[]) => ranges.map((range) => toTimestamp(range.from));
-const highs = (ranges: readonly TimeRange[]) => ranges.map((range) => toTimestamp(range.until));
+/** For unnest: what a range begins with. */
+export const lows = (ranges: readonly TimeRange[]) => ranges.map((range) => toTimestamp(range.from));
+/** And what it ends before. */
+export const highs = (ranges: readonly TimeRange[]) => ranges.map((range) => toTimestamp(range.until));
 const firstId = (range: TimeRange) => idFloor(fromMicros(range.from));
 const idBeyond = (range: TimeRange) => idFloor(fromMicros(range.until), 1);
 
@@ -193,66 +139,6 @@ export async function sumCounts(execute: Execute, criteria: Criteria): Promise<n
     sql`select sum(n) as count from ${matchCounts(criteria, { largest: 'block', bySeverity: true })} counts`,
   );
   return Number(row?.count ?? 0);
-}
-
-/** Where to start reading a page: within these bounds, both inclusive, after `skip` entries. */
-export interface PageStart {
-  from?: string;
-  until?: string;
-  skip: number;
-}
-
-/** Up to this offset skipping entries costs less than reading counts. */
-const MAX_SKIP = 1_000;
-
-/**
- * Finds the quarter of an hour that holds the entry at `offset` (from 0) of the list, newest or oldest first, so that no more
- * than that is skipped for a deep page: which sixteen days, which day of them, and which quarter of that, in one statement.
- */
-export async function locatePage(
-  execute: Execute,
-  criteria: Criteria,
-  offset: number,
-  newest: boolean,
-): Promise<PageStart> {
-  if (offset <= MAX_SKIP || !isCountable(criteria)) return { skip: offset };
-  const [quarter] = await execute<{ at: string; skip: string }>(sql`
-    with uncounted as materialized (select at, n from ${uncountedMatches(criteria, { largest: 'block' })} uncounted),
-    whole as (select timestamptz '-infinity' as low, timestamptz 'infinity' as high, ${offset}::bigint as skip),
-    block as (${spanWithin(criteria, 'block', 'whole', newest)}),
-    day as (${spanWithin(criteria, 'day', 'block', newest)}),
-    quarter as (${spanWithin(criteria, 'quarter', 'day', newest)})
-    select extract(epoch from low)::bigint as at, skip from quarter`);
-  if (!quarter)
-    return newest ? { until: fromMicros(EARLIEST), skip: 0 } : { from: fromMicros(LATEST - 1n), skip: 0 };
-  const at = BigInt(quarter.at) * 1_000_000n;
-  const skip = Number(quarter.skip);
-  return newest ? { until: fromMicros(at + QUARTER - 1n), skip } : { from: fromMicros(at), skip };
-}
-
-/** SQL for the span that holds the entry after the first `skip` of another, as rows (low, high, skip), the latter within it. */
-function spanWithin(criteria: Criteria, unit: Span, within: string, newest: boolean): RawBuilder<unknown> {
-  const { from, until } = rangeOf(criteria);
-  const counted = splitTime(from, until, [], unit).filter(({ span }) => span !== 'entry');
-  const direction = newest ? sql`desc` : sql`asc`;
-  const length = sql`make_interval(mins => ${sql.lit(SPAN_MINUTES[unit])})`;
-  const outer = sql.table(within);
-  return sql`
-    select start as low, start + ${length} as high, skip - (upto - n) as skip from (
-      select start, n, sum(n) over (order by start ${direction}) as upto from (
-        select date_bin(${length}, at, timestamptz 'epoch') as start, sum(n) as n from (
-          select c.bucket as at, c.count as n
-          from ${outer} o cross join unnest(${counted.map(({ span }) => SPAN_MINUTES[span as Span])}::smallint[],
-            ${lows(counted)}::timestamptz[], ${highs(counted)}::timestamptz[]) r(minutes, low, high)
-          cross join lateral (
-            select bucket, count from ${storedCounts(criteria, true)} stored
-            where ${whereMatches(criteria)} and span = r.minutes and bucket >= greatest(r.low, o.low) and bucket < least(r.high, o.high)
-            order by bucket offset 0
-          ) c
-          union all select at, u.n from uncounted u cross join ${outer} o where at >= o.low and at < o.high
-        ) counts group by 1
-      ) spans
-    ) summed cross join ${outer} o where upto > o.skip order by start ${direction} limit 1`;
 }
 
 /** The criteria's range of time, limited to another. */
