@@ -49,7 +49,11 @@ const common = {
 };
 // vitest would load graphql twice, as ESM and as CommonJS, whose types do not know each other.
 const resolve = {
-  alias: { graphql: 'graphql/index.js', reel: new URL('src/index.ts', import.meta.url).pathname },
+  alias: {
+    graphql: 'graphql/index.js',
+    'reel/client': new URL('src/client/index.ts', import.meta.url).pathname,
+    reel: new URL('src/index.ts', import.meta.url).pathname,
+  },
 };
 
 export default defineConfig({

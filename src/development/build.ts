@@ -45,7 +45,7 @@ function build(name: string, sources: string[], command: string[]): void {
 function clearStale(): void {
   for (const name of globSync('**/*.{js,js.map,d.ts}', {
     cwd: join(root, 'dist'),
-    exclude: ['stage', 'playground'],
+    exclude: ['stage', 'playground', 'reel-client'],
   }))
     if (!existsSync(join(root, 'src', name.replace(/\.(js|js\.map|d\.ts)$/, '.ts'))))
       rmSync(join(root, 'dist', name));
@@ -55,6 +55,11 @@ const wanted = process.argv[2];
 if (wanted !== 'pages') {
   build('server', ['src', 'tsconfig.json'], ['tsc', '-p', 'tsconfig.json']);
   clearStale();
+  build(
+    'client',
+    ['src/client', 'src/development/pack-client.ts'],
+    ['node', 'src/development/pack-client.ts'],
+  );
 }
 if (wanted !== 'server')
   for (const page of ['playground', 'stage'])

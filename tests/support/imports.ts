@@ -23,6 +23,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   http: STORE,
   graphql: [...CORE, 'stream', 'http'],
   rest: [...CORE, 'http'],
+  client: [],
   sample: CORE,
   compose: [...CORE, 'stream', 'http', 'graphql', 'rest'],
   server: [...BASE, 'http', 'compose'],
