@@ -210,7 +210,7 @@ test('every parameter of a view, and every key', () => {
       oldest: true,
       entry: 'e',
     },
-    ...{ live: true, lang: 'en', tz: 'UTC', tenant: 't', client: 'c' },
+    ...{ live: true, lang: 'en', tz: 'UTC', tenant: 't', client: 'c', page: 'streams', stream: 's' },
   };
   const page = pageText('docs/viewer.md');
   for (const name of new URLSearchParams(writeLink(view as unknown as View)).keys())

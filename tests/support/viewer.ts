@@ -55,7 +55,7 @@ export async function startViewer(settings: Record<string, string> = {}): Promis
       const watched = watchPage(page, reel.url);
       const go = async (to: string) => {
         await page.goto(`${reel.url}/${to}${pageToken ? `#token=${pageToken}` : ''}`);
-        await page.locator('[data-row], .state:not(.loading), .sign-in').first().waitFor();
+        await page.locator('[data-row], .state:not(.loading), .sign-in, .streams').first().waitFor();
       };
       await go(search);
       return { page, watched, go, close: () => context.close() };

@@ -25,7 +25,10 @@ describe('link', () => {
         tz: either(fc.constantFrom(...zones)),
         tenant: either(ids),
         client: either(ids),
+        page: either(fc.constant('streams')),
+        stream: either(ids),
       })
+      .map((view) => (view.page ? view : { ...view, stream: null }))
       .map((view) => (view.from || view.to ? { ...view, range: null } : view));
     fc.assert(
       fc.property(views, (view) => {

@@ -22,6 +22,26 @@ export type CountPrecision =
   /** Every match was counted. */
   | 'EXACT';
 
+/** A new stream. */
+export type CreateStreamInput = {
+  /** Where to begin: after this sequence; none: with what is sealed from now on. */
+  after?: number | null | undefined;
+  /** Only entries of this client. */
+  clientId?: string | null | undefined;
+  /** In what shape. */
+  format?: StreamFormat;
+  /** What it delivers to. */
+  kind: StreamKind;
+  /** 1 to 100 characters. */
+  name: string;
+  /** A query line that entries must match. */
+  query?: string;
+  /** Write only: what signs or opens the receiver, or env:NAME or file:PATH. */
+  secret?: string | null | undefined;
+  /** Its kind's settings: see docs/streams.md. */
+  settings: Record<string, unknown>;
+};
+
 /** One condition on a value in data, for example {path: "invoice.amount", op: GT, value: "1000"}. */
 export type DataCondition = {
   /** How it is compared. */
@@ -160,6 +180,61 @@ export type StatsInterval =
   /** From Monday to Monday. */
   | 'WEEK';
 
+/** In what shape a stream delivers entries. */
+export type StreamFormat =
+  /** Common Event Format; for syslog only. */
+  | 'CEF'
+  /** Elastic Common Schema; not for OTLP. */
+  | 'ECS'
+  /** Open Cybersecurity Schema Framework; the whole entry under `unmapped`. */
+  | 'OCSF'
+  /** Reel's own: the entry as REST shows it. */
+  | 'REEL';
+
+/** What a stream delivers to. */
+export type StreamKind =
+  /** Datadog's logs intake, v2. */
+  | 'DATADOG'
+  /** Elasticsearch or OpenSearch, by _bulk. */
+  | 'ELASTIC'
+  /** An OpenTelemetry collector, by OTLP/HTTP logs. */
+  | 'OTLP'
+  /** A bucket of any S3-compatible store. */
+  | 'S3'
+  /** Splunk's HTTP Event Collector. */
+  | 'SPLUNK'
+  /** A syslog server: RFC 5424 over TLS, or over TCP. */
+  | 'SYSLOG'
+  /** Any HTTPS endpoint: batches in JSON, signed as Standard Webhooks says. */
+  | 'WEBHOOK';
+
+/** Whether a stream delivers. */
+export type StreamState =
+  /** Its receiver said that it is gone (410); it is not tried any more. */
+  | 'DISABLED'
+  /** Its receiver has refused, or not answered, for more than five minutes; it is tried on. */
+  | 'FAILING'
+  /** Somebody paused it. */
+  | 'PAUSED'
+  /** It delivers, or waits for entries. */
+  | 'RUNNING';
+
+/** What is given is changed. */
+export type UpdateStreamInput = {
+  /** Only entries of this client; null: of all. */
+  clientId?: string | null | undefined;
+  /** In what shape. */
+  format?: StreamFormat | null | undefined;
+  /** 1 to 100 characters. */
+  name?: string | null | undefined;
+  /** A query line that entries must match. */
+  query?: string | null | undefined;
+  /** Write only; null takes it away. */
+  secret?: string | null | undefined;
+  /** Settings that change, by name; null takes one away. A new address needs secret and headers again. */
+  settings?: Record<string, unknown> | null | undefined;
+};
+
 export type RowFragment = { id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, actorType: ActorType, onBehalfOfId: string | null, onBehalfOfName: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, resourceName: string | null, outcome: LogOutcome | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null };
 
 export type RowsQueryVariables = Exact<{
@@ -210,13 +285,88 @@ export type ClientsQuery = { logStats: { clients: Array<{ key: string | null, la
 export type MeQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type MeQuery = { me: { tenants: Array<{ id: string, clients: Array<{ id: string, name: string | null }> }> } };
+export type MeQuery = { me: { tenants: Array<{ id: string, mayManageStreams: boolean, clients: Array<{ id: string, name: string | null }> }> } };
+
+export type StreamFragment = { id: string, name: string, kind: StreamKind, format: StreamFormat, query: string, clientId: string | null, settings: Record<string, unknown>, hasSecret: boolean, state: StreamState, position: number, lagEntries: number, lagSeconds: number, lastDeliveredAt: string | null, lastError: string | null, parkedCount: number, createdAt: string };
+
+export type StreamsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type StreamsQuery = { streams: Array<{ id: string, name: string, kind: StreamKind, format: StreamFormat, query: string, clientId: string | null, settings: Record<string, unknown>, hasSecret: boolean, state: StreamState, position: number, lagEntries: number, lagSeconds: number, lastDeliveredAt: string | null, lastError: string | null, parkedCount: number, createdAt: string }> };
+
+export type StreamHistoryQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type StreamHistoryQuery = { stream: { attempts: Array<{ at: string, first: number, last: number, delivered: boolean, answer: string | null }> } | null, parkedEntries: Array<{ sequence: number, entryId: string, reason: string, parkedAt: string }> };
+
+export type CreateStreamMutationVariables = Exact<{
+  input: CreateStreamInput;
+}>;
+
+
+export type CreateStreamMutation = { createStream: { id: string, name: string, kind: StreamKind, format: StreamFormat, query: string, clientId: string | null, settings: Record<string, unknown>, hasSecret: boolean, state: StreamState, position: number, lagEntries: number, lagSeconds: number, lastDeliveredAt: string | null, lastError: string | null, parkedCount: number, createdAt: string } };
+
+export type UpdateStreamMutationVariables = Exact<{
+  id: string;
+  input: UpdateStreamInput;
+}>;
+
+
+export type UpdateStreamMutation = { updateStream: { id: string, name: string, kind: StreamKind, format: StreamFormat, query: string, clientId: string | null, settings: Record<string, unknown>, hasSecret: boolean, state: StreamState, position: number, lagEntries: number, lagSeconds: number, lastDeliveredAt: string | null, lastError: string | null, parkedCount: number, createdAt: string } };
+
+export type PauseStreamMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type PauseStreamMutation = { pauseStream: { id: string, name: string, kind: StreamKind, format: StreamFormat, query: string, clientId: string | null, settings: Record<string, unknown>, hasSecret: boolean, state: StreamState, position: number, lagEntries: number, lagSeconds: number, lastDeliveredAt: string | null, lastError: string | null, parkedCount: number, createdAt: string } };
+
+export type ResumeStreamMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type ResumeStreamMutation = { resumeStream: { id: string, name: string, kind: StreamKind, format: StreamFormat, query: string, clientId: string | null, settings: Record<string, unknown>, hasSecret: boolean, state: StreamState, position: number, lagEntries: number, lagSeconds: number, lastDeliveredAt: string | null, lastError: string | null, parkedCount: number, createdAt: string } };
+
+export type ReplayStreamMutationVariables = Exact<{
+  id: string;
+  after?: number | null | undefined;
+  since?: string | null | undefined;
+}>;
+
+
+export type ReplayStreamMutation = { replayStream: { id: string, name: string, kind: StreamKind, format: StreamFormat, query: string, clientId: string | null, settings: Record<string, unknown>, hasSecret: boolean, state: StreamState, position: number, lagEntries: number, lagSeconds: number, lastDeliveredAt: string | null, lastError: string | null, parkedCount: number, createdAt: string } };
+
+export type RetryParkedMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type RetryParkedMutation = { retryParked: { id: string, name: string, kind: StreamKind, format: StreamFormat, query: string, clientId: string | null, settings: Record<string, unknown>, hasSecret: boolean, state: StreamState, position: number, lagEntries: number, lagSeconds: number, lastDeliveredAt: string | null, lastError: string | null, parkedCount: number, createdAt: string } };
+
+export type TestStreamMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type TestStreamMutation = { testStream: { delivered: boolean, answer: string | null } };
+
+export type RemoveStreamMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type RemoveStreamMutation = { removeStream: boolean };
 
 /** The text of an operation, typed by its result and variables. */
 
 export type Operation<Result, Variables> = string & { __apiType?: (variables: Variables) => Result };
 
 const Row = `fragment Row on LogEntry{id module action severity origin actorId actorEmail actorName actorType onBehalfOfId onBehalfOfName clientId resourceType resourceId resourceName outcome ipAddress requestId occurredAt createdAt sequence}`;
+
+const Stream = `fragment Stream on Stream{id name kind format query clientId settings hasSecret state position lagEntries lagSeconds lastDeliveredAt lastError parkedCount createdAt}`;
 
 export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int!$after:String$timeZone:String!){logs(filter:$filter orderBy:$orderBy first:$first after:$after timeZone:$timeZone){nodes{...Row}pageInfo{hasNextPage endCursor searchedUntil}}}${Row}`;
 
@@ -230,4 +380,24 @@ export const VocabularyDocument: Operation<VocabularyQuery, VocabularyQueryVaria
 
 export const ClientsDocument: Operation<ClientsQuery, ClientsQueryVariables> = `query Clients{logStats{clients:facet(field:CLIENT first:100){key label}}}`;
 
-export const MeDocument: Operation<MeQuery, MeQueryVariables> = `query Me{me{tenants{id clients{id name}}}}`;
+export const MeDocument: Operation<MeQuery, MeQueryVariables> = `query Me{me{tenants{id mayManageStreams clients{id name}}}}`;
+
+export const StreamsDocument: Operation<StreamsQuery, StreamsQueryVariables> = `query Streams{streams{...Stream}}${Stream}`;
+
+export const StreamHistoryDocument: Operation<StreamHistoryQuery, StreamHistoryQueryVariables> = `query StreamHistory($id:UUID!){stream(id:$id){attempts{at first last delivered answer}}parkedEntries(id:$id first:50){sequence entryId reason parkedAt}}`;
+
+export const CreateStreamDocument: Operation<CreateStreamMutation, CreateStreamMutationVariables> = `mutation CreateStream($input:CreateStreamInput!){createStream(input:$input){...Stream}}${Stream}`;
+
+export const UpdateStreamDocument: Operation<UpdateStreamMutation, UpdateStreamMutationVariables> = `mutation UpdateStream($id:UUID!$input:UpdateStreamInput!){updateStream(id:$id input:$input){...Stream}}${Stream}`;
+
+export const PauseStreamDocument: Operation<PauseStreamMutation, PauseStreamMutationVariables> = `mutation PauseStream($id:UUID!){pauseStream(id:$id){...Stream}}${Stream}`;
+
+export const ResumeStreamDocument: Operation<ResumeStreamMutation, ResumeStreamMutationVariables> = `mutation ResumeStream($id:UUID!){resumeStream(id:$id){...Stream}}${Stream}`;
+
+export const ReplayStreamDocument: Operation<ReplayStreamMutation, ReplayStreamMutationVariables> = `mutation ReplayStream($id:UUID!$after:Count$since:DateTime){replayStream(id:$id after:$after since:$since){...Stream}}${Stream}`;
+
+export const RetryParkedDocument: Operation<RetryParkedMutation, RetryParkedMutationVariables> = `mutation RetryParked($id:UUID!){retryParked(id:$id){...Stream}}${Stream}`;
+
+export const TestStreamDocument: Operation<TestStreamMutation, TestStreamMutationVariables> = `mutation TestStream($id:UUID!){testStream(id:$id){delivered answer}}`;
+
+export const RemoveStreamDocument: Operation<RemoveStreamMutation, RemoveStreamMutationVariables> = `mutation RemoveStream($id:UUID!){removeStream(id:$id)}`;

@@ -28,6 +28,10 @@ export interface View {
   tenant: string | null;
   /** The client that the view is limited to. */
   client: string | null;
+  /** Null: the audit log. */
+  page: 'streams' | null;
+  /** The stream that is open, of the page of streams. */
+  stream: string | null;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -58,6 +62,7 @@ export function readLink(search: string): View {
   const [from, to] = [instantOf(params.get('from')), instantOf(params.get('to'))];
   const range = params.get('range');
   const tz = params.get('tz');
+  const page = params.get('page') === 'streams' ? 'streams' : null;
   return {
     q: params.get('q')?.trim() ?? '',
     range: !from && !to && range && Object.hasOwn(RANGES, range) ? (range as Range) : null,
@@ -70,6 +75,8 @@ export function readLink(search: string): View {
     tz: tz && isTimeZone(tz) ? tz : null,
     tenant: uuidOf(params.get('tenant')),
     client: uuidOf(params.get('client')),
+    page,
+    stream: page && uuidOf(params.get('stream')),
   };
 }
 
@@ -87,6 +94,8 @@ export function writeLink(view: View): string {
     ['tz', view.tz],
     ['tenant', view.tenant],
     ['client', view.client],
+    ['page', view.page],
+    ['stream', view.page && view.stream],
   ];
   const escaped = (value: string) =>
     encodeURIComponent(value)

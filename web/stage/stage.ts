@@ -63,6 +63,10 @@ export function createStage(session: Session) {
 
   async function load(): Promise<void> {
     if (!session.token.value) return;
+    if (view.page) {
+      live.stop();
+      return;
+    }
     loadedAt = Date.now();
     newRows.value = [];
     live.stop();
@@ -173,6 +177,10 @@ export function createStage(session: Session) {
     navigate({ entry: id }, view.entry ? 'replace' : 'push');
   }
 
+  /** The address of this view with a change. */
+  const hrefOf = (change: Partial<typeof view>) =>
+    location.pathname + urlState.searchOf({ ...view, ...change });
+
   const closeEntry = () => navigate({ entry: null });
 
   // ---- Links and settings
@@ -183,6 +191,7 @@ export function createStage(session: Session) {
 
   /** A link to this view with its range as instants, so that it will show the same tomorrow. */
   function permalink(): string {
+    if (view.page) return location.href;
     const { from, to } = timeSpan();
     const first = from ?? counts.buckets.value[0]?.start ?? null;
     const last = to ?? new Date(loadedAt).toISOString();
@@ -222,7 +231,7 @@ export function createStage(session: Session) {
     watch(
       () => [
         ...[view.q, view.range, view.from, view.to, view.oldest, view.client, view.tenant],
-        ...[zone.value, session.signIns.value],
+        ...[zone.value, session.signIns.value, view.page],
       ],
       () => void load(),
     );
@@ -251,9 +260,20 @@ export function createStage(session: Session) {
     ...{ newRows, isAtTop, activeRow, focusDetails },
     ...{ language, zone, preferences: usePreferences() },
     ...{ vocabulary: vocabulary.vocabulary, clients: clients.clients, headers: clients.headers },
+    mayManageStreams: clients.mayManageStreams,
     ...{ start, navigate, load, pinnedFilter, applyQuery, editQuery },
     ...{ setRange, setTimeSpan, setLanguage, setZone },
-    ...{ toggleLive, showNewRows, openEntry, closeEntry, announce, copy, permalink, signIn: urlState.signIn },
+    ...{
+      toggleLive,
+      showNewRows,
+      openEntry,
+      closeEntry,
+      announce,
+      copy,
+      permalink,
+      hrefOf,
+      signIn: urlState.signIn,
+    },
   };
 }
 

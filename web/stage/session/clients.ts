@@ -15,6 +15,8 @@ const none = (): Client[] => [];
 /** The clients to choose from, and the headers that say which one a request is for. */
 export function useClients(session: Session, view: View) {
   const clients = shallowRef<Client[]>([]);
+  /** Whether the person may manage the tenant's streams. */
+  const mayManageStreams = shallowRef(false);
   let omitClient = false;
 
   const openTenant = () => view.tenant ?? session.tenant.value;
@@ -36,7 +38,11 @@ export function useClients(session: Session, view: View) {
     const requests = [askReel(MeDocument, {}), askReel(ClientsDocument, {})] as const;
     omitClient = false;
     const [granted, found] = await Promise.all([
-      requests[0].then(({ me }) => me.tenants.filter(isOpen).flatMap((tenant) => tenant.clients), none),
+      requests[0].then(({ me }) => {
+        const open = me.tenants.filter(isOpen);
+        mayManageStreams.value = open.some((tenant) => tenant.mayManageStreams);
+        return open.flatMap((tenant) => tenant.clients);
+      }, none),
       requests[1].then(
         ({ logStats }) => logStats.clients.flatMap(({ key, label }) => (key ? { id: key, name: label } : [])),
         none,
@@ -52,5 +58,5 @@ export function useClients(session: Session, view: View) {
 
   const isOpen = ({ id }: { id: string }) => (openTenant() ?? id) === id;
 
-  return { clients, headers, load };
+  return { clients, mayManageStreams, headers, load };
 }
