@@ -7,6 +7,7 @@ import { badInput, conflict, ReelError } from '../errors.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import { OWN_MODULE } from '../log/entry/module-name.js';
 import { toCriteria } from '../log/filter/criteria.js';
+import { lockStreams } from '../log/stream-lock.js';
 import { parseInstant } from '../query-line/values.js';
 import type { BatchReader } from './batches.js';
 import type { Egress } from './egress/egress.js';
@@ -18,7 +19,6 @@ import {
   AFRESH,
   inNewRun,
   insertStream,
-  lockStreams,
   readLastSequence,
   readParked,
   readSizeBefore,

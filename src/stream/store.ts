@@ -151,10 +151,6 @@ export async function readSizeBefore(execute: Execute, tenantId: string, at: str
   return Number(row?.tree_size ?? 0);
 }
 
-/** Until the transaction ends, nobody else changes what people set of the tenant's streams. */
-export const lockStreams = (execute: Execute, tenantId: string): Promise<Row[]> =>
-  execute(sql`select pg_advisory_xact_lock(hashtextextended(${`reel_streams/${tenantId}`}, 0))`);
-
 export type NewStream = Pick<
   StoredStream,
   'tenantId' | 'id' | 'name' | 'kind' | 'format' | 'query' | 'clientId' | 'settings' | 'secret' | 'position'

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runCommand, settingsOf } from '../support/cli.js';
+import { Receiver } from '../support/receiver.js';
 import { grant, moduleToken, person, startReel, type TestReel } from '../support/reel.js';
+import { StreamCalls } from '../support/streams.js';
 
 /** Every look is recorded, so that there are records to be erased. */
 let reel: TestReel;
@@ -258,4 +260,45 @@ test('records on hold, and what names the address in the reason of a hold, stay 
     code: 1,
     stderr: expect.stringContaining('1 entry in which Reel records holds'),
   });
+});
+
+test('names and query lines of streams, and the records of them, which then deliver no more than before', async () => {
+  const tenantId = randomUUID();
+  const receiver = await Receiver.start();
+  await write(tenantId, [{ ...ANA, actorId: 'ana-1' }]);
+  const calls = await StreamCalls.of(reel, tenantId);
+  const settings = { url: receiver.url };
+  const queries = [
+    'actor:ana.souza@example.com severity>=WARNING',
+    'actor:bob,ana.souza@example.com -ip:203.0.113.77',
+    'souza module:guardian',
+    'module:guardian',
+  ];
+  const made = await Promise.all(
+    queries.map((query, index) =>
+      calls.create({ name: index === 3 ? 'Of Ana Souza' : `Stream ${index}`, query, settings }),
+    ),
+  );
+  const untouched = await calls.create({ name: 'Warehouse', query: 'actor:bob', settings });
+  const ran = await erase(tenantId, '--email', 'ana.souza@example.com');
+  expect(ran).toMatchObject({ code: 0, stderr: '' });
+  const after = await Promise.all(made.map(({ id }) => calls.get(id)));
+  expect(after.map(({ query }) => query)).toEqual([
+    expect.stringMatching(/^severity>=WARNING erased-[0-9a-f]{16}$/),
+    'actor:bob',
+    expect.stringMatching(/^module:guardian erased-[0-9a-f]{16}$/),
+    'module:guardian',
+  ]);
+  expect(after.map(({ name }) => name)).toEqual(['Stream 0', 'Stream 1', 'Stream 2', '(erased)']);
+  expect(await calls.get(untouched.id)).toMatchObject({ name: 'Warehouse', query: 'actor:bob' });
+  // Who made a stream is not the one that is erased: the records' actor goes with them all the same.
+  expect(left(await dump(tenantId), TRACES)).toEqual([]);
+  const records = await reel.own.query(
+    `select resource_id, erased_at is not null as erased from reel_log_entries
+     where tenant_id = $1 and action = 'reel.streams.created' order by id`,
+    [tenantId],
+  );
+  const erased = records.filter((record) => record.erased).map((record) => record.resource_id);
+  expect(erased.toSorted()).toEqual(made.map(({ id }) => id).toSorted());
+  await receiver.close();
 });

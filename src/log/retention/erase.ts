@@ -8,6 +8,7 @@ import { lockSealing } from '../sealing-lock.js';
 import { eraseFromSearch } from '../search/erased.js';
 import { hashKeptContent, KEPT_COLUMNS, readKeptContent } from '../write/kept-content.js';
 import { KEY_DIGEST } from '../write/key-digest.js';
+import { eraseFromStreams } from './erased-streams.js';
 import { ErasedValues } from './erased-values.js';
 import { addValuesOf, type ErasureTarget, isActor, isTarget, targetResource } from './erasure-target.js';
 import { isHeld, lockRetention } from './hold.js';
@@ -94,7 +95,7 @@ class ErasureRun {
     return this.asActor + this.onBehalf;
   }
 
-  /** Erases the records of reading that name what the target's entries hold. */
+  /** Erases the records of reading and of streams that name what the target's entries hold, and takes it out of streams. */
   async eraseRecords(): Promise<void> {
     const { tenantId, target } = this.erasure;
     let values = new ErasedValues();
@@ -116,6 +117,7 @@ class ErasureRun {
 
   private async eraseRecordsNaming(values: ErasedValues): Promise<void> {
     const { tenantId, batch = BATCH } = this.erasure;
+    await this.database.transact((execute) => eraseFromStreams(execute, tenantId, values));
     let after: string | null = NIL;
     while (after !== null) {
       after = await this.database.transact(async (execute) => {

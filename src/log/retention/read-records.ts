@@ -14,6 +14,7 @@ const IMPERSONAL: ReadonlySet<string> = new Set([
     'format',
     'filename',
     'exportId',
+    'kind',
     'orderBy',
     'timeZone',
     'clientId',
@@ -26,7 +27,10 @@ const IMPERSONAL: ReadonlySet<string> = new Set([
 /** One term of a query line, without its field's name and operator. */
 const TERM = /-?(?:[\w.[\]*-]+(?:>=|<=|:|>|<))?("(?:[^"\\]|\\.)*"|[^\s",]+)/g;
 
-/** Everything that a record of reading says of what was asked. */
+/** Begins the actions of records of what became of streams, whose names and query lines are what somebody typed. */
+const STREAM_RECORDS = 'reel.streams.';
+
+/** Everything that a record says of what was asked. */
 export function* textsOf(said: unknown, key = ''): Generator<string> {
   if (typeof said === 'string') {
     yield said;
@@ -39,20 +43,21 @@ export function* textsOf(said: unknown, key = ''): Generator<string> {
   }
 }
 
-/** A page of the tenant's records of reading that are not erased, in order, and those of them that name one of the values. */
+/** A page of the tenant's records of reading and of streams that are not erased, in order, and those of them that name one of the values. */
 export async function readRecordsNaming(
   execute: Execute,
   tenantId: string,
   values: ErasedValues,
   { after, limit }: { after: string; limit: number },
 ): Promise<{ named: string[]; last: string | null }> {
-  const rows = await execute<{ id: string; data: unknown }>(sql`
-    select id, data from reel_log_entries
-    where tenant_id = ${tenantId}::uuid and module = ${OWN_MODULE} and action = any (${Object.values(READ_ACTIONS)}::text[])
+  const rows = await execute<{ id: string; resource_name: string | null; data: unknown }>(sql`
+    select id, resource_name, data from reel_log_entries
+    where tenant_id = ${tenantId}::uuid and module = ${OWN_MODULE}
+      and (action = any (${Object.values(READ_ACTIONS)}::text[]) or starts_with(action, ${STREAM_RECORDS}))
       and id > ${after}::uuid and erased_at is null
     order by id limit ${limit}`);
-  const named = rows.filter(({ data }) => {
-    for (const text of textsOf(data)) if (values.isNamedIn(text)) return true;
+  const named = rows.filter(({ resource_name, data }) => {
+    for (const text of textsOf([resource_name, data])) if (values.isNamedIn(text)) return true;
     return false;
   });
   return {
