@@ -60,8 +60,15 @@ export function recipeOf(stream: StoredStream, kind: Kind): Recipe {
 /** Of the names of an entry's fields as JSON, and of its proof. */
 const [KEYS_BYTES, PROOF_BYTES] = [450, 1_500];
 
+/** In the text of a batch: a proof has the entry once more, and as much again of hashes. */
+const provenSize = (entryBytes: number): number => 2 * (entryBytes + KEYS_BYTES) + PROOF_BYTES;
+
 /** Made into what is delivered when its proof is there, which may blank it. */
 const unformatted = (entry: LogEntry): Delivered => ({ entry, value: '', text: '' });
+
+/** Whether a batch may still wait for more, so that it is looked for on. */
+const isFresh = (found: readonly Delivered[], { bounds }: Recipe): boolean =>
+  found.length > 0 && Date.parse(found[0]!.entry.createdAt) + 1_000 * bounds.seconds > Date.now();
 
 interface Bundle {
   readonly entry: object;
@@ -109,8 +116,7 @@ export class BatchReader {
         const delivered = recipe.hasProofs
           ? unformatted(entry)
           : this.format(entry, recipe.format, { streamId: stream.id });
-        // A proof has the entry once more, and as much again of hashes.
-        const size = recipe.hasProofs ? 2 * (average + KEYS_BYTES) + PROOF_BYTES : delivered.text.length + 1;
+        const size = recipe.hasProofs ? provenSize(average) : delivered.text.length + 1;
         const isTooMuch = found.length > 0 && bytes + size > recipe.bounds.bytes;
         if (found.length === most || isTooMuch)
           return { entries: found, until: entry.sequence! - 1, isFull: true };
@@ -121,9 +127,31 @@ export class BatchReader {
           return { entries: found, until: entry.sequence!, isFull: true };
       }
       until = stretch.until;
-      if (performance.now() - startedAt > LOOK_MS) break;
+      if (performance.now() - startedAt > LOOK_MS && !isFresh(found, recipe)) break;
     }
     return { entries: found, until, isFull: false };
+  }
+
+  /** How much matches after a sequence, up to another or until it makes a batch: entries, and their bytes in one. */
+  async measure(
+    stream: StoredStream,
+    recipe: Recipe,
+    { after, upTo }: { after: number; upTo: number },
+  ): Promise<{ entries: number; bytes: number; until: number }> {
+    const reader = this.readerOf(stream, recipe);
+    const { bounds } = recipe;
+    let [entries, bytes, until] = [0, 0, after];
+    while (until < upTo && entries < bounds.entries && bytes < bounds.bytes) {
+      const stretch = await reader.next(until, upTo);
+      await takeTurn(stream.tenantId);
+      entries += stretch.entries.length;
+      for (const entry of stretch.entries)
+        bytes += recipe.hasProofs
+          ? provenSize(stretch.bytes / stretch.entries.length)
+          : this.format(entry, recipe.format, { streamId: stream.id }).text.length + 1;
+      until = stretch.until;
+    }
+    return { entries, bytes, until };
   }
 
   /** The same entries again, of a batch whose bounds are kept. */

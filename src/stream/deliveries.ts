@@ -5,6 +5,7 @@ import { overloaded, ReelError } from '../errors.js';
 import { Poller } from '../seal/poller.js';
 import { onAccount } from '../time-slice.js';
 import type { Delivery } from './delivery.js';
+import { isWaiting } from './filling.js';
 import { readStreams, type StreamDatabase } from './store.js';
 import { StreamState } from './stream.js';
 
@@ -98,8 +99,9 @@ export class Deliveries {
       isBounded: true,
     });
     if (streams.length === 0) this.tenants.delete(tenantId);
-    for (const { id, state, retryAt } of streams) {
-      const isDue = retryAt === null || retryAt <= Date.now();
+    for (const stream of streams) {
+      const { id, state, retryAt } = stream;
+      const isDue = retryAt === null || retryAt <= Date.now() || isWaiting(stream);
       if (isDue && (state === StreamState.RUNNING || state === StreamState.FAILING)) this.serve(tenantId, id);
     }
   }

@@ -5,6 +5,7 @@ import { overloaded } from '../errors.js';
 import { OWN_MODULE } from '../log/entry/module-name.js';
 import { checkpointCovering } from '../seal/stored-tree.js';
 import { type BatchReader, type Read, type Recipe, recipeOf } from './batches.js';
+import { Filling, isWaiting } from './filling.js';
 import type { BatchToSend, Delivered, Sender } from './kinds/kind.js';
 import { answerText, type Outcome } from './kinds/outcome.js';
 import { STREAM_ACTIONS, type StreamRecords } from './records.js';
@@ -74,11 +75,17 @@ export class Delivery {
     overloaded,
   );
 
-  constructor(private readonly parts: DeliveryParts) {}
+  private readonly filling: Filling;
+
+  constructor(private readonly parts: DeliveryParts) {
+    this.filling = new Filling(parts.reader);
+  }
 
   /** For one turn. Resolves to whether there is more to deliver now. Errors: those of the database; the signal's reason. */
   async deliver(tenantId: string, streamId: string, signal: AbortSignal): Promise<boolean> {
-    const stream = await this.read(tenantId, streamId);
+    let stream = await this.read(tenantId, streamId);
+    if (stream && isWaiting(stream))
+      stream = await this.filling.filled(stream, recipeOf(stream, kindOf(stream)));
     if (!stream || !isDelivering(stream)) return false;
     const { bounds } = recipeOf(stream, kindOf(stream));
     if (bounds.bytes < HEAVY_BYTES) return this.deliverFrom(stream, signal);

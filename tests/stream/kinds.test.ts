@@ -419,6 +419,35 @@ describe('s3', () => {
     expect(previous).toBe(COUNT + 1);
   });
 
+  it.each([
+    ['by its entries', { batchEntries: COUNT + 10 }],
+    // Some 35 entries with their proofs.
+    ['by its bytes', { batchBytes: 130_000 }],
+  ])('gets an object as soon as a batch is full, %s, and not after what it waits', async (_, bound) => {
+    const { id } = await stream({
+      kind: 'S3',
+      secret: 'the secret',
+      settings: { ...settings(), ...bound, batchSeconds: 3_600 },
+    });
+    await vi.waitFor(async () => {
+      const [row] = await reel.own.query('select retry_at > now() as waits from reel_streams where id = $1', [
+        id,
+      ]);
+      expect(row).toEqual({ waits: true });
+    }, 20_000);
+    expect(objects.size).toBe(0);
+    for (let round = 0; round < 5; round += 1)
+      await store(
+        reel,
+        token,
+        tenant,
+        Array.from({ length: 5 }, (_, at) => ({ resource_id: `${round}-${at}` })),
+      );
+    await calls.until(id, ({ position }) => expect(position).toBeGreaterThan(COUNT));
+    expect(objects.size).toBe(1);
+    expect((await calls.get(id)).position).toBeLessThan(COUNT + 26);
+  });
+
   it('with a wrong secret fails, and is tested under a name of its own', async () => {
     const { id } = await stream({ kind: 'S3', secret: 'another', settings: settings() });
     await calls.until(id, ({ state, lastError }) =>
