@@ -34,7 +34,7 @@ const CLIENT = '0196f2f0-0000-7000-8000-00000000c001';
 const ELSEWHERE: Record<string, (block: Block) => boolean> = {
   'docs/trust.md': () => true,
   'README.md': ({ text }) => text.startsWith('npm ci'),
-  // tests/stream has the receivers.
+  // tests/docs/streams.test.ts runs its receiver.
   'docs/streams.md': () => true,
 };
 
