@@ -7,6 +7,7 @@ import { createProgram } from '../cli/program.js';
 import { buildReelSchema, printReelSchema } from '../graphql/schema.js';
 import { commandsPage } from './commands-page.js';
 import { graphqlPage } from './graphql-page.js';
+import { openApiPage } from './openapi-page.js';
 import { settingsTable } from './settings-table.js';
 
 const root = resolve(import.meta.dirname, '..', '..');
@@ -52,6 +53,7 @@ function generateOperations(): void {
 }
 
 generate('schema.graphql', printReelSchema());
+generate('openapi.json', openApiPage());
 generateBelow('docs/graphql.md', graphqlPage(buildReelSchema()));
 generateBelow('docs/commands.md', commandsPage(await createProgram({} as CommandContext)));
 generateBelow('docs/settings.md', settingsTable());

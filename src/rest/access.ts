@@ -9,6 +9,7 @@ const PATHS = [
   { path: /^\/logs\/stats$/, methods: ['GET', 'HEAD'], isPublic: false },
   { path: /^\/logs\/(?:batch|export)$/, methods: ['POST'], isPublic: false },
   { path: /^\/logs\/[^/]+$/, methods: ['GET', 'HEAD'], isPublic: false },
+  { path: /^\/openapi\.json$/, methods: ['GET', 'HEAD'], isPublic: true },
   // The link is its own credential.
   { path: /^\/exports\/[^/]+$/, methods: ['GET'], isPublic: true },
 ];

@@ -9,6 +9,7 @@ import { camel, snake } from '../log/entry/fields.js';
 import { type ExportLogsInput, LogExportFormat } from '../log/export/export-logs-input.js';
 import { Fields, isObject, MAX_UNKNOWN, show, unknownName } from './fields.js';
 import { readFilterFields, readZone } from './list-query.js';
+import { EXPORT_SHAPE } from './shapes.js';
 
 /** The body as a JSON object; every fault of it is kept, and null answered where it is none. */
 export async function readBody(
@@ -100,13 +101,13 @@ export async function readExportInput(
 ): Promise<ExportLogsInput> {
   const body = (await readBody(request, faults)) ?? {};
   const fields = new Fields(body, ['body'], faults);
-  const format = fields.oneOf('format', Object.keys(FORMATS) as (keyof typeof FORMATS)[]);
+  const given = fields.read(EXPORT_SHAPE);
   const input: ExportLogsInput = {
-    format: FORMATS[format ?? 'csv'],
-    includeData: fields.boolean('include_data') ?? false,
-    includeProofs: fields.boolean('include_proofs') ?? false,
-    allFields: fields.boolean('all_fields') ?? false,
-    spreadsheet: fields.boolean('spreadsheet') ?? false,
+    format: FORMATS[given.format ?? 'csv'],
+    includeData: given.include_data ?? false,
+    includeProofs: given.include_proofs ?? false,
+    allFields: given.all_fields ?? false,
+    spreadsheet: given.spreadsheet ?? false,
   };
   const filter = new Fields(fields.object('filter') ?? {}, ['body', 'filter'], faults);
   Object.assign(input, readFilterFields(filter, now, readZone(fields)));

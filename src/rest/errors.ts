@@ -32,6 +32,14 @@ export const invalidId = (text: string): Fault => ({
   input: show(text),
 });
 
+/** Why a call is refused, for who counts: a code in lower case, or `http_` and a status. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof ReelError) return error.code.toLowerCase();
+  if (error instanceof UnsupportedCoding || error instanceof UnsupportedType)
+    return `http_${error.statusCode}`;
+  return statusOf(error) === 500 ? 'internal_server_error' : `http_${statusOf(error)}`;
+}
+
 /** Replies with an error: a ReelError as it is, any other as an id under which it is logged. */
 export function sendError(
   log: RestOptions['log'],

@@ -1,28 +1,50 @@
-import { clip, type Fault, isShort, ReelError } from '../errors.js';
+import type { z } from 'zod';
+import { clip, type Fault, isShort } from '../errors.js';
 import { camel } from '../log/entry/fields.js';
 import { nearest } from '../query-line/nearest.js';
 import { UnheldNumber } from '../query-line/number.js';
-import { isStorable, parseInstant, parseUuid } from '../query-line/values.js';
+import { faultOf, faultsOf, NO_OBJECT } from './kinds.js';
 
-/** Reads the fields of one part of a request (query, body, body.filter), one by one; collects faults, throws none. */
+type Shape = Readonly<Record<string, z.ZodType>>;
+/** What was read of a part of a request: what is faulty, or not given, is left out. */
+type Read<S extends Shape> = { [K in keyof S]?: Exclude<z.output<S[K]>, undefined> };
+
+/** One part of a request (query, body, body.filter), whose fields are read by their schemas; collects faults, throws none. */
 export class Fields {
-  /** `location`: the first steps of each fault's loc. `faults` is shared by all parts of the request. null and empty text count as not given. */
   private readonly known = new Set<string>();
 
+  /** `location`: the first steps of each fault's loc. `faults` is shared by all parts of the request. null and empty text count as not given. */
   constructor(
     private readonly values: Readonly<Record<string, unknown>>,
     private readonly location: readonly string[],
     private readonly faults: Fault[],
   ) {}
 
-  private given(name: string): unknown {
-    this.known.add(name);
-    const value = Object.hasOwn(this.values, name) ? this.values[name] : undefined;
-    return value === null || value === '' ? undefined : value;
+  /** In the order of the shape. */
+  read<S extends Shape>(shape: S): Read<S> {
+    const found: Record<string, unknown> = {};
+    for (const [name, schema] of Object.entries(shape)) {
+      const value = this.given(name);
+      if (value === undefined) continue;
+      const { success, data, error } = schema.safeParse(value);
+      if (success) found[name] = data;
+      else for (const issue of error.issues) this.refuse(name, faultOf(issue));
+    }
+    return found as Read<S>;
   }
 
-  private fault(name: string, type: string, msg: string): undefined {
-    this.faults.push({ type, loc: [...this.location, name], msg, input: show(this.values[name]) });
+  /** A text that was read, if `check` takes it; the faults of the BAD_USER_INPUT that it throws are faults of this field. */
+  checked(name: string, value: string | undefined, check: (text: string) => void): string | undefined {
+    if (value === undefined) return undefined;
+    const found = faultsOf(() => check(value));
+    for (const fault of found) this.refuse(name, fault);
+    return found.length === 0 ? value : undefined;
+  }
+
+  object(name: string): Record<string, unknown> | undefined {
+    const value = this.given(name);
+    if (value === undefined || isObject(value)) return value;
+    this.refuse(name, NO_OBJECT);
     return undefined;
   }
 
@@ -34,96 +56,16 @@ export class Fields {
       this.faults.push(unknownName(this.location, name, known));
   }
 
-  /** Text of at most `max` characters. */
-  text(name: string, max: number): string | undefined {
-    const value = this.given(name);
-    if (value === undefined) return undefined;
-    if (typeof value !== 'string') return this.fault(name, 'string_type', 'Input should be a valid string');
-    if (value.length > max && [...value].length > max)
-      return this.fault(name, 'string_too_long', `String should have at most ${max} characters`);
-    if (!isStorable(value))
-      return this.fault(name, 'value_error', 'Input should not contain NUL or lone surrogates');
-    return value;
+  private given(name: string): unknown {
+    this.known.add(name);
+    const value = Object.hasOwn(this.values, name) ? this.values[name] : undefined;
+    return value === null || value === '' ? undefined : value;
   }
 
-  /** Text that `check` takes; the faults of the BAD_USER_INPUT that it throws are faults of this field. */
-  checked(name: string, check: (text: string) => void): string | undefined {
-    const value = this.given(name);
-    if (value === undefined) return undefined;
-    if (typeof value !== 'string') return this.fault(name, 'string_type', 'Input should be a valid string');
-    try {
-      check(value);
-      return value;
-    } catch (error) {
-      if (!(error instanceof ReelError) || error.code !== 'BAD_USER_INPUT') throw error;
-      const prefix = `${camel(name)}: `;
-      for (const fault of error.faults) {
-        const msg = fault.msg.startsWith(prefix) ? fault.msg.slice(prefix.length) : fault.msg;
-        this.faults.push({ ...fault, loc: [...this.location, name], msg, input: show(value) });
-      }
-      return undefined;
-    }
-  }
-
-  /** Returned in lower case. */
-  uuid(name: string): string | undefined {
-    const value = this.given(name);
-    if (value === undefined) return undefined;
-    if (typeof value !== 'string') return this.fault(name, 'uuid_type', 'UUID input should be a string');
-    return parseUuid(value) ?? this.fault(name, 'uuid_parsing', 'Input should be a valid UUID');
-  }
-
-  oneOf<T extends string>(name: string, allowed: readonly T[]): T | undefined {
-    const value = this.given(name);
-    if (value === undefined) return undefined;
-    const found = allowed.find((each) => each === value);
-    if (found !== undefined) return found;
-    const quoted = allowed.map((each) => `'${each}'`);
-    return this.fault(name, 'enum', `Input should be ${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`);
-  }
-
-  /** RFC 3339; without an offset it is UTC, a bare date is its midnight UTC. Returned with six digits of a second, in UTC. */
-  instant(name: string): string | undefined {
-    const value = this.given(name);
-    if (value === undefined) return undefined;
-    if (typeof value !== 'string')
-      return this.fault(name, 'datetime_type', 'Input should be a valid datetime');
-    const whole = /^\d{4}-\d{2}-\d{2}$/.test(value) ? `${value}T00:00:00` : value;
-    return (
-      parseInstant(whole) ??
-      parseInstant(`${whole}Z`) ??
-      this.fault(name, 'datetime_parsing', 'Input should be a valid datetime: RFC 3339, or a bare date')
-    );
-  }
-
-  /** A decimal integer from `min` to `max`, as text of a query. */
-  integer(name: string, min: number, max: number): number | undefined {
-    const value = this.given(name);
-    if (value === undefined) return undefined;
-    if (typeof value !== 'string' || !/^\s*[+-]?\d+\s*$/.test(value))
-      return this.fault(
-        name,
-        'int_parsing',
-        'Input should be a valid integer, unable to parse string as an integer',
-      );
-    const number = Number(value);
-    if (number < min)
-      return this.fault(name, 'greater_than_equal', `Input should be greater than or equal to ${min}`);
-    if (number > max)
-      return this.fault(name, 'less_than_equal', `Input should be less than or equal to ${max}`);
-    return number;
-  }
-
-  boolean(name: string): boolean | undefined {
-    const value = this.given(name);
-    if (value === undefined || typeof value === 'boolean') return value;
-    return this.fault(name, 'bool_type', 'Input should be a valid boolean');
-  }
-
-  object(name: string): Record<string, unknown> | undefined {
-    const value = this.given(name);
-    if (value === undefined) return undefined;
-    return isObject(value) ? value : this.fault(name, 'dict_type', 'Input should be a valid dictionary');
+  private refuse(name: string, fault: Omit<Fault, 'loc'>): void {
+    const prefix = `${camel(name)}: `;
+    const msg = fault.msg.startsWith(prefix) ? fault.msg.slice(prefix.length) : fault.msg;
+    this.faults.push({ ...fault, loc: [...this.location, name], msg, input: show(this.values[name]) });
   }
 }
 

@@ -1,14 +1,10 @@
 import type { FastifyRequest } from 'fastify';
 import type { Fault } from '../errors.js';
-import { OUTCOMES } from '../log/entry/outcome.js';
-import { SEVERITIES } from '../log/entry/severity.js';
-import { MAX_RESOURCE_ID, MAX_SEARCH, MAX_TEXT } from '../log/filter/criteria.js';
-import { conditionsOf } from '../log/filter/field-conditions.js';
 import type { FilterInput } from '../log/filter/log-filter.js';
 import { readQuery } from '../log/filter/query-filter.js';
-import { readTimeZone } from '../log/filter/time-zone.js';
 import { checkPage } from '../log/read/page.js';
 import { Fields } from './fields.js';
+import { FILTER_SHAPE, pageShape, ZONE_SHAPE } from './shapes.js';
 
 /** The query parameters of a request; of one that is given twice the last counts, as in the first edition. */
 export function queryOf(request: FastifyRequest): Record<string, string> {
@@ -25,36 +21,37 @@ export interface FilterRequest {
 
 /** A filter under its REST names, as in the query of the list and in the body of an export. `now`: of relative times. */
 export function readFilterFields(fields: Fields, now: Date, defaultZone = 'UTC'): FilterRequest {
-  const filter: FilterInput = {};
+  const { query: line, time_zone: zone, action, ...given } = fields.read(FILTER_SHAPE);
+  const timeZone = zone ?? defaultZone;
   const one = <T>(value: T | undefined): T[] | undefined => (value === undefined ? undefined : [value]);
-  filter.modules = one(fields.text('module', MAX_TEXT));
-  const action = fields.text('action', MAX_TEXT);
   // GraphQL's trailing * is younger: here it is a plain character.
-  if (action?.endsWith('*') && !action.endsWith('.*')) filter.exactActions = [action];
-  else filter.actions = one(action);
-  filter.severities = one(fields.oneOf('severity', SEVERITIES));
-  filter.minSeverity = fields.oneOf('min_severity', SEVERITIES);
-  filter.outcomes = one(fields.oneOf('outcome', OUTCOMES));
-  filter.actorIds = one(fields.text('actor_id', MAX_TEXT));
-  filter.actorEmail = fields.text('actor_email', MAX_TEXT);
-  filter.actorName = fields.text('actor_name', MAX_TEXT);
-  filter.clientId = fields.uuid('client_id');
-  filter.startDate = fields.instant('start_date');
-  filter.endDate = fields.instant('end_date');
-  filter.occurredFrom = fields.instant('occurred_from');
-  filter.occurredUntil = fields.instant('occurred_until');
-  filter.search = fields.text('search', MAX_SEARCH);
-  filter.resourceType = fields.text('resource_type', MAX_TEXT);
-  filter.resourceId = fields.text('resource_id', MAX_RESOURCE_ID);
-  filter.requestId = fields.text('request_id', MAX_TEXT);
-  filter.ipAddress = fields.checked('ip_address', (ipAddress) => conditionsOf({ ipAddress }));
-  const timeZone = readZone(fields) ?? defaultZone;
-  filter.query = fields.checked('query', (line) => readQuery(line, now, timeZone));
+  const isExact = action?.endsWith('*') && !action.endsWith('.*');
+  const filter: FilterInput = {
+    modules: one(given.module),
+    ...(isExact ? { exactActions: [action!] } : { actions: one(action) }),
+    severities: one(given.severity),
+    minSeverity: given.min_severity,
+    outcomes: one(given.outcome),
+    actorIds: one(given.actor_id),
+    actorEmail: given.actor_email,
+    actorName: given.actor_name,
+    clientId: given.client_id,
+    startDate: given.start_date,
+    endDate: given.end_date,
+    occurredFrom: given.occurred_from,
+    occurredUntil: given.occurred_until,
+    search: given.search,
+    resourceType: given.resource_type,
+    resourceId: given.resource_id,
+    requestId: given.request_id,
+    ipAddress: given.ip_address,
+    query: fields.checked('query', line, (text) => readQuery(text, now, timeZone)),
+  };
   return { filter, timeZone };
 }
 
 /** The zone named by `time_zone`. */
-export const readZone = (fields: Fields): string | undefined => fields.checked('time_zone', readTimeZone);
+export const readZone = (fields: Fields): string | undefined => fields.read(ZONE_SHAPE).time_zone;
 
 /** No list is long enough for a page past this. */
 export const LAST_PAGE = 2 ** 31 - 1;
@@ -75,10 +72,11 @@ export function readListQuery(
   now: Date,
 ): ListQuery {
   const fields = new Fields(queryOf(request), ['query'], faults);
-  const page = fields.integer('page', 1, Number.MAX_SAFE_INTEGER);
-  const pageSize = fields.integer('page_size', 1, sizes.maxPageSize) ?? sizes.defaultPageSize;
-  const after = fields.checked('after', (text) => checkPage({ page, after: text }, sizes));
-  const before = fields.checked('before', (text) => checkPage({ page, after, before: text }, sizes));
+  const { page, page_size: pageSize = sizes.defaultPageSize, ...cursors } = fields.read(pageShape(sizes));
+  const after = fields.checked('after', cursors.after, (text) => checkPage({ page, after: text }, sizes));
+  const before = fields.checked('before', cursors.before, (text) =>
+    checkPage({ page, after, before: text }, sizes),
+  );
   const query = {
     page: after === undefined && before === undefined ? (page ?? 1) : null,
     pageSize,

@@ -31,4 +31,6 @@ export interface RestOptions {
   readConnection: (request: FastifyRequest) => Connection;
   config: Pick<Config, 'defaultPageSize' | 'maxPageSize'>;
   log: Pick<FastifyBaseLogger, 'error'>;
+  /** Told of each call that is refused: the error's code in lower case, or `http_` and the status where it has none. */
+  onRefused?: (reason: string) => void;
 }

@@ -19,10 +19,12 @@ import {
   invalidRequest,
   JSON_TYPE,
   MAX_BODY_BYTES,
+  reasonOf,
   sendError,
   UnsupportedType,
 } from './errors.js';
 import { LAST_PAGE, queryOf, readListQuery, readStatsQuery } from './list-query.js';
+import { openApi } from './openapi.js';
 import type { RestOptions } from './options.js';
 import { exportToWire, listToWire, statsToWire } from './wire.js';
 
@@ -56,7 +58,10 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   });
   const access = new AccessControl(app.prefix, options.readCaller);
 
-  app.setErrorHandler((error, request, reply) => sendError(options.log, error, request, reply));
+  app.setErrorHandler((error, request, reply) => {
+    options.onRefused?.(reasonOf(error));
+    return sendError(options.log, error, request, reply);
+  });
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ detail: 'Not Found' }));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (request, body, done) => {
@@ -165,6 +170,11 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     const criteria = toCriteria(granted(result, faults), input.filter, now, input.timeZone);
     return exportToWire(await exports.prepare(criteria, input, readerOf(allowed.caller!)));
   });
+
+  const description = JSON.stringify(openApi({ prefix: app.prefix, maxPageSize: config.maxPageSize }));
+  app.get('/openapi.json', { exposeHeadRoute: true }, async (_request, reply) =>
+    reply.type('application/json; charset=utf-8').send(description),
+  );
 
   // Without the HEAD that Fastify derives from GET, which would read the whole export to the end.
   app.route<Wildcard>({

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { Fault } from '../errors.js';
 import type { LogCount } from '../log/counts/log-count.js';
 import { snake } from '../log/entry/fields.js';
@@ -6,12 +7,13 @@ import type { LogExport } from '../log/export/export.js';
 import { pageInfoOf } from '../log/read/log-connection.js';
 import { type LogPage, tell } from '../log/read/reader.js';
 import type { FacetCount, LogTotals, Statistics } from '../log/stats/log-stats.js';
+import type { EXPORT, LIST, STATS } from './answers.js';
 
 /** `total` and `number` are null where the page was asked for by cursor. */
 export async function listToWire(
   found: LogPage,
   { total, number, size }: { total: LogCount | null; number: number | null; size: number },
-) {
+): Promise<z.output<typeof LIST>> {
   const { startCursor, endCursor, searchedUntil } = pageInfoOf(found);
   const [isMore, isBehind] = await Promise.all([tell(found.hasNextPage), tell(found.hasPreviousPage)]);
   return {
@@ -32,7 +34,10 @@ const countsToWire = (counts: readonly FacetCount[]) =>
 
 type Reach = Awaited<ReturnType<Statistics['reach']>>;
 
-export const statsToWire = (stats: LogTotals, { precision, searchedUntil }: Reach) => ({
+export const statsToWire = (
+  stats: LogTotals,
+  { precision, searchedUntil }: Reach,
+): z.output<typeof STATS> => ({
   total_entries: stats.totalEntries,
   entries_by_severity: countsToWire(stats.entriesBySeverity),
   entries_by_module: countsToWire(stats.entriesByModule),
@@ -42,7 +47,7 @@ export const statsToWire = (stats: LogTotals, { precision, searchedUntil }: Reac
   ...(searchedUntil !== null && { searched_until: searchedUntil }),
 });
 
-export const exportToWire = (prepared: LogExport) => ({
+export const exportToWire = (prepared: LogExport): z.output<typeof EXPORT> => ({
   download_url: prepared.downloadUrl,
   filename: prepared.filename,
   record_count: prepared.recordCount,

@@ -103,7 +103,7 @@ describe('the package', () => {
       .map((name) => name.replace('package/', ''));
     for (const file of files)
       expect(file).toMatch(
-        /^(dist\/|schema\.graphql$|docs\/settings\.md$|LICENSE$|README\.md$|package\.json$)/,
+        /^(dist\/|schema\.graphql$|openapi\.json$|docs\/settings\.md$|LICENSE$|README\.md$|package\.json$)/,
       );
     expect(
       files.filter((file) => /test|\.map$|\/\.|secret.*json|\.pem$|\.env|^dist\/(build|dev)\./.test(file)),

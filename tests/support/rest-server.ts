@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type RouteOptions } from 'fastify';
 import { Authorizer } from '../../src/auth/authorize.js';
 import type { Grant } from '../../src/auth/grant.js';
 import { claimsMentor } from '../../src/auth/mentor.js';
@@ -244,6 +244,7 @@ export async function restApp(
   errors: unknown[],
   entriesPerMinute = 600,
   quietMs = 0,
+  onRoute: (route: RouteOptions) => void = () => {},
 ): Promise<FastifyInstance> {
   const verify = tokenVerifier({
     jwtSecrets: [SECRETS.jwtSecret],
@@ -251,6 +252,7 @@ export async function restApp(
     jwksUrl: null,
   });
   const app = Fastify({ connectionTimeout: quietMs });
+  app.addHook('onRoute', onRoute);
   await app.register(restRoutes, {
     prefix: REST_PREFIX,
     ...trail,

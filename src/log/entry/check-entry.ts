@@ -4,6 +4,7 @@ import type { Author } from '../../auth/scope.js';
 import { clip, type Fault, forbidden, ReelError } from '../../errors.js';
 import { nearest } from '../../query-line/nearest.js';
 import { ACTOR_TYPES, ActorType } from './actor-type.js';
+import { TEXT_BOUNDS } from './bounds.js';
 import { checkData } from './check-data.js';
 import type { CreateLogInput } from './create-log-input.js';
 import { FieldReader, type InputName, mendText } from './field-reader.js';
@@ -93,15 +94,16 @@ function readEntry(
   refuseUnknown(values, faults);
   // Only modules may ask for repair; of a person it is a fault, below.
   const read = new FieldReader(values, faults, author.kind === 'module' && values.repair === true);
-  const module = read.name('module', 100);
+  const module = read.name('module', TEXT_BOUNDS.module.characters);
   if (module !== null && isOwnModule(module) && !reelItself)
     throw forbidden(`The module name ${OWN_MODULE} is reserved`);
   if (author.kind === 'module' && author.module !== '*' && module !== null && module !== author.module)
     throw forbidden(`This credential belongs to module ${clip(author.module)}, the entry to ${clip(module)}`);
-  const action = read.name('action', 255);
+  const action = read.name('action', TEXT_BOUNDS.action.characters);
   const severity = values.severity === undefined ? LogSeverity.INFO : read.oneOf('severity', SEVERITIES);
   const given = readOptional(input, read, faults);
-  const idempotencyKey = input.idempotencyKey == null ? null : read.key('idempotencyKey', 200);
+  const idempotencyKey =
+    input.idempotencyKey == null ? null : read.key('idempotencyKey', TEXT_BOUNDS.idempotencyKey.characters);
   const authored = author.kind === 'module' ? moduleFields(given, read) : personFields(given, author, read);
   if (faults.length > 0 || module === null || action === null || severity === null) return null;
   if (authored.tenantId === null) return null;
@@ -149,30 +151,30 @@ type OptionalFields = ReturnType<typeof readOptional>;
 function readOptional(input: CreateLogInput, read: FieldReader, faults: Fault[]) {
   let email: string | null = null;
   let behalf: string | null = null;
-  const actorId = read.personId('actorId', { characters: 255 }, (address) => {
-    email = mendText(address, { characters: 320 });
+  const actorId = read.personId('actorId', TEXT_BOUNDS.actorId, (address) => {
+    email = mendText(address, TEXT_BOUNDS.actorEmail);
   });
-  const onBehalfOfId = read.personId('onBehalfOfId', { characters: 255 }, (address) => {
-    behalf = mendText(address, { characters: 255 });
+  const onBehalfOfId = read.personId('onBehalfOfId', TEXT_BOUNDS.onBehalfOfId, (address) => {
+    behalf = mendText(address, TEXT_BOUNDS.onBehalfOfName);
   });
   const data = input.data == null ? null : checkData(input.data, faults, { repair: read.repair });
   if (data?.repaired) read.repaired.add('data');
   return {
     actorId,
-    actorEmail: read.text('actorEmail', { characters: 320 }) ?? email,
-    actorName: read.text('actorName', { characters: 255 }),
+    actorEmail: read.text('actorEmail', TEXT_BOUNDS.actorEmail) ?? email,
+    actorName: read.text('actorName', TEXT_BOUNDS.actorName),
     actorType: input.actorType == null ? null : read.oneOf('actorType', ACTOR_TYPES),
     onBehalfOfId,
-    onBehalfOfName: read.text('onBehalfOfName', { characters: 255 }) ?? behalf,
+    onBehalfOfName: read.text('onBehalfOfName', TEXT_BOUNDS.onBehalfOfName) ?? behalf,
     tenantId: read.uuid('tenantId'),
     clientId: read.uuid('clientId'),
-    resourceType: read.text('resourceType', { characters: 100 }),
-    resourceId: read.id('resourceId', { characters: 1_024, bytes: 2_048 }),
-    resourceName: read.text('resourceName', { characters: 255 }),
+    resourceType: read.text('resourceType', TEXT_BOUNDS.resourceType),
+    resourceId: read.id('resourceId', TEXT_BOUNDS.resourceId),
+    resourceName: read.text('resourceName', TEXT_BOUNDS.resourceName),
     outcome: input.outcome == null ? null : read.oneOf('outcome', OUTCOMES),
     ipAddress: read.address('ipAddress'),
-    userAgent: read.text('userAgent', { characters: 1_000 }),
-    requestId: read.id('requestId', { characters: 255 }),
+    userAgent: read.text('userAgent', TEXT_BOUNDS.userAgent),
+    requestId: read.id('requestId', TEXT_BOUNDS.requestId),
     occurredAt: read.instant('occurredAt', Date.now() + DAY_MS),
     data,
     repair: read.boolean('repair'),
@@ -232,11 +234,11 @@ function personFields(
     stored: {
       origin: LogOrigin.BROWSER,
       actorId: author.id,
-      actorEmail: cut(author.email, 320),
-      actorName: cut(author.name, 255),
+      actorEmail: cut(author.email, TEXT_BOUNDS.actorEmail.characters),
+      actorName: cut(author.name, TEXT_BOUNDS.actorName.characters),
       actorType: ActorType.USER,
       ipAddress: peerAddress(author.ip),
-      userAgent: cut(author.agent, 1_000),
+      userAgent: cut(author.agent, TEXT_BOUNDS.userAgent.characters),
       requestId: given.requestId ?? author.requestId,
     },
   };

@@ -1,15 +1,10 @@
 import { clip, type Fault } from '../../errors.js';
 import { isEmailAddress, isStorable, parseInstant, parseUuid } from '../../query-line/values.js';
+import type { Bounds } from './bounds.js';
 import type { CreateLogInput } from './create-log-input.js';
 import { normalizeAddress } from './ip-address.js';
 
 export type InputName = keyof CreateLogInput;
-
-/** Bounds of a text: characters are Unicode code points, bytes those of UTF-8. */
-export interface Bounds {
-  characters: number;
-  bytes?: number;
-}
 
 /** Control, format and bidirectional characters, which are invisible or move other text. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
