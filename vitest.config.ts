@@ -8,6 +8,7 @@ const LONG = [
   'operations/life',
   'operations/deploy',
   'host/package',
+  'operations/container',
   'viewer/axe',
   'torture',
   'stream/killed',
@@ -31,11 +32,12 @@ process.env.NODE_COMPILE_CACHE = join(import.meta.dirname, '.cache', 'node');
 
 /**
  * Files that need a process of their own: what those of `web` import asks while it is loaded whether there is a window,
- * those of `operations` measure the turns of the event loop, and the last builds the first schema of a process.
+ * those of `operations` measure the turns of the event loop or record the traces of the process, and the last builds the
+ * first schema of a process.
  */
 const ALONE = [
   'tests/web/**/*.test.ts',
-  'tests/operations/{turns,fair-shares}.test.ts',
+  'tests/operations/{turns,fair-shares,tracing}.test.ts',
   'tests/api/graphql/schema-built-again.test.ts',
 ];
 

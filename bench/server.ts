@@ -121,7 +121,7 @@ function addressOf(server: ChildProcess): Promise<string> {
     let output = '';
     server.stdout!.setEncoding('utf8').on('data', (text: string) => {
       output += text;
-      const [, url] = /Reel listens on (\S+)/.exec(output) ?? [];
+      const [, url] = /Reel listens on ([^\s"]+)/.exec(output) ?? [];
       if (url) done(url);
     });
     server.once('exit', (code) => fail(new Error(`expected a server, it ended with ${code}`)));

@@ -4,7 +4,7 @@ import cors from '@fastify/cors';
 import { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { sql } from 'kysely';
 import { Authorizer } from './auth/authorize.js';
-import { accountOf } from './auth/caller.js';
+import { accountOf, type Caller } from './auth/caller.js';
 import { mentorPort } from './auth/mentor.js';
 import { withDevelopmentSecrets } from './auth/secrets.js';
 import { tokenVerifier } from './auth/token.js';
@@ -18,9 +18,10 @@ import { graphqlRoutes } from './graphql/routes.js';
 import { Answers } from './http/answer.js';
 import { Bodies } from './http/bodies.js';
 import { edge } from './http/edge.js';
-import { createMetrics, health, type Metrics } from './http/health.js';
+import { health } from './http/health.js';
 import { parseJson } from './http/json.js';
 import { loggedRequest } from './http/logged-url.js';
+import { createMetrics, type Metrics } from './http/metrics.js';
 import { reelKeys } from './http/public-keys.js';
 import {
   type Authentication,
@@ -46,6 +47,7 @@ import { Sequencer, SilentNode } from './seal/sequencer.js';
 import { StoredProver } from './seal/stored-prover.js';
 import { openStreams } from './stream/open-streams.js';
 import { chargeTo } from './time-slice.js';
+import { traced } from './tracing.js';
 
 /**
  * Reel within a host's own Fastify: its paths, with everything behind them. Closed with the host. `config` as
@@ -69,6 +71,8 @@ export interface Reel {
   router: (app: FastifyInstance) => Promise<void>;
   service: ReelService;
   moveDatabase(url: string): void;
+  /** Who makes a request, once its credential was read. */
+  callerOf(request: object): Caller | undefined;
   close(): Promise<void>;
 }
 
@@ -102,11 +106,14 @@ export async function composeReel(
     await database.close();
     throw error;
   });
+  let lastCheckpointAt: number | null = null;
   const sequencer = new Sequencer(
     database,
     seal.sealer,
     (sealed) => {
       metrics.entriesSequenced.inc(sealed.last - sealed.first + 1);
+      metrics.checkpoints.inc();
+      lastCheckpointAt = Date.now() / 1_000;
       trail.advance(sealed.tenantId, sealed.last);
       seal.onSealed(sealed);
       filler.wake(sealed);
@@ -129,10 +136,18 @@ export async function composeReel(
     MONTHS_MS,
     unlessUnavailable((error) => faults.report('the partitions of coming months could not be made', error)),
   );
+  // A batch has the entries of many calls, so its trace is its own.
+  const timed = <T>(write: () => Promise<T>): Promise<T> =>
+    traced('write batch', { isRoot: true }, async () => {
+      const end = metrics.batchSeconds.startTimer();
+      const written = await write();
+      end();
+      return written;
+    });
   const writer = new Writer(
     {
-      write: (tenantIds, work) => database.write(tenantIds, work),
-      writeAtOnce: (tenantIds, statements) => database.writeAtOnce(tenantIds, statements),
+      write: (tenantIds, work) => timed(() => database.write(tenantIds, work)),
+      writeAtOnce: (tenantIds, statements) => timed(() => database.writeAtOnce(tenantIds, statements)),
       find: (tenantId, ids) => reader.byIds({ tenantId, clients: null }, ids, { isBounded: true }),
       ensureMonth: async (createdAt) =>
         void (await database.system(sql`select reel_ensure_month(${createdAt}::timestamptz)`)),
@@ -149,6 +164,11 @@ export async function composeReel(
     sequencerLagSeconds: () => sequencer.lagSeconds,
     searchBehind: () => filler.behind,
     silentNodes: () => sequencer.silentNodes,
+    pools: () => database.pools,
+    unready: () => database.unready(),
+    clockApartSeconds: () => clock.apartSeconds,
+    lastCheckpointAt: () => lastCheckpointAt,
+    witness: () => seal.witness(),
   });
   const service = new ReelService(writer, new Identifier(clock));
   const streams = openStreams(config, {
@@ -173,6 +193,7 @@ export async function composeReel(
     maxRecords: config.maxExportRecords,
   });
   metrics.watch({
+    downloads: () => exports.downloads,
     waiting: () => ({
       reads: database.waitingReads,
       tails: trail.waiting,
@@ -203,8 +224,10 @@ export async function composeReel(
     trusts: trustedProxies(config.trustProxy),
     onRefused: (why, reqId) => log.warn({ reqId, why }, 'a credential was refused'),
   };
+  const callers = new WeakMap<object, Caller>();
   const callerOf = async (call: IncomingCall) => {
     const caller = await readCaller(call, authentication);
+    callers.set(call, caller);
     chargeTo(accountOf(caller));
     return caller;
   };
@@ -221,6 +244,7 @@ export async function composeReel(
     authorizer,
     config,
     log,
+    onRefused: (reason: string) => metrics.refusals.inc({ reason }),
   };
   sequencer.start();
   filler.start();
@@ -231,6 +255,7 @@ export async function composeReel(
     service,
     metrics: isMeasured ? metrics : null,
     moveDatabase: (url) => database.moveTo(url),
+    callerOf: (request) => callers.get(request),
     router: async (app) => {
       await app.register(edge);
       if (config.allowedOrigins.length > 0)

@@ -1,15 +1,23 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
+import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { readConfig } from './config/config.js';
 import { oneLineFault } from './errors.js';
+import { hasSdk } from './tracing.js';
 
 /** In percent. */
 const SAVING_GROWTH = 20;
 
 /** A database that does not answer keeps nobody from ending; what it did not take was not acknowledged either. */
 const END_MS = 20_000;
+
+const isToBeTraced = Boolean(
+  process.env.OTEL_EXPORTER_OTLP_ENDPOINT || process.env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
+);
+const NO_SDK =
+  'OTEL_EXPORTER_OTLP_ENDPOINT: expected an SDK of OpenTelemetry that was loaded before, got none; no trace is recorded (docs/operations.md)';
 
 // Libraries that are loaded later check themselves at each call otherwise; Reel goes by REEL_ENV.
 process.env.NODE_ENV ??= 'production';
@@ -32,7 +40,10 @@ try {
     const server = await Promise.race([createReelServer(config), askedToEnd]);
     if (server) {
       keepRunning(server.moveDatabase);
-      process.stdout.write(await welcome(server.url, config));
+      const said = await welcome(server.url, config);
+      if (isToBeTraced && !hasSdk()) server.log.warn(NO_SDK);
+      if (config.env === 'production') server.log.info(said.trimEnd());
+      else process.stdout.write(said);
       await askedToEnd;
       await Promise.race([server.close(), setTimeout(END_MS)]);
     }
@@ -41,8 +52,14 @@ try {
   }
   process.exit(0);
 } catch (error) {
-  process.stderr.write(`reel: ${oneLineFault(error)}\n`);
+  process.stderr.write(`${lastLine(oneLineFault(error))}\n`);
   process.exit(1);
+}
+
+/** What is logged in production is JSON, this line too: as pino writes it, which may not have been loaded. */
+function lastLine(msg: string): string {
+  if (process.env.REEL_ENV !== 'production') return `reel: ${msg}`;
+  return JSON.stringify({ level: 60, time: Date.now(), pid: process.pid, hostname: hostname(), msg });
 }
 
 /**

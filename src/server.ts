@@ -4,17 +4,20 @@ import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyReply,
+  type FastifyRequest,
   type FastifyServerOptions,
 } from 'fastify';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { composeReel } from './compose.js';
 import type { Config } from './config/config.js';
 import { StartError } from './errors.js';
 import { answerHeaders, edge } from './http/edge.js';
-import { type Metrics, serveMetrics } from './http/health.js';
+import { serveMetrics } from './http/health.js';
 import { type ListenOptions, listen } from './http/listen.js';
-import { loggedRequest } from './http/logged-url.js';
+import { loggedRequest, loggedUrl } from './http/logged-url.js';
+import type { Metrics } from './http/metrics.js';
 import { pages } from './http/pages.js';
+import { type Caller, callerName } from './http/request.js';
 import { requestIdOf } from './http/request-id.js';
 import { refuseSocket } from './http/sockets.js';
 import { stopReading } from './http/unread-body.js';
@@ -22,6 +25,7 @@ import { stopReading } from './http/unread-body.js';
 export interface ReelServer {
   /** Where it listens, for example http://127.0.0.1:4000. */
   url: string;
+  log: Pick<FastifyBaseLogger, 'info' | 'warn'>;
   /** The database was started again at this URL, which differs from the settings' by host and port alone. */
   moveDatabase(url: string): void;
   /** Finishes what is being written and answered, takes no more, and lets go of everything. */
@@ -40,12 +44,11 @@ export async function createReelServer(
   config: Config,
   { quietMs = QUIET_MS }: { quietMs?: number } = {},
 ): Promise<ReelServer> {
-  const log: FastifyBaseLogger = pino({
-    level: config.env === 'production' ? 'info' : 'warn',
-    serializers: { req: loggedRequest },
-  });
+  const logger = pino({ level: config.logLevel, serializers: { req: loggedRequest } });
+  const log: FastifyBaseLogger = logger;
   const reel = await composeReel(config, log);
-  const app = await openApp(log, quietMs);
+  const app = await openApp(logger, quietMs);
+  logRequests(app, logger, (request) => reel.callerOf(request.raw));
   let closing = false;
   app.addHook('onRequest', async (_request, reply) => {
     if (!closing) return undefined;
@@ -73,7 +76,7 @@ export async function createReelServer(
       throw startFault(error, 'REEL_PORT', config);
     });
     if (reel.metrics && config.metricsPort !== null)
-      measures = await openMeasures(reel.metrics, log, { ...config, port: config.metricsPort }, quietMs);
+      measures = await openMeasures(reel.metrics, logger, { ...config, port: config.metricsPort }, quietMs);
   } catch (error) {
     await close();
     throw error;
@@ -85,13 +88,17 @@ export async function createReelServer(
     log.warn('the embedded PostgreSQL had ended, and was started again');
     reel.moveDatabase(databaseUrl);
   };
-  return { url: `http://${host}:${port}`, moveDatabase, close };
+  return { url: `http://${host}:${port}`, log, moveDatabase, close };
 }
 
+/** Fastify's own two lines for each request are of level info. */
+const withoutRequests = (log: Logger): FastifyBaseLogger =>
+  log.child({}, { level: log.isLevelEnabled('info') ? 'warn' : log.level });
+
 /** An app without routes, which answers whatever comes. */
-async function openApp(log: FastifyBaseLogger, quietMs: number): Promise<FastifyInstance> {
+async function openApp(log: Logger, quietMs: number): Promise<FastifyInstance> {
   const app = Fastify({
-    loggerInstance: log,
+    loggerInstance: withoutRequests(log),
     genReqId: requestIdOf,
     keepAliveTimeout: quietMs,
     requestTimeout: quietMs,
@@ -128,6 +135,34 @@ async function openApp(log: FastifyBaseLogger, quietMs: number): Promise<Fastify
   return app;
 }
 
+/** Paths that are asked for all the time. */
+const WATCHED = /^\/(?:health\/|metrics$)/;
+
+/** One line for each request: who called, from where, and what came of it. */
+function logRequests(
+  app: FastifyInstance,
+  log: Logger,
+  callerOf: (request: FastifyRequest) => Caller | undefined,
+): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    const level = WATCHED.test(request.routeOptions.url ?? '') ? 'debug' : 'info';
+    if (!log.isLevelEnabled(level)) return done();
+    const caller = callerOf(request);
+    const details = {
+      requestId: requestIdOf(request.raw),
+      method: request.method,
+      url: loggedUrl(request.url),
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 10) / 10,
+      remoteAddress: caller?.ip ?? request.socket.remoteAddress ?? null,
+      caller: caller ? callerName(caller) : null,
+      tenantId: caller?.tenantId ?? null,
+    };
+    log[level](details, 'request');
+    done();
+  });
+}
+
 /** Answers what is no HTTP, is too large to read, or comes too slowly. */
 const refuseUnreadable: NonNullable<FastifyServerOptions['clientErrorHandler']> = (error, socket) => {
   const { code } = error as NodeJS.ErrnoException;
@@ -142,7 +177,7 @@ const refuseUnreadable: NonNullable<FastifyServerOptions['clientErrorHandler']> 
 /** /metrics alone, on a port of its own. */
 async function openMeasures(
   metrics: Metrics,
-  log: FastifyBaseLogger,
+  log: Logger,
   at: ListenOptions,
   quietMs: number,
 ): Promise<FastifyInstance> {

@@ -33,6 +33,14 @@ export const readerOf = ({ credential, ip, agent, requestId }: Caller): Reader =
   };
 };
 
+/** A caller for Reel's own log: `module:NAME`, `person:ID`, or `person` whose id would be an e-mail address; null for nobody. */
+export function callerName({ credential }: Caller): string | null {
+  if (credential === null) return null;
+  if (credential.kind === 'module') return `module:${credential.module}`;
+  const { id } = namedBy(credential);
+  return id === null ? 'person' : `person:${id}`;
+}
+
 /**
  * On whose account a caller's work is done (time-slice.ts): the tenant's that it asks for, among those granted to
  * it, or alone may see; else its own.

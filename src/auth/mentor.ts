@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { z } from 'zod';
 import { ReelError, tooManyRequests, unauthenticated, unavailable } from '../errors.js';
+import { traceHeaders } from '../tracing.js';
 import type { PersonCredential } from './credential.js';
 import { type DisplayName, displayName } from './display-name.js';
 import { type Grant, grantSchema, isEffective } from './grant.js';
@@ -150,7 +151,7 @@ async function fetchAccess(
   address.searchParams.set('tenant_id', tenantId);
   try {
     const response = await fetch(address, {
-      headers: { authorization, accept: 'application/json' },
+      headers: { authorization, accept: 'application/json', ...traceHeaders() },
       redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),
     });

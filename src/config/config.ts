@@ -145,6 +145,13 @@ export const SETTINGS = {
     meaning:
       'TCP port, on REEL_HOST, that serves /metrics and nothing else, whatever REEL_METRICS says; REEL_PORT then does not serve it',
   }),
+  logLevel: setting({
+    variable: 'REEL_LOG_LEVEL',
+    kind: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace'),
+    fallback: (env: Env) => (env === 'development' ? ('warn' as const) : ('info' as const)),
+    meaning:
+      "The least of what is logged. info has a line for each request; none has a token, a query's values or an entry",
+  }),
   introspection: setting({
     variable: 'REEL_INTROSPECTION',
     kind: onOff,

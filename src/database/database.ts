@@ -2,6 +2,7 @@ import type { CompiledQuery, RawBuilder } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
 import { FaultLog, StartError } from '../errors.js';
 import { takeTurn } from '../time-slice.js';
+import { SpanKind, traced } from '../tracing.js';
 import { AdvisoryLocks } from './advisory-locks.js';
 import { answerWithin, cutError } from './answer-within.js';
 import type { Call } from './call.js';
@@ -64,6 +65,9 @@ export interface QueryOptions extends ReadOptions {
 export interface WriteDatabase {
   write<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T>;
 }
+
+const POSTGRESQL = { kind: SpanKind.CLIENT, attributes: { 'db.system.name': 'postgresql' } };
+const SEALING = { kind: SpanKind.INTERNAL, isRoot: true };
 
 /** Beyond the time that a statement may run, for the database to say that it ran too long. */
 const ANSWER_MARGIN_MS = 2_000;
@@ -146,6 +150,21 @@ export class Database implements ReadDatabase, WriteDatabase {
     const reason = this.heartbeat ? await this.heartbeat.unready() : 'database';
     const isExhausted = performance.now() - this.exhaustedAt < EXHAUSTED_FOR_MS;
     return reason ?? (isExhausted ? 'storage' : null);
+  }
+
+  /** Its connections by pool; `waiting`: statements that wait for one. */
+  get pools(): { pool: string; busy: number; idle: number; waiting: number; most: number }[] {
+    const named =
+      this.reading === this.writing
+        ? { all: this.reading }
+        : { reading: this.reading, writing: this.writing };
+    return Object.entries(named).map(([pool, { totalCount, idleCount, waitingCount, options }]) => ({
+      pool,
+      busy: totalCount - idleCount,
+      idle: idleCount,
+      waiting: waitingCount,
+      most: options.max,
+    }));
   }
 
   /** From now on connections lead to `url`, which differs by host and port alone. */
@@ -311,7 +330,8 @@ export class Database implements ReadDatabase, WriteDatabase {
       // A statement with a bound of its own may be meant to end by it.
       if (options.statementMs === undefined || fault.condition !== 'slow') this.onFault(fault, error);
     };
-    const transaction = () => translateFaults('Reading', read, onFault);
+    const transaction = () =>
+      translateFaults('Reading', () => traced('postgresql read', POSTGRESQL, read), onFault);
     const { call, isBounded } = options;
     const result = this.turns
       ? await this.turns.run(tenantId, transaction, { signal: call?.signal, isBounded })
@@ -338,7 +358,9 @@ export class Database implements ReadDatabase, WriteDatabase {
 
   /** A transaction that writes rows of these tenants; run again where it is in another one's way. */
   async write<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {
-    const result = await this.change(['begin', writeTenantsSql(tenantIds)], work);
+    const result = await traced('postgresql write', POSTGRESQL, () =>
+      this.change(['begin', writeTenantsSql(tenantIds)], work),
+    );
     this.exhaustedAt = Number.NEGATIVE_INFINITY;
     return result;
   }
@@ -370,7 +392,7 @@ export class Database implements ReadDatabase, WriteDatabase {
     };
     const isDone = await translateFaults(
       'Writing',
-      () => withRetries(once),
+      () => traced('postgresql write', POSTGRESQL, () => withRetries(once)),
       (fault, error) => this.onFault(fault, error),
     );
     if (isDone) this.exhaustedAt = Number.NEGATIVE_INFINITY;
@@ -379,12 +401,16 @@ export class Database implements ReadDatabase, WriteDatabase {
 
   /** A transaction that reads and writes one tenant, for the sequencer; run again likewise. */
   seal<T>(tenantId: string, work: (execute: Execute) => Promise<T>): Promise<T> {
-    return this.change(['begin', readTenantSql(tenantId), writeTenantsSql([tenantId])], work);
+    return traced('seal', SEALING, () =>
+      this.change(['begin', readTenantSql(tenantId), writeTenantsSql([tenantId])], work),
+    );
   }
 
   /** A transaction that reads and writes what sealing several tenants' logs takes; run again likewise. */
   sealTogether<T>(tenantIds: readonly string[], work: (execute: Execute) => Promise<T>): Promise<T> {
-    return this.change(['begin', ...sealTenantsSql(tenantIds), writeTenantsSql(tenantIds)], work);
+    return traced('seal', { ...SEALING, attributes: { 'reel.tenants': tenantIds.length } }, () =>
+      this.change(['begin', ...sealTenantsSql(tenantIds), writeTenantsSql(tenantIds)], work),
+    );
   }
 
   /** A statement that concerns no tenant: row-level security hides every tenant's rows from it. */

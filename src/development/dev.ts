@@ -28,7 +28,7 @@ function start(): void {
   server = child;
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     process.stdout.write(text);
-    const [, url] = /Reel listens on (\S+)/.exec(text) ?? [];
+    const [, url] = /Reel listens on ([^\s"]+)/.exec(text) ?? [];
     if (url)
       void serveStage(url).catch((error) =>
         process.stderr.write(`dev: the stage is not served: ${error.message}\n`),

@@ -27,8 +27,9 @@ export function createApollo(
   validateDocument: ValidateDocument,
   config: Pick<Config, 'env' | 'introspection'>,
   log: Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'error'>,
+  onRefused?: (reason: string) => void,
 ): ApolloServer<ReelContext> {
-  const formatError = errorFormatter({ log, hints: config.introspection });
+  const formatError = errorFormatter({ log, hints: config.introspection, onRefused });
   const documents = new Documents();
   return new ApolloServer<ReelContext>({
     schema,
@@ -53,7 +54,8 @@ export function createApollo(
     stringifyResult: JSON.stringify,
     plugins: [
       responsePlugin,
-      operationPlugin(validateDocument, documents, formatError),
+      // Of an invalid document Apollo formats one error, which is counted, and the plug-in all.
+      operationPlugin(validateDocument, documents, errorFormatter({ log, hints: config.introspection })),
       // The last, since it writes what the others have left.
       answerPlugin,
       ApolloServerPluginCacheControlDisabled(),

@@ -8,6 +8,8 @@ export interface ErrorOptions {
   log: { error(details: object, message: string): void };
   /** Whether messages may suggest names from the schema. */
   hints: boolean;
+  /** Told of each error that is answered: its code in lower case. */
+  onRefused?: ((reason: string) => void) | undefined;
 }
 
 /** By error: the id of the request that it ended. */
@@ -29,7 +31,16 @@ export function causeOf(error: unknown): unknown {
  * Makes Apollo's `formatError`. A ReelError keeps its code and message; an error of the request is BAD_USER_INPUT, and its
  * message repeats little of the request; any other is logged, and answered with its id in the log alone.
  */
-export const errorFormatter =
+export const errorFormatter = (options: ErrorOptions) => {
+  const format = formatterOf(options);
+  return (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
+    const answered = format(formatted, error);
+    options.onRefused?.(String(answered.extensions?.code).toLowerCase());
+    return answered;
+  };
+};
+
+const formatterOf =
   ({ log, hints }: ErrorOptions) =>
   (formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError => {
     const cause = causeOf(error);

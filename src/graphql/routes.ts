@@ -45,6 +45,8 @@ export interface GraphqlOptions extends Services {
   readCaller: (call: IncomingCall) => Caller | Promise<Caller>;
   /** Is given the subscriptions, whose number is measured. */
   onSubscriptions?: (subscriptions: Pick<Subscriptions, 'length'>) => void;
+  /** Told of each error that is answered: its code in lower case. */
+  onRefused?: (reason: string) => void;
   websockets?: Partial<WebsocketBounds>;
 }
 
@@ -56,12 +58,12 @@ const METHODS = ['GET', 'POST'];
 
 /** /graphql as a Fastify plug-in: queries and mutations over HTTP, subscriptions over websockets and as event streams. */
 export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): Promise<void> {
-  const { config, log, parseJson, readCaller, websockets, onSubscriptions, ...rest } = options;
+  const { config, log, parseJson, readCaller, websockets, onSubscriptions, onRefused, ...rest } = options;
   const { answers = new Answers(), bodies = new Bodies(), ...services } = rest;
   await app.register(edge);
   const schema = buildReelSchema();
   const validateDocument = documentValidator(schema, config);
-  const apollo = createApollo(schema, validateDocument, config, log);
+  const apollo = createApollo(schema, validateDocument, config, log, onRefused);
   await apollo.start();
   app.addHook('onClose', () => apollo.stop());
 
@@ -71,7 +73,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     answers,
     pageSizes: config,
     validateDocument,
-    format: errorFormatter({ log, hints: config.introspection }),
+    format: errorFormatter({ log, hints: config.introspection, onRefused }),
   });
   onSubscriptions?.(subscriptions);
   /** Of each request, by its headers. */
@@ -92,7 +94,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     'preParsing',
     bodies.admit(({ raw }) => boundOf(callerOf(raw))),
   );
-  const format = errorFormatter({ log, hints: false });
+  const format = errorFormatter({ log, hints: false, onRefused });
   app.setErrorHandler((error, request, reply) => {
     const [status, thrown] = httpError(error);
     noteRequest([thrown], requestIdOf(request.raw));

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { onAccount, takeTurn } from '../time-slice.js';
+import { beginCall, type TracedCall, within } from '../tracing.js';
 import { requestIdOf } from './request-id.js';
 import { careForSockets } from './sockets.js';
 import { leavesBodyUnread, stopReading } from './unread-body.js';
@@ -20,21 +21,28 @@ const DECORATOR = 'reelEdge';
 /**
  * What holds for every request and answer of the routes that are registered after it in the same context or within, and for
  * every socket of the server: X-Request-Id, X-Content-Type-Options and Referrer-Policy on each answer, 431 for a header past
- * its bound, turns of the event loop by caller, and a connection that is not read further once a body was refused.
+ * its bound, turns of the event loop by caller, a span of each call, and a connection that is not read further once a body was refused.
  */
 export const edge = fp(
   async (app: FastifyInstance) => {
     if (app.hasDecorator(DECORATOR)) return;
     app.decorate(DECORATOR, true);
     careForSockets(app.server);
-    const accounts = new WeakMap<object, { key: string }>();
+    const calls = new WeakMap<object, { account: { key: string }; trace: TracedCall }>();
+    const resume = (request: FastifyRequest, done: () => void) => {
+      const { account, trace } = calls.get(request.raw)!;
+      within(trace.context, () => onAccount(account, done));
+    };
     app.addHook('onRequest', (request, _reply, done) => {
-      const account = { key: '' };
-      accounts.set(request.raw, account);
-      onAccount(account, done);
+      calls.set(request.raw, { account: { key: '' }, trace: beginCall(request.method, request.headers) });
+      resume(request, done);
     });
-    // What reads a body is not called on the account of its request.
-    app.addHook('preHandler', (request, _reply, done) => onAccount(accounts.get(request.raw)!, done));
+    // What reads a body is called neither on the account of its request nor within its span.
+    app.addHook('preHandler', (request, _reply, done) => resume(request, done));
+    app.addHook('onResponse', (request, reply, done) => {
+      calls.get(request.raw)?.trace.end(request.routeOptions.url ?? '', reply.statusCode);
+      done();
+    });
     app.addHook('preHandler', () => takeTurn());
     app.addHook('onRequest', async (request, reply) => {
       reply.headers(answerHeaders(requestIdOf(request.raw)));

@@ -6,7 +6,7 @@ import { parseUuid } from '../query-line/values.js';
 import { headerPairs, headerValues, type IncomingCall } from './incoming-call.js';
 import { requestIdOf } from './request-id.js';
 
-export type { Caller } from '../auth/caller.js';
+export { type Caller, callerName } from '../auth/caller.js';
 export type { IncomingCall } from './incoming-call.js';
 
 export interface Authentication {

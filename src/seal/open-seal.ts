@@ -13,6 +13,8 @@ export interface Seal {
   prover: StoredProver;
   /** Verifier keys as C2SP vkeys, newest first. */
   keys(): Promise<string[]>;
+  /** How far the witness is behind; null where there is none. */
+  witness(): WitnessClient['progress'] | null;
   /** To be called after each batch. */
   onSealed(sealed: Sealed): void;
   close(): Promise<void>;
@@ -41,6 +43,7 @@ export async function openSeal(
     sealer: new Sealer(signer, now),
     prover: new StoredProver(database),
     keys: async () => (await readKeys(database)).map(vkeyOf),
+    witness: () => witness?.progress ?? null,
     onSealed: ({ tenantId, note }) => witness?.submit(tenantId, note),
     close: async () => witness?.stop(),
   };

@@ -1,3 +1,5 @@
+import { SpanKind, traced, traceHeaders } from '../tracing.js';
+
 /** A tenant's notes are sent no more often than this. */
 const INTERVAL_MS = 60_000;
 const TIMEOUT_MS = 10_000;
@@ -17,6 +19,8 @@ interface Pending {
   note: string | null;
   /** When the next one may be sent, in milliseconds of performance.now(). */
   nextAt: number;
+  /** Since when a note has been waiting, likewise. */
+  since: number;
 }
 
 /**
@@ -30,6 +34,7 @@ export class WitnessClient {
   private sending: Promise<void> | null = null;
   private readonly stopping = new AbortController();
   private readonly intervalMs: number;
+  private lastAcceptedAt: number | null = null;
 
   constructor(private readonly options: WitnessOptions) {
     this.intervalMs = options.intervalMs ?? INTERVAL_MS;
@@ -40,8 +45,22 @@ export class WitnessClient {
   /** Returns at once and never throws: sealing does not depend on the witness. */
   submit(tenantId: string, note: string): void {
     const pending = this.pending.get(tenantId);
-    if (pending) pending.note = note;
-    else this.pending.set(tenantId, { note, nextAt: 0 });
+    if (pending) {
+      if (pending.note === null) pending.since = performance.now();
+      pending.note = note;
+    } else this.pending.set(tenantId, { note, nextAt: 0, since: performance.now() });
+  }
+
+  /** How far it is behind. Times are in seconds since 1970; null before the first note that was accepted. */
+  get progress(): { waiting: number; waitingSeconds: number; lastAcceptedAt: number | null } {
+    const waiting = [...this.pending.values()].filter(({ note }) => note !== null);
+    const now = performance.now();
+    const oldest = waiting.reduce((least, { since }) => Math.min(least, since), now);
+    return {
+      waiting: waiting.length,
+      waitingSeconds: (now - oldest) / 1_000,
+      lastAcceptedAt: this.lastAcceptedAt,
+    };
   }
 
   async stop(): Promise<void> {
@@ -65,9 +84,13 @@ export class WitnessClient {
   private async sendAll(due: Pending[]): Promise<void> {
     const sendNext = async () => {
       for (let next = due.pop(); next && !this.stopping.signal.aborted; next = due.pop())
-        await this.send(next);
+        await this.sendTraced(next);
     };
     await Promise.all(Array.from({ length: MAX_CONCURRENT }, sendNext));
+  }
+
+  private sendTraced(pending: Pending): Promise<void> {
+    return traced('witness', { kind: SpanKind.CLIENT, isRoot: true }, () => this.send(pending));
   }
 
   private async send(pending: Pending): Promise<void> {
@@ -76,7 +99,7 @@ export class WitnessClient {
     try {
       const response = await fetch(this.options.url, {
         method: 'POST',
-        headers: { 'content-type': 'text/plain; charset=utf-8' },
+        headers: { 'content-type': 'text/plain; charset=utf-8', ...traceHeaders() },
         body: note,
         redirect: 'error',
         signal: AbortSignal.any([
@@ -87,7 +110,9 @@ export class WitnessClient {
       await response.body?.cancel();
       if (!response.ok)
         throw new Error(`REEL_WITNESS_URL: expected a status from 200 to 299, got ${response.status}`);
+      this.lastAcceptedAt = Date.now() / 1_000;
       if (pending.note === note) pending.note = null;
+      else pending.since = performance.now();
     } catch (error) {
       if (!this.stopping.signal.aborted) this.options.onFault(error);
     }

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { badInput } from '../errors.js';
+import { SpanKind, traced } from '../tracing.js';
 import { connectionFault, type Egress, isAddressRefused } from './egress/egress.js';
 import type { BatchToSend, CommonSettings, Kind, Sender } from './kinds/kind.js';
 import { KINDS } from './kinds/kinds.js';
@@ -56,7 +57,16 @@ export class Senders {
   }
 
   /** What went wrong with the connection is an outcome. Errors: the reason of the signal. */
-  async send(stream: StoredStream, batch: BatchToSend, signal: AbortSignal): Promise<Outcome> {
+  send(stream: StoredStream, batch: BatchToSend, signal: AbortSignal): Promise<Outcome> {
+    const attributes = { 'reel.stream': stream.id, 'reel.stream.kind': stream.kind };
+    return traced('deliver', { kind: SpanKind.CLIENT, attributes, isRoot: true }, async (span) => {
+      const outcome = await this.sendOnce(stream, batch, signal);
+      span.setAttribute('reel.outcome', outcome.kind);
+      return outcome;
+    });
+  }
+
+  private async sendOnce(stream: StoredStream, batch: BatchToSend, signal: AbortSignal): Promise<Outcome> {
     try {
       return await this.of(stream).send(batch, signal);
     } catch (error) {

@@ -15,7 +15,7 @@ import { graphqlPage } from '../../src/development/graphql-page.js';
 import { settingsTable } from '../../src/development/settings-table.js';
 import { ERROR_STATUS } from '../../src/errors.js';
 import { buildReelSchema } from '../../src/graphql/schema.js';
-import { createMetrics } from '../../src/http/health.js';
+import { createMetrics } from '../../src/http/metrics.js';
 import { OWN_ACTIONS } from '../../src/log/retention/own-actions.js';
 import { FAULTS } from '../../src/query-line/fault.js';
 import { type View, writeLink } from '../../web/stage/link.js';
@@ -144,7 +144,7 @@ describe('tokens', () => {
 
 test('every metric, and no other', async () => {
   const registered = (await createMetrics().registry.getMetricsAsJSON()).map(({ name }) => name);
-  const named = wordsOf(pageText('docs/rest.md'), /(?<=`)(?:reel|process)_[a-z_]+(?=`)/g);
+  const named = wordsOf(pageText('docs/operations.md'), /(?<=`)(?:reel|process|nodejs)_[a-z0-9_]+(?=`)/g);
   expect([...named].sort()).toEqual(registered.sort());
 });
 
@@ -155,7 +155,7 @@ test('every code that is named exists', () => {
   const named = wordsOf(allText, /(?<=`)[A-Z]+(?:_[A-Z]+)+(?=`)/g);
   const known = [...codes, ...FAULTS];
   const others = [...named].filter((word) => !known.includes(word) && !schema.includes(word));
-  expect(others.filter((word) => !/^REEL_|^DEPLOY_|_TOKEN$/.test(word))).toEqual([]);
+  expect(others.filter((word) => !/^REEL_|^DEPLOY_|^OTEL_|_TOKEN$/.test(word))).toEqual([]);
   for (const code of codes) expect(pageText('docs/errors.md')).toContain(`\`${code}\``);
 });
 

@@ -75,6 +75,7 @@ describe('defaults', () => {
       origin: 'reel.local',
       witnessUrl: null,
       auditReads: 'exports',
+      logLevel: 'warn',
       streamKeys: [],
       streamAllow: [],
       streamProxy: null,
@@ -110,6 +111,7 @@ describe('defaults', () => {
 
 const STREAM_KEY = Buffer.alloc(32, 5).toString('base64');
 const ACCEPTED: [keyof Config, string, unknown][] = [
+  ['logLevel', 'debug', 'debug'],
   ['host', '::1', '::1'],
   ['host', 'localhost', 'localhost'],
   ['port', '0', 0],
@@ -167,6 +169,7 @@ test.each(ACCEPTED)('%s takes %j', (name, text, value) => {
 });
 
 const REFUSED: [keyof Config, string][] = [
+  ['logLevel', 'verbose'],
   ['env', 'staging'],
   ['env', 'Production'],
   ['host', 'http://here'],

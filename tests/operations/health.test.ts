@@ -3,7 +3,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import Fastify from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/config.js';
-import { createMetrics, health } from '../../src/http/health.ts';
+import { health } from '../../src/http/health.js';
+import { createMetrics } from '../../src/http/metrics.js';
 import { startReel } from '../support/reel.js';
 
 async function freePort(): Promise<number> {

@@ -29,6 +29,11 @@ async function refusal(settings: Record<string, string>): Promise<string> {
   const reel = new ReelProcess(dataDir, settings);
   const ended: Ended = await reel.ended;
   expect(ended).toMatchObject({ code: 1, signal: null, stdout: '' });
+  if (settings.REEL_ENV === 'production') {
+    const { level, msg } = JSON.parse(ended.stderr) as { level: number; msg: string };
+    expect([level, msg.includes('\n')]).toEqual([60, false]);
+    return `reel: ${msg}`;
+  }
   expect(ended.stderr).toMatch(/^reel: [^\n]+\n$/);
   return ended.stderr.trimEnd();
 }
@@ -93,13 +98,16 @@ describe('settings', () => {
     }
     const reel = new ReelProcess(dataDir, given);
     const url = await reel.ready();
-    // No token, no link, no playground, no metrics.
-    expect(reel.stdout.split('\n').filter((line) => line !== '' && !line.startsWith('{"level":30,'))).toEqual(
-      [`Reel listens on ${url}`],
-    );
     expect((await fetch(`${url}/health/ready`)).status).toBe(200);
     for (const path of ['/playground', '/metrics']) expect((await fetch(url + path)).status).toBe(404);
     expect((await reel.stop()).code).toBe(0);
+    // No token, no link, no playground, no metrics; nothing but JSON, the first line included.
+    const lines = reel.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { msg: string });
+    expect(lines[0]).toMatchObject({ level: 30, msg: `Reel listens on ${url}` });
+    expect(lines.slice(1).map(({ msg }) => msg)).toEqual(['request', 'request']);
   });
 });
 

@@ -4,7 +4,7 @@ import { dirname, join, normalize, relative, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '..', '..');
 
-const BASE = ['errors', 'time-slice', 'config'];
+const BASE = ['errors', 'time-slice', 'tracing', 'config'];
 const STORE = [...BASE, 'auth', 'query-line', 'database'];
 const CORE = [...STORE, 'log', 'seal'];
 
@@ -12,6 +12,7 @@ const CORE = [...STORE, 'log', 'seal'];
 export const MAY_IMPORT: Record<string, readonly string[]> = {
   errors: [],
   'time-slice': [],
+  tracing: [],
   config: ['errors'],
   'query-line': [],
   auth: [...BASE, 'query-line'],
@@ -28,7 +29,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   compose: [...CORE, 'stream', 'http', 'graphql', 'rest'],
   server: [...BASE, 'http', 'compose'],
   cli: [...CORE, 'verify', 'stream', 'sample', 'http'],
-  development: [...CORE, 'http', 'graphql', 'sample', 'server', 'cli'],
+  development: [...CORE, 'http', 'graphql', 'rest', 'sample', 'server', 'cli'],
   main: [...BASE, 'development', 'server'],
   index: [...CORE, 'stream', 'compose', 'server'],
   'web/reel': [],

@@ -39,7 +39,7 @@ export class ReelProcess {
       this.stderr += text;
     });
     this.child = child;
-    this.last = settings.REEL_ENV === 'production' ? /^Reel listens on \S+$/m : /^More: .+$/m;
+    this.last = settings.REEL_ENV === 'production' ? /"msg":"Reel listens on [^"]+"/ : /^More: .+$/m;
     this.ended = once(child, 'close').then(([code, signal]) => {
       refuseUnhandled(this.stderr);
       return { code, signal, stdout: this.stdout, stderr: this.stderr };
@@ -62,7 +62,7 @@ export class ReelProcess {
         throw new Error(`expected a server that is ready, got ${this.stdout}${this.stderr}`);
       await setTimeout(20);
     }
-    return this.printed('Reel listens on');
+    return /Reel listens on ([^\s"]+)/.exec(this.stdout)![1]!;
   }
 
   /** The text after a label, or on the line below it. */

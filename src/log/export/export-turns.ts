@@ -35,6 +35,11 @@ export class ExportTurns {
     return this.clients.waiting + this.tenants.waiting;
   }
 
+  /** Downloads that have their turn. */
+  get atOnce(): number {
+    return this.tenants.atOnce;
+  }
+
   async take({ tenantId, clients }: Scope, signal: AbortSignal): Promise<EndTurn> {
     const endOfClient = await this.clients.take(`${tenantId} ${clients?.join() ?? ''}`, { signal });
     try {

@@ -105,6 +105,11 @@ export class ExportService {
     };
   }
 
+  /** Downloads that are under way. */
+  get downloads(): number {
+    return this.turns.atOnce;
+  }
+
   /** Downloads that wait for their turn. */
   get waiting(): number {
     return this.turns.waiting;

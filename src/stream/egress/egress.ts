@@ -2,6 +2,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { Agent, Client, type Dispatcher, ProxyAgent, request } from 'undici';
 import { badInput, clip } from '../../errors.js';
+import { traceHeaders } from '../../tracing.js';
 import { Addresses, AddressRefused } from './addresses.js';
 
 export const CONNECT_MS = 10_000;
@@ -172,7 +173,13 @@ export class Http {
   async call({ method, url, headers, body, readsAnswer, signal }: HttpCall): Promise<HttpAnswer> {
     this.addresses.checkLiteral(new URL(url).hostname);
     const bound = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS + ANSWER_MS)]);
-    const answer = await request(url, { dispatcher: this.dispatcher, method, headers, body, signal: bound });
+    const answer = await request(url, {
+      dispatcher: this.dispatcher,
+      method,
+      headers: { ...headers, ...traceHeaders() },
+      body,
+      signal: bound,
+    });
     const { statusCode: status, headers: came } = answer;
     const chunks: Buffer[] = [];
     let size = 0;
