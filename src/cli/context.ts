@@ -4,8 +4,8 @@ import { oneLineFault, ReelError, StartError } from '../errors.js';
 
 /** What every command is given. Its data goes to stdout, notes for people go to stderr. */
 export interface CommandContext {
-  /** The checked settings. Errors: ConfigError. */
-  config(): Config;
+  /** The checked settings, as a command needs them, or as a server would. Errors: ConfigError. */
+  config(reader?: 'server'): Config;
   /** REEL_URL and REEL_TOKEN. */
   remote(): { url: string | null; token: string | null };
   /** The command's data: `text`, or with `--json` the value as one line of JSON. */

@@ -4,7 +4,7 @@ import { createContext, exitCodeOf } from './context.js';
 import { createProgram } from './program.js';
 
 const context = createContext({
-  config: () => readConfig(process.env, 'command'),
+  config: (reader: 'server' | 'command' = 'command') => readConfig(process.env, reader),
   remote: () => readRemote(process.env),
 });
 const program = await createProgram(context, process.argv[2]);

@@ -71,7 +71,7 @@ export async function runCommand(
   const code = await written.run(output, async () => {
     const listening = process.stdout.listeners('error');
     const context = createContext({
-      config: () => readConfig(env, 'command'),
+      config: (reader: 'server' | 'command' = 'command') => readConfig(env, reader),
       remote: () => readRemote(env),
     });
     // It would end this process where a reader closes the pipe, which none can.
