@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { CountPrecision } from '../log/counts/log-count.js';
 import { SEVERITIES } from '../log/entry/severity.js';
-import { CountPrecision } from '../log/stats/log-count.js';
 import { ENTRY, instant, uuid } from './entry-shapes.js';
 
 /** What is answered, for openapi.json and for the compiler. */
