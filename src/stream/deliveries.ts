@@ -5,9 +5,8 @@ import { overloaded, ReelError } from '../errors.js';
 import { Poller } from '../seal/poller.js';
 import { onAccount } from '../time-slice.js';
 import type { Delivery } from './delivery.js';
-import { isWaiting } from './filling.js';
+import { isDelivering, isWaiting } from './due.js';
 import { readStreams, type StreamDatabase } from './store.js';
-import { StreamState } from './stream.js';
 
 /** How often streams are looked for that have something to deliver: of other servers' entries, or whose time has come. */
 const POLL_MS = 1_000;
@@ -99,11 +98,8 @@ export class Deliveries {
       isBounded: true,
     });
     if (streams.length === 0) this.tenants.delete(tenantId);
-    for (const stream of streams) {
-      const { id, state, retryAt } = stream;
-      const isDue = retryAt === null || retryAt <= Date.now() || isWaiting(stream);
-      if (isDue && (state === StreamState.RUNNING || state === StreamState.FAILING)) this.serve(tenantId, id);
-    }
+    for (const stream of streams)
+      if (isDelivering(stream) || isWaiting(stream)) this.serve(tenantId, stream.id);
   }
 
   private serve(tenantId: string, streamId: string): void {

@@ -1,17 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { BatchReader, Recipe } from './batches.js';
 import type { StoredStream } from './store.js';
-import { StreamState } from './stream.js';
 
 const MAX_WAITING = 1_000;
-
-/** Whether its next batch waits for more entries, not for a receiver that refused. */
-export const isWaiting = ({ state, retryAt, failingSince, pending }: StoredStream): boolean =>
-  state === StreamState.RUNNING &&
-  retryAt !== null &&
-  retryAt > Date.now() &&
-  failingSince === null &&
-  pending === null;
 
 interface Measured {
   readonly run: number;

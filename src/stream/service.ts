@@ -1,20 +1,18 @@
-import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { v7 } from 'uuid';
 import type { Reader, Scope } from '../auth/scope.js';
 import type { Execute } from '../database/execute.js';
 import { badInput, conflict, ReelError } from '../errors.js';
-import type { LogEntry } from '../log/entry/log-entry.entity.js';
-import { OWN_MODULE } from '../log/entry/module-name.js';
 import { toCriteria } from '../log/filter/criteria.js';
 import { lockStreams } from '../log/stream-lock.js';
 import { parseInstant } from '../query-line/values.js';
 import type { BatchReader } from './batches.js';
 import type { Egress } from './egress/egress.js';
-import type { StreamFormat } from './formats/format.js';
-import { type CommonSettings, type Kind, readSettings, SECRET_SETTINGS } from './kinds/kind.js';
+import { type CommonSettings, SECRET_SETTINGS } from './kinds/kind.js';
 import type { StreamRecords } from './records.js';
 import { kindOf, type Senders } from './senders.js';
+import { SettingsCheck } from './settings-check.js';
+import { shownStream } from './shown-stream.js';
 import {
   AFRESH,
   inNewRun,
@@ -37,20 +35,13 @@ import {
   type StreamTest,
   type UpdateStreamInput,
 } from './stream.js';
-import {
-  holdsSecret,
-  isReference,
-  NO_SECRETS,
-  type SecretKeeper,
-  type StreamSecrets,
-} from './stream-secrets.js';
+import { NO_SECRETS, type SecretKeeper } from './stream-secrets.js';
+import { testEntry } from './test-entry.js';
 
 const MAX_STREAMS = 20;
 const MAX_NAME = 100;
 const MAX_QUERY = 2_000;
 const MAX_PARKED = 1_000;
-/** How long a secret that was changed goes on to sign beside the new one. */
-const BOTH_SIGN_MS = 24 * 3_600_000;
 
 export interface StreamServiceParts {
   readonly database: StreamDatabase;
@@ -65,16 +56,20 @@ export interface StreamServiceParts {
 
 /** What callers do with a tenant's streams. Errors: BAD_USER_INPUT, NOT_FOUND, CONFLICT. */
 export class StreamService {
-  constructor(private readonly parts: StreamServiceParts) {}
+  private readonly settings: SettingsCheck;
+
+  constructor(private readonly parts: StreamServiceParts) {
+    this.settings = new SettingsCheck(parts);
+  }
 
   async list({ tenantId }: Scope): Promise<Stream[]> {
-    return (await this.read(tenantId)).map((stream) => this.show(stream));
+    return (await this.read(tenantId)).map((stream) => shownStream(stream));
   }
 
   /** Null where there is none of that id. */
   async get({ tenantId }: Scope, id: string): Promise<Stream | null> {
     const [stream] = await this.read(tenantId, id);
-    return stream ? this.show(stream) : null;
+    return stream ? shownStream(stream) : null;
   }
 
   async create({ tenantId }: Scope, by: Reader, input: CreateStreamInput): Promise<Stream> {
@@ -83,7 +78,7 @@ export class StreamService {
     const kind = kindOf(input);
     const id = v7();
     const own = { tenantId, id };
-    const checked = this.check(own, kind, input.format, input.settings, input.secret ?? null, null);
+    const checked = this.settings.check(own, kind, input.format, input.settings, input.secret ?? null, null);
     const name = readName(input.name);
     const query = this.readQuery(tenantId, input.query);
     const stream = await database.seal(tenantId, async (execute) => {
@@ -126,11 +121,11 @@ export class StreamService {
       for (const [setting, value] of Object.entries(given)) if (value === null) delete settings[setting];
       const before = this.parts.secrets.open(tenantId, id, stream.secret);
       const isMoved = kind.destination.some((setting) => settings[setting] !== stream.settings[setting]);
-      if (isMoved) this.needSecretAgain(kind, stream, before, input, given);
+      if (isMoved) this.settings.needSecretAgain(kind, stream, before, input, given);
       // A key that Reel made is nobody's else, wherever it signs.
       const isMade = kind.makeSecret?.(stream.settings as CommonSettings) != null;
       const known = isMoved ? { ...NO_SECRETS, secret: isMade ? before.secret : null } : before;
-      const checked = this.check(own, kind, format, settings, input.secret, known);
+      const checked = this.settings.check(own, kind, format, settings, input.secret, known);
       const name = input.name == null ? stream.name : readName(input.name);
       const query = input.query == null ? stream.query : this.readQuery(tenantId, input.query);
       const clientId = input.clientId === undefined ? stream.clientId : input.clientId;
@@ -279,102 +274,13 @@ export class StreamService {
 
   private changed(stream: StoredStream): Stream {
     this.parts.onChanged(stream.tenantId);
-    return this.show(stream);
+    return shownStream(stream);
   }
 
   private readQuery(tenantId: string, query: string): string {
     if (query.length > MAX_QUERY) throw badInput('query', `at most ${MAX_QUERY} characters`, query);
     toCriteria({ tenantId, clients: null }, { query }, new Date());
     return query;
-  }
-
-  /** What changes hands by an address is sent there only where it is given for it. */
-  private needSecretAgain(
-    kind: Kind,
-    stream: StoredStream,
-    before: StreamSecrets,
-    input: UpdateStreamInput,
-    given: Readonly<Record<string, unknown>>,
-  ): void {
-    const where = kind.destination.join(' or ');
-    const isMade = kind.makeSecret?.(stream.settings as CommonSettings) != null;
-    if (before.secret !== null && input.secret === undefined && !isMade)
-      throw badInput('secret', `the secret again, since ${where} changes`, null);
-    for (const [setting, kept] of [
-      ['headers', Object.keys(before.headers).length > 0],
-      ['clientKey', before.clientKey !== null],
-    ] as const)
-      if (kept && given[setting] === undefined)
-        throw badInput(`settings.${setting}`, `${setting} again, since ${where} changes`, null);
-  }
-
-  /**
-   * Settings as they are kept, and what of them is secret, encrypted. `given`: the secret; undefined: as it is. `before`: what
-   * was secret.
-   */
-  private check(
-    own: Pick<StoredStream, 'tenantId' | 'id'>,
-    kind: Kind,
-    format: StreamFormat,
-    given: Readonly<Record<string, unknown>>,
-    givenSecret: string | null | undefined,
-    before: StreamSecrets | null,
-  ): { settings: Record<string, unknown>; secret: Buffer | null } {
-    const { secrets, egress } = this.parts;
-    if (!kind.formats.includes(format)) throw badInput('format', `one of ${kind.formats.join(', ')}`, format);
-    const { publicKey: _, ...own_settings } = given;
-    const settings = readSettings(kind.settings, own_settings);
-    kind.check(settings, egress);
-    const old = before ?? NO_SECRETS;
-    const headers = keptHeaders(settings.headers ?? {}, old.headers);
-    const clientKey = keptKey(settings.clientKey, old.clientKey);
-    if ((settings.clientCertificate === undefined) !== (clientKey === null))
-      throw badInput(
-        'settings.clientKey',
-        'a private key with a client certificate',
-        clientKey ? 'a key alone' : null,
-      );
-    let secret = givenSecret === undefined ? old.secret : givenSecret;
-    secret ??= kind.makeSecret?.(settings) ?? null;
-    if (secret !== null && isReference(secret)) secrets.checkReference(own.tenantId, secret);
-    const resolved = secrets.resolve(own.tenantId, secret);
-    kind.checkSecret(resolved, settings);
-    const isOther = old.secret !== null && old.secret !== secret;
-    const previous = isOther ? { secret: old.secret!, until: Date.now() + BOTH_SIGN_MS } : old.previous;
-    return {
-      settings: {
-        ...settings,
-        ...(settings.headers && {
-          headers: Object.fromEntries(Object.keys(headers).map((name) => [name, null])),
-        }),
-        ...(clientKey !== null && { clientKey: null }),
-        ...kind.shown?.(resolved, settings),
-      },
-      secret: secrets.seal(own.tenantId, own.id, { secret, previous, headers, clientKey }),
-    };
-  }
-
-  private show(stream: StoredStream): Stream {
-    const { position, lastSequence, oldestAt } = stream;
-    return {
-      id: stream.id,
-      name: stream.name,
-      kind: stream.kind,
-      format: stream.format,
-      query: stream.query,
-      clientId: stream.clientId,
-      settings: { ...stream.settings },
-      hasSecret: holdsSecret(stream.secret),
-      state: stream.state,
-      position,
-      lagEntries: Math.max(0, lastSequence - position),
-      lagSeconds: oldestAt === null ? 0 : Math.max(0, (Date.now() - oldestAt) / 1_000),
-      lastDeliveredAt: stream.lastDeliveredAt,
-      lastError: stream.lastError,
-      attempts: stream.attempts,
-      parkedCount: stream.parkedCount,
-      createdAt: stream.createdAt,
-    };
   }
 }
 
@@ -386,23 +292,6 @@ function readName(name: string): string {
   if (!isName) throw badInput('name', `1 to ${MAX_NAME} characters without control characters`, name);
   return name;
 }
-
-/** A header given without a value keeps the one it has. Errors: BAD_USER_INPUT where it has none. */
-function keptHeaders(
-  given: Readonly<Record<string, string | null>>,
-  before: Readonly<Record<string, string>>,
-): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(given).map(([name, value]) => {
-      const kept = value ?? before[name];
-      if (kept === undefined) throw badInput('settings.headers', `a value of ${name}`, null);
-      return [name, kept];
-    }),
-  );
-}
-
-const keptKey = (given: string | null | undefined, before: string | null): string | null =>
-  given === undefined ? null : (given ?? before);
 
 /** What a record of the trail says of a stream. */
 const describe = ({
@@ -422,36 +311,3 @@ const describe = ({
     ),
   ),
 });
-
-/** Marked as a test, and with no place in the trail. */
-function testEntry({ tenantId, id }: StoredStream, by: Reader): LogEntry {
-  const now = new Date().toISOString().replace('Z', '000Z');
-  return {
-    id: randomUUID(),
-    module: OWN_MODULE,
-    action: 'reel.streams.tested',
-    severity: 'INFO',
-    resourceType: 'stream',
-    resourceId: id,
-    resourceName: null,
-    data: { test: true },
-    actorId: by.id,
-    actorEmail: by.email,
-    actorName: by.name,
-    actorType: 'USER',
-    onBehalfOfId: null,
-    onBehalfOfName: null,
-    outcome: null,
-    tenantId,
-    clientId: null,
-    ipAddress: null,
-    userAgent: null,
-    requestId: null,
-    repaired: [],
-    origin: 'MODULE',
-    occurredAt: now,
-    createdAt: now,
-    sequence: null,
-    erasedAt: null,
-  } as LogEntry;
-}

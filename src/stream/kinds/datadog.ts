@@ -1,17 +1,15 @@
 import { badInput } from '../../errors.js';
-import { StreamFormat } from '../formats/format.js';
 import { messageOf } from '../formats/ocsf.js';
+import { httpKind } from './http-kind.js';
 import {
   type BatchToSend,
   type CommonSettings,
   checkToken,
-  type Kind,
   StreamKind,
   settingsOf,
   text,
   urlText,
 } from './kind.js';
-import { outcomeOfStatus } from './outcome.js';
 
 interface DatadogSettings extends CommonSettings {
   url?: string | undefined;
@@ -25,9 +23,8 @@ const MOST_AGE_MS = 17 * 3_600_000;
 const SITE = /^[a-z0-9-]+(\.[a-z0-9-]+)+$/;
 
 /** Datadog's logs intake, v2. */
-export const datadog: Kind<DatadogSettings> = {
+export const datadog = httpKind<DatadogSettings>({
   name: StreamKind.DATADOG,
-  formats: [StreamFormat.REEL, StreamFormat.OCSF, StreamFormat.ECS],
   settings: settingsOf({
     url: urlText.optional(),
     site: text(100).optional(),
@@ -35,8 +32,6 @@ export const datadog: Kind<DatadogSettings> = {
     tags: text(1_000).optional(),
   }),
   destination: ['url', 'site'],
-  batch: { entries: 500, bytes: 1_048_576, seconds: 0 },
-  proofs: false,
   check: ({ url, site }, egress) => {
     if ((url === undefined) === (site === undefined))
       throw badInput('settings.site', 'either site or url', url === undefined ? null : 'both');
@@ -45,27 +40,22 @@ export const datadog: Kind<DatadogSettings> = {
     egress.checkUrl(url === undefined ? 'settings.site' : 'settings.url', intakeOf({ url, site }));
   },
   checkSecret: (secret) => checkToken(secret, 'an API key'),
-  open: ({ settings, secret, format, tls, egress }) => {
-    const http = egress.http(tls);
+  readsAnswer: false,
+  exchange: ({ settings, secret, format }) => {
     const { service = 'reel', tags } = settings;
     return {
-      async send(batch, signal) {
+      post(batch) {
         const now = Date.now();
         const logs = batch.entries.map((each) => logOf(each, batch, { format, service, tags, now }));
-        const answer = await http.call({
-          method: 'POST',
+        return {
           url: intakeOf(settings),
           headers: { 'dd-api-key': secret ?? '', 'content-type': 'application/json' },
           body: `[${logs.join(',')}]`,
-          readsAnswer: false,
-          signal,
-        });
-        return outcomeOfStatus(answer.status, answer.body.toString('utf8'), answer.retryAfter);
+        };
       },
-      close: () => http.close(),
     };
   },
-};
+});
 
 const intakeOf = ({ url, site }: DatadogSettings): string =>
   url ?? `https://http-intake.logs.${site}/api/v2/logs`;

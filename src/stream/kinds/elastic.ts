@@ -1,7 +1,8 @@
 import { StreamFormat } from '../formats/format.js';
 import { readAnswer } from './answer.js';
-import { type CommonSettings, checkToken, type Kind, StreamKind, settingsOf, text, urlText } from './kind.js';
-import { answerText, type Outcome, outcomeOfStatus, type RefusedEntry } from './outcome.js';
+import { httpKind } from './http-kind.js';
+import { type CommonSettings, checkToken, StreamKind, settingsOf, text, urlText } from './kind.js';
+import { answerText, type Outcome, type RefusedEntry } from './outcome.js';
 
 interface ElasticSettings extends CommonSettings {
   url: string;
@@ -13,24 +14,19 @@ interface BulkAnswer {
 }
 
 /** Elasticsearch or OpenSearch. */
-export const elastic: Kind<ElasticSettings> = {
+export const elastic = httpKind<ElasticSettings>({
   name: StreamKind.ELASTIC,
-  formats: [StreamFormat.REEL, StreamFormat.OCSF, StreamFormat.ECS],
   settings: settingsOf({ url: urlText, index: text(255) }),
-  destination: ['url'],
-  batch: { entries: 500, bytes: 1_048_576, seconds: 0 },
-  proofs: false,
-  check: ({ url }, egress) => egress.checkUrl('settings.url', url),
   checkSecret: (secret) => checkToken(secret, 'an API key, or user:password'),
-  open: ({ settings, secret, format, tls, egress }) => {
-    const http = egress.http(tls);
+  readsAnswer: true,
+  exchange: ({ settings, secret, format }) => {
     const credential = secret?.includes(':')
       ? `Basic ${Buffer.from(secret).toString('base64')}`
       : `ApiKey ${secret}`;
     const url = new URL(settings.url);
     url.pathname = `${url.pathname.replace(/\/$/, '')}/_bulk`;
     return {
-      async send(batch, signal) {
+      post(batch) {
         const lines = batch.entries.map(({ entry, text: document }) => {
           const action = JSON.stringify({ create: { _index: settings.index, _id: entry.id } });
           // A document of a data stream needs one; ECS has it.
@@ -40,22 +36,16 @@ export const elastic: Kind<ElasticSettings> = {
               : `{"@timestamp":${JSON.stringify(entry.createdAt)},"reel_stream":"${batch.streamId}",${document.slice(1)}`;
           return `${action}\n${stamped}\n`;
         });
-        const answer = await http.call({
-          method: 'POST',
+        return {
           url: url.href,
           headers: { authorization: credential, 'content-type': 'application/x-ndjson' },
           body: lines.join(''),
-          readsAnswer: true,
-          signal,
-        });
-        const outcome = outcomeOfStatus(answer.status, answer.body.toString('utf8'), answer.retryAfter);
-        if (outcome.kind !== 'done') return outcome;
-        return outcomeOfItems(readAnswer<BulkAnswer>(answer), batch.entries.length);
+        };
       },
-      close: () => http.close(),
+      accepted: (answer, { entries }) => outcomeOfItems(readAnswer<BulkAnswer>(answer), entries.length),
     };
   },
-};
+});
 
 /** An item that is there already (409) is done: it was sent before. */
 function outcomeOfItems(answer: BulkAnswer | null, count: number): Outcome {

@@ -1,21 +1,20 @@
 import { hostname } from 'node:os';
-import type { HttpAnswer } from '../egress/egress.js';
 import { StreamFormat } from '../formats/format.js';
 import { messageOf } from '../formats/ocsf.js';
-import { readAnswer } from './answer.js';
+import { httpKind, unreadable } from './http-kind.js';
 import {
   type BatchToSend,
   type CommonSettings,
   checkToken,
   choice,
   headerValues,
-  type Kind,
   StreamKind,
   settingsOf,
   urlText,
 } from './kind.js';
-import { encodeLogs, type LogRecord, logsAsJson, readPartialSuccess } from './otlp-message.js';
-import { answerText, outcomeOfStatus } from './outcome.js';
+import { partialOf, textOf } from './otlp-answer.js';
+import { encodeLogs, type LogRecord, logsAsJson } from './otlp-message.js';
+import { answerText } from './outcome.js';
 
 interface OtlpSettings extends CommonSettings {
   url: string;
@@ -32,7 +31,7 @@ const SEVERITY = {
 } as const;
 
 /** OTLP/HTTP logs. */
-export const otlp: Kind<OtlpSettings> = {
+export const otlp = httpKind<OtlpSettings>({
   name: StreamKind.OTLP,
   formats: [StreamFormat.REEL, StreamFormat.OCSF],
   settings: settingsOf({
@@ -40,22 +39,17 @@ export const otlp: Kind<OtlpSettings> = {
     headers: headerValues.optional(),
     encoding: choice('protobuf', 'json').optional(),
   }),
-  destination: ['url'],
-  batch: { entries: 500, bytes: 1_048_576, seconds: 0 },
-  proofs: false,
-  check: ({ url }, egress) => egress.checkUrl('settings.url', url),
   checkSecret: (secret) => checkToken(secret, 'the value of the header Authorization, or none', false),
-  open: ({ settings, secret, headers, tls, egress }) => {
-    const http = egress.http(tls);
+  readsAnswer: true,
+  exchange: ({ settings, secret, headers }) => {
     const url = new URL(settings.url);
     if (url.pathname === '/') url.pathname = '/v1/logs';
     const isJson = settings.encoding === 'json';
     const resource = { 'service.name': 'reel', 'host.name': hostname() };
     return {
-      async send(batch, signal) {
+      post(batch) {
         const records = batch.entries.map((each) => recordOf(each, batch));
-        const answer = await http.call({
-          method: 'POST',
+        return {
           url: url.href,
           headers: {
             ...headers,
@@ -63,23 +57,20 @@ export const otlp: Kind<OtlpSettings> = {
             'content-type': isJson ? 'application/json' : 'application/x-protobuf',
           },
           body: isJson ? logsAsJson(resource, records) : encodeLogs(resource, records),
-          readsAnswer: true,
-          signal,
-        });
-        const outcome = outcomeOfStatus(answer.status, textOf(answer), answer.retryAfter);
-        if (outcome.kind !== 'done') return outcome;
-        const partial = partialOf(answer);
-        if (partial === undefined)
-          return { kind: 'later', answer: `${answer.status} with an answer that cannot be read` };
-        if (!partial || partial.rejected === 0) return outcome;
-        // It does not say which: sending any of them again is forbidden.
-        const reason = answerText(`${partial.rejected} of ${records.length} rejected: ${partial.message}`);
-        return { kind: 'done', answer: reason, refused: records.map((_, index) => ({ index, reason })) };
+        };
       },
-      close: () => http.close(),
+      textOf,
+      accepted(answer, { entries }) {
+        const partial = partialOf(answer);
+        if (partial === undefined) return unreadable(answer);
+        if (!partial || partial.rejected === 0) return null;
+        // It does not say which: sending any of them again is forbidden.
+        const reason = answerText(`${partial.rejected} of ${entries.length} rejected: ${partial.message}`);
+        return { kind: 'done', answer: reason, refused: entries.map((_, index) => ({ index, reason })) };
+      },
     };
   },
-};
+});
 
 function recordOf(
   { entry, value }: BatchToSend['entries'][number],
@@ -106,20 +97,3 @@ function recordOf(
 /** Of an instant with six digits of a second. */
 const nanosecondsOf = (instant: string): bigint =>
   BigInt(Date.parse(`${instant.slice(0, 19)}Z`)) * 1_000_000n + BigInt(instant.slice(20, -1)) * 1_000n;
-
-const isJsonAnswer = ({ contentType }: HttpAnswer) => contentType.startsWith('application/json');
-
-const textOf = (answer: HttpAnswer): string =>
-  isJsonAnswer(answer) || answer.contentType.startsWith('text/') ? answer.body.toString('utf8') : '';
-
-/** null: accepted whole; undefined: it cannot be read. */
-function partialOf(answer: HttpAnswer): { rejected: number; message: string } | null | undefined {
-  if (answer.body.length === 0) return null;
-  if (!isJsonAnswer(answer)) return readPartialSuccess(answer.body);
-  const said = readAnswer<{
-    partialSuccess?: { rejectedLogRecords?: number | string; errorMessage?: string };
-  }>(answer);
-  if (!said) return undefined;
-  const { rejectedLogRecords = 0, errorMessage = '' } = said.partialSuccess ?? {};
-  return { rejected: Number(rejectedLogRecords), message: errorMessage };
-}

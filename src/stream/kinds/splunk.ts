@@ -1,19 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { StreamFormat } from '../formats/format.js';
+import type { HttpAnswer } from '../egress/egress.js';
 import { readAnswer } from './answer.js';
+import { httpKind, type Post, unreadable } from './http-kind.js';
 import {
   type BatchToSend,
   type CommonSettings,
   checkToken,
-  type Kind,
   StreamKind,
   settingsOf,
   text,
   truth,
   urlText,
 } from './kind.js';
-import { outcomeOfStatus } from './outcome.js';
 
 interface SplunkSettings extends CommonSettings {
   url: string;
@@ -34,66 +33,63 @@ interface Answer {
 }
 
 /** Splunk's HTTP Event Collector. */
-export const splunk: Kind<SplunkSettings> = {
+export const splunk = httpKind<SplunkSettings>({
   name: StreamKind.SPLUNK,
-  formats: [StreamFormat.REEL, StreamFormat.OCSF, StreamFormat.ECS],
   settings: settingsOf({
     url: urlText,
     index: text(100).optional(),
     sourcetype: text(100).optional(),
     acknowledge: truth.optional(),
   }),
-  destination: ['url'],
-  batch: { entries: 500, bytes: 1_048_576, seconds: 0 },
-  proofs: false,
-  check: ({ url }, egress) => egress.checkUrl('settings.url', url),
   checkSecret: (secret) => checkToken(secret, "a collector's token"),
-  open: ({ settings, secret, tls, egress }) => {
-    const http = egress.http(tls);
+  readsAnswer: true,
+  exchange: ({ settings, secret }) => {
     const channel = randomUUID();
-    const at = (path: string) => new URL(COLLECTOR + path, settings.url).href;
-    const headers = {
-      authorization: `Splunk ${secret}`,
-      'content-type': 'application/json',
-      ...(settings.acknowledge ? { 'x-splunk-request-channel': channel } : {}),
-    };
-    const post = (url: string, body: string, signal: AbortSignal) =>
-      http.call({ method: 'POST', url, headers, body, readsAnswer: true, signal });
+    const post = (path: string, body: string): Post => ({
+      url: new URL(COLLECTOR + path, settings.url).href,
+      headers: {
+        authorization: `Splunk ${secret}`,
+        'content-type': 'application/json',
+        ...(settings.acknowledge ? { 'x-splunk-request-channel': channel } : {}),
+      },
+      body,
+    });
     return {
-      async send(batch, signal) {
-        const answer = await post(
-          at('/event'),
-          batch.entries.map((each) => eventOf(each, batch, settings)).join('\n'),
-          signal,
-        );
+      post: (batch) => post('/event', batch.entries.map((each) => eventOf(each, batch, settings)).join('\n')),
+      refused: (outcome, answer) =>
+        outcome.kind === 'refused' &&
+        answer.status === 400 &&
+        !ABOUT_DATA.has(readAnswer<Answer>(answer)?.code)
+          ? { kind: 'failing', answer: outcome.answer }
+          : outcome,
+      async accepted(answer, _batch, call, signal) {
         const said = readAnswer<Answer>(answer);
-        const outcome = outcomeOfStatus(answer.status, answer.body.toString('utf8'), answer.retryAfter);
-        if (outcome.kind === 'refused' && answer.status === 400 && !ABOUT_DATA.has(said?.code))
-          return { kind: 'failing', answer: outcome.answer };
-        if (outcome.kind !== 'done') return outcome;
-        if (said?.code !== 0)
-          return { kind: 'later', answer: `${answer.status} with an answer that cannot be read` };
-        if (!settings.acknowledge) return outcome;
-        if (said.ackId === undefined)
+        if (said?.code !== 0) return unreadable(answer);
+        if (!settings.acknowledge) return null;
+        const { ackId } = said;
+        if (ackId === undefined)
           return { kind: 'failing', answer: 'the token has no indexer acknowledgement' };
-        return (await isIndexed(said.ackId, signal))
-          ? outcome
+        const ask = () => call(post(`/ack?channel=${channel}`, JSON.stringify({ acks: [ackId] })));
+        return (await isIndexed(ackId, ask, signal))
+          ? null
           : { kind: 'later', answer: 'not indexed within a minute' };
       },
-      close: () => http.close(),
     };
-
-    async function isIndexed(ackId: number, signal: AbortSignal): Promise<boolean> {
-      const until = performance.now() + INDEXED_MS;
-      for (let wait = ASK_MS; performance.now() < until; wait = Math.min(2 * wait, MOST_ASK_MS)) {
-        const answer = await post(at(`/ack?channel=${channel}`), JSON.stringify({ acks: [ackId] }), signal);
-        if (readAnswer<{ acks?: Record<string, boolean> }>(answer)?.acks?.[ackId]) return true;
-        await pause(wait, undefined, { signal });
-      }
-      return false;
-    }
   },
-};
+});
+
+async function isIndexed(
+  ackId: number,
+  ask: () => Promise<HttpAnswer>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const until = performance.now() + INDEXED_MS;
+  for (let wait = ASK_MS; performance.now() < until; wait = Math.min(2 * wait, MOST_ASK_MS)) {
+    if (readAnswer<{ acks?: Record<string, boolean> }>(await ask())?.acks?.[ackId]) return true;
+    await pause(wait, undefined, { signal });
+  }
+  return false;
+}
 
 function eventOf(
   { entry, text: event }: BatchToSend['entries'][number],

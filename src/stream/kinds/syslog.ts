@@ -1,21 +1,11 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { hostname } from 'node:os';
 import { badInput } from '../../errors.js';
 import { StreamFormat } from '../formats/format.js';
-import { FORMATS } from '../formats/formats.js';
-import {
-  type BatchToSend,
-  type CommonSettings,
-  type Delivered,
-  type Kind,
-  StreamKind,
-  settingsOf,
-  text,
-  truth,
-  whole,
-} from './kind.js';
-import { type Outcome, type RefusedEntry } from './outcome.js';
+import { BATCH } from './http-kind.js';
+import { type CommonSettings, type Kind, StreamKind, settingsOf, text, truth, whole } from './kind.js';
+import type { Outcome, RefusedEntry } from './outcome.js';
+import { frameOf } from './syslog-message.js';
 
 interface SyslogSettings extends CommonSettings {
   host: string;
@@ -24,9 +14,6 @@ interface SyslogSettings extends CommonSettings {
   maxBytes?: number | undefined;
 }
 
-/** log audit (RFC 5424, table 1). */
-const FACILITY = 13;
-const SEVERITY = { DEBUG: 7, INFO: 6, WARNING: 4, ERROR: 3, CRITICAL: 2 } as const;
 /** Syslog acknowledges nothing: so long a connection has to stand after what was written. */
 const SETTLE_MS = 5_000;
 const DRAIN_MS = 30_000;
@@ -43,7 +30,7 @@ export const syslog: Kind<SyslogSettings> = {
     maxBytes: whole(2_048, 65_536).optional(),
   }),
   destination: ['host', 'port'],
-  batch: { entries: 500, bytes: 1_048_576, seconds: 0 },
+  batch: BATCH,
   proofs: false,
   check: ({ host, tls = true }, egress) => {
     if (!HOST.test(host)) throw badInput('settings.host', 'a host name or an address', host);
@@ -57,8 +44,9 @@ export const syslog: Kind<SyslogSettings> = {
   open: ({ settings, format, tls, egress }) => {
     const { host, tls: isSecure = true, port = isSecure ? 6514 : 601, maxBytes = 8_192 } = settings;
     let socket: Socket | null = null;
+    const isOpen = () => socket !== null && !socket.destroyed && socket.writable;
     const connect = async (): Promise<Socket> => {
-      if (socket && !socket.destroyed && socket.writable) return socket;
+      if (socket && isOpen()) return socket;
       const opened = await egress.socket(host, port, isSecure ? tls : null);
       // An end that comes of itself is seen by its next use.
       opened.on('error', () => {});
@@ -71,7 +59,7 @@ export const syslog: Kind<SyslogSettings> = {
     return {
       settleMs: SETTLE_MS,
       get isOpen() {
-        return socket !== null && !socket.destroyed && socket.writable;
+        return isOpen();
       },
       async send(batch, signal): Promise<Outcome> {
         const refused: RefusedEntry[] = [];
@@ -99,39 +87,3 @@ export const syslog: Kind<SyslogSettings> = {
     };
   },
 };
-
-/** The message with the count of its octets before it; null where it is too long even without the entry's data. */
-function frameOf(
-  { entry, value, text: message }: Delivered,
-  { streamId }: BatchToSend,
-  format: StreamFormat,
-  maxBytes: number,
-): Buffer | null {
-  const header = headerOf(entry);
-  const withStream = (content: Delivered['value'], asText: string): string =>
-    format === StreamFormat.REEL && typeof content === 'object'
-      ? `${asText.slice(0, -1)},"stream":"${streamId}"}`
-      : asText;
-  const whole = Buffer.from(`${header} ${withStream(value, message)}`);
-  if (whole.length <= maxBytes) return counted(whole);
-  const cut = FORMATS[format](
-    { ...entry, data: { _omitted: true, _bytes: Buffer.byteLength(JSON.stringify(entry.data)) } },
-    { streamId },
-  );
-  const short = Buffer.from(
-    `${header} ${withStream(cut, typeof cut === 'string' ? cut : JSON.stringify(cut))}`,
-  );
-  return short.length <= maxBytes ? counted(short) : null;
-}
-
-const counted = (message: Buffer): Buffer => Buffer.concat([Buffer.from(`${message.length} `), message]);
-
-/** A value of a header: printable ASCII without spaces. */
-const headerText = (value: string, max: number): string =>
-  value.replace(/[^\x21-\x7e]/g, '_').slice(0, max) || '-';
-
-const HOSTNAME = headerText(hostname(), 255);
-
-/** `<110>1 2026-01-05T10:00:00.123456Z host reel - users.create -`, without structured data. */
-const headerOf = ({ severity, createdAt, action }: Delivered['entry']): string =>
-  `<${8 * FACILITY + SEVERITY[severity]}>1 ${createdAt} ${HOSTNAME} reel - ${headerText(action, 32)} -`;
