@@ -24,14 +24,15 @@ export class UnacknowledgedDelivery {
   async deliver(stream: StoredStream, recipe: Recipe, sender: Sender, signal: AbortSignal): Promise<boolean> {
     const { database, reader, senders, progress, onDelivered } = this.parts;
     const until = performance.now() + TURN_MS;
-    const sent: { batch: BatchToSend; at: number }[] = [];
+    const sent: { batch: BatchToSend; at: number; connection: number | null | undefined }[] = [];
     let known = stream;
     let written = { ...stream, pending: null };
     for (;;) {
       signal.throwIfAborted();
       const [oldest] = sent;
       if (oldest && performance.now() - oldest.at >= sender.settleMs!) {
-        if (!sender.isOpen) {
+        // Another one in its place says nothing of what was on the way.
+        if (oldest.connection === null || sender.connection !== oldest.connection) {
           await progress.keepRefusal(known, oldest.batch, {
             kind: 'later',
             answer: 'the connection was closed',
@@ -74,7 +75,7 @@ export class UnacknowledgedDelivery {
         );
         return false;
       }
-      sent.push({ batch, at: performance.now() });
+      sent.push({ batch, at: performance.now(), connection: sender.connection });
       written = { ...written, position: read.until, previous: read.until };
       const lastSequence = await database.read(
         stream.tenantId,

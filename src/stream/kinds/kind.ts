@@ -64,11 +64,11 @@ export interface Sender {
   close(): void;
   /**
    * For a receiver that acknowledges nothing: a batch is done when so many milliseconds have passed since it was sent and the
-   * connection still stands.
+   * connection that it was sent over still stands.
    */
   readonly settleMs?: number;
-  /** Whether the connection still stands over which batches were sent that are not done yet. */
-  readonly isOpen?: boolean;
+  /** The number of the connection that stands now; null where none does. */
+  readonly connection?: number | null;
 }
 
 /** What a sender is opened with. */

@@ -44,6 +44,7 @@ export const syslog: Kind<SyslogSettings> = {
   open: ({ settings, format, tls, egress }) => {
     const { host, tls: isSecure = true, port = isSecure ? 6514 : 601, maxBytes = 8_192 } = settings;
     let socket: Socket | null = null;
+    let connections = 0;
     const isOpen = () => socket !== null && !socket.destroyed && socket.writable;
     const connect = async (): Promise<Socket> => {
       if (socket && isOpen()) return socket;
@@ -54,12 +55,13 @@ export const syslog: Kind<SyslogSettings> = {
       opened.resume();
       opened.on('end', () => opened.destroy());
       socket = opened;
+      connections += 1;
       return opened;
     };
     return {
       settleMs: SETTLE_MS,
-      get isOpen() {
-        return isOpen();
+      get connection() {
+        return isOpen() ? connections : null;
       },
       async send(batch, signal): Promise<Outcome> {
         const refused: RefusedEntry[] = [];
