@@ -56,21 +56,41 @@ export function nodesOf({ start, end }: Range): Node[] {
 export const foldHashes = (hashes: readonly Buffer[]): Buffer =>
   hashes.length === 0 ? EMPTY_ROOT : hashes.reduceRight((right, left) => nodeHash(left, right));
 
-/** The ranges whose hashes are PATH(index, D[size]), leaf to root (RFC 6962, section 2.1.1). */
-export function inclusionRanges(index: number, size: number): Range[] {
-  const path: Range[] = [];
-  let [start, end] = [0, size];
-  while (end - start > 1) {
-    const middle = start + splitOf(end - start);
-    if (index < middle) {
-      path.push({ start: middle, end });
-      end = middle;
-    } else {
-      path.push({ start, end: middle });
-      start = middle;
+/** Paths of several leaves. */
+export interface InclusionPaths {
+  /** Each once, though most stand in many paths. */
+  readonly ranges: Range[];
+  /** For each leaf the places in `ranges` whose hashes are PATH(index, D[size]), leaf to root (RFC 6962, section 2.1.1). */
+  readonly paths: number[][];
+}
+
+/** `indexes`: of leaves, ascending, each less than `size`. */
+export function inclusionPaths(indexes: readonly number[], size: number): InclusionPaths {
+  const ranges: Range[] = [];
+  const paths: number[][] = [];
+  const above: number[] = [];
+  /** `from` to `to`: of the indexes, those from `start` to `end`. */
+  const descend = (start: number, end: number, from: number, to: number): void => {
+    if (end - start === 1) {
+      for (let at = from; at < to; at += 1) paths.push(above.toReversed());
+      return;
     }
-  }
-  return path.reverse();
+    const middle = start + splitOf(end - start);
+    let split = from;
+    while (split < to && indexes[split]! < middle) split += 1;
+    if (from < split) {
+      above.push(ranges.push({ start: middle, end }) - 1);
+      descend(start, middle, from, split);
+      above.pop();
+    }
+    if (split < to) {
+      above.push(ranges.push({ start, end: middle }) - 1);
+      descend(middle, end, split, to);
+      above.pop();
+    }
+  };
+  if (indexes.length > 0) descend(0, size, 0, indexes.length);
+  return { ranges, paths };
 }
 
 /** The ranges whose hashes are PROOF(first, D[second]), 0 < first <= second (RFC 6962, section 2.1.2); none for equal sizes. */

@@ -4,7 +4,7 @@ import type { ReadDatabase } from '../database/database.js';
 import type { Execute, Row } from '../database/execute.js';
 import { badInput } from '../errors.js';
 import { whereInScope } from '../log/filter/where.js';
-import { consistencyRanges, hashRanges, inclusionRanges } from './merkle.js';
+import { consistencyRanges, hashRanges, inclusionPaths } from './merkle.js';
 import type { Checkpoint, ConsistencyProof, InclusionProof } from './proof.js';
 import type { Prover } from './prover.js';
 import { checkpointCovering, newestCheckpoint, type StoredCheckpoint, storedNodes } from './stored-tree.js';
@@ -111,20 +111,25 @@ async function proveEntries(
     const leaf = leafOf.get(entry.id);
     return leaf && Number(leaf.seq) <= treeSize ? [{ ...entry, ...leaf }] : [];
   });
-  const paths = rows.map(({ seq }) => inclusionRanges(Number(seq) - 1, treeSize));
-  const hashes = await hashRanges(paths.flat(), storedNodes(execute, tenantId, treeSize));
+  rows.sort((a, b) => Number(a.seq) - Number(b.seq));
+  const leafIndexes = rows.map(({ seq }) => Number(seq) - 1);
+  const { ranges, paths } = inclusionPaths(leafIndexes, treeSize);
+  // Each of them once, and as text once: neighbours have most of their paths in common.
+  const hashes = (await hashRanges(ranges, storedNodes(execute, tenantId, treeSize))).map(base64);
   const against = toCheckpoint(tenantId, checkpoint);
-  let at = 0;
   return new Map(
-    rows.map((row, index) => {
-      const path = hashes.slice(at, at + paths[index]!.length);
-      at += path.length;
-      return [row.id, proofOf(row, path, against)];
-    }),
+    rows.map((row, index) => [
+      row.id,
+      proofOf(
+        row,
+        paths[index]!.map((place) => hashes[place]!),
+        against,
+      ),
+    ]),
   );
 }
 
-const proofOf = (row: LeafRow, path: readonly Buffer[], checkpoint: Checkpoint): InclusionProof => ({
+const proofOf = (row: LeafRow, path: string[], checkpoint: Checkpoint): InclusionProof => ({
   leafVersion: row.leaf_version,
   leafIndex: Number(row.seq) - 1,
   leafHash: base64(row.leaf_hash),
@@ -132,7 +137,7 @@ const proofOf = (row: LeafRow, path: readonly Buffer[], checkpoint: Checkpoint):
   dataSalt: row.data_salt && base64(row.data_salt),
   identityDigest: row.identity_digest.toString('hex'),
   dataDigest: row.data_digest?.toString('hex') ?? null,
-  path: path.map(base64),
+  path,
   checkpoint,
 });
 

@@ -6,12 +6,13 @@ import {
   consistencyRanges,
   EMPTY_ROOT,
   hashRanges,
-  inclusionRanges,
+  inclusionPaths,
   type Node,
   nodesOf,
   verifyConsistency,
 } from '../../src/seal/merkle.js';
 import { InclusionCheck } from '../../src/verify/export/inclusion-check.js';
+import { inclusionRanges } from '../support/inclusion-ranges.js';
 import { checkConsistency, checkInclusion } from '../support/independent-verifier.js';
 
 const sha256 = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest();
@@ -247,5 +248,18 @@ describe('tiles', () => {
       { level: 0, index: 2 ** 40 },
     ]);
     expect(inclusionRanges(2 ** 40, 2 ** 40 + 1)).toEqual([{ start: 0, end: 2 ** 40 }]);
+  });
+
+  test('paths of several leaves are those of each, and name each range once', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 600 }), fc.array(fc.nat(), { maxLength: 50 }), (size, picks) => {
+        const indexes = [...new Set(picks.map((pick) => pick % size))].sort((a, b) => a - b);
+        const { ranges, paths } = inclusionPaths(indexes, size);
+        expect(paths.map((path) => path.map((place) => ranges[place]))).toEqual(
+          indexes.map((index) => inclusionRanges(index, size)),
+        );
+        expect(new Set(ranges.map(({ start, end }) => `${start}-${end}`)).size).toBe(ranges.length);
+      }),
+    );
   });
 });
