@@ -8,10 +8,12 @@ root=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 
 usage() {
   cat <<'TEXT'
-Usage: ./deploy.sh [--fe-target DIR] [--be-target DIR] [--service DIR [--migrate | --rollback]] [--dry-run]
+Usage: ./deploy.sh [--fe-target DIR] [--be-target DIR] [--client-target DIR] [--service DIR [--migrate | --rollback]] [--dry-run]
 
   --fe-target DIR  web/reel into DIR/src/reel, for a host that builds it with its own Vite (or DEPLOY_FE_TARGET)
   --be-target DIR  the package reel into the host project DIR, with npm (or DEPLOY_BE_TARGET)
+  --client-target DIR
+                   the package reel-client alone into the project DIR of a module, with npm
   --service DIR    a release of its own into DIR/releases, and DIR/current switched to it where the database
                    (REEL_DATABASE_URL, from the environment or DIR/reel.env) is up to date for it
     --migrate      bring the database up to date before the switch (REEL_MIGRATE_URL)
@@ -29,18 +31,19 @@ would() { printf 'would %s\n' "$*"; }
 
 # --- What is wanted
 
-fe_target='' be_target='' service='' rollback=no migrate=no dry_run=no
+fe_target='' be_target='' client_target='' service='' rollback=no migrate=no dry_run=no
 
 while (($# > 0)); do
   [[ $1 != --*=* ]] || set -- "${1%%=*}" "${1#*=}" "${@:2}"
   option=$1
   shift
   case $option in
-    --fe-target | --be-target | --service)
+    --fe-target | --be-target | --client-target | --service)
       [[ ${1:-} != '' && ${1:-} != --* ]] || misused "$option: expected a folder, got ${1:-nothing}"
       case $option in
         --fe-target) fe_target=$1 ;;
         --be-target) be_target=$1 ;;
+        --client-target) client_target=$1 ;;
         --service) service=$1 ;;
       esac
       shift
@@ -56,7 +59,7 @@ done
 [[ $service || $rollback$migrate == nono ]] || misused '--rollback and --migrate: expected --service DIR with them'
 [[ $rollback$migrate != yesyes ]] || misused 'expected --rollback or --migrate, got both'
 
-if [[ ! $fe_target$be_target$service ]]; then
+if [[ ! $fe_target$be_target$client_target$service ]]; then
   fe_target=${DEPLOY_FE_TARGET:-} be_target=${DEPLOY_BE_TARGET:-}
   if [[ ! $fe_target$be_target ]]; then
     [[ ! -d $root/../infinity ]] || fe_target=$root/../infinity
@@ -67,9 +70,11 @@ fi
 
 [[ ! $fe_target || -d $fe_target ]] || fail 2 "expected the folder of a front-end project, got $fe_target"
 [[ ! $be_target || -f $be_target/package.json ]] || fail 2 "expected a project with a package.json, got $be_target"
+[[ ! $client_target || -f $client_target/package.json ]] || fail 2 "expected a project with a package.json, got $client_target"
 [[ ! $service || -d $service || (! -e $service && ! -L $service) ]] || fail 2 "expected a folder, got $service"
 [[ ! $fe_target ]] || fe_target=$(cd -P -- "$fe_target" && pwd)
 [[ ! $be_target ]] || be_target=$(cd -P -- "$be_target" && pwd)
+[[ ! $client_target ]] || client_target=$(cd -P -- "$client_target" && pwd)
 [[ ! $service || $service == /* ]] || service=$PWD/$service
 
 # --- Undoing: one folder of drafts at a time, and what to do with it if the script ends early
@@ -161,12 +166,13 @@ missing_peers() {
   ' "$1" "$root/web/reel"
 }
 
-# --- Back end
+# --- Packages: of the back end, and of modules
 
-deploy_back_end() {
-  local host=$1
+# Of the name $2, packed from $3, whose export $4 shows that it loads.
+deploy_package() {
+  local host=$1 name=$2 folder=$3 exported=$4
   if [[ $dry_run == yes ]]; then
-    would "build, pack, and install the package reel of $root into $host, its tarball in $host/vendor"
+    would "build, pack, and install the package $name of $root into $host, its tarball in $host/vendor"
     return
   fi
   build
@@ -174,49 +180,49 @@ deploy_back_end() {
   local left
   for left in "$host"/.reel-deploy-*; do
     scratch=$left
-    put_back_end_back
+    put_package_back
     rm -rf -- "$left"
   done
   open_scratch "$host"
-  (cd -- "$root" && npm pack --ignore-scripts --silent --pack-destination "$scratch" >/dev/null)
+  (cd -- "$folder" && npm pack --ignore-scripts --silent --pack-destination "$scratch" >/dev/null)
   local tarball
   tarball=$(basename -- "$scratch"/reel-*.tgz)
-  if has_back_end "$host" "$scratch/$tarball"; then
+  if has_package "$host" "$name" "$scratch/$tarball"; then
     close_scratch
-    say "the package reel in $host is up to date"
+    say "the package $name in $host is up to date"
     return
   fi
-  keep_back_end "$host"
-  undo=put_back_end_back
+  keep_package "$host"
+  undo=put_package_back
   [[ -d $host/vendor ]] || made=$host/vendor
   mkdir -p -- "$host/vendor"
-  rm -f -- "$host"/vendor/reel-*.tgz
+  rm -f -- "$host/vendor/$name"-[0-9]*.tgz
   mv -- "$scratch/$tarball" "$host/vendor/$tarball"
   cd -- "$host"
   npm install --save-prod --prefer-offline --no-audit --no-fund "./vendor/$tarball" >&2
-  "$root/node_modules/.bin/node" --input-type=module -e "import { ReelService } from 'reel'; ReelService.name" ||
+  "$root/node_modules/.bin/node" --input-type=module -e "import { $exported } from '$name'; $exported.name" ||
     fail 1 "the package does not load in $host"
   cd -- "$root"
   close_scratch
-  say "the package reel is installed in $host, from vendor/$tarball"
+  say "the package $name is installed in $host, from vendor/$tarball"
 }
 
 # Whether the host has this very tarball, in vendor and installed.
-has_back_end() {
-  cmp -s -- "$2" "$1/vendor/$(basename -- "$2")" && node -e '
+has_package() {
+  cmp -s -- "$3" "$1/vendor/$(basename -- "$3")" && node -e '
     const { createHash } = require("node:crypto");
     const { readFileSync } = require("node:fs");
-    const [, host, tarball, name] = process.argv;
+    const [, host, name, tarball, file] = process.argv;
     const read = (file) => JSON.parse(readFileSync(`${host}/${file}`, "utf8"));
     const integrity = `sha512-${createHash("sha512").update(readFileSync(tarball)).digest("base64")}`;
-    const installed = read("node_modules/.package-lock.json").packages["node_modules/reel"];
-    const named = read("package.json").dependencies.reel === `file:vendor/${name}`;
+    const installed = read("node_modules/.package-lock.json").packages[`node_modules/${name}`];
+    const named = read("package.json").dependencies[name] === `file:vendor/${file}`;
     process.exit(named && installed.integrity === integrity ? 0 : 1);
-  ' "$1" "$2" "$(basename -- "$2")" 2>/dev/null
+  ' "$1" "$2" "$3" "$(basename -- "$3")" 2>/dev/null
 }
 
 # All that npm may change. Links are enough for what it replaces and never writes into.
-keep_back_end() {
+keep_package() {
   local name
   mkdir -- "$scratch/kept"
   for name in package.json package-lock.json npm-shrinkwrap.json; do
@@ -237,7 +243,7 @@ keep_back_end() {
   mv -T -- "$scratch/kept" "$scratch/whole"
 }
 
-put_back_end_back() {
+put_package_back() {
   local name host
   host=$(dirname -- "$scratch")
   [[ -d $scratch/whole ]] || return 0
@@ -409,7 +415,8 @@ UNIT
 }
 
 [[ ! $fe_target ]] || deploy_front_end "$fe_target"
-[[ ! $be_target ]] || deploy_back_end "$be_target"
+[[ ! $be_target ]] || deploy_package "$be_target" reel "$root" ReelService
+[[ ! $client_target ]] || deploy_package "$client_target" reel-client "$root/dist/reel-client" createReelClient
 if [[ $service && $rollback == yes ]]; then
   roll_back
 elif [[ $service ]]; then

@@ -12,6 +12,7 @@ const LONG = [
   'viewer/axe',
   'torture',
   'stream/killed',
+  'client/killed',
   'operations/abuse',
   'live-bounds',
   'live-endurance',
@@ -51,11 +52,12 @@ const common = {
 };
 // vitest would load graphql twice, as ESM and as CommonJS, whose types do not know each other.
 const resolve = {
-  alias: {
-    graphql: 'graphql/index.js',
-    'reel/client': new URL('src/client/index.ts', import.meta.url).pathname,
-    reel: new URL('src/index.ts', import.meta.url).pathname,
-  },
+  alias: [
+    { find: 'graphql', replacement: 'graphql/index.js' },
+    { find: /^reel\/client$/, replacement: new URL('src/client/index.ts', import.meta.url).pathname },
+    { find: /^reel\/client\/(\w+)$/, replacement: new URL('src/client/$1.ts', import.meta.url).pathname },
+    { find: 'reel', replacement: new URL('src/index.ts', import.meta.url).pathname },
+  ],
 };
 
 export default defineConfig({

@@ -31,3 +31,8 @@ export const { connectPool } = (await built(
 export const { sampleEntries, sampleTenants } = (await built(
   'sample/entries',
 )) as typeof import('../src/sample/entries.ts');
+export const { createReelClient } = (await built(
+  'client/client',
+)) as typeof import('../src/client/client.ts');
+export const { openSpool } = (await built('client/spool')) as typeof import('../src/client/spool.ts');
+export const { encodeRecord } = (await built('client/record')) as typeof import('../src/client/record.ts');

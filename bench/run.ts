@@ -5,6 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { client } from './client.ts';
 import { counting } from './counting.ts';
 import { exporting } from './exporting.ts';
 import { fairness } from './fairness.ts';
@@ -38,16 +39,19 @@ const BENCHMARKS: Record<string, (server: BenchServer) => Promise<Line[]>> = {
   viewer,
 };
 
-/** Of several sizes, unlike the others. */
-const GROWTH = 'growth';
+/** Without that server: of several sizes, or of none. */
+const ALONE: Record<string, () => Promise<string>> = {
+  growth: () => growth(isLarge),
+  client: async () => table(await client()),
+};
 
 const words = process.argv.slice(2);
 const isLarge = words[0] === '10m';
 const names = isLarge ? words.slice(1) : words;
 for (const name of names)
-  if (!(name in BENCHMARKS || name === GROWTH)) {
+  if (!(name in BENCHMARKS || name in ALONE)) {
     process.stderr.write(
-      `expected 10m first, or some of ${[...Object.keys(BENCHMARKS), GROWTH].join(', ')}, got ${name}\n`,
+      `expected 10m first, or some of ${[...Object.keys(BENCHMARKS), ...Object.keys(ALONE)].join(', ')}, got ${name}\n`,
     );
     process.exit(2);
   }
@@ -86,10 +90,11 @@ async function runAll(names: readonly string[]): Promise<void> {
   }
 }
 
-const all = names.length === 0 ? [...Object.keys(BENCHMARKS), GROWTH] : names;
-const ofOneSize = all.filter((name) => name !== GROWTH);
-if (ofOneSize.length > 0) await runAll(ofOneSize);
-if (all.includes(GROWTH)) {
+const all = names.length === 0 ? [...Object.keys(BENCHMARKS), ...Object.keys(ALONE)] : names;
+const onServer = all.filter((name) => name in BENCHMARKS);
+if (onServer.length > 0) await runAll(onServer);
+for (const name of all) {
+  if (!(name in ALONE)) continue;
   const started = performance.now();
-  tell(GROWTH, started, { database: '', text: await growth(isLarge) });
+  tell(name, started, { database: '', text: await ALONE[name]!() });
 }

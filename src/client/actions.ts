@@ -46,24 +46,9 @@ export interface Action {
 /** The actions of a module, by name. */
 export type ActionMap = Readonly<Record<string, Action>>;
 
-/** What an action is registered with at the server. */
-export interface Registration {
-  module: string;
-  action: string;
-  version: number;
-  /** JSON Schema, draft 2020-12, of the data before it is redacted; null where any object will do. */
-  schema: Record<string, unknown> | null;
-  severity: Severity;
-  resource: string | null;
-  redaction: { path: string; how: 'drop' | 'mask' | 'hmac' }[];
-  description: string | null;
-}
-
 export interface Actions<M extends ActionMap = ActionMap> {
   readonly module: string;
   readonly actions: M;
-  /** Errors: a schema that cannot be written as JSON Schema, which is named. */
-  registrations(): Registration[];
 }
 
 /** The data that an entry of an action has. */
@@ -72,44 +57,10 @@ export type DataOf<A extends Action> = A extends { data: DataSchema<infer Input>
   : { data?: Record<string, unknown> };
 
 /** Describes the actions of a module, so that their names and data are checked when it is compiled and when it runs. */
-export function defineActions<const M extends ActionMap>(module: string, actions: M): Actions<M> {
-  return {
-    module,
-    actions,
-    registrations: () => Object.entries(actions).map((each) => register(module, each)),
-  };
-}
-
-function register(module: string, [action, definition]: [string, Action]): Registration {
-  const {
-    version = 1,
-    severity = 'INFO',
-    resource = null,
-    description = null,
-    data,
-    redact = [],
-  } = definition;
-  return {
-    module,
-    action,
-    version,
-    schema: data ? jsonSchemaOf(data, action) : null,
-    severity,
-    resource,
-    redaction: redact.map((each) => (typeof each === 'string' ? { path: each, how: 'drop' } : { ...each })),
-    description,
-  };
-}
-
-function jsonSchemaOf(schema: DataSchema, action: string): Record<string, unknown> {
-  try {
-    return schema['~standard'].jsonSchema.input({ target: 'draft-2020-12' });
-  } catch (error) {
-    throw new TypeError(
-      `${action}: expected data that JSON Schema can describe, got ${(error as Error).message}`,
-    );
-  }
-}
+export const defineActions = <const M extends ActionMap>(module: string, actions: M): Actions<M> => ({
+  module,
+  actions,
+});
 
 /** What is wrong with data; null where nothing is. A schema that answers later is not waited for. */
 export function dataFault(schema: DataSchema, data: unknown): string | null {
@@ -120,6 +71,6 @@ export function dataFault(schema: DataSchema, data: unknown): string | null {
   }
   const [issue] = checked.issues ?? [];
   if (!issue) return null;
-  const path = issue.path?.map((each) => String(typeof each === 'object' ? each.key : each)) ?? [];
+  const path = issue.path?.map((each) => (each as { key?: PropertyKey }).key ?? each) ?? [];
   return `${['data', ...path].join('.')}: ${issue.message}`;
 }

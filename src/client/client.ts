@@ -5,7 +5,7 @@ import { type Prepared, preparation } from './prepare.js';
 import { encodeRecord } from './record.js';
 import type { Pattern } from './redact.js';
 import { keepRejected, type Rejection } from './rejected.js';
-import { createSender, type Sender } from './sender.js';
+import { createSender } from './sender.js';
 import { openSpool } from './spool.js';
 import type { Fsync, Store, Stored, Waiter } from './store.js';
 
@@ -44,11 +44,6 @@ export interface ReelClientOptions<M extends ActionMap = ActionMap> {
   fetch?: typeof fetch;
 }
 
-export interface WaitOptions {
-  /** The promise rejects when it is aborted; the entry is stored all the same. */
-  signal?: AbortSignal;
-}
-
 export type EntryOf<A extends Action> = EntryFields & DataOf<A>;
 
 export interface ReelStats {
@@ -67,17 +62,9 @@ export interface ReelStats {
 export interface Reel<M extends ActionMap = ActionMap> {
   /** Takes an entry. Answers false where it was not taken; why is told to onRejected. It never throws. */
   log<N extends keyof M & string>(action: N, entry: EntryOf<M[N]>, options?: { wait?: false }): boolean;
-  /** Resolves when the server has the entry on disk. Errors: ReelLogError, or what the signal was aborted with. */
-  log<N extends keyof M & string>(
-    action: N,
-    entry: EntryOf<M[N]>,
-    options: WaitOptions & { wait: true },
-  ): Promise<Stored>;
-  logAndWait<N extends keyof M & string>(
-    action: N,
-    entry: EntryOf<M[N]>,
-    options?: WaitOptions,
-  ): Promise<Stored>;
+  /** Resolves when the server has the entry on disk. Errors: ReelLogError. */
+  log<N extends keyof M & string>(action: N, entry: EntryOf<M[N]>, options: { wait: true }): Promise<Stored>;
+  logAndWait<N extends keyof M & string>(action: N, entry: EntryOf<M[N]>): Promise<Stored>;
   /** Resolves with true when all that was taken before is settled, with false where that takes longer; the default is 10,000 ms. */
   flush(timeoutMs?: number): Promise<boolean>;
   /** Flushes, for 5,000 ms unless told otherwise, and lets go of the spool. What is left is sent by the next client of the spool. */
@@ -87,8 +74,8 @@ export interface Reel<M extends ActionMap = ActionMap> {
 
 const MIB = 2 ** 20;
 const END_MS = 5_000;
-/** Between two warnings of one kind, and two tries to open a spool. */
-const [WARN_MS, OPEN_MS] = [60_000, 1_000];
+/** Between two warnings of one kind. */
+const WARN_MS = 60_000;
 /** Of the spool, in one file: what is sent leaves the disk by the file. */
 const FILES = 16;
 
@@ -96,229 +83,204 @@ const FILES = 16;
 export function createReelClient<const M extends ActionMap = ActionMap>(
   options: ReelClientOptions<M>,
 ): Reel<M> {
-  const { url, token, spool, fsync = 'batch', timeoutMs = 30_000, fetch = globalThis.fetch } = options;
+  const { url, token, spool = null, fsync = 'batch', timeoutMs = 30_000, fetch = globalThis.fetch } = options;
   const { spoolBytes = (spool ? 256 : 16) * MIB, blockMs = 1_000, flushOn = [] } = options;
   if (!/^https?:/.test(url)) throw new TypeError(`url: expected http:// or https://, got ${url}`);
   const prepareEntry = preparation(options);
-  let opened: { store: Store; sender: Sender } | null = null;
-  let [isClosed, openAgainAt] = [false, 0];
+  let isClosed = false;
   let [taken, sent, rejected, dropped] = [0, 0, 0, 0];
-  /** Those whose entries were taken. */
-  const pending = new Set<Waiter>();
-  /** Called when something changes that somebody may wait for. */
+  const waiters = new Set<Waiter>();
+  /** Called when entries wait no longer. */
   const watchers = new Set<() => void>();
   const warned = new Map<string, number>();
-  const listeners: [string, () => void][] = [];
+
+  const store = open();
+  const sender = createSender(store, {
+    url,
+    token,
+    timeoutMs,
+    fetch,
+    settled(stored) {
+      sent += stored;
+      for (const check of watchers) check();
+    },
+    refused({ payload, waiter }, reason) {
+      const error = refusal('REFUSED', reason, JSON.parse(String(payload)));
+      waiter?.reject(error);
+    },
+    warn: (message) => warn('sending', message),
+  });
+
+  function open(): Store {
+    const segmentBytes = Math.min(spoolBytes / FILES, 16 * MIB);
+    const more = {
+      fsync,
+      segmentBytes,
+      found: () => sender.wake(),
+      warn: (message: string) => warn('spool', message),
+    };
+    let reason = 'no spool is set';
+    try {
+      if (spool) return openSpool({ path: spool, ...more });
+    } catch (error) {
+      reason = messageOf(error);
+    }
+    warn('memory', `entries are lost with the process, as they wait in memory: ${reason}`);
+    return openSpool({ ...more, path: null, fsync: 'never' });
+  }
 
   /** Once a minute for each kind. */
   function warn(kind: string, message: string): void {
     const now = performance.now();
     if (now < (warned.get(kind) ?? 0)) return;
     warned.set(kind, now + WARN_MS);
-    attempt(() => (options.warn ?? emitWarning)(`reel: ${message}`));
+    const { warn = (text) => process.emitWarning(text, 'ReelWarning') } = options;
+    attempt(() => warn(`reel: ${message}`));
   }
 
-  function changed(): void {
-    for (const check of watchers) check();
-  }
-
-  /** Whether it becomes so within the time. */
-  function until(isSo: () => boolean, ms: number): Promise<boolean> {
-    return new Promise((answer) => {
-      const check = () => isSo() && end();
-      const end = () => {
-        clearTimeout(timer);
-        watchers.delete(check);
-        answer(isSo());
-      };
-      const timer = setTimeout(end, Math.max(0, ms));
-      watchers.add(check);
-      check();
-    });
-  }
-
-  /** Opens the spool, once a second at most where that fails. */
-  function open(): typeof opened {
-    if (opened || isClosed || performance.now() < openAgainAt) return opened;
+  /** What the host's functions throw is not the record's fault. */
+  function attempt(call: () => void): void {
     try {
-      const segmentBytes = Math.min(spoolBytes / FILES, 16 * MIB);
-      const store = openSpool({
-        path: spool ?? null,
-        fsync,
-        segmentBytes,
-        found: () => opened?.sender.wake(),
-        warn: (message) => warn('spool', message),
-      });
-      const sender = createSender(store, {
-        url,
-        token,
-        timeoutMs,
-        fetch,
-        settled(stored) {
-          sent += stored;
-          changed();
-        },
-        refused({ payload, waiter }, reason) {
-          waiter?.reject(refuse('REFUSED', reason, JSON.parse(String(payload))));
-        },
-        warn: (message) => warn('sending', message),
-      });
-      opened = { store, sender };
+      call();
     } catch (error) {
-      openAgainAt = performance.now() + OPEN_MS;
-      warn('open', `the spool cannot be opened, so that entries are not taken: ${messageOf(error)}`);
+      warn('attempt', messageOf(error));
     }
-    return opened;
   }
 
-  function refuse(code: ReelLogErrorCode, reason: string, entry: WireEntry): ReelLogError {
+  /** Counts and tells of an entry that is not taken, or not stored. */
+  function refusal(code: ReelLogErrorCode, reason: string, entry: WireEntry): ReelLogError {
     const isWrong = code === 'INVALID' || code === 'REFUSED';
     if (isWrong) rejected += 1;
     else dropped += 1;
-    warn(code, `an entry of ${entry.action} ${isWrong ? 'is refused' : 'was not taken'}: ${reason}`);
+    warn(code, `${code} ${entry.action}: ${reason}`);
     const rejection = { code, reason, entry };
     if (isWrong && spool) attempt(() => keepRejected(spool, rejection));
     attempt(() => options.onRejected?.(rejection));
     return new ReelLogError(code, reason);
   }
 
-  function attempt(call: () => void): void {
+  /** Errors: ReelLogError. */
+  function prepare(action: string, entry: EntryFields): Prepared {
+    let prepared: Prepared;
     try {
-      call();
+      prepared = prepareEntry(action, entry);
     } catch (error) {
-      process.emitWarning(error as Error);
+      throw refusal('INVALID', messageOf(error), { action });
     }
-  }
-
-  function prepare(action: string, entry: EntryFields): Prepared | ReelLogError {
-    try {
-      const prepared = prepareEntry(action, entry);
-      return prepared.fault === null ? prepared : refuse('INVALID', prepared.fault, prepared.wire);
-    } catch (error) {
-      return refuse('INVALID', messageOf(error), { action });
-    }
+    if (prepared.fault) throw refusal('INVALID', prepared.fault, prepared.wire);
+    return prepared;
   }
 
   const onFull = ({ action }: Prepared): OnFull => action.onFull ?? options.onFull ?? 'refuse';
-  const hasRoom = ({ bytes }: Prepared): boolean => (opened?.store.bytes ?? 0) + bytes <= spoolBytes;
+  const hasRoom = ({ bytes }: Prepared): boolean => store.bytes + bytes <= spoolBytes;
 
-  /** null where it is taken. */
-  function append(prepared: Prepared, waiter?: Waiter): ReelLogError | null {
+  /** Errors: ReelLogError. */
+  function append(prepared: Prepared, waiter?: Waiter): void {
     const { payload, wire, bytes } = prepared;
-    if (isClosed) return refuse('CLOSED', 'the client was closed', wire);
-    const { store, sender } = open() ?? {};
-    if (!store) return refuse('UNWRITABLE', 'the spool cannot be opened', wire);
+    if (isClosed) throw refusal('CLOSED', 'the client was closed', wire);
     try {
       if (onFull(prepared) === 'drop-oldest' && !hasRoom(prepared)) {
         const count = store.makeRoom(bytes, spoolBytes);
         dropped += count;
-        warn('dropped', `${count} entries were dropped, since newer ones needed their room`);
+        warn('DROPPED', `${count} entries, as newer ones needed their room`);
       }
-      if (!hasRoom(prepared)) return refuse('FULL', `${store.bytes} bytes wait to be sent`, wire);
+      if (!hasRoom(prepared)) throw refusal('FULL', `${store.bytes} bytes wait to be sent`, wire);
       store.append(encodeRecord(payload, Date.now()), waiter);
     } catch (error) {
-      return refuse('UNWRITABLE', messageOf(error), wire);
+      throw error instanceof ReelLogError ? error : refusal('UNWRITABLE', messageOf(error), wire);
     }
     taken += 1;
-    sender?.wake();
-    return null;
+    sender.wake();
   }
 
-  async function appendAndWait(action: string, entry: EntryFields, signal?: AbortSignal): Promise<Stored> {
+  async function appendAndWait(action: string, entry: EntryFields): Promise<Stored> {
     const prepared = prepare(action, entry);
-    if (prepared instanceof ReelLogError) throw prepared;
     if (onFull(prepared) === 'block' && !hasRoom(prepared)) await until(() => hasRoom(prepared), blockMs);
-    return new Promise((resolve, reject) => {
-      const end = (settle: () => void) => {
-        if (!pending.delete(waiter)) return;
-        signal?.removeEventListener('abort', abort);
-        opened?.sender.letGo();
-        settle();
-      };
-      const waiter: Waiter = {
-        resolve: (stored) => end(() => resolve(stored)),
-        reject: (error) => end(() => reject(error)),
-      };
-      const abort = () => waiter.reject(signal?.reason);
-      const refusal = append(prepared, waiter);
-      if (refusal) return reject(refusal);
-      pending.add(waiter);
-      opened?.sender.hold();
-      signal?.addEventListener('abort', abort);
-      if (signal?.aborted) abort();
-    });
+    let waiter: Waiter | undefined;
+    sender.hold(1);
+    try {
+      return await new Promise((resolve, reject) => {
+        waiter = { resolve, reject };
+        append(prepared, waiter);
+        waiters.add(waiter);
+      });
+    } finally {
+      waiters.delete(waiter!);
+      sender.hold(-1);
+    }
   }
 
-  function logAndWait(action: string, entry: EntryFields, { signal }: WaitOptions = {}): Promise<Stored> {
-    const stored = appendAndWait(action, entry, signal);
+  function logAndWait(action: string, entry: EntryFields): Promise<Stored> {
+    const stored = appendAndWait(action, entry);
     // Whoever does not wait for it after all must not end the process by it.
     stored.catch(() => {});
     return stored;
   }
 
+  /** Whether it becomes so within the time. */
+  function until(isSo: () => boolean, ms: number): Promise<boolean> {
+    return new Promise((answer) => {
+      const check = (isOver?: boolean) => {
+        if (!isSo() && !isOver) return;
+        clearTimeout(timer);
+        watchers.delete(check);
+        answer(isSo());
+      };
+      const timer = setTimeout(check, Math.max(0, ms), true);
+      watchers.add(check);
+      check();
+    });
+  }
+
   async function flush(timeoutMs = 10_000): Promise<boolean> {
-    const [before, end] = [taken, performance.now() + timeoutMs];
-    const { store, sender } = open() ?? {};
-    if (!store || !sender) return false;
+    const before = taken;
     let isReady = false;
+    sender.hold(1);
     store.ready.then(() => {
       isReady = true;
-      changed();
+      sender.wake(true);
+      for (const check of watchers) check();
     });
-    sender.hold();
-    if (await until(() => isReady, timeoutMs)) sender.hurry();
-    const isFlushed = await until(() => isReady && store.count <= taken - before, end - performance.now());
-    sender.letGo();
+    const isFlushed = await until(() => isReady && store.count <= taken - before, timeoutMs);
+    sender.hold(-1);
     return isFlushed;
   }
 
   async function close(timeoutMs = END_MS): Promise<void> {
     if (isClosed) return;
     isClosed = true;
-    for (const [event, listener] of listeners) process.off(event, listener);
     await flush(timeoutMs);
-    opened?.sender.close();
-    opened?.store.close();
-    for (const waiter of pending)
-      waiter.reject(new ReelLogError('CLOSED', 'the client was closed; the entry waits in the spool'));
+    sender.close();
+    store.close();
+    for (const { reject } of waiters) reject(new ReelLogError('CLOSED', 'the entry waits in the spool'));
   }
 
-  /** What was taken since is flushed before the process ends, which a signal then ends if nobody else listens to it. */
-  function listen(event: string): void {
-    let flushed = 0;
-    const listener = async () => {
-      if (event !== 'beforeExit') {
-        await close();
-        if (process.listenerCount(event) === 0) process.kill(process.pid, event);
-      } else if (taken !== flushed) {
-        flushed = taken;
-        await flush(END_MS);
-      }
-    };
-    listeners.push([event, listener]);
-    process.on(event, listener);
-  }
-
-  if (!spool)
-    warn('memory', 'no spool is set, so that entries are kept in memory, and lost with the process');
-  open();
-  for (const event of flushOn) listen(event);
+  for (const event of flushOn)
+    process.once(event, async () => {
+      if (event === 'beforeExit') return flush(END_MS);
+      await close();
+      // Nobody else ends the process, which this listener kept from ending by itself.
+      if (process.listenerCount(event) === 0) process.kill(process.pid, event);
+    });
   return {
-    log(action: string, entry: EntryFields, { wait, signal }: WaitOptions & { wait?: boolean } = {}) {
-      if (wait) return logAndWait(action, entry, { signal });
-      const prepared = prepare(action, entry);
-      return !(prepared instanceof ReelLogError) && append(prepared) === null;
+    log(action: string, entry: EntryFields, options?: { wait?: boolean }) {
+      if (options?.wait) return logAndWait(action, entry);
+      try {
+        append(prepare(action, entry));
+        return true;
+      } catch {
+        return false;
+      }
     },
     logAndWait,
     flush,
     close,
     stats() {
-      const { count: spooled = 0, oldest = null } = opened?.store ?? {};
-      const oldestSeconds = oldest === null ? 0 : Math.max(0, (Date.now() - oldest) / 1_000);
+      const { count: spooled, oldest } = store;
+      const oldestSeconds = Math.max(0, Date.now() - (oldest ?? Number.POSITIVE_INFINITY)) / 1_000;
       return { spooled, sent, rejected, dropped, oldestSeconds };
     },
   } as Reel<M>;
 }
 
-const emitWarning = (message: string) => process.emitWarning(message, 'ReelWarning');
 const messageOf = (error: unknown): string => (error as Error).message;

@@ -38,33 +38,22 @@ export interface EntryFields extends RequestContext {
 /** An entry by the names of POST /logs/batch. */
 export type WireEntry = Record<string, unknown>;
 
-const text = (id: string | number | null | undefined) => (id == null ? id : String(id));
-
-/** What an entry leaves out is the context's; of an entry made without any, the time is now. */
-export function toWire(
-  context: RequestContext,
-  entry: EntryFields,
-  resourceType: string | undefined,
-): WireEntry {
-  const { actor = context.actor, resource, occurredAt = new Date() } = entry;
-  const wire: WireEntry = {
-    outcome: entry.outcome,
-    tenant_id: entry.tenantId ?? context.tenantId,
-    client_id: entry.clientId ?? context.clientId,
-    actor_id: text(actor?.id),
-    actor_email: actor?.email,
-    actor_name: actor?.name,
-    actor_type: actor?.type,
-    on_behalf_of_id: text(actor?.onBehalfOf?.id),
-    on_behalf_of_name: actor?.onBehalfOf?.name,
-    resource_type: resource?.type ?? (resource && resourceType),
-    resource_id: text(resource?.id),
-    resource_name: resource?.name,
-    ip_address: entry.ipAddress ?? context.ipAddress,
-    user_agent: entry.userAgent ?? context.userAgent,
-    request_id: entry.requestId ?? context.requestId,
-    occurred_at: occurredAt instanceof Date ? occurredAt.toISOString() : occurredAt,
+/** Adds to an entry what is said of it, and else what its context says. */
+export function addFields(
+  wire: WireEntry,
+  { actor: contextActor, ...context }: RequestContext,
+  { actor = contextActor, resource, data: _, ...fields }: EntryFields & { data?: unknown },
+): void {
+  const { onBehalfOf, ...who } = actor ?? {};
+  const add = (prefix: string, values: object | null | undefined) => {
+    for (const [name, value] of Object.entries(values ?? {}))
+      if (value !== undefined) wire[prefix + snake(name)] = typeof value === 'number' ? String(value) : value;
   };
-  if (entry.severity) wire.severity = entry.severity;
-  return wire;
+  add('', context);
+  add('', fields);
+  add('actor_', who);
+  add('on_behalf_of_', onBehalfOf);
+  add('resource_', resource);
 }
+
+const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

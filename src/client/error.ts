@@ -16,6 +16,3 @@ export class ReelLogError extends Error {
     super(message);
   }
 }
-
-export const droppedError = (): ReelLogError =>
-  new ReelLogError('DROPPED', 'newer entries needed the room of this one');

@@ -2,7 +2,6 @@ import {
   closeSync,
   fdatasync,
   fdatasyncSync,
-  fstatSync,
   ftruncateSync,
   openSync,
   readSync,
@@ -15,7 +14,6 @@ export interface SegmentFile {
   write(bytes: Buffer, at: number): void;
   /** So many bytes, or as many as there are. */
   read(at: number, length: number): Buffer;
-  length(): number;
   truncate(length: number): void;
   /** Brings it to the disk itself, now or, where it is to be told when, meanwhile. */
   sync(done?: (error: Error | null) => void): void;
@@ -37,7 +35,6 @@ export function fileAt(path: string, flags: string): SegmentFile {
       const bytes = Buffer.allocUnsafe(length);
       return bytes.subarray(0, readSync(open(), bytes, 0, length, at));
     },
-    length: () => fstatSync(open()).size,
     truncate: (length) => ftruncateSync(open(), length),
     sync: (done) => (done ? fdatasync(open(), done) : fdatasyncSync(open())),
     close() {
@@ -52,19 +49,30 @@ export function fileAt(path: string, flags: string): SegmentFile {
   return file;
 }
 
+const nothing = () => {};
+
 export function memoryFile(): SegmentFile {
-  let buffer = Buffer.alloc(0);
+  const written = new Map<number, Buffer>();
   return {
-    write(bytes, at) {
-      const end = at + bytes.length;
-      if (end > buffer.length) buffer = Buffer.concat([buffer, Buffer.alloc(end)]);
-      bytes.copy(buffer, at);
+    write: (bytes, at) => written.set(at, bytes),
+    // Whole records, and one at least.
+    read(at, length) {
+      const records: Buffer[] = [];
+      let left = length;
+      for (
+        let next = written.get(at);
+        next && (left === length || left >= next.length);
+        next = written.get(at)
+      ) {
+        records.push(next);
+        left -= next.length;
+        at += next.length;
+      }
+      return Buffer.concat(records);
     },
-    read: (at, length) => buffer.subarray(at, at + length),
-    length: () => buffer.length,
-    truncate() {},
-    sync() {},
-    close() {},
-    remove() {},
+    truncate: nothing,
+    sync: nothing,
+    close: nothing,
+    remove: nothing,
   };
 }

@@ -7,7 +7,6 @@ export {
   type DataSchema,
   defineActions,
   type OnFull,
-  type Registration,
   type Severity,
 } from './actions.js';
 export {
@@ -16,7 +15,6 @@ export {
   type Reel,
   type ReelClientOptions,
   type ReelStats,
-  type WaitOptions,
 } from './client.js';
 export { runInContext } from './context.js';
 export type { Actor, EntryFields, RequestContext } from './entry.js';

@@ -20,71 +20,59 @@ export interface LockedFolder {
  * it again. Errors: those of the file system.
  */
 export function lockNewFolder(spool: string): LockedFolder {
-  mkdirSync(spool, { recursive: true, mode: 0o700 });
   const name = randomUUID();
   const [draft, path] = [join(spool, `.${name}`), join(spool, name)];
-  mkdirSync(draft, { mode: 0o700 });
-  try {
-    const stop = withAddress(draft, name, listen);
-    renameSync(draft, path);
-    return {
-      path,
-      release() {
-        removeFolder(path);
-        stop();
-      },
-    };
-  } catch (error) {
-    rmSync(draft, { recursive: true, force: true });
-    throw error;
-  }
-}
-
-/** Whether the process that made the folder has ended. */
-export function isAbandoned(folder: string): Promise<boolean> {
-  return withAddress(
-    folder,
-    basename(folder),
-    (address, done) =>
-      new Promise<boolean>((answer) => {
-        const end = (isDead: boolean) => {
-          socket.destroy();
-          done();
-          answer(isDead);
-        };
-        const socket = connect(address)
-          .on('connect', () => end(false))
-          .on('error', ({ code }: NodeJS.ErrnoException) =>
-            end(code === 'ECONNREFUSED' || code === 'ENOENT'),
-          );
-        socket.unref();
-      }),
-  );
+  mkdirSync(draft, { recursive: true, mode: 0o700 });
+  const stop = listen(draft, name);
+  renameSync(draft, path);
+  return {
+    path,
+    release() {
+      removeFolder(path);
+      stop();
+    },
+  };
 }
 
 /** Within this turn: Node binds and listens at once, and tells of an error only later. Answers how to stop. */
-function listen(address: string, done: () => void): () => void {
+function listen(folder: string, name: string): () => void {
+  const { address, free } = addressOf(folder, name);
   const server = createServer((socket) => socket.destroy()).on('error', () => {});
   // Not by the primary process of a cluster, which would outlive this one.
   server.listen({ path: address, exclusive: true }).unref();
   // Closing removes the address, so that its descriptor must be this folder's until then.
   const stop = () => {
     server.close();
-    done();
+    free();
   };
   if (server.listening) return stop;
   stop();
+  removeFolder(folder);
   throw new Error(`cannot listen on ${address}`);
 }
 
-/** A path too long for a socket's address is named by a descriptor of its folder (Linux), to be closed when it is done with. */
-function withAddress<T>(folder: string, name: string, use: (address: string, done: () => void) => T): T {
-  if (process.platform === 'win32') return use(`\\\\.\\pipe\\reel-${name}`, () => {});
-  const address = join(folder, SOCKET);
-  if (Buffer.byteLength(address) <= MAX_ADDRESS_BYTES || process.platform !== 'linux')
-    return use(address, () => {});
+/** Whether the process that made the folder has ended. */
+export function isAbandoned(folder: string): Promise<boolean> {
+  const { address, free } = addressOf(folder, basename(folder));
+  return new Promise((answer) => {
+    const end = (code?: string) => {
+      socket.destroy();
+      free();
+      answer(code === 'ECONNREFUSED' || code === 'ENOENT');
+    };
+    const socket = connect(address)
+      .on('connect', () => end())
+      .on('error', ({ code }: NodeJS.ErrnoException) => end(code))
+      .unref();
+  });
+}
+
+/** A path too long for a socket's address is named by a descriptor of its folder (Linux), to be freed when it is done with. */
+function addressOf(folder: string, name: string): { address: string; free(): void } {
+  const address = process.platform === 'win32' ? `\\\\.\\pipe\\reel-${name}` : join(folder, SOCKET);
+  if (Buffer.byteLength(address) <= MAX_ADDRESS_BYTES) return { address, free() {} };
   const descriptor = openSync(folder, 'r');
-  return use(`/proc/self/fd/${descriptor}/${SOCKET}`, () => closeSync(descriptor));
+  return { address: `/proc/self/fd/${descriptor}/${SOCKET}`, free: () => closeSync(descriptor) };
 }
 
 /** Unless there is anything in it but a socket, which it loses in any case. */

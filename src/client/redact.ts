@@ -6,8 +6,17 @@ export type How = 'drop' | 'mask' | 'hmac';
 /** A way into data such as `before.card`, to be dropped or treated otherwise. It leads through lists; `*` is any name. */
 export type Redact = string | { path: string; how: How };
 
-/** What is looked for in all of data. */
-export type Pattern = 'card' | 'jwt' | 'privateKey' | 'authorization' | 'password';
+/** What is looked for in all of data: text that is replaced, or names whose values are dropped. */
+export type Pattern =
+  | {
+      /** With the flag g. */
+      text: RegExp;
+      /** What is said of it in `_redacted`. */
+      how: 'drop' | 'mask';
+      /** Answers the text itself where it is left alone. */
+      replace(text: string, ...groups: string[]): string;
+    }
+  | { name: RegExp };
 
 export interface Redaction {
   rules: readonly Redact[];
@@ -16,45 +25,18 @@ export interface Redaction {
   key?: string | undefined;
 }
 
-interface TextRule {
-  form: RegExp;
-  how: How;
-  /** Answers the text itself where it is left alone. */
-  replace(text: string, first: string): string;
-}
-
-/** Replaced wherever it stands within text. */
-const TEXT: Partial<Record<Pattern, TextRule>> = {
-  card: {
-    form: /(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.])/g,
-    how: 'mask',
-    replace: (text) => (isCard(text) ? mask(text.replace(/[ -]/g, '')) : text),
-  },
-  jwt: { form: /(?<![\w.-])eyJ[\w-]+\.[\w-]+\.[\w-]*/g, how: 'drop', replace: () => DROPPED },
-  privateKey: {
-    form: /-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,20}PRIVATE KEY-----|$)/g,
-    how: 'drop',
-    replace: () => DROPPED,
-  },
-  authorization: {
-    form: /\b(Bearer|Basic|Digest|Negotiate) +[\w.~+/=-]{8,}/gi,
-    how: 'drop',
-    replace: (_, scheme) => `${scheme} ${DROPPED}`,
-  },
-};
-
-/** Names whose values are dropped. */
-const NAMES: Partial<Record<Pattern, RegExp>> = {
-  authorization: /^(?:proxy-)?authorization$/i,
-  password: /(?:passw(?:or)?d|passphrase|pwd|secret)$/i,
-};
-
-const DROPPED = '[redacted]';
+/** Stands in text for what is left out of it. */
+export const DROPPED = '[redacted]';
 const UNREADABLE = '[unreadable]';
 /** Where what was redacted is named: the path, and how. */
 const MARKS = '_redacted';
 const MAX_LEVELS = 64;
-const MAX_CHARACTERS = 500_000;
+/** Twice as many as the server keeps; as JSON they take less than 1 MiB, whatever they are. */
+const MAX_CHARACTERS = 131_072;
+/** Of a path in `_redacted`. */
+const MAX_PATH = 200;
+/** That a value counts for at least. */
+const FEW = 8;
 /** Of what stands for it then. */
 const MAX_TEXT = 32_768;
 
@@ -67,79 +49,73 @@ interface Step {
 /**
  * Answers what makes a copy of data as JSON writes it, with what the rules and patterns say redacted, and named in
  * `_redacted`. A copy is copied as it is. What JSON has no form for becomes text: bigints, cycles, levels past 64. Data
- * that is no object becomes its member `value`; of data past half a million characters, its beginning stands for it.
+ * that is no object becomes its member `value`; for data past 131,072 characters stands what it begins with.
  */
 export function redactor({ rules, patterns, key }: Redaction): (data: unknown) => Record<string, unknown> {
-  const root = stepsOf(rules);
-  const texts = patterns.flatMap((pattern) => TEXT[pattern] ?? []);
-  const names = patterns.flatMap((pattern) => NAMES[pattern] ?? []);
+  const root = stepsOf(rules, key);
   return (data) => {
     const whole = isObject(data) && !Array.isArray(data) ? data : { value: data };
     /** What is named as redacted already: it is believed of what looks so, or is not there. */
-    const marks = new Map(
-      Object.entries(memberOf(whole, MARKS) ?? {}).filter((mark): mark is [string, How] => isHow(mark[1])),
-    );
+    const marks = new Map<string, How>();
     const within: object[] = [];
     let characters = 0;
     const isLong = () => characters > MAX_CHARACTERS;
+    const mark = (path: string, how: How) => {
+      characters += path.length + FEW;
+      if (!isLong()) marks.set(path, how);
+    };
+    for (const [path, how] of Object.entries(memberOf(whole, MARKS) ?? {})) if (isHow(how)) mark(path, how);
 
     /** undefined for what JSON leaves out. */
     function visit(value: unknown, name: string, path: string, steps: readonly Step[] | null): unknown {
-      characters += 1;
+      characters += FEW;
       if (isLong()) return undefined;
       if (typeof value === 'string') return text(value, path, steps);
-      if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value)))
-        return String(value);
-      if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value;
+      if (typeof value === 'number' || typeof value === 'bigint')
+        return Number.isFinite(value) ? value : String(value);
+      if (typeof value === 'boolean' || value === null) return value;
       if (!isObject(value)) return undefined;
       if (within.length === MAX_LEVELS || within.includes(value)) return UNREADABLE;
       within.push(value);
       const toJson = memberOf(value, 'toJSON');
-      let copy: unknown;
-      if (typeof toJson === 'function')
-        copy = visit(
-          answerOf(() => toJson.call(value, name)),
-          name,
-          path,
-          steps,
-        );
-      else if (Array.isArray(value)) copy = list(value, path, steps);
-      else copy = object(value, path, steps);
+      const copy =
+        typeof toJson === 'function'
+          ? visit(
+              answerOf(() => toJson.call(value, name)),
+              name,
+              path,
+              steps,
+            )
+          : members(value, path, steps);
       within.pop();
       return copy;
     }
 
-    function list(list: readonly unknown[], path: string, steps: readonly Step[] | null): unknown[] {
-      const copy: unknown[] = [];
-      for (let at = 0; at < list.length && !isLong(); at += 1) {
-        const own = steps && [...steps, ...below(steps, String(at))];
-        copy.push(member(list[at], String(at), path, own) ?? null);
-      }
-      return copy;
-    }
-
-    function object(object: object, path: string, steps: readonly Step[] | null): object {
+    function members(value: object, above: string, steps: readonly Step[] | null): object {
+      const isList = Array.isArray(value);
       const copy: [string, unknown][] = [];
-      for (const name of Object.keys(object)) {
+      for (const name of Object.keys(isList ? Array.from(value) : value)) {
         if (isLong()) break;
-        if (name === MARKS && path === '') continue;
+        if (name === MARKS && above === '') continue;
         characters += name.length;
-        const value = member(memberOf(object, name), name, path, steps && below(steps, name));
-        if (value !== undefined) copy.push([name, value]);
+        const path = (above === '' ? name : `${above}.${name}`).slice(0, MAX_PATH);
+        // A way leads through lists.
+        const next = steps && [...(isList ? steps : []), ...below(steps, name)];
+        const each = member(memberOf(value, name), name, path, next);
+        if (isList || each !== undefined) copy.push([name, each ?? null]);
       }
-      return Object.fromEntries(copy);
+      return isList ? copy.map(([, each]) => each) : Object.fromEntries(copy);
     }
 
     /** Steps are null within what is redacted as a whole. */
-    function member(value: unknown, name: string, above: string, steps: readonly Step[] | null): unknown {
-      if (value == null || steps === null) return visit(value, name, above, steps);
-      const path = above === '' ? name : `${above}.${name}`;
+    function member(value: unknown, name: string, path: string, steps: readonly Step[] | null): unknown {
+      if (value == null || !steps) return visit(value, name, path, steps);
       const was = marks.get(path);
       if (was && !looksRedacted(value)) marks.delete(path);
-      const how =
-        steps.find((step) => step.how)?.how ?? (names.some((each) => each.test(name)) ? 'drop' : undefined);
+      const isSecret = patterns.some((pattern) => 'name' in pattern && pattern.name.test(name));
+      const how = steps.find((step) => step.how)?.how ?? (isSecret && 'drop');
       if (!how || (was && isRedacted(value))) return visit(value, name, path, steps);
-      marks.set(path, how);
+      mark(path, how);
       if (how === 'drop') return undefined;
       const copy = visit(value, name, path, null);
       const whole = typeof copy === 'string' ? copy : (JSON.stringify(copy) ?? '');
@@ -149,25 +125,32 @@ export function redactor({ rules, patterns, key }: Redaction): (data: unknown) =
     function text(whole: string, path: string, steps: readonly Step[] | null): string {
       characters += whole.length;
       let left = isLong() ? whole.slice(0, MAX_TEXT) : whole;
-      if (steps !== null)
-        for (const { form, how, replace } of texts) {
-          const before = left;
-          left = before.replace(form, replace);
-          if (left !== before) marks.set(path, how);
-        }
+      for (const pattern of steps ? patterns : []) {
+        if (!('text' in pattern)) continue;
+        const before = left;
+        left = before.replace(pattern.text, pattern.replace);
+        if (left !== before) mark(path, pattern.how);
+      }
       return left;
     }
 
     const copy = visit(whole, '', '', [root]);
-    const read = isLong() ? truncated(JSON.stringify(copy)) : isObject(copy) ? copy : { value: copy };
+    const read = isLong()
+      ? { _truncated: true, _text: JSON.stringify(copy).slice(0, MAX_TEXT) }
+      : isObject(copy)
+        ? copy
+        : { value: copy };
     return marks.size > 0 ? { ...read, [MARKS]: Object.fromEntries(marks) } : read;
   };
 }
 
-function stepsOf(rules: readonly Redact[]): Step {
+/** Errors: a TypeError where a rule needs a key. */
+function stepsOf(rules: readonly Redact[], key = ''): Step {
   const root: Step = { next: new Map() };
   for (const rule of rules) {
     const { path, how } = typeof rule === 'string' ? { path: rule, how: 'drop' as const } : rule;
+    if (how === 'hmac' && Buffer.byteLength(key) < 32)
+      throw new TypeError(`redactionKey: expected at least 32 bytes, got ${Buffer.byteLength(key)}`);
     let step = root;
     for (const name of path.split('.')) {
       const next = step.next.get(name) ?? { next: new Map() };
@@ -179,19 +162,13 @@ function stepsOf(rules: readonly Redact[]): Step {
   return root;
 }
 
-/** What stands for data that is too long, of which this is the beginning. */
-export const truncated = (text: string): Record<string, unknown> => ({
-  _truncated: true,
-  _text: text.slice(0, MAX_TEXT),
-});
-
 const below = (steps: readonly Step[], name: string): Step[] =>
   steps.flatMap(({ next }) => [next.get(name), next.get('*')].filter((step) => step !== undefined));
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null;
 
-const isHow = (value: unknown): value is How => ['drop', 'mask', 'hmac'].includes(value as How);
+const isHow = (value: unknown): value is How => /^(?:drop|mask|hmac)$/.test(String(value));
 
 /** As a whole. */
 const isRedacted = (value: unknown): boolean =>
@@ -213,15 +190,5 @@ function answerOf(call: () => unknown): unknown {
   }
 }
 
-const mask = (text: string): string => `****${text.length > 4 ? text.slice(-4) : ''}`;
-
-/** The check digit of ISO/IEC 7812-1, annex B (Luhn). */
-function isCard(text: string): boolean {
-  let sum = 0;
-  const digits = text.replace(/[ -]/g, '');
-  for (let at = 0; at < digits.length; at += 1) {
-    const digit = Number(digits.at(-1 - at));
-    sum += at % 2 === 0 ? digit : digit < 5 ? 2 * digit : 2 * digit - 9;
-  }
-  return sum % 10 === 0;
-}
+/** Keeps the last 4 characters. */
+export const mask = (text: string): string => `****${text.length > 4 ? text.slice(-4) : ''}`;

@@ -19,6 +19,6 @@ export function keepRejected(spool: string, { code, reason, entry }: Rejection):
   const path = join(spool, NAME);
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   if (size > MAX_BYTES) renameSync(path, join(spool, 'rejected.1.ndjson'));
-  const line = `${JSON.stringify({ at: new Date().toISOString(), code, reason, entry })}\n`;
-  appendFileSync(path, line, { mode: 0o600 });
+  const line = JSON.stringify({ at: new Date(), code, reason, entry });
+  appendFileSync(path, `${line}\n`, { mode: 0o600 });
 }

@@ -1,4 +1,4 @@
-import { droppedError } from './error.js';
+import { ReelLogError } from './error.js';
 import type { SegmentFile } from './file.js';
 import { decodeRecord, encodeRecord, HEADER_BYTES } from './record.js';
 import type { Waiter, Waiting } from './store.js';
@@ -80,24 +80,28 @@ export function settle(segment: Segment): void {
 export function cut(segment: Segment): number {
   const { file, taken, waiters } = segment;
   const dropped = segment.count - taken.count;
-  for (const [at, waiter] of waiters) if (at >= taken.end) waiter.reject(droppedError());
+  for (const [at, waiter] of waiters)
+    if (at >= taken.end) waiter.reject(new ReelLogError('DROPPED', 'newer entries needed its room'));
   segment.size = taken.end;
   segment.count = taken.count;
   file.truncate(segment.size);
   return dropped;
 }
 
-/** Reads what a process that has ended left in a file, and cuts what it did not write whole. */
-export async function load(file: SegmentFile): Promise<Segment> {
-  const length = file.length();
+/** Reads what a process that has ended left in a file, and cuts what it did not write whole, which `torn` is told of. */
+export async function load(file: SegmentFile, torn: () => void): Promise<Segment> {
   const segment = newSegment(file, decodeRecord(file.read(0, HEADER_BYTES), 0)?.time);
-  for (let start = 0; start !== segment.size; ) {
-    start = segment.size;
+  for (;;) {
+    const start = segment.size;
     const buffer = file.read(start, MAX_BATCH_BYTES);
     for (let found = decodeRecord(buffer, 0); found; found = decodeRecord(buffer, segment.size - start))
       grow(segment, found.record.length, found.time);
+    if (segment.size === start) {
+      if (buffer.length > 0) torn();
+      break;
+    }
     await new Promise(setImmediate);
   }
-  if (length > segment.size) file.truncate(segment.size);
+  file.truncate(segment.size);
   return segment;
 }

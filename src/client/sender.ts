@@ -15,13 +15,10 @@ export interface SenderOptions {
 }
 
 export interface Sender {
-  /** There is something to send. */
-  wake(): void;
-  /** Does not gather or back off any longer. */
-  hurry(): void;
-  /** Keeps the process alive until letGo is called as often. */
-  hold(): void;
-  letGo(): void;
+  /** There is something to send: soon, or at once, which ends gathering and backing off. */
+  wake(isUrgent?: boolean): void;
+  /** By how many more, or less, it keeps the process alive for. */
+  hold(more: number): void;
   close(): void;
 }
 
@@ -32,14 +29,7 @@ interface Result {
   detail?: unknown;
 }
 
-/** A batch has to be sent again, and not before so many milliseconds. */
-interface Failure {
-  reason: string;
-  retryAfterMs: number;
-}
-
 const MOST_ENTRIES = 500;
-const LINE_FEED = Buffer.from('\n');
 /** Entries that come one soon after the other go together. */
 const GATHER_MS = 20;
 const [FIRST_BACK_OFF_MS, LONGEST_BACK_OFF_MS] = [1_000, 60_000];
@@ -55,45 +45,51 @@ export function createSender(store: Store, options: SenderOptions): Sender {
   function schedule(ms: number): void {
     clearTimeout(timer);
     timer = setTimeout(run, ms);
-    if (holds === 0) timer.unref();
+    hold(0);
   }
 
-  async function run(): Promise<void> {
-    timer = undefined;
-    isSending = true;
-    const failure = await sendAll().catch(failureOf);
-    isSending = false;
-    if (isClosed) return;
-    if (failure) {
-      // Said once, until something is sent again.
-      if (failures === 0) options.warn(`entries wait to be sent: ${failure.reason}`);
-      const backOff = Math.min(FIRST_BACK_OFF_MS * 2 ** failures, LONGEST_BACK_OFF_MS);
-      failures += 1;
-      schedule(failure.retryAfterMs + backOff * (0.5 + Math.random() / 2));
-    } else if (store.count > 0) schedule(0);
+  function hold(more: number): void {
+    holds += more;
+    if (holds > 0) timer?.ref();
+    else timer?.unref();
   }
 
   /** Until nothing waits, or the server has to be tried later. */
-  async function sendAll(): Promise<Failure | null> {
-    for (let batch = store.next(most); batch; batch = store.next(most)) {
-      const answer = await post(batch.entries).catch(failureOf);
-      if (isClosed) return null;
-      const failure = Array.isArray(answer) ? settle(batch, answer) : answer;
-      if (failure) {
-        batch.giveBack();
-        return failure;
+  async function run(): Promise<void> {
+    timer = undefined;
+    isSending = true;
+    let batch: Batch | null = null;
+    try {
+      for (batch = store.next(most); batch; batch = store.next(most)) {
+        const results = await post(batch.entries);
+        if (isClosed) return;
+        if (results) settle(batch, results);
+        else batch.giveBack();
+        failures = 0;
       }
-      failures = 0;
-      // Too large at once: a half at a time finds out which of them is.
-      if (answer === null) batch.giveBack();
+    } catch (error) {
+      if (isClosed) return;
+      batch?.giveBack();
+      // fetch says why only in the cause.
+      const { message, cause, retryAfterMs = 0 } = error as Error & { cause?: Error; retryAfterMs?: number };
+      // Said once, until something is sent again.
+      if (failures === 0) options.warn(`entries wait to be sent: ${message} ${cause ?? ''}`);
+      const backOff = Math.min(FIRST_BACK_OFF_MS * 2 ** failures, LONGEST_BACK_OFF_MS);
+      failures += 1;
+      schedule(retryAfterMs + backOff * (0.5 + Math.random() / 2));
     }
-    return null;
+    isSending = false;
   }
 
-  /** What became of each entry; null where they have to be fewer. Errors: those of fetch, and of the token's function. */
-  async function post(entries: readonly Waiting[]): Promise<Result[] | Failure | null> {
+  /**
+   * What became of each entry; null where they have to be fewer: a half at a time finds out which of them is too large.
+   * Errors: those of fetch and of the token's function, and one that may have retryAfterMs.
+   */
+  async function post(entries: readonly Waiting[]): Promise<Result[] | null> {
     const { token, timeoutMs } = options;
-    const credential = typeof token === 'function' ? await token() : token;
+    const credential = (typeof token === 'function' ? await token() : token).trim();
+    // fetch would say what it is.
+    if (/[^!-~]/.test(credential)) throw new Error('token: expected visible ASCII');
     const aborter = new AbortController();
     request = aborter;
     const late = setTimeout(() => aborter.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
@@ -101,14 +97,14 @@ export function createSender(store: Store, options: SenderOptions): Sender {
       const response = await options.fetch(endpoint, {
         method: 'POST',
         headers: { authorization: `Bearer ${credential}`, 'content-type': 'application/x-ndjson' },
-        body: Buffer.concat(entries.flatMap(({ payload }) => [payload, LINE_FEED])),
+        body: entries.map(({ payload }) => payload).join('\n'),
         redirect: 'error',
         signal: aborter.signal,
       });
       const [{ status, headers }, text] = [response, await response.text()];
       if (status === 200) return resultsOf(text, entries.length);
       const reason = `${endpoint} answered ${status} ${text.slice(0, 200)}`;
-      if (status !== 413) return { reason, retryAfterMs: retryAfterMs(headers) };
+      if (status !== 413) throw Object.assign(new Error(reason), { retryAfterMs: retryAfterMs(headers) });
       most = Math.ceil(entries.length / 2);
       return entries.length === 1 ? [{ status, detail: reason }] : null;
     } finally {
@@ -116,11 +112,11 @@ export function createSender(store: Store, options: SenderOptions): Sender {
     }
   }
 
-  /** What the server cannot store at the moment goes to the end of the line; a failure where that is all of them. */
-  function settle(batch: Batch, results: readonly Result[]): Failure | null {
+  /** What the server cannot store at the moment goes to the end of the line; an error where that is all of them. */
+  function settle(batch: Batch, results: readonly Result[]): void {
     const { entries } = batch;
     const again = entries.filter((_, at) => isPassing(results[at]!));
-    if (again.length === entries.length) return failureOf({ message: textOf(results[0]!.detail) });
+    if (again.length === entries.length) throw new Error(textOf(results[0]!.detail));
     for (const { record, waiter } of again) store.append(record, waiter);
     let stored = 0;
     for (const [at, waiting] of entries.entries()) {
@@ -133,24 +129,13 @@ export function createSender(store: Store, options: SenderOptions): Sender {
     batch.settle();
     most = Math.min(most * 2, MOST_ENTRIES);
     options.settled(stored);
-    return null;
   }
 
   return {
-    wake() {
-      if (!isSending && !timer) schedule(holds > 0 ? 0 : GATHER_MS);
+    wake(isUrgent) {
+      if (!isSending && (isUrgent || !timer)) schedule(isUrgent || holds > 0 ? 0 : GATHER_MS);
     },
-    hurry() {
-      if (!isSending) schedule(0);
-    },
-    hold() {
-      holds += 1;
-      timer?.ref();
-    },
-    letGo() {
-      holds -= 1;
-      if (holds === 0) timer?.unref();
-    },
+    hold,
     close() {
       isClosed = true;
       clearTimeout(timer);
@@ -159,8 +144,8 @@ export function createSender(store: Store, options: SenderOptions): Sender {
   };
 }
 
-/** Too early, too many, or a fault of the server's. */
-const isPassing = ({ status }: Result): boolean => status >= 500 || [408, 425, 429].includes(status);
+/** Too late, too many, or a fault of the server's. */
+const isPassing = ({ status }: Result): boolean => status >= 500 || [408, 429].includes(status);
 
 /** Another server than Reel may answer 200, too. */
 function resultsOf(text: string, count: number): Result[] {
@@ -175,17 +160,6 @@ function retryAfterMs(headers: Headers): number {
   const dates = () => Date.parse(value) - Date.parse(headers.get('date') ?? '');
   const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : dates();
   return Math.min(Math.max(0, ms || 0), LONGEST_RETRY_AFTER_MS);
-}
-
-/** fetch says why only in its cause. */
-function failureOf({
-  message,
-  cause,
-}: {
-  message: string;
-  cause?: { code?: string; message?: string };
-}): Failure {
-  return { reason: cause?.code ?? cause?.message ?? message, retryAfterMs: 0 };
 }
 
 /** The faults of an entry, or why it is refused. */

@@ -45,7 +45,7 @@ export function openSpool({ path, fsync, segmentBytes, warn, found }: SpoolOptio
     segments.push(current);
     bytes += current.size;
     if (last) end(last);
-    if (isDurable && process.platform !== 'win32') syncFolder(folder.path);
+    if (isDurable) syncFolder(folder.path);
     return current;
   }
 
@@ -69,7 +69,7 @@ export function openSpool({ path, fsync, segmentBytes, warn, found }: SpoolOptio
     if (fsync === 'batch')
       syncing ??= setTimeout(() => {
         syncing = undefined;
-        current?.file.sync((error) => error && warn(`the spool does not reach the disk: ${error.message}`));
+        current?.file.sync((error) => error && warn(`fsync failed: ${error.message}`));
       }, FSYNC_MS).unref();
   }
 
@@ -87,7 +87,7 @@ export function openSpool({ path, fsync, segmentBytes, warn, found }: SpoolOptio
   async function takeOver(): Promise<void> {
     if (folder && path)
       try {
-        for await (const left of adopt(path, folder.path)) {
+        for await (const left of adopt(path, folder.path, () => warn('a file ended within an entry'))) {
           if (!isOpen) return;
           segments.unshift(...left);
           for (const segment of left) {
@@ -98,7 +98,7 @@ export function openSpool({ path, fsync, segmentBytes, warn, found }: SpoolOptio
           found();
         }
       } catch (error) {
-        warn(`what other processes left in the spool waits: ${(error as Error).message}`);
+        warn(`what other processes left waits: ${(error as Error).message}`);
       }
   }
 
@@ -163,9 +163,11 @@ export function openSpool({ path, fsync, segmentBytes, warn, found }: SpoolOptio
   };
 }
 
-/** So that a new file is there after a loss of power. */
+/** So that a new file is there after a loss of power, where the system can see to that. */
 function syncFolder(path: string): void {
-  const descriptor = openSync(path, 'r');
-  fsyncSync(descriptor);
-  closeSync(descriptor);
+  try {
+    const descriptor = openSync(path, 'r');
+    fsyncSync(descriptor);
+    closeSync(descriptor);
+  } catch {}
 }

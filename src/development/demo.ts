@@ -1,5 +1,6 @@
 /** `npm run demo`: the server of `npm start` with sample entries of two tenants, and more that keep arriving. */
 import 'reflect-metadata';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { EXPORT, VIEW } from '../auth/actions.js';
 import { type IssuedClaims, issuePersonToken } from '../auth/token.js';
@@ -99,7 +100,9 @@ try {
     if (server) {
       keepRunning(server.moveDatabase);
       process.stdout.write(welcome(server.url, await viewerToken(jwtSecret, tenants, config), tenants));
-      const arrivals = keepArriving(server.url, { jwtSecret, serviceSecret, claims: config }, tenants);
+      const secrets = { jwtSecret, serviceSecret, claims: config };
+      const spool = join(config.dataDir, 'modules');
+      const arrivals = keepArriving({ url: server.url, spool, secrets }, tenants);
       await endRequested;
       await Promise.race([arrivals.stop().then(() => server.close()), setTimeout(END_MS)]);
     }

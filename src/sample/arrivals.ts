@@ -1,10 +1,21 @@
+import { join } from 'node:path';
+import type { Author } from '../auth/scope.js';
 import { type IssuedClaims, issueModuleToken, issuePersonToken } from '../auth/token.js';
-import type { SampleEntry, SampleTenant } from './entries.js';
+import { createReelClient, type Reel } from '../client/client.js';
+import type { LogInput } from '../log/service.js';
+import type { SampleTenant } from './entries.js';
 import { demoEntries } from './past.js';
 
 export interface Arrivals {
   /** Resolves when no request is in flight. */
   stop(): Promise<void>;
+}
+
+export interface ArrivalsOptions {
+  url: string;
+  /** Of the modules' spools. */
+  spool: string;
+  secrets: Secrets;
 }
 
 interface Secrets {
@@ -19,22 +30,36 @@ const DAY_MS = 86_400_000;
 
 const CREATE = 'mutation ($input: CreateLogInput!) { createLog(input: $input) { id } }';
 
-/** Keeps sending entries over HTTP, as modules and browsers would. */
-export function keepArriving(url: string, secrets: Secrets, tenants: readonly SampleTenant[]): Arrivals {
+/** Keeps sending entries, as modules and browsers would. */
+export function keepArriving(
+  { url, spool, secrets }: ArrivalsOptions,
+  tenants: readonly SampleTenant[],
+): Arrivals {
   const stopped = new AbortController();
+  const modules = new Map<string, Reel>();
+  const moduleOf = (module: string): Reel => {
+    const known = modules.get(module);
+    if (known) return known;
+    const token = () => issueModuleToken(secrets.serviceSecret, module, 1);
+    const reel = createReelClient({ url, token, module, spool: join(spool, module), warn: () => {} });
+    modules.set(module, reel);
+    return reel;
+  };
   const all = tenants.map(async (tenant) => {
     while (!stopped.signal.aborted)
-      for (const entry of demoEntries(tenant, today(), today() + DAY_MS)) {
+      for (const { author, input } of demoEntries(tenant, today(), today() + DAY_MS)) {
         await pause(stopped.signal);
         if (stopped.signal.aborted) return;
+        if (author.kind === 'module') record(moduleOf(author.module), input);
         // A server that is busy or shutting down does not end the demo.
-        await send(url, secrets, entry).catch(() => {});
+        else await report(url, secrets, author, input).catch(() => {});
       }
   });
   return {
     stop: async () => {
       stopped.abort();
       await Promise.all(all);
+      for (const reel of modules.values()) await reel.close();
     },
   };
 }
@@ -52,28 +77,47 @@ function pause(stopped: AbortSignal): Promise<void> {
   });
 }
 
-async function send(url: string, secrets: Secrets, { author, input }: SampleEntry): Promise<void> {
-  const token =
-    author.kind === 'person'
-      ? await issuePersonToken(
-          secrets.jwtSecret,
-          {
-            id: author.subject,
-            email: author.email ?? '',
-            ...(author.name === null ? {} : { name: author.name }),
-            tenants: [input.tenantId],
-            minutes: 1,
-          },
-          secrets.claims,
-        )
-      : await issueModuleToken(secrets.serviceSecret, author.module, 1);
+function record(reel: Reel, { action, severity, data, ...input }: LogInput): void {
+  const { tenantId, clientId, requestId, ipAddress, userAgent } = input;
+  reel.log(action, {
+    severity,
+    tenantId,
+    clientId,
+    requestId,
+    ipAddress,
+    userAgent,
+    actor: {
+      id: input.actorId,
+      email: input.actorEmail,
+      name: input.actorName,
+      onBehalfOf: { id: input.onBehalfOfId },
+    },
+    resource: { type: input.resourceType, id: input.resourceId },
+    data: data ?? undefined,
+  });
+}
+
+async function report(
+  url: string,
+  secrets: Secrets,
+  person: Extract<Author, { kind: 'person' }>,
+  input: LogInput,
+): Promise<void> {
+  const claims = {
+    id: person.subject,
+    email: person.email ?? '',
+    ...(person.name === null ? {} : { name: person.name }),
+    tenants: [input.tenantId],
+    minutes: 1,
+  };
+  const token = await issuePersonToken(secrets.jwtSecret, claims, secrets.claims);
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: {
       authorization: `Bearer ${token}`,
       'content-type': 'application/json',
       'x-tenant-id': input.tenantId,
-      'user-agent': author.agent ?? 'reel-demo',
+      'user-agent': person.agent ?? 'reel-demo',
     },
     body: JSON.stringify({ query: CREATE, variables: { input } }),
   });

@@ -25,7 +25,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   graphql: [...CORE, 'stream', 'http'],
   rest: [...CORE, 'http'],
   client: [],
-  sample: CORE,
+  sample: [...CORE, 'client'],
   compose: [...CORE, 'stream', 'http', 'graphql', 'rest'],
   server: [...BASE, 'http', 'compose'],
   cli: [...CORE, 'verify', 'stream', 'sample', 'http'],
