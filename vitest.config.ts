@@ -48,6 +48,7 @@ const common = {
   restoreMocks: true,
   // A bound for what hangs, not for what is slow: machines that build are.
   testTimeout: 120_000,
+  expect: { poll: { timeout: 60_000 } },
   hookTimeout: 120_000,
 };
 // vitest would load graphql twice, as ESM and as CommonJS, whose types do not know each other.

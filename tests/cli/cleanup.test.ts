@@ -142,12 +142,12 @@ test('killed in the middle it leaves nothing half done, and the next run finishe
     number(
       `select count(*) from pg_stat_activity where datname = current_database() and application_name = 'reel' and ${state}`,
     );
-  await expect.poll(() => others(`wait_event_type = 'Lock'`), { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => others(`wait_event_type = 'Lock'`)).toBe(1);
   child.kill('SIGKILL');
   await ended;
   await holder.query('rollback');
   await holder.end();
-  await expect.poll(() => others('true'), { timeout: 20_000 }).toBe(0);
+  await expect.poll(() => others('true')).toBe(0);
   expect(await entries()).toBe(1000);
   expect(await wrongCounts(own)).toEqual([]);
   expect((await cleanup('--days', '1')).entries).toBe(due - 5000);

@@ -402,12 +402,12 @@ describe('many at once', () => {
       reel.own.query(
         `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%update reel_log_entries%'`,
       );
-    await expect.poll(waiting, { timeout: 20_000 }).toHaveLength(1);
+    await expect.poll(waiting).toHaveLength(1);
     child.kill('SIGKILL');
     await ended;
     await holder.query('rollback');
     await holder.end();
-    await expect.poll(waiting, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(waiting).toEqual([]);
     expect(await erasedCount(tenantId)).toBe(2_000);
     expect((await accounts(tenantId)).map(({ data }) => data.entries)).toEqual([2_000]);
     await sealed(tenantId);

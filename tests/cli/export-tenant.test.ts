@@ -240,7 +240,7 @@ describe('interrupted', () => {
         [],
         'superuser',
       );
-    await expect.poll(waiting, { timeout: 20_000 }).not.toEqual([]);
+    await expect.poll(waiting).not.toEqual([]);
     child.kill('SIGINT');
     const ran = await ended;
     await holder.query('rollback');

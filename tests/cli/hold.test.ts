@@ -281,7 +281,7 @@ describe('a hold while cleanup is between two batches', () => {
     await holding.ended;
     await blocker.end();
     expect((await cleaning.ended).code).toBe(0);
-    await expect.poll(() => commands(), { timeout: 20_000 }).toBe(0);
+    await expect.poll(() => commands()).toBe(0);
     expect(await number('select count(*) from reel_log_holds')).toBe(0);
     const actions = new Set((await ownEntries(tenantId)).map(({ action }) => action));
     expect(actions).toEqual(new Set(['reel.logs.removed']));
@@ -308,8 +308,7 @@ const commands = (state = 'true') =>
   number(
     `select count(*) from pg_stat_activity where datname = current_database() and application_name = 'reel' and ${state}`,
   );
-const waiting = (count: number) =>
-  expect.poll(() => commands(`wait_event_type = 'Lock'`), { timeout: 20_000 }).toBe(count);
+const waiting = (count: number) => expect.poll(() => commands(`wait_event_type = 'Lock'`)).toBe(count);
 
 test("the server's role may do none of it", async () => {
   const settings = { REEL_MIGRATE_URL: own.runtimeUrl };

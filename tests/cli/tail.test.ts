@@ -54,13 +54,13 @@ test('tail goes on where it was when its server is gone and comes back: nothing 
   let [out, said] = ['', ''];
   tail.child.stdout?.on('data', (text: string) => (out += text));
   tail.child.stderr?.on('data', (text: string) => (said += text));
-  await expect.poll(() => sequences(out).length, { timeout: 20_000 }).toBe(15);
+  await expect.poll(() => sequences(out).length).toBe(15);
   const { port } = new URL(server.url);
   await server.close();
-  await expect.poll(() => said, { timeout: 20_000 }).toContain('resuming after sequence 20');
+  await expect.poll(() => said).toContain('resuming after sequence 20');
   server = await serve(port);
   await write(tenantId, 30);
-  await expect.poll(() => sequences(out).length, { timeout: 20_000 }).toBe(45);
+  await expect.poll(() => sequences(out).length).toBe(45);
   expect(sequences(out)).toEqual(Array.from({ length: 45 }, (_, index) => index + 6));
   tail.child.kill('SIGINT');
   expect(await tail.ended).toMatchObject({
@@ -89,7 +89,7 @@ test('tail takes the names of a filter', async () => {
   ]);
   let out = '';
   tail.child.stdout?.on('data', (text: string) => (out += text));
-  await expect.poll(() => sequences(out), { timeout: 20_000 }).toEqual([2, 4, 6]);
+  await expect.poll(() => sequences(out)).toEqual([2, 4, 6]);
   tail.child.kill('SIGINT');
   await tail.ended;
 });

@@ -78,7 +78,7 @@ test('the examples of docs/module.md run in a host', async () => {
   expect(host.code).toBe('BAD_USER_INPUT');
   expect([host.totalLogs.value, host.error.value, host.logErrorMessage.value]).toEqual([1, null, null]);
   await expect
-    .poll(() => host.tail.entries.value.map(({ action }) => action), { timeout: 20_000 })
+    .poll(() => host.tail.entries.value.map(({ action }) => action))
     .toEqual(['invoices.print', 'invoices.view']);
   host.tail.stop();
   expect(host.i18n.global.t('reel.title')).toBe('Audit log');

@@ -49,7 +49,7 @@ test("gets each tenant's newest note as text, at most one per interval", async (
   expect(got.map(({ body }) => body).sort()).toEqual(['note 1 of b\n', 'note 5 of a\n']);
   expect(got[0]).toMatchObject({ method: 'POST', type: 'text/plain; charset=utf-8' });
   const timer = setInterval(() => witness.submit('a', 'a later note of a\n'), 5);
-  await expect.poll(() => got.length, { timeout: 5_000 }).toBeGreaterThanOrEqual(5);
+  await expect.poll(() => got.length).toBeGreaterThanOrEqual(5);
   clearInterval(timer);
   // However late each arrived: so many were not sent in less time.
   const ofA = got.filter(({ body }) => body.includes('of a'));
@@ -63,7 +63,7 @@ test('that rejects a note is reported and gets it again after the interval; one 
     .poll(() => faults)
     .toEqual(['Error: REEL_WITNESS_URL: expected a status from 200 to 299, got 500']);
   answer = 204;
-  await expect.poll(() => got.length, { timeout: 5_000 }).toBe(2);
+  await expect.poll(() => got.length).toBe(2);
   await new Promise((done) => setTimeout(done, 2.5 * INTERVAL_MS));
   expect(got.map(({ body }) => body)).toEqual(['note 1 of a\n', 'note 1 of a\n']);
 });
@@ -79,7 +79,7 @@ test('that is unreachable, or redirects, holds up nothing', async () => {
     intervalMs: 60,
   });
   gone.submit('a', 'note 1 of a\n');
-  await expect.poll(() => faults.length, { timeout: 5_000 }).toBeGreaterThan(2);
+  await expect.poll(() => faults.length).toBeGreaterThan(2);
   await gone.stop();
 });
 
@@ -103,12 +103,12 @@ test('that never answers, or never stops answering, holds up nothing and fills n
     (path) => new WitnessClient({ ...options, url: at + path }),
   );
   silent!.submit('a', 'note 1 of a\n');
-  await expect.poll(() => faults.length, { timeout: 10_000 }).toBeGreaterThan(1);
+  await expect.poll(() => faults.length).toBeGreaterThan(1);
   expect(faults[0]).toMatch(/timeout/i);
   await silent!.stop();
   const before = faults.length;
   endless!.submit('a', 'note 1 of a\n');
-  await expect.poll(() => sent, { timeout: 10_000 }).toBeGreaterThan(0);
+  await expect.poll(() => sent).toBeGreaterThan(0);
   await endless!.stop();
   expect(faults).toHaveLength(before);
   expect(sent).toBeLessThan(20 * 1024 * 1024);

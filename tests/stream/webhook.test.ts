@@ -194,7 +194,7 @@ describe('a stream to a webhook', () => {
     await calls.until(stream.id, ({ state }) => expect(state).toBe('FAILING'));
     const before = receiver.requests.length;
     await shift('retry_at = null');
-    await expect.poll(() => receiver.requests.length, { timeout: 20_000 }).toBeGreaterThan(before);
+    await expect.poll(() => receiver.requests.length).toBeGreaterThan(before);
     receiver.behaviour = () => ({ status: 200 });
     await calls.until(stream.id, async ({ state }) => {
       await shift('retry_at = null');

@@ -15,6 +15,8 @@ async function least(runs: number, work: () => unknown, enough = 0): Promise<num
   return found;
 }
 
+const ATTEMPTS = 3;
+
 /** Below this, in milliseconds, a machine's noise is larger than what is measured. */
 const NOISE = 8;
 
@@ -30,8 +32,12 @@ export async function expectLinear(
   await work(size);
   // Below every bound, whatever the smaller sizes take.
   const enough = Math.min(NOISE, most) - 1;
-  const four = await least(runs, () => work(4 * size), enough);
-  if (four <= enough) return;
-  const [one, two] = [await least(runs, () => work(size)), await least(runs, () => work(2 * size))];
-  expect({ one, two, four }).toSatisfy(() => four < most && four < NOISE + 9 * one && four < NOISE + 4 * two);
+  for (let attempt = 1; ; attempt += 1) {
+    const four = await least(runs, () => work(4 * size), enough);
+    if (four <= enough) return;
+    const [one, two] = [await least(runs, () => work(size)), await least(runs, () => work(2 * size))];
+    if (four < most && four < NOISE + 9 * one && four < NOISE + 4 * two) return;
+    // What is not linear is so each time; other processes on the machine are not.
+    if (attempt === ATTEMPTS) expect.fail(`not linear: ${JSON.stringify({ one, two, four })} ms`);
+  }
 }

@@ -8,7 +8,7 @@ const RUN = join(import.meta.dirname, 'run.ts');
 /** With these the database, a server, and all of them are killed. */
 const BRIEFLY = ['--rounds', '2', '--seed', 'brief', '--writers', '8', '--calls', '4', '--seeded', '100'];
 
-test('entries are stored once and in order whatever is killed', { timeout: 240_000 }, async () => {
+test('entries are stored once and in order whatever is killed', { timeout: 900_000 }, async () => {
   const child = spawn(process.execPath, [RUN, ...BRIEFLY], { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

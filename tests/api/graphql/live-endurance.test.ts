@@ -224,9 +224,7 @@ test('through broken connections and restarts each follower gets every entry onc
   await load.stop();
   const written = load.keys.length;
   const last = () => [...followers.map(({ seen }) => seen.at(-1)), linesOf(printed).at(-1)];
-  await expect
-    .poll(() => last().map((entry) => entry?.sequence), { timeout: 20_000 })
-    .toEqual([written, written, written]);
+  await expect.poll(() => last().map((entry) => entry?.sequence)).toEqual([written, written, written]);
   await Promise.all(followers.map((follower) => follower.stop()));
   command.child.kill('SIGINT');
   await command.ended;

@@ -127,7 +127,7 @@ describe('as long as it runs, end to end', () => {
         }),
       ),
     );
-    await expect.poll(() => courses.every(({ seen }) => seen.length > 0), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => courses.every(({ seen }) => seen.length > 0)).toBe(true);
     taken = true;
     for (const { name, kind, seen, going } of courses) {
       const { code, closed } = await going;

@@ -90,7 +90,7 @@ test('one that ignores its closing is cut off', async () => {
   const socket = await open();
   // Neither reads nor answers what it is told.
   socket.pause();
-  await expect.poll(() => connections(), { timeout: 10_000 }).toBe(0);
+  await expect.poll(() => connections()).toBe(0);
   socket.terminate();
 });
 

@@ -330,13 +330,13 @@ describe('downloads of one client', () => {
     });
     const gone = new AbortController();
     const first = Array.from({ length: 4 }, () => fetch(url));
-    await expect.poll(() => read.mock.calls.length, { timeout: 10_000 }).toBe(4);
+    await expect.poll(() => read.mock.calls.length).toBe(4);
     const impatient = fetch(url, { signal: gone.signal }).catch((error: Error) => error.name);
     const patient = fetch(url);
-    await expect.poll(() => server.exports.waiting, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => server.exports.waiting).toBe(2);
     gone.abort();
     expect(await impatient).toBe('AbortError');
-    await expect.poll(() => server.exports.waiting, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => server.exports.waiting).toBe(1);
     expect(read.mock.calls.length).toBe(4);
     goOn();
     for (const answer of await Promise.all([...first, patient])) {
