@@ -5,7 +5,15 @@ import { type Criteria, isCountableByDay } from '../filter/criteria.js';
 import { whereInScope, whereMatches } from '../filter/where.js';
 import { highs, lows, rangeOf, uncountedMatches } from './counts.js';
 import { ACTOR_KEYS, ACTOR_OF, STORED_ACTION_COUNTS, STORED_ACTOR_COUNTS } from './stored-counts.js';
-import { BLOCK, floorTo, SPAN_MINUTES, type Span, splitTime, type TimeRange } from './time-spans.js';
+import {
+  BLOCK,
+  floorTo,
+  SPAN_MINUTES,
+  type Span,
+  splitTime,
+  type TimeRange,
+  toTimestamp,
+} from './time-spans.js';
 
 const BY_DAY = { largest: 'block', smallest: 'day' } as const;
 
@@ -104,37 +112,33 @@ export interface MatchingDays {
   readonly firstUncounted: string | null;
 }
 
-/** What the conditions on counted fields leave; null where there are none, or over `mostRows` counts would have to be read. */
-export async function matchingDays(
-  execute: Execute,
-  criteria: Criteria,
-  mostRows = MAX_ROWS,
-): Promise<MatchingDays | null> {
+/** What the conditions on counted fields leave; null where there are none. */
+export async function matchingDays(execute: Execute, criteria: Criteria): Promise<MatchingDays | null> {
   const conditions = criteria.conditions.filter((condition) =>
     isCountableByDay({ ...criteria, conditions: [condition] }),
   );
   if (conditions.length === 0) return null;
-  const counted = { ...criteria, conditions };
+  const matches = whereMatches({ ...criteria, conditions });
   const { from, until } = rangeOf(criteria);
-  const blocks: TimeRange[] = [{ span: 'block', from: floorTo(from, BLOCK), until }];
-  const tenant = whereInScope({ tenantId: criteria.scope.tenantId, clients: null });
-  const [row] = await execute<{ days: string[]; first: string | null; of: string }>(sql`
-    with blocks as materialized (${rowsOf(STORED_ACTION_COUNTS, criteria, blocks, mostRows)}),
-    days as materialized (
-      select d.* from (select distinct bucket from blocks where ${whereMatches(counted)}) b cross join lateral (
-        select * from ${STORED_ACTION_COUNTS} stored
-        where ${tenant} and span = ${sql.lit(SPAN_MINUTES.day)} and bucket >= b.bucket
-          and bucket < b.bucket + make_interval(mins => ${sql.lit(SPAN_MINUTES.block)})
-        order by bucket offset 0
-      ) d limit ${mostRows + 1}
+  const [row] = await execute<{ days: string[]; first: string | null }>(sql`
+    with blocks as materialized (
+      select distinct bucket from ${STORED_ACTION_COUNTS} stored
+      where ${matches} and span = ${sql.lit(SPAN_MINUTES.block)}
+        and bucket >= ${toTimestamp(floorTo(from, BLOCK))}::timestamptz and bucket < ${toTimestamp(until)}::timestamptz
     )
     select array(
-      select distinct (extract(epoch from bucket) * 1000)::bigint as at from days where ${whereMatches(counted)} order by at
+      select distinct (extract(epoch from d.bucket) * 1000)::bigint as at from blocks b cross join lateral (
+        select bucket from ${STORED_ACTION_COUNTS} stored
+        where ${matches} and span = ${sql.lit(SPAN_MINUTES.day)} and bucket >= b.bucket
+          and bucket < b.bucket + make_interval(mins => ${sql.lit(SPAN_MINUTES.block)})
+        order by bucket offset 0
+      ) d order by at
     )::text[] as days,
-    (select entry_id from reel_log_inbox where ${tenant} order by entry_id limit 1) as first,
-    greatest((select count(*) from blocks), (select count(*) from days)) as of`);
-  if (!row || Number(row.of) > mostRows) return null;
-  return { days: row.days.map(Number), firstUncounted: row.first };
+    (
+      select entry_id from reel_log_inbox where ${whereInScope({ ...criteria.scope, clients: null })}
+      order by entry_id limit 1
+    ) as first`);
+  return row ? { days: row.days.map(Number), firstUncounted: row.first } : null;
 }
 
 const wholeDays = (criteria: Criteria): TimeRange[] => {

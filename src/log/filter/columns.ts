@@ -60,6 +60,8 @@ export interface IndexUse {
 /** The index that serves a test; null where entries have to be walked. */
 export function indexOf(test: Test): IndexUse | null {
   if (!('field' in test) || 'absent' in test) return null;
+  // Every value has it.
+  if ('prefix' in test && test.prefix === '') return null;
   const { sql, indexed } = COLUMNS[test.field];
   if (!indexed) return null;
   const order = 'is' in test || test.field === 'id' ? 'ordered' : 'grouped';

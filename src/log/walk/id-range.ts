@@ -47,6 +47,23 @@ export const intersect = (one: IdRange, other: IdRange): IdRange => ({
   high: [one.high, other.high].sort()[0]!,
 });
 
+/**
+ * Splits ids in two, in a walk's order: those of some weeks and all others. A statement over few months is planned in a fraction
+ * of the time, and mostly suffices. One part where it is no longer than that, or begins in no known time.
+ */
+export function partsOf(range: IdRange, descending: boolean, now: number): IdRange[] {
+  if (!descending && range.low === FIRST) return [range];
+  const began = descending ? Math.min(millisecondsOf(range.high), now) : millisecondsOf(range.low);
+  const month = new Date(began);
+  // Months are partitions, so that a part ends with one.
+  const end = Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + (descending ? -1 : 2));
+  const low = idFloor(`${isoOf(end)}Z`);
+  const parts = descending
+    ? [intersect(range, newerOrSame(low)), intersect(range, olderThan(low))]
+    : [intersect(range, olderThan(low)), intersect(range, newerOrSame(low))];
+  return parts.filter((part) => !isEmptyRange(part));
+}
+
 const NONE: IdRange = { low: LAST, high: FIRST };
 
 /** The ids older than one, that one not among them. */
@@ -67,6 +84,8 @@ export const newerOrSame = (id: string): IdRange => ({ low: id, high: LAST });
 
 const idBefore = (id: string): string | null => (id === FIRST ? null : toId(toNumber(id) - 1n));
 const idAfter = (id: string): string | null => (id === LAST ? null : toId(toNumber(id) + 1n));
+
+const millisecondsOf = (id: string): number => Number(toNumber(id) >> 80n);
 
 const toNumber = (id: string): bigint => BigInt(`0x${id.replaceAll('-', '')}`);
 
@@ -97,7 +116,7 @@ export function roundedBack(reached: string, began: string): string {
  * created_at to the millisecond, so newest first it is the next millisecond, oldest first the microsecond before this one.
  */
 export function timeReached(id: string, newestFirst: boolean): string {
-  const milliseconds = Number(toNumber(id) >> 80n);
+  const milliseconds = millisecondsOf(id);
   return newestFirst ? `${isoOf(milliseconds + 1)}000Z` : `${isoOf(milliseconds - 1)}999Z`;
 }
 

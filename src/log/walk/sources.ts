@@ -19,7 +19,11 @@ export function sourcesOf(criteria: Criteria): CandidateSource[] {
   const isOnly = conditions.length === 1;
   const sources = conditions.flatMap((condition) => sourcesOfCondition(condition, isOnly));
   const occurred = occurredSource(conditions);
-  return [...sources, ...(occurred ? [occurred] : [])].slice(0, MAX_SOURCES);
+  // Those that need no sorting first, since one with few candidates makes the others needless.
+  const bySorting = (source: CandidateSource) => source.gatherings.length;
+  return [...sources, ...(occurred ? [occurred] : [])]
+    .sort((one, other) => bySorting(one) - bySorting(other))
+    .slice(0, MAX_SOURCES);
 }
 
 /** Those of the scope included. */

@@ -27,6 +27,7 @@ import {
   isEmptyRange,
   newerThan,
   olderThan,
+  partsOf,
   roundedBack,
 } from './id-range.js';
 import { allConditions, needlesOf, sourcesOf } from './sources.js';
@@ -60,6 +61,9 @@ const FORCED = 4;
 /** One statement may take so much of what is left of the budget. */
 const SHARES = 4;
 
+/** So many are gathered before the first stretch. */
+const FIRST_GATHERED = 1_000;
+
 /** A candidate that is looked up by its id costs so many times what one does on the way along the key. */
 const LOOKUP_COST = 4;
 
@@ -87,7 +91,9 @@ export class Walk {
   private size: number;
   private readonly started: number;
   private stretches = 0;
-  /** Whether the search index and the counts were asked. */
+  private found = 0;
+  /** Whether the search index was asked, and the counts. */
+  private isSearched = false;
   private isNarrowed = false;
 
   constructor(
@@ -97,13 +103,23 @@ export class Walk {
     private readonly bounds: LookingBounds,
   ) {
     const ofTime = idsWithin(criteria.start, criteria.end);
-    this.range = options.within ? intersect(ofTime, options.within) : ofTime;
-    this.whole = this.range;
+    this.whole = options.within ? intersect(ofTime, options.within) : ofTime;
     this.sources = sourcesOf(criteria);
     this.matchesAll = allConditions(criteria).length === 0;
+    const parts =
+      this.isKept || this.sources.length === 0
+        ? [this.whole]
+        : partsOf(this.whole, options.descending, Date.now());
+    this.range = parts[0] ?? this.whole;
+    this.rest = parts.slice(1);
     this.size = bounds.candidates.first;
     this.started = bounds.clock();
-    this.ended = isEmptyRange(this.range);
+    this.ended = isEmptyRange(this.whole);
+  }
+
+  /** Whether one statement serves, which is prepared: every entry is wanted, of any time. */
+  private get isKept(): boolean {
+    return this.matchesAll && this.criteria.start === null && this.criteria.end === null;
   }
 
   /**
@@ -141,6 +157,7 @@ export class Walk {
       this.size = Math.min(this.size, candidates.least);
     const started = clock();
     const { bound, isLast } = this.statementBound();
+    const isLastPart = this.rest.length === 0;
     try {
       const { tenantId } = this.criteria.scope;
       const options = { statementMs: bound, inIndexOrder: true };
@@ -165,7 +182,9 @@ export class Walk {
             options,
           );
       stretch.done(rows.length);
-      this.stretches += 1;
+      this.found += rows.length;
+      // Where the first part has no candidate at all, the next is looked at before the walk may stop.
+      if (this.stretches > 0 || isLastPart || !stretch.isEmpty) this.stretches += 1;
       this.adapt(clock() - started);
       return rows;
     } catch (error) {
@@ -212,9 +231,12 @@ export class Walk {
   private async take(execute: Execute, wanted: number): Promise<Stretch> {
     let part = this.pending;
     if (part === null) {
-      // After the first stretch, which fills a page with what is frequent.
-      if (this.stretches > 0 && !this.isNarrowed) part = await this.narrow(execute);
-      if (this.ended) return NOTHING;
+      // After the first stretch, which fills a page with a text that is frequent.
+      if (this.stretches > 0 && !this.isSearched) part = await this.searched(execute);
+      if (part === null && this.stretches > 0 && this.found === 0 && !this.isNarrowed) {
+        await this.keepToDays(execute);
+        if (this.ended) return NOTHING;
+      }
       // Now and then, since what is rare here may be frequent further on.
       if (part !== null) this.source = null;
       else if (this.sources.length > 0 && Number.isInteger(Math.log2(Math.max(1, this.stretches))))
@@ -224,23 +246,20 @@ export class Walk {
     return part === null ? this.takeFromKey(execute, wanted) : this.takeFrom(part);
   }
 
-  /** All candidates, where the search index leaves few; else leaves out the days in which the counts have no match. */
-  private async narrow(execute: Execute): Promise<Part | null> {
+  /** Leaves out the days in which the counts have no match; asked once. */
+  private async keepToDays(execute: Execute): Promise<void> {
     this.isNarrowed = true;
-    const found = await this.searched(execute);
-    if (found) return found;
     const matching = await matchingDays(execute, this.criteria);
-    if (matching) {
-      const parts = idsOfDays(matching.days, matching.firstUncounted).map((part) =>
-        intersect(this.range, part),
-      );
-      this.rest = this.options.descending ? parts.reverse() : parts;
-      this.toNextPart();
-    }
-    return null;
+    if (!matching) return;
+    const days = idsOfDays(matching.days, matching.firstUncounted);
+    if (this.options.descending) days.reverse();
+    this.rest = [this.range, ...this.rest].flatMap((part) => days.map((day) => intersect(part, day)));
+    this.toNextPart();
   }
 
+  /** All candidates, where the search index leaves few; asked once. */
   private async searched(execute: Execute): Promise<Part | null> {
+    this.isSearched = true;
     const needles = needlesOf(this.criteria);
     if (needles.length === 0) return null;
     const found = await searchCandidates(execute, this.criteria.scope.tenantId, needles);
@@ -257,12 +276,13 @@ export class Walk {
       this.source = first;
       return this.nextOf(execute, first, this.mostOf(wanted));
     }
-    const key = await walkKey(execute, this.way(), size);
     const parts: { source: CandidateSource; part: Part }[] = [];
     for (const source of this.sources) {
       const part = await this.nextOf(execute, source, size);
+      if (part?.until === null && part.ids.length <= size) return part;
       if (part) parts.push({ source, part });
     }
+    const key = await walkKey(execute, this.way(), size);
     const firstId = this.firstOf([key, ...parts.map(({ part }) => part)]);
     if (firstId === null) return { ids: [], until: null };
     let [best, least]: [Part | null, number] = [null, this.costOf(key, firstId)];
@@ -281,7 +301,10 @@ export class Walk {
   }
 
   private nextOf(execute: Execute, source: CandidateSource, most: number): Promise<Part | null> {
-    return nextCandidates(execute, source, this.way(), { most, gathered: this.bounds.gathered });
+    // At first no more than are looked up at once: with more, what is frequent may fill a page before they are sorted.
+    const gathered =
+      this.stretches > 0 ? this.bounds.gathered : Math.min(this.bounds.gathered, FIRST_GATHERED);
+    return nextCandidates(execute, source, this.way(), { most, gathered });
   }
 
   private firstOf(parts: readonly Part[]): string | null {
@@ -311,9 +334,7 @@ export class Walk {
 
   /** What is wanted, where every entry matches; else null. */
   private takeWhole(wanted: number): Stretch | null {
-    const { matchesAll, criteria } = this;
-    if (!matchesAll || criteria.start !== null || criteria.end !== null) return null;
-    if (this.pending !== null || wanted > this.bounds.candidates.most) return null;
+    if (!this.isKept || this.pending !== null || wanted > this.bounds.candidates.most) return null;
     return {
       candidates: this.alongKey(this.range, wanted),
       isEmpty: false,
