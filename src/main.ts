@@ -21,7 +21,7 @@ const NO_SDK =
 
 // Libraries that are loaded later check themselves at each call otherwise; Reel goes by REEL_ENV.
 process.env.NODE_ENV ??= 'production';
-keepYoungGeneration(8 * 1_048_576);
+keepYoungGeneration(8 * 1_048_576, 300 * 1_048_576);
 saveMemoryAbove(208 * 1_048_576);
 
 // Heard from the first moment, so that a start that is broken off leaves no database behind.
@@ -79,14 +79,17 @@ function saveMemoryAbove(bytes: number): void {
 }
 
 /**
- * Keeps V8's young generation at so many bytes, where it would grow to 128 MiB. Its greatest size is fixed when the process
- * begins, before this runs, but whether it grows is not: it grows while much of it survives, and then no more.
+ * Keeps V8's young generation at about so many bytes, unless over `most` are resident. It would grow to 128 MiB, a limit that is fixed before this runs, and
+ * shrinks to 1 MiB whenever the process is idle: then each answer is collected on its own, and what it still needs is taken for old.
  */
-function keepYoungGeneration(bytes: number): void {
-  const size = () =>
-    getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')!.space_size;
-  const surviving: object[] = [];
-  while (size() < bytes && surviving.length < 2_000_000)
-    for (let count = 0; count < 5_000; count += 1) surviving.push({ count });
-  setFlagsFromString('--semi-space-growth-factor=1');
+function keepYoungGeneration(bytes: number, most: number): void {
+  let growth = 0;
+  const keep = () => {
+    const { space_size } = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')!;
+    const wanted = space_size < bytes && process.memoryUsage.rss() < most ? 2 : 1;
+    if (wanted !== growth) setFlagsFromString(`--semi-space-growth-factor=${wanted}`);
+    growth = wanted;
+  };
+  keep();
+  setInterval(keep, 50).unref();
 }
