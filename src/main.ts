@@ -13,6 +13,9 @@ const SAVING_GROWTH = 20;
 /** A database that does not answer keeps nobody from ending; what it did not take was not acknowledged either. */
 const END_MS = 20_000;
 
+const isProduction = process.env.REEL_ENV === 'production';
+if (isProduction) warnInJson();
+
 const isToBeTraced = Boolean(
   process.env.OTEL_EXPORTER_OTLP_ENDPOINT || process.env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
 );
@@ -52,14 +55,20 @@ try {
   }
   process.exit(0);
 } catch (error) {
-  process.stderr.write(`${lastLine(oneLineFault(error))}\n`);
+  const line = oneLineFault(error);
+  process.stderr.write(isProduction ? logLine(60, line) : `reel: ${line}\n`);
   process.exit(1);
 }
 
-/** What is logged in production is JSON, this line too: as pino writes it, which may not have been loaded. */
-function lastLine(msg: string): string {
-  if (process.env.REEL_ENV !== 'production') return `reel: ${msg}`;
-  return JSON.stringify({ level: 60, time: Date.now(), pid: process.pid, hostname: hostname(), msg });
+/** What is logged in production is JSON, this too: as pino writes it, which may not have been loaded. */
+function logLine(level: number, msg: string): string {
+  return `${JSON.stringify({ level, time: Date.now(), pid: process.pid, hostname: hostname(), msg })}\n`;
+}
+
+/** Node's own warnings, which it would print as text. */
+function warnInJson(): void {
+  process.removeAllListeners('warning');
+  process.on('warning', ({ name, message }) => process.stderr.write(logLine(40, `${name}: ${message}`)));
 }
 
 /**

@@ -13,6 +13,8 @@ const root = resolve(import.meta.dirname, '..', '..');
 const folder = mkdtempSync(join(tmpdir(), 'reel-starts-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const KEY = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+
 interface Said {
   code: number;
   stdout: string;
@@ -75,20 +77,18 @@ describe('the log of a server in production', () => {
     await rm(dirname(dataDir), { recursive: true, force: true });
   });
 
+  const settings = () => ({
+    REEL_DATABASE_URL: own.runtimeUrl,
+    REEL_JWT_SECRET: JWT_SECRET,
+    REEL_SERVICE_SECRET: SERVICE_SECRET,
+    REEL_SIGNING_KEY: KEY,
+    REEL_ORIGIN: 'reel.example.com',
+  });
+
   type Line = Record<string, unknown> & { level: number; msg: string };
   /** What it logs while `work` is done. */
   async function logOf(level: string, work: (url: string) => Promise<unknown>): Promise<Line[]> {
-    const reel = new ReelProcess(dataDir, {
-      REEL_ENV: 'production',
-      REEL_DATABASE_URL: own.runtimeUrl,
-      REEL_JWT_SECRET: JWT_SECRET,
-      REEL_SERVICE_SECRET: SERVICE_SECRET,
-      REEL_SIGNING_KEY: generateKeyPairSync('ed25519')
-        .privateKey.export({ type: 'pkcs8', format: 'pem' })
-        .toString(),
-      REEL_ORIGIN: 'reel.example.com',
-      REEL_LOG_LEVEL: level,
-    });
+    const reel = new ReelProcess(dataDir, { REEL_ENV: 'production', ...settings(), REEL_LOG_LEVEL: level });
     await work(await reel.ready());
     const { code, stdout, stderr } = await reel.stop();
     expect([code, stderr]).toEqual([0, '']);
@@ -168,6 +168,19 @@ describe('the log of a server in production', () => {
       url: '/api/v1/reel/logs?module=…&query=…',
     });
     expect(requests.at(-1)).toMatchObject({ caller: null, tenantId: null });
+  });
+
+  test('has what Node warns of as JSON, too', async () => {
+    const warn = "setTimeout(()=>process.emitWarning('odd'),500)";
+    const reel = new ReelProcess(dataDir, {
+      REEL_ENV: 'production',
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(warn)}`,
+      ...settings(),
+    });
+    await reel.ready();
+    await expect.poll(() => reel.stderr, { timeout: 20_000 }).not.toBe('');
+    expect((await reel.stop()).code).toBe(0);
+    expect(JSON.parse(reel.stderr)).toMatchObject({ level: 40, msg: 'Warning: odd' });
   });
 
   test('has requests for health at debug', async () => {
