@@ -36,7 +36,7 @@ import {
   type UpdateStreamInput,
 } from './stream.js';
 import { NO_SECRETS, type SecretKeeper } from './stream-secrets.js';
-import { testEntry } from './test-entry.js';
+import { testEntry } from './marked-entry.js';
 
 const MAX_STREAMS = 20;
 const MAX_NAME = 100;
