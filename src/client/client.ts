@@ -179,7 +179,7 @@ export function createReelClient<const M extends ActionMap = ActionMap>(
     const { payload, wire, bytes } = prepared;
     if (isClosed) throw refusal('CLOSED', 'the client was closed', wire);
     try {
-      if (onFull(prepared) === 'drop-oldest' && !hasRoom(prepared)) {
+      if (onFull(prepared) === 'drop-oldest' && !hasRoom(prepared) && bytes < spoolBytes) {
         const count = store.makeRoom(bytes, spoolBytes);
         dropped += count;
         warn('DROPPED', `${count} entries, as newer ones needed their room`);

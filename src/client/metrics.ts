@@ -3,7 +3,6 @@ import type { Reel, ReelStats } from './client.js';
 interface Metric {
   reset(): void;
   inc(value: number): void;
-  set?(value: number): void;
 }
 
 /** What is needed of prom-client. */

@@ -34,7 +34,7 @@ interface TransactionArgs {
 }
 
 /**
- * A subscriber for MikroORM 6 and 7, which tells of each entity that was created, updated or deleted by a flush, once its
+ * A subscriber for MikroORM 7, which tells of each entity that was created, updated or deleted by a flush, once its
  * transaction is committed; of one that is rolled back it tells nothing. Its errors are warned of, and end nothing.
  */
 export function entityChanges(record: (change: EntityChange) => void) {

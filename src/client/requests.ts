@@ -13,7 +13,7 @@ export interface IncomingRequest {
 type Read<R> = (request: R) => RequestContext;
 
 /**
- * A plug-in for Fastify 4 and 5: entries made while a request is answered have its id, address and user agent, and what
+ * A plug-in for Fastify 5: entries made while a request is answered have its id, address and user agent, and what
  * `read` answers, which is asked when an entry is made, so after whatever authenticates.
  */
 export function fastifyContext<R extends IncomingRequest>(read?: Read<R>) {

@@ -215,6 +215,13 @@ describe('a full spool', () => {
     expect(sentIds()).toEqual(ids(spooled, dropped));
   });
 
+  test('drops nothing for an entry that is larger than it', async () => {
+    const reel = openAway({ spoolBytes: SMALL, onFull: 'drop-oldest' });
+    log(reel, 1);
+    expect(log(reel, 2, { text: 'x'.repeat(2 * SMALL - 1_000) })).toBe(false);
+    expect(reel.stats()).toMatchObject({ spooled: 1, dropped: 1 });
+  });
+
   test('drops none that is being sent', async () => {
     let go = () => {};
     server.answer = async (entries) => {
