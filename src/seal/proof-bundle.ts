@@ -24,8 +24,10 @@ export const VERSION_KEY = snake('leafVersion' satisfies keyof InclusionProof);
 /** Keys of a bundle's `entry`, in order, and those that it had in the first edition. */
 export const BUNDLE_ENTRY_KEYS = entryNames();
 export const FIRST_BUNDLE_ENTRY_KEYS = entryNames(FIELDS.filter(({ since }) => since === 1));
+const PROOF_KEYS = PROOF_FIELDS.map(snake);
+const DATA_SALT_KEY = snake('dataSalt' satisfies keyof InclusionProof);
 /** Keys of a bundle between `entry` and `path`, in order; their values are base64. */
-export const BUNDLE_BINARY_KEYS = PROOF_FIELDS.slice(0, -1).map(snake);
+export const BUNDLE_BINARY_KEYS = PROOF_KEYS.slice(0, -1);
 
 const HEX_FIELDS: ReadonlySet<string> = new Set(['identityDigest', 'dataDigest']);
 
@@ -38,14 +40,14 @@ export function proofBundle(
   const fields = entryToWire(entry);
   if (!includeData) delete fields.data;
   const bundle: Record<string, unknown> = { [VERSION_KEY]: proof.leafVersion, entry: fields };
-  for (const field of PROOF_FIELDS) {
+  for (const [index, field] of PROOF_FIELDS.entries()) {
     const value = proof[field];
-    bundle[snake(field)] =
+    bundle[PROOF_KEYS[index]!] =
       typeof value === 'string' && HEX_FIELDS.has(field)
         ? Buffer.from(value, 'hex').toString('base64')
         : value;
   }
-  if (!includeData) bundle[snake('dataSalt')] = null;
+  if (!includeData) bundle[DATA_SALT_KEY] = null;
   return bundle;
 }
 

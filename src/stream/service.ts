@@ -9,6 +9,7 @@ import { parseInstant } from '../query-line/values.js';
 import type { BatchReader } from './batches.js';
 import type { Egress } from './egress/egress.js';
 import { type CommonSettings, SECRET_SETTINGS } from './kinds/kind.js';
+import { testEntry } from './marked-entry.js';
 import type { StreamRecords } from './records.js';
 import { kindOf, type Senders } from './senders.js';
 import { SettingsCheck } from './settings-check.js';
@@ -36,7 +37,6 @@ import {
   type UpdateStreamInput,
 } from './stream.js';
 import { NO_SECRETS, type SecretKeeper } from './stream-secrets.js';
-import { testEntry } from './marked-entry.js';
 
 const MAX_STREAMS = 20;
 const MAX_NAME = 100;
