@@ -60,8 +60,7 @@ export function isAbandoned(folder: string): Promise<boolean> {
       free();
       answer(code === 'ECONNREFUSED' || code === 'ENOENT');
     };
-    const socket = connect(address)
-      .on('connect', () => end())
+    const socket = connect(address, () => end())
       .on('error', ({ code }: NodeJS.ErrnoException) => end(code))
       .unref();
   });

@@ -37,7 +37,10 @@ const LONGEST_RETRY_AFTER_MS = 3_600_000;
 
 /** Sends what is in the store, batch after batch, one at a time, in the order it was taken. */
 export function createSender(store: Store, options: SenderOptions): Sender {
-  const endpoint = new URL('api/v1/reel/logs/batch', options.url.replace(/\/*$/, '/'));
+  const endpoint = new URL(
+    'api/v1/reel/logs/batch',
+    options.url.endsWith('/') ? options.url : `${options.url}/`,
+  );
   let [failures, most, holds, isSending, isClosed] = [0, MOST_ENTRIES, 0, false, false];
   let timer: NodeJS.Timeout | undefined;
   let request: AbortController | undefined;
