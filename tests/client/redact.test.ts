@@ -171,7 +171,7 @@ describe('whatever comes', () => {
     fc.assert(
       fc.property(data, (value) => {
         expect(JSON.stringify(redact(value, [], allPatterns))).not.toMatch(
-          /4111111111111111|eyJ|dXNlcjpwYXNz/,
+          /4111111111111111|eyJhbGciOiJI|dXNlcjpwYXNz/,
         );
         expect(JSON.stringify(redact(value))).toBe(JSON.stringify(value));
       }),
