@@ -58,7 +58,7 @@ const QUESTIONS: readonly (readonly [what: string, why: string, ask: (entries: n
   ],
   [
     'most frequent actors',
-    'stored counts by actor and sixteen days, and one look for each name',
+    'stored counts by actor, and a look for each name',
     () => '{ logStats { facet(field: ACTOR) { key label count } } }',
   ],
 ];
