@@ -7,7 +7,8 @@ import { makeDataDir, ReelProcess } from '../support/process.js';
 import { batchOf, type ReceivedBatch, Receiver } from '../support/receiver.js';
 import { grant, JWT_SECRET, moduleToken, SERVICE_SECRET } from '../support/reel.js';
 
-const KILLS = 10;
+/** REEL_TEST_STREAM_KILLS=100 is the long form. */
+const KILLS = Number(process.env.REEL_TEST_STREAM_KILLS ?? 10);
 const tenant = randomUUID();
 let own: TestDatabase;
 beforeAll(async () => {
@@ -137,4 +138,7 @@ it('loses nothing when servers and receiver are killed under load, and another s
     previous = batch.last;
   }
   expect(previous).toBe(last);
+  console.info(
+    `${acknowledged} entries acknowledged, ${KILLS} kills, ${received.length} deliveries of ${first.size} batches`,
+  );
 }, 600_000);
