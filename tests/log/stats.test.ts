@@ -345,6 +345,13 @@ describe('facet', () => {
       tally(known.map(actorKey)).map(({ key, count }) => ({ key, count })),
     );
     expect(await values(10)).toBeNull();
+    // Nor is it said that there is none where those that were read do not match.
+    const nowhere = toCriteria(whole, { modules: ['nowhere'] }, NOW);
+    const actions = (mostRows?: number) =>
+      database.read(tenantId, (execute) => countValues(execute, nowhere, 'action', 1_000, mostRows), {
+        inIndexOrder: true,
+      });
+    expect([await actions(), await actions(10)]).toEqual([[], null]);
   });
 
   test('names nobody by what was erased', async () => {

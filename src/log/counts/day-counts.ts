@@ -74,13 +74,17 @@ export async function countValues(
   mostRows = MAX_ROWS,
 ): Promise<CountedValue[] | null> {
   const { stored, ofStored, columns, ofEntry } = VALUES[field];
-  const rows = await execute<{ value: string | null; kind: number; n: string; of: string }>(sql`
+  // The number of rows that were read is told even where none of them matches.
+  const rows = await execute<{ value: string | null; kind: number; n: string | null; of: string }>(sql`
     with stored as materialized (${rowsOf(stored, criteria, wholeDays(criteria), mostRows)})
-    select value, min(kind) as kind, sum(n) as n, (select count(*) from stored) as of from (
-      select ${ofStored}, count as n from stored where ${whereMatches(criteria)}
-      union all select ${ofEntry}, n from ${uncountedMatches(criteria, { ...BY_DAY, columns })} uncounted
-    ) counted group by value having sum(n) > 0 order by n desc, value nulls last limit ${most}`);
-  return Number(rows[0]?.of ?? 0) > mostRows ? null : rows;
+    select f.*, s.of from (select count(*) as of from stored) s left join (
+      select value, min(kind) as kind, sum(n) as n from (
+        select ${ofStored}, count as n from stored where ${whereMatches(criteria)}
+        union all select ${ofEntry}, n from ${uncountedMatches(criteria, { ...BY_DAY, columns })} uncounted
+      ) counted group by value having sum(n) > 0 order by n desc, value nulls last limit ${most}
+    ) f on true order by f.n desc, f.value nulls last`);
+  if (Number(rows[0]?.of) > mostRows) return null;
+  return rows.flatMap(({ value, kind, n }) => (n === null ? [] : [{ value, kind, n }]));
 }
 
 /**
