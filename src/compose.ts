@@ -6,7 +6,6 @@ import { sql } from 'kysely';
 import { Authorizer } from './auth/authorize.js';
 import { accountOf, type Caller } from './auth/caller.js';
 import { mentorPort } from './auth/mentor.js';
-import { withDevelopmentSecrets } from './auth/secrets.js';
 import { tokenVerifier } from './auth/token.js';
 import type { Config } from './config/config.js';
 import { type Call, during } from './database/call.js';
@@ -20,7 +19,6 @@ import { Bodies } from './http/bodies.js';
 import { edge } from './http/edge.js';
 import { health } from './http/health.js';
 import { parseJson } from './http/json.js';
-import { loggedRequest } from './http/logged-url.js';
 import { createMetrics, type Metrics } from './http/metrics.js';
 import { reelKeys } from './http/public-keys.js';
 import {
@@ -38,7 +36,8 @@ import { ReadAudit } from './log/read-audit.js';
 import { ReelService } from './log/service.js';
 import { StatsService } from './log/stats/stats.js';
 import { WRITER_BOUNDS, Writer } from './log/write/writer.js';
-import { REST_PREFIX, restRoutes } from './rest/routes.js';
+import { PATHS, type Paths } from './paths.js';
+import { restRoutes } from './rest/routes.js';
 import { openSeal } from './seal/open-seal.js';
 import { Poller } from './seal/poller.js';
 import { exportProofs } from './seal/proof-bundle.js';
@@ -49,25 +48,13 @@ import { openStreams } from './stream/open-streams.js';
 import { chargeTo } from './time-slice.js';
 import { traced } from './tracing.js';
 
-/**
- * Reel within a host's own Fastify: its paths, with everything behind them. Closed with the host. `config` as
- * readConfig makes it; only its database, secrets and rules matter, not where Reel itself would listen.
- */
-export async function router(app: FastifyInstance, options: { config: Config }): Promise<void> {
-  const reel = await composeReel(await withDevelopmentSecrets(options.config), app.log);
-  app.addHook('onClose', () => reel.close());
-  // The type of Fastify has serializers answer text alone; pino takes any value.
-  const logging: object = { logSerializers: { req: loggedRequest } };
-  await app.register(reel.router, logging);
-}
-
 /** How often partitions of coming months are looked for. */
 const MONTHS_MS = 6 * 3_600_000;
 
 export interface Reel {
   /** Null where they are off. */
   metrics: Metrics | null;
-  /** A Fastify plug-in with /graphql, the REST paths, health and metrics. */
+  /** A Fastify plug-in with GraphQL, REST, health, metrics and keys. */
   router: (app: FastifyInstance) => Promise<void>;
   service: ReelService;
   moveDatabase(url: string): void;
@@ -76,12 +63,20 @@ export interface Reel {
   close(): Promise<void>;
 }
 
+export interface Composition {
+  clock?: DatabaseClock;
+  /** Of the plug-in that the router will be registered in. */
+  prefix?: string;
+  paths?: Paths;
+}
+
 /** Everything but the HTTP server: connections, writer, sequencer, services, and the routes over them. */
 export async function composeReel(
   config: Config,
   log: FastifyBaseLogger,
-  clock = new DatabaseClock(),
+  { clock = new DatabaseClock(), prefix = '', paths = PATHS }: Composition = {},
 ): Promise<Reel> {
+  const rest = paths.rest === false ? PATHS.rest : paths.rest;
   if (config.databaseUrl === null)
     throw new StartError('REEL_DATABASE_URL: expected a postgres:// URL, got nothing');
   const database = await connect(config.databaseUrl, undefined, config.statementMs);
@@ -191,6 +186,7 @@ export async function composeReel(
     secrets: config.serviceSecrets,
     linkMinutes: config.exportLinkMinutes,
     maxRecords: config.maxExportRecords,
+    path: `${prefix}${rest}/exports`,
   });
   metrics.watch({
     downloads: () => exports.downloads,
@@ -258,7 +254,8 @@ export async function composeReel(
     callerOf: (request) => callers.get(request),
     router: async (app) => {
       await app.register(edge);
-      if (config.allowedOrigins.length > 0)
+      // A host's own rules hold for its whole server.
+      if (config.allowedOrigins.length > 0 && !app.hasRequestDecorator('corsPreflightEnabled'))
         await app.register(cors, {
           origin: [...config.allowedOrigins],
           methods: ['GET', 'POST'],
@@ -274,27 +271,31 @@ export async function composeReel(
         });
       await app.register(health, {
         metrics: isMeasured ? metrics : null,
-        hasRoute: config.metricsPort === null,
+        metricsPath: paths.metrics === false || config.metricsPort !== null ? null : paths.metrics,
+        path: paths.health === false ? null : paths.health,
         unready: () => database.unready(),
         silentNodes: () => sequencer.silentNodes,
       });
-      await app.register(reelKeys, { keys: seal.keys });
-      await app.register(graphqlRoutes, {
-        report: (error, requestId) => {
-          const errorId = randomUUID();
-          log.error({ err: error, errorId, requestId }, 'an entry could not be stored');
-          return errorId;
-        },
-        ...shared,
-        seal: seal.prover,
-        streams: streams.service,
-        parseJson,
-        onSubscriptions: (subscriptions) => metrics.watch({ subscriptions: () => subscriptions.length }),
-        tail: trail,
-        readCaller: callerOf,
-      });
+      if (paths.keys !== false) await app.register(reelKeys, { keys: seal.keys, path: paths.keys });
+      if (paths.graphql !== false)
+        await app.register(graphqlRoutes, {
+          path: paths.graphql,
+          report: (error, requestId) => {
+            const errorId = randomUUID();
+            log.error({ err: error, errorId, requestId }, 'an entry could not be stored');
+            return errorId;
+          },
+          ...shared,
+          seal: seal.prover,
+          streams: streams.service,
+          parseJson,
+          onSubscriptions: (subscriptions) => metrics.watch({ subscriptions: () => subscriptions.length }),
+          tail: trail,
+          readCaller: callerOf,
+        });
       await app.register(restRoutes, {
-        prefix: REST_PREFIX,
+        prefix: rest,
+        isForDownloads: paths.rest === false,
         ...shared,
         readCaller: (request) => callerOf(request.raw),
         readConnection: (request) => readConnection(request.raw, authentication.trusts),

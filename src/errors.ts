@@ -48,6 +48,8 @@ export interface ErrorDetails {
   why?: string;
 }
 
+const BRAND = Symbol.for('reel.error');
+
 /**
  * A deliberate error: its code and message may cross the wire. Anything else that is thrown is logged with an id
  * and answered with that id alone.
@@ -74,7 +76,15 @@ export class ReelError extends Error {
   get status(): number {
     return ERROR_STATUS[this.code];
   }
+
+  /** By which it is known in a process that has Reel twice. */
+  get [BRAND](): true {
+    return true;
+  }
 }
+
+/** Whether an error is Reel's, of whatever copy of the package, and not one of the host's that looks alike. */
+export const isReelError = (error: unknown): error is ReelError => error instanceof Error && BRAND in error;
 
 /** Why a start, or a command, could not be done: one line for a person, that names what to mend. */
 export class StartError extends Error {

@@ -96,7 +96,7 @@ const withoutRequests = (log: Logger): FastifyBaseLogger =>
   log.child({}, { level: log.isLevelEnabled('info') ? 'warn' : log.level });
 
 /** An app without routes, which answers whatever comes. */
-async function openApp(log: Logger, quietMs: number): Promise<FastifyInstance> {
+export async function openApp(log: Logger, quietMs = QUIET_MS): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: withoutRequests(log),
     genReqId: requestIdOf,

@@ -3,8 +3,10 @@ import type { Transaction } from 'kysely';
 import { StartError } from '../errors.js';
 import { compile, type Execute, type Row } from './execute.js';
 import { MIGRATION_LOCK } from './migrate-lock.js';
+import type { MigrationDriver } from './migrations/migration.js';
 import { ENSURE_MONTHS_AHEAD } from './months.js';
 import { databaseOptions } from './options.js';
+import { applyPending } from './pending.js';
 import { ensureRuntimeRole, refuseOpenSchema } from './roles.js';
 
 /** What was done. */
@@ -29,7 +31,7 @@ export async function applyMigrations(
       const execute = (sql: string) => orm.em.getConnection().execute(sql, [], 'all', trx);
       await refuseOpenSchema(execute);
       await execute(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
-      const applied = await orm.migrator.up({ transaction: trx });
+      const applied = await applyPending(orm.em.getDriver() as MigrationDriver, trx);
       const transaction = trx as unknown as Transaction<unknown>;
       await complete(
         async <R extends Row>(statement: Parameters<Execute>[0]) =>
@@ -37,7 +39,7 @@ export async function applyMigrations(
       );
       await execute(ENSURE_MONTHS_AHEAD);
       await ensureRuntimeRole(execute, ownerUrl, runtimeUrl);
-      return { applied: applied.map((migration) => migration.name) };
+      return { applied };
     });
   } catch (error) {
     if (error instanceof StartError) throw error;

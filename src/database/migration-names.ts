@@ -1,3 +1,6 @@
+/** Which of them were applied. */
+export const MIGRATIONS_TABLE = 'reel_migrations';
+
 /** Every migration, oldest first. Listed, rather than found in a directory, so that a bundle contains them all. */
 export const MIGRATION_NAMES = [
   'Migration20261124000000_trail',

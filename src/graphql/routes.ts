@@ -1,12 +1,6 @@
 import { Readable } from 'node:stream';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
-import {
-  errorCodes,
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-} from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../config/config.js';
 import { badInput, ReelError, unauthenticated } from '../errors.js';
 import { type Answer, Answers } from '../http/answer.js';
@@ -48,9 +42,11 @@ export interface GraphqlOptions extends Services {
   /** Told of each error that is answered: its code in lower case. */
   onRefused?: (reason: string) => void;
   websockets?: Partial<WebsocketBounds>;
+  /** Default: /graphql. */
+  path?: string;
 }
 
-export const GRAPHQL_PATH = '/graphql';
+const GRAPHQL_PATH = '/graphql';
 /** A module's, which sends entries by the thousand. */
 export const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const MAX_PERSON_BYTES = 1024 * 1024;
@@ -58,7 +54,8 @@ const METHODS = ['GET', 'POST'];
 
 /** /graphql as a Fastify plug-in: queries and mutations over HTTP, subscriptions over websockets and as event streams. */
 export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): Promise<void> {
-  const { config, log, parseJson, readCaller, websockets, onSubscriptions, onRefused, ...rest } = options;
+  const { config, log, parseJson, readCaller, websockets, onSubscriptions, onRefused, ...others } = options;
+  const { path: url = GRAPHQL_PATH, ...rest } = others;
   const { answers = new Answers(), bodies = new Bodies(), ...services } = rest;
   await app.register(edge);
   const schema = buildReelSchema();
@@ -81,7 +78,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
   const callerOf = (call: IncomingCall): Caller => callers.get(call)!;
   const streamEvents = eventStreams(app, { subscriptions, readCaller: callerOf });
   const { allowedOrigins } = config;
-  const path = app.prefix + GRAPHQL_PATH;
+  const path = app.prefix + url;
   serveWebsockets(app, { path, subscriptions, readCaller, allowedOrigins, ...websockets });
 
   app.removeAllContentTypeParsers();
@@ -117,7 +114,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
   };
   app.route({
     method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    url: GRAPHQL_PATH,
+    url,
     exposeHeadRoute: false,
     bodyLimit: MAX_BODY_BYTES,
     onRequest: async (request, reply) => {
@@ -194,11 +191,14 @@ function httpError(error: unknown): [status: number, thrown: unknown] {
   if (error instanceof UnsupportedCoding) return [415, new ReelError('BAD_USER_INPUT', error.message)];
   if (error instanceof SyntaxError || isUndecodable(error))
     return [400, expected('a body of JSON text in UTF-8')];
-  if (error instanceof BodyTooLarge || error instanceof errorCodes.FST_ERR_CTP_BODY_TOO_LARGE)
-    return [413, expected(`a body of at most ${'bytes' in error ? error.bytes : MAX_BODY_BYTES} bytes`)];
-  if (error instanceof errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE)
-    return [415, expected('a Content-Type of application/json')];
+  // Fastify's errors by their codes, since a host may bring a Fastify of its own.
   const { statusCode, code } = (error ?? {}) as { statusCode?: unknown; code?: unknown };
+  if (error instanceof BodyTooLarge || code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return [
+      413,
+      expected(`a body of at most ${error instanceof BodyTooLarge ? error.bytes : MAX_BODY_BYTES} bytes`),
+    ];
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return [415, expected('a Content-Type of application/json')];
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500)
     return [statusCode, expected('a well-formed HTTP request')];
   // The Host header and the path make no URL.

@@ -9,35 +9,39 @@ export interface HealthOptions {
   silentNodes?: () => number;
   /** Null: /metrics does not answer, and requests are not timed. */
   metrics: Metrics | null;
-  /** Whether they are served here. */
-  hasRoute?: boolean;
+  /** Where they are served; null: not here. */
+  metricsPath?: string | null;
+  /** Where health is, each below it; null: nowhere. */
+  path?: string | null;
 }
 
 /**
- * /health/live, /health/ready (503 until ready) and, with metrics, /metrics. Times the requests of the routes that are
+ * /health/live, /health/ready (503 until ready) and, with metrics, /metrics, or where else they are to be. Times the requests of the routes that are
  * registered after it in the same context or within.
  */
 export const health = fp(
   async (app: FastifyInstance, options: HealthOptions) => {
-    const { unready, metrics, hasRoute = true, silentNodes = () => 0 } = options;
+    const { unready, metrics, silentNodes = () => 0 } = options;
+    const { path = '/health', metricsPath = '/metrics' } = options;
     if (metrics) timeRequests(app, metrics);
-    app.get('/health/live', async (_request, reply) => {
+    if (metrics && metricsPath !== null) serveMetrics(app, metrics, metricsPath);
+    if (path === null) return;
+    app.get(`${path}/live`, async (_request, reply) => {
       reply.header('Cache-Control', 'no-store');
       return { status: 'ok' };
     });
-    app.get('/health/ready', async (_request, reply) => {
+    app.get(`${path}/ready`, async (_request, reply) => {
       const reason = await unready().catch(() => 'database');
       reply.code(reason === null ? 200 : 503).header('Cache-Control', 'no-store');
       if (reason !== null) return { status: 'unavailable', reason };
       return silentNodes() > 0 ? { status: 'ok', silent_nodes: silentNodes() } : { status: 'ok' };
     });
-    if (metrics && hasRoute) serveMetrics(app, metrics);
   },
   { name: 'reel-health' },
 );
 
-export function serveMetrics(app: FastifyInstance, { registry }: Metrics): void {
-  app.get('/metrics', async (_request, reply) => {
+export function serveMetrics(app: FastifyInstance, { registry }: Metrics, path = '/metrics'): void {
+  app.get(path, async (_request, reply) => {
     reply.header('Cache-Control', 'no-store').type(registry.contentType);
     return registry.metrics();
   });

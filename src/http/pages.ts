@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import helmet from '@fastify/helmet';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 
@@ -32,10 +32,28 @@ const STRICT = {
 };
 type Directives = Record<string, readonly string[]>;
 
-const policy = (directives: Directives, origins: readonly string[]) => ({
-  useDefaults: false,
-  directives: { ...directives, frameAncestors: origins.length > 0 ? [...origins] : ["'none'"] },
-});
+/** As a header, with who may show the page in a frame. */
+function policy(directives: Directives, origins: readonly string[]): string {
+  const all = { ...directives, frameAncestors: origins.length > 0 ? origins : ["'none'"] };
+  return Object.entries(all)
+    .map(([name, sources]) => [kebab(name), ...sources].join(' '))
+    .join(';');
+}
+
+const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** What @fastify/helmet sets, which a host may have for its own pages, with its own rules. */
+const HEADERS = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Origin-Agent-Cluster': '?1',
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+  'X-DNS-Prefetch-Control': 'off',
+  'X-Download-Options': 'noopen',
+  'X-Permitted-Cross-Domain-Policies': 'none',
+  'X-XSS-Protection': '0',
+};
 
 /**
  * The pages: `/` (the stage) and, where it is on, `/playground`, with what they load. Everything they load comes from
@@ -43,34 +61,37 @@ const policy = (directives: Directives, origins: readonly string[]) => ({
  */
 export async function pages(app: FastifyInstance, options: PagesOptions): Promise<void> {
   const { directory = BUILT, allowedOrigins = [] } = options;
-  await app.register(helmet, {
-    global: false,
-    contentSecurityPolicy: policy(STRICT, allowedOrigins),
+  app.addHook('onSend', async (_request, reply) => {
+    reply.headers(HEADERS);
+    if (!ownPolicies.has(reply)) reply.header(POLICY, policy(STRICT, allowedOrigins));
     // It knows no list of origins, and browsers pass it over where there is a policy.
-    frameguard: allowedOrigins.length > 0 ? false : { action: 'deny' },
-    referrerPolicy: { policy: 'no-referrer' },
-    // Whether every name of this host is served over TLS is its operator's to say.
-    strictTransportSecurity: false,
-  });
-  await app.register(fastifyStatic, {
-    root: directory,
-    serve: false,
-    preCompressed: true,
-    index: false,
-    dotfiles: 'ignore',
+    if (allowedOrigins.length > 0) reply.removeHeader(FRAMES);
+    else reply.header(FRAMES, 'DENY');
   });
   await app.register(stage, { root: join(directory, 'stage') });
   if (options.playground)
     await app.register(playground, { root: join(directory, 'playground'), allowedOrigins });
 }
 
+const POLICY = 'Content-Security-Policy';
+const FRAMES = 'X-Frame-Options';
+/** Answers with a policy of their own. */
+const ownPolicies = new WeakSet<FastifyReply>();
+
 async function stage(app: FastifyInstance, { root }: { root: string }): Promise<void> {
-  app.get('/', { helmet: {} }, async (_request, reply) => {
+  app.get('/', async (request, reply) => {
+    const [path = '', query] = request.url.split('?', 2);
+    // What the page refers to would be looked for beside the prefix.
+    if (!path.endsWith('/'))
+      return reply.redirect(
+        `${path.slice(path.lastIndexOf('/') + 1)}/${query === undefined ? '' : `?${query}`}`,
+        308,
+      );
     const html = await readPage(root);
     reply.header('Cache-Control', 'no-cache').type('text/html; charset=utf-8');
     return html ?? NOT_BUILT;
   });
-  assets(app, '/assets', join(root, 'assets'));
+  await app.register(assets, { prefix: '/assets', root: join(root, 'assets') });
 }
 
 interface PlaygroundOptions {
@@ -83,12 +104,13 @@ async function playground(app: FastifyInstance, { root, allowedOrigins }: Playgr
     const html = await readPage(root);
     if (html === null) return reply.callNotFound();
     const nonce = randomBytes(16).toString('base64url');
-    reply.helmet({ contentSecurityPolicy: policy(playgroundPolicy(nonce), allowedOrigins) });
+    ownPolicies.add(reply);
+    reply.header(POLICY, policy(playgroundPolicy(nonce), allowedOrigins));
     reply.header('Cache-Control', 'no-store').type('text/html; charset=utf-8');
     return html.replaceAll(NONCE, nonce);
   });
   app.get('/playground/', async (_request, reply) => reply.redirect('../playground', 308));
-  assets(app, '/playground', join(root, 'playground'));
+  await app.register(assets, { prefix: '/playground', root: join(root, 'playground') });
 }
 
 /**
@@ -108,11 +130,20 @@ function playgroundPolicy(nonce: string): Directives {
 const FILE = /^(?:[\w-][\w.-]{0,99}\/){0,4}[\w-][\w.-]{0,199}$/;
 
 /** Files whose names change with their content, precompressed where that pays. */
-function assets(app: FastifyInstance, prefix: string, root: string): void {
-  app.get<{ Params: { '*': string } }>(`${prefix}/*`, { helmet: {} }, (request, reply): FastifyReply => {
-    const name = request.params['*'];
-    if (!FILE.test(name)) return reply.code(404).send({ detail: 'Not Found' });
-    return reply.sendFile(name, root, { maxAge: '365d', immutable: true });
+async function assets(app: FastifyInstance, { root }: { root: string }): Promise<void> {
+  if (!existsSync(root)) return;
+  app.addHook<{ Params: { '*'?: string } }>('onRequest', async (request, reply) =>
+    FILE.test(request.params['*'] ?? '') ? undefined : reply.code(404).send({ detail: 'Not Found' }),
+  );
+  await app.register(fastifyStatic, {
+    root,
+    // A host may have files of its own, and with them what this would decorate replies with.
+    decorateReply: false,
+    preCompressed: true,
+    index: false,
+    dotfiles: 'ignore',
+    maxAge: '365d',
+    immutable: true,
   });
 }
 

@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Execute } from '../database/execute.js';
 import { HostDatabase } from '../database/host.js';
+import { HostLogReader } from './host-reader.js';
 import { LogReader } from './read/reader.js';
 import { ReelService } from './service.js';
 import { WRITER_BOUNDS, Writer, type WriterDatabase } from './write/writer.js';
@@ -21,7 +22,7 @@ export function getReelService(em: EntityManager): ReelService {
 }
 
 /** Reads entries back through a host's EntityManager, in its transaction if it has one. */
-export const getLogReader = (em: EntityManager): LogReader => new LogReader(new HostDatabase(em));
+export const getLogReader = (em: EntityManager): HostLogReader => new HostLogReader(new HostDatabase(em));
 
 function writerOf(em: EntityManager): Writer {
   const transaction = em.getTransactionContext<object>();

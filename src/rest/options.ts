@@ -33,4 +33,6 @@ export interface RestOptions {
   log: Pick<FastifyBaseLogger, 'error'>;
   /** Told of each call that is refused: the error's code in lower case, or `http_` and the status where it has none. */
   onRefused?: (reason: string) => void;
+  /** Only what export links lead to. */
+  isForDownloads?: boolean;
 }

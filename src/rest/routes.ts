@@ -28,8 +28,6 @@ import { openApi } from './openapi.js';
 import type { RestOptions } from './options.js';
 import { exportToWire, listToWire, statsToWire } from './wire.js';
 
-export const REST_PREFIX = '/api/v1/reel';
-
 /** Browsers open a link as a page, and its URL carries its secret. */
 const DOWNLOAD_HEADERS = {
   'Content-Security-Policy':
@@ -45,7 +43,7 @@ interface Wildcard {
 }
 
 /**
- * The REST routes, a Fastify plug-in to be registered with `{ prefix: REST_PREFIX, ... }`. Checked in this order: credential
+ * The REST routes, a Fastify plug-in to be registered with its path as `prefix`. Checked in this order: credential
  * (401), method (405), permission (403), size and type of the body (413, 415), everything else at once (422).
  */
 export async function restRoutes(app: FastifyInstance, options: RestOptions): Promise<void> {
@@ -90,6 +88,29 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   // Before the response, so that nothing is viewed unrecorded.
   const recordView = (request: FastifyRequest, scope: Scope, view: Record<string, unknown>) =>
     audit.viewed(readerOf(access.of<Scope>(request).caller!), scope, { door: 'rest', ...view });
+
+  // Without the HEAD that Fastify derives from GET, which would read the whole export to the end.
+  app.route<Wildcard>({
+    method: 'GET',
+    url: '/exports/*',
+    exposeHeadRoute: false,
+    handler: async (request, reply) => {
+      const { answer, exports } = open(reply, answers.openStream(reply.raw));
+      // A stalled reader is disconnected after a while, but not because Reel itself takes long to find rare matches, or the
+      // download waits for its turn.
+      reply.raw.on('timeout', () => reply.raw.writableNeedDrain && reply.raw.destroy());
+      const file = await exports.open(
+        request.params['*'],
+        queryOf(request).token ?? '',
+        await options.readConnection(request),
+        answer.signal,
+      );
+      reply.headers(DOWNLOAD_HEADERS);
+      reply.header('Content-Disposition', `attachment; filename="${file.filename}"`).type(file.contentType);
+      return reply.send(file.stream);
+    },
+  });
+  if (options.isForDownloads) return;
 
   app.get('/logs', { onRequest: mayView, exposeHeadRoute: true }, async (request, reply) => {
     const { answer, reader } = open(reply);
@@ -175,28 +196,6 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   app.get('/openapi.json', { exposeHeadRoute: true }, async (_request, reply) =>
     reply.type('application/json; charset=utf-8').send(description),
   );
-
-  // Without the HEAD that Fastify derives from GET, which would read the whole export to the end.
-  app.route<Wildcard>({
-    method: 'GET',
-    url: '/exports/*',
-    exposeHeadRoute: false,
-    handler: async (request, reply) => {
-      const { answer, exports } = open(reply, answers.openStream(reply.raw));
-      // A stalled reader is disconnected after a while, but not because Reel itself takes long to find rare matches, or the
-      // download waits for its turn.
-      reply.raw.on('timeout', () => reply.raw.writableNeedDrain && reply.raw.destroy());
-      const file = await exports.open(
-        request.params['*'],
-        queryOf(request).token ?? '',
-        await options.readConnection(request),
-        answer.signal,
-      );
-      reply.headers(DOWNLOAD_HEADERS);
-      reply.header('Content-Disposition', `attachment; filename="${file.filename}"`).type(file.contentType);
-      return reply.send(file.stream);
-    },
-  });
 }
 
 /** Text that was made piece by piece. */

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { issuePersonToken } from '../../src/auth/token.js';
-import { router } from '../../src/compose.js';
 import { readConfig } from '../../src/config/config.js';
+import { router } from '../../src/router.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { grant, JWT_SECRET, SERVICE_SECRET } from '../support/reel.js';
 

@@ -125,7 +125,7 @@ describe('a server whose clock is set', () => {
     const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
     app = Fastify();
     const clock = new DatabaseClock({ wall: () => systemMicroseconds() + ahead });
-    reel = await composeReel(config, log, clock);
+    reel = await composeReel(config, log, { clock });
     await app.register(reel.router);
   });
   afterAll(async () => {

@@ -21,8 +21,9 @@ import type { Criteria } from '../../src/log/filter/criteria.js';
 import type { PageRequest } from '../../src/log/read/page.js';
 import type { Batch } from '../../src/log/write/batch.js';
 import type { Stored } from '../../src/log/write/writer.js';
+import { PATHS } from '../../src/paths.js';
 import type { RestOptions } from '../../src/rest/options.js';
-import { REST_PREFIX, restRoutes } from '../../src/rest/routes.js';
+import { restRoutes } from '../../src/rest/routes.js';
 
 export const TENANT = '11111111-1111-4111-8111-111111111111';
 export const OTHER_TENANT = '22222222-2222-4222-8222-222222222222';
@@ -254,7 +255,7 @@ export async function restApp(
   const app = Fastify({ connectionTimeout: quietMs });
   app.addHook('onRoute', onRoute);
   await app.register(restRoutes, {
-    prefix: REST_PREFIX,
+    prefix: PATHS.rest,
     ...trail,
     authorizer: new Authorizer(claimsMentor, {
       browserLogging: true,

@@ -1,4 +1,4 @@
-import { Migration } from '@mikro-orm/migrations';
+import { Migration } from './migration.js';
 
 /** Tables of tenants' rows, each with row-level security by tenant_id, forced for the owner too. */
 const TENANT_TABLES = ['entries', 'inbox', 'sequence', 'tiles', 'checkpoints', 'counts', 'keys'].map(

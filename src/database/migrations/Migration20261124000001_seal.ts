@@ -1,4 +1,4 @@
-import { Migration } from '@mikro-orm/migrations';
+import { Migration } from './migration.js';
 
 export class Migration20261124000001_seal extends Migration {
   override async up(): Promise<void> {

@@ -1,4 +1,4 @@
-import { Migration } from '@mikro-orm/migrations';
+import { Migration } from './migration.js';
 
 /** Makes changes detectable in rows that the tree does not cover: idempotency keys, holds, and ids of removed entries. */
 export class Migration20261124000003_kept extends Migration {

@@ -1,4 +1,4 @@
-import { Migration } from '@mikro-orm/migrations';
+import { Migration } from './migration.js';
 
 /**
  * Entries of leaf version 2: who acted in which way, how it ended, what people call the resource and for whom it was,

@@ -1,4 +1,4 @@
-import { Migration } from '@mikro-orm/migrations';
+import { Migration } from './migration.js';
 
 /**
  * An index of what entries show, filled behind the writer (src/log/search). What is derived from entries that older

@@ -1,4 +1,4 @@
-import { Migration } from '@mikro-orm/migrations';
+import { Migration } from './migration.js';
 
 const TENANT_TABLES = [
   ...['entries', 'inbox', 'sequence', 'tiles', 'checkpoints', 'counts', 'keys', 'holds', 'removals'],

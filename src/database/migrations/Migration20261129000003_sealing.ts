@@ -1,4 +1,4 @@
-import { Migration } from '@mikro-orm/migrations';
+import { Migration } from './migration.js';
 
 /** What sealing several tenants together reads. */
 const READ = ['entries', 'inbox', 'sequence', 'tiles', 'checkpoints', 'counts'];

@@ -1,4 +1,4 @@
-import { Migration } from '@mikro-orm/migrations';
+import { Migration } from './migration.js';
 
 /**
  * A primary key for the counts, by which replication tells rows apart: those of no client have the nil UUID (RFC 9562,

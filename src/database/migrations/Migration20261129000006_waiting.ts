@@ -1,4 +1,4 @@
-import { Migration } from '@mikro-orm/migrations';
+import { Migration } from './migration.js';
 
 /**
  * Who waits to be sealed, asked in a form that PostgreSQL and Citus both take: of a cluster each node is asked by itself, so that one

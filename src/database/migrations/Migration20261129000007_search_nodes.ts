@@ -1,4 +1,4 @@
-import { Migration } from '@mikro-orm/migrations';
+import { Migration } from './migration.js';
 
 /** The functions of the search index in a form that PostgreSQL and Citus both take; of a cluster each node is asked by itself who lags behind. */
 export class Migration20261129000007_search_nodes extends Migration {

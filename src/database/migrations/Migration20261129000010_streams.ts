@@ -1,4 +1,4 @@
-import { Migration } from '@mikro-orm/migrations';
+import { Migration } from './migration.js';
 
 const TABLES = ['reel_streams', 'reel_stream_parked'];
 

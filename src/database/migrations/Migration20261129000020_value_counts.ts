@@ -1,4 +1,4 @@
-import { Migration } from '@mikro-orm/migrations';
+import { Migration } from './migration.js';
 
 const NONE = `'00000000-0000-0000-0000-000000000000'`;
 const READING = `tenant_id = nullif(current_setting('reel.tenant_id', true), '')::uuid`;

@@ -1,6 +1,5 @@
 import 'reflect-metadata';
-import { BigIntType, type FormulaCallback, PrimaryKeyProp } from '@mikro-orm/core';
-import { Entity, PrimaryKey, Property } from '@mikro-orm/decorators/legacy';
+import { BigIntType, EntitySchema, type FormulaCallback, PrimaryKeyProp } from '@mikro-orm/core';
 import { Field, ObjectType, registerEnumType } from 'type-graphql';
 import { ACTOR_TYPES, ActorType } from './actor-type.js';
 import {
@@ -82,32 +81,25 @@ const repairedOf: FormulaCallback<LogEntry> = ({ actorId }) =>
  * add it to the entities of its own ORM to read entries (with ReelSchemaGenerator among the extensions); only ReelService
  * writes them, and a flush ignores them.
  */
-@Entity({ tableName: 'reel_log_entries', readonly: true })
 @ObjectType({ description: 'One entry of the audit trail. Entries never change.', simpleResolvers: true })
 export class LogEntry {
   [PrimaryKeyProp]?: ['id', 'tenantId'];
 
-  @PrimaryKey({ type: 'uuid' })
   @Field(() => UUID, { description: 'UUIDv7 (RFC 9562) whose time is createdAt.' })
   id!: string;
 
-  @Property({ type: 'text' })
   @Field(() => String, { description: 'The module that recorded the action, for example guardian.' })
   module!: string;
 
-  @Property({ type: 'text' })
   @Field(() => String, { description: 'What was done, for example users.create.' })
   action!: string;
 
-  @Property({ type: SeverityType })
   @Field(() => LogSeverity, { description: 'How grave it is, as the module says.' })
   severity!: LogSeverity;
 
-  @Property({ type: OriginType })
   @Field(() => LogOrigin, { description: 'How the entry came in.' })
   origin!: LogOrigin;
 
-  @Property({ type: 'text', nullable: true })
   @Field(() => String, {
     nullable: true,
     description:
@@ -115,19 +107,15 @@ export class LogEntry {
   })
   actorId!: string | null;
 
-  @Property({ type: ActorTypeType, formula: actorTypeOf })
   @Field(() => ActorType, { description: 'What kind of actor acted.' })
   actorType!: ActorType;
 
-  @Property({ type: 'text', nullable: true })
   @Field(() => String, { nullable: true, description: 'As it was at the time of the action.' })
   actorEmail!: string | null;
 
-  @Property({ type: 'text', nullable: true })
   @Field(() => String, { nullable: true, description: 'As it was at the time of the action.' })
   actorName!: string | null;
 
-  @Property({ type: 'text', nullable: true })
   @Field(() => String, {
     nullable: true,
     description:
@@ -135,87 +123,72 @@ export class LogEntry {
   })
   onBehalfOfId!: string | null;
 
-  @Property({ type: 'text', nullable: true })
   @Field(() => String, { nullable: true, description: 'As it was at the time of the action.' })
   onBehalfOfName!: string | null;
 
-  @PrimaryKey({ type: 'uuid' })
   @Field(() => UUID, { description: 'The tenant whose trail this is.' })
   tenantId!: string;
 
-  @Property({ type: 'uuid', nullable: true })
   @Field(() => UUID, {
     nullable: true,
     description: 'The client of the tenant that it is about; null where it is about the tenant as a whole.',
   })
   clientId!: string | null;
 
-  @Property({ type: 'text', nullable: true })
   @Field(() => String, {
     nullable: true,
     description: 'What kind of thing was acted on, for example invoice.',
   })
   resourceType!: string | null;
 
-  @Property({ type: 'text', nullable: true })
   @Field(() => String, { nullable: true, description: 'Which one.' })
   resourceId!: string | null;
 
-  @Property({ type: 'text', nullable: true })
   @Field(() => String, {
     nullable: true,
     description: 'What a person calls it, as it was at the time: Invoice 2026-4711 of Padaria Aurora.',
   })
   resourceName!: string | null;
 
-  @Property({ type: OutcomeType, nullable: true })
   @Field(() => LogOutcome, { nullable: true, description: 'Null where the module did not say.' })
   outcome!: LogOutcome | null;
 
-  @Property({ type: 'jsonb', nullable: true })
   @Field(() => JSONObject, { nullable: true, description: 'What else the module says: any JSON object.' })
   data!: Record<string, unknown> | null;
 
-  @Property({ type: AddressType, nullable: true })
   @Field(() => String, {
     nullable: true,
     description: 'Where the actor acted from, as the module or the connection says.',
   })
   ipAddress!: string | null;
 
-  @Property({ type: 'text', nullable: true })
   @Field(() => String, {
     nullable: true,
     description: 'The program that the actor used, as the module or the request says.',
   })
   userAgent!: string | null;
 
-  @Property({ type: 'text', nullable: true })
   @Field(() => String, {
     nullable: true,
     description: 'A request, trace or correlation id, at most 255 characters.',
   })
   requestId!: string | null;
 
-  @Property({ type: ListType, formula: repairedOf })
   @Field(() => [String], {
     description:
       'Input fields that were cut or replaced at entry, since the writer asked for repair; in snake_case, sorted. Sealed.',
   })
   repaired!: string[];
 
-  @Property({ type: InstantType })
   @Field(() => DateTime, {
     description: 'When it happened, as the module says; equals createdAt where the module says nothing.',
   })
   occurredAt!: string;
 
-  @Property({ type: InstantType })
   @Field(() => DateTime, { description: 'When Reel stored it.' })
   createdAt!: string;
 
   /** Stored in reel_log_sequence, since an entry's row is never updated. */
-  @Property({ type: new BigIntType('number'), formula: sequenceOf, nullable: true })
   @Field(() => Count, {
     nullable: true,
     description:
@@ -223,7 +196,6 @@ export class LogEntry {
   })
   sequence!: number | null;
 
-  @Property({ type: InstantType, nullable: true })
   @Field(() => DateTime, {
     nullable: true,
     description: "Set when the entry's identity fields and data were erased; every proof still holds.",
@@ -234,18 +206,53 @@ export class LogEntry {
    * 16 random bytes before the identity fields in their digest; null once erased. Never shown but in a proof. This and
    * the three below are undefined unless populated: `populate: ['identitySalt']`.
    */
-  @Property({ type: 'blob', nullable: true, lazy: true, hidden: true })
   identitySalt?: Buffer | null;
 
   /** 16 random bytes before data in its digest; null if there is no data, or once erased. */
-  @Property({ type: 'blob', nullable: true, lazy: true, hidden: true })
   dataSalt?: Buffer | null;
 
   /** SHA-256 of the identity fields as in the leaf. */
-  @Property({ type: 'blob', lazy: true })
   identityDigest?: Buffer;
 
   /** SHA-256 of data as in the leaf; null if the entry has no data. */
-  @Property({ type: 'blob', nullable: true, lazy: true })
   dataDigest?: Buffer | null;
 }
+
+/** How MikroORM reads it. Without decorators, whose package a host would need in the very version of its MikroORM. */
+new EntitySchema<LogEntry>({
+  class: LogEntry,
+  tableName: 'reel_log_entries',
+  readonly: true,
+  properties: {
+    id: { type: 'uuid', primary: true },
+    module: { type: 'text' },
+    action: { type: 'text' },
+    severity: { type: SeverityType },
+    origin: { type: OriginType },
+    actorId: { type: 'text', nullable: true },
+    actorType: { type: ActorTypeType, formula: actorTypeOf },
+    actorEmail: { type: 'text', nullable: true },
+    actorName: { type: 'text', nullable: true },
+    onBehalfOfId: { type: 'text', nullable: true },
+    onBehalfOfName: { type: 'text', nullable: true },
+    tenantId: { type: 'uuid', primary: true },
+    clientId: { type: 'uuid', nullable: true },
+    resourceType: { type: 'text', nullable: true },
+    resourceId: { type: 'text', nullable: true },
+    resourceName: { type: 'text', nullable: true },
+    outcome: { type: OutcomeType, nullable: true },
+    data: { type: 'jsonb', nullable: true },
+    ipAddress: { type: AddressType, nullable: true },
+    userAgent: { type: 'text', nullable: true },
+    requestId: { type: 'text', nullable: true },
+    repaired: { type: ListType, formula: repairedOf },
+    occurredAt: { type: InstantType },
+    createdAt: { type: InstantType },
+    sequence: { type: new BigIntType('number'), formula: sequenceOf, nullable: true },
+    erasedAt: { type: InstantType, nullable: true },
+    identitySalt: { type: 'blob', nullable: true, lazy: true, hidden: true },
+    dataSalt: { type: 'blob', nullable: true, lazy: true, hidden: true },
+    identityDigest: { type: 'blob', lazy: true },
+    dataDigest: { type: 'blob', nullable: true, lazy: true },
+  },
+});

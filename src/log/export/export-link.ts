@@ -16,7 +16,6 @@ export interface ExportTicket extends ExportRequest {
   preparedBy: Reader['id'];
 }
 
-const PATH = '/api/v1/reel/exports/';
 const HEADER = { alg: 'HS256', typ: 'reel-export' };
 /** More than the longest allowed filter of incompressible text; the server accepts headers of 128 KiB. */
 const MAX_LINK_BYTES = 120 * 1024;
@@ -28,6 +27,8 @@ export class ExportLinks {
   constructor(
     secrets: readonly string[],
     private readonly clock: () => number = Date.now,
+    /** Where downloads are. */
+    private readonly path = '/api/v1/reel/exports',
   ) {
     // Derived keys (RFC 5869), so that a link is never accepted as a credential, nor a credential as a link.
     this.keys = secrets.map(
@@ -39,7 +40,7 @@ export class ExportLinks {
   async write(ticket: ExportTicket): Promise<string> {
     const payload = deflateRawSync(JSON.stringify(ticket));
     const token = await new CompactSign(payload).setProtectedHeader(HEADER).sign(this.keys[0]!);
-    const path = `${PATH}${ticket.filename}?token=${token}`;
+    const path = `${this.path}/${ticket.filename}?token=${token}`;
     if (path.length > MAX_LINK_BYTES)
       throw new ReelError(
         'BAD_USER_INPUT',

@@ -35,6 +35,8 @@ export interface ExportDependencies extends ContentSources {
   /** 0: no limit. */
   maxRecords: number;
   clock?: () => number;
+  /** Where downloads are, such as /api/v1/reel/exports, which is the default. */
+  path?: string;
 }
 
 /** Exports as links that carry the whole request: the file is read from the database while it is sent. */
@@ -43,7 +45,7 @@ export class ExportService {
 
   constructor(
     private readonly deps: ExportDependencies,
-    private readonly links = new ExportLinks(deps.secrets, deps.clock),
+    private readonly links = new ExportLinks(deps.secrets, deps.clock, deps.path),
     private readonly turns = new ExportTurns(),
   ) {
     this.clock = deps.clock ?? Date.now;

@@ -7,8 +7,8 @@ import { gzipSync } from 'node:zlib';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { withDevelopmentSecrets } from '../../../src/auth/secrets.js';
-import { router } from '../../../src/compose.js';
 import { readConfig } from '../../../src/config/config.js';
+import { router } from '../../../src/router.js';
 import { watchForFaults } from '../../support/faults.js';
 import { frame, RawClient, requestText, UPGRADE } from '../../support/raw-client.js';
 import {

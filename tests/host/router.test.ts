@@ -1,0 +1,287 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import cors from '@fastify/cors';
+import fastifyStatic from '@fastify/static';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { createClient } from 'graphql-ws';
+import {
+  createReelHandler,
+  type Paths,
+  type ReelHandler,
+  type RouterOptions,
+  readConfig,
+  router,
+} from 'reel';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { createDatabase, type TestDatabase } from '../support/postgres.js';
+import { grant, JWT_SECRET, moduleToken, person, SERVICE_SECRET } from '../support/reel.js';
+
+const FRAMING = 'https://platform.example.com';
+const [TENANT, CLIENT] = [randomUUID(), randomUUID()];
+
+let own: TestDatabase;
+beforeAll(async () => {
+  own = await createDatabase();
+});
+afterAll(() => own?.drop());
+
+const configOf = (settings: Record<string, string> = {}) =>
+  readConfig({
+    REEL_DATABASE_URL: own.runtimeUrl,
+    REEL_JWT_SECRET: JWT_SECRET,
+    REEL_SERVICE_SECRET: SERVICE_SECRET,
+    REEL_AUDIT_READS: 'off',
+    ...settings,
+  });
+
+const reader = () =>
+  person({
+    grants: [grant(TENANT, 'reel.logs.view:ACCOUNT'), grant(TENANT, `reel.logs.export:CLIENT:${CLIENT}`)],
+  });
+
+/** A platform with routes, rules and files of its own, where Reel has its names. */
+async function platform(options: Partial<RouterOptions> & { prefix?: string } = {}) {
+  const app = Fastify();
+  await app.register(cors, { origin: FRAMING });
+  await app.register(fastifyStatic, {
+    root: join(resolve(import.meta.dirname), '..', 'fixtures'),
+    prefix: '/files/',
+  });
+  // As a host's helmet has it for all of its routes.
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers({ 'X-Frame-Options': 'SAMEORIGIN', 'Content-Security-Policy': "default-src 'self'" });
+  });
+  for (const path of ['/graphql', '/metrics', '/health', '/health/ready'])
+    app.get(path, async () => 'the host');
+  app.post('/graphql', async () => 'the host');
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send('the host has no such page'));
+  await app.register(router, { config: configOf(), ...options });
+  return app;
+}
+
+/** What the same calls answer, whatever server Reel is in. */
+async function expectReel(origin: string, prefix: string): Promise<void> {
+  const call = async (token: string, path: string, body?: object) =>
+    fetch(`${origin}${prefix}${path}`, {
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}),
+    });
+  const entry = { module: 'billing', action: 'invoices.create', tenant_id: TENANT, client_id: CLIENT };
+  const created = await call(await moduleToken(), '/api/v1/reel/logs', entry);
+  expect(created.status).toBe(201);
+  const { id } = (await created.json()) as { id: string };
+  const location = created.headers.get('location')!;
+  expect(location).toBe(`${prefix}/api/v1/reel/logs/${id}`);
+  const shown = await fetch(origin + location, { headers: { authorization: `Bearer ${await reader()}` } });
+  expect(await shown.json()).toMatchObject({ id, action: 'invoices.create' });
+
+  const mutation = { query: 'mutation { exportLogs(input: { format: NDJSON }) { downloadUrl } }' };
+  const prepared = (await (await call(await reader(), '/graphql', mutation)).json()) as {
+    data: { exportLogs: { downloadUrl: string } };
+  };
+  const { downloadUrl } = prepared.data.exportLogs;
+  expect(downloadUrl.startsWith(`${prefix}/api/v1/reel/exports/`)).toBe(true);
+  expect(await (await fetch(origin + downloadUrl)).text()).toContain(id);
+
+  const described = await (await call(await reader(), '/api/v1/reel/openapi.json')).json();
+  expect(described).toMatchObject({ servers: [{ url: `${prefix}/api/v1/reel` }] });
+  expect((await (await call('', '/.well-known/reel-keys')).text()).length).toBeGreaterThan(20);
+  expect(await (await call('', '/health/ready')).json()).toEqual({ status: 'ok' });
+  expect(await (await call('', '/metrics')).text()).toContain('reel_entries_written_total');
+
+  const client = createClient({
+    url: `${origin.replace('http', 'ws')}${prefix}/graphql`,
+    webSocketImpl: WebSocket,
+    connectionParams: { authorization: `Bearer ${await reader()}` },
+    retryAttempts: 0,
+  });
+  try {
+    const followed = client.iterate({ query: `subscription { logAdded(after: 0) { action } }` });
+    expect((await followed.next()).value).toMatchObject({
+      data: { logAdded: { action: 'invoices.create' } },
+    });
+  } finally {
+    await client.dispose();
+  }
+}
+
+describe('within a Fastify of routes, rules and files of its own', () => {
+  let app: FastifyInstance;
+  let origin: string;
+  beforeAll(async () => {
+    app = await platform({ prefix: '/audit', viewer: true });
+    origin = await app.listen({ host: '127.0.0.1', port: 0 });
+  });
+  afterAll(() => app?.close());
+
+  test('everything is below the prefix, and links lead there', () => expectReel(origin, '/audit'));
+
+  test("the host's own routes are as they were", async () => {
+    for (const path of ['/graphql', '/metrics', '/health', '/health/ready'])
+      expect(await (await fetch(origin + path)).text()).toBe('the host');
+    expect(await (await fetch(`${origin}/graphql`, { method: 'POST' })).text()).toBe('the host');
+    expect(await (await fetch(`${origin}/nowhere`)).text()).toBe('the host has no such page');
+    expect((await fetch(`${origin}/files/nothing`)).status).toBe(404);
+  });
+
+  test('the viewer loads from beside its page, which a slash that is missing leads to', async () => {
+    const moved = await fetch(`${origin}/audit?lang=pt-BR`, { redirect: 'manual' });
+    expect(moved.status).toBe(308);
+    expect(new URL(moved.headers.get('location')!, `${origin}/audit`).href).toBe(
+      `${origin}/audit/?lang=pt-BR`,
+    );
+    const page = await fetch(`${origin}/audit/`);
+    const html = await page.text();
+    const [, script = ''] = /<script[^>]+src="([^"]+)"/.exec(html) ?? [];
+    const loaded = await fetch(new URL(script, `${origin}/audit/`));
+    expect(loaded.status).toBe(200);
+    expect(loaded.headers.get('cache-control')).toContain('immutable');
+    expect((await fetch(`${origin}/audit/assets/nothing.js`)).status).toBe(404);
+    expect((await fetch(`${origin}/audit/assets/..%2f..%2fpackage.json`)).status).toBe(404);
+  });
+
+  test("has the viewer's own headers, not the host's", async () => {
+    const { headers } = await fetch(`${origin}/audit/`);
+    expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
+    expect(headers.get('x-frame-options')).toBe('DENY');
+  });
+});
+
+describe('the viewer in a frame', () => {
+  test('of an origin that is listed: the policy names it, and nothing else forbids it', async () => {
+    const app = await platform({
+      viewer: true,
+      config: configOf({ REEL_ALLOWED_ORIGINS: FRAMING }),
+      prefix: '/audit',
+    });
+    try {
+      const { headers } = await app.inject('/audit/');
+      const policy = String(headers['content-security-policy']).split(';');
+      expect(policy).toContain(`frame-ancestors ${FRAMING}`);
+      expect(policy.filter((directive) => directive.startsWith('frame-ancestors'))).toHaveLength(1);
+      expect(policy).toContain("script-src 'self'");
+      expect(headers['x-frame-options']).toBeUndefined();
+      // What is downloaded is never shown in a frame.
+      expect((await app.inject('/audit/api/v1/reel/exports/a?token=b')).statusCode).toBe(403);
+    } finally {
+      await app.close();
+    }
+  });
+});
+
+describe('each path', () => {
+  test('can be named or left out', async () => {
+    const paths: Partial<Paths> = {
+      graphql: '/audit/query',
+      health: false,
+      metrics: false,
+      rest: '/audit/v1',
+    };
+    const app = await platform({ paths });
+    try {
+      const status = async (url: string) => (await app.inject({ url, method: 'GET' })).statusCode;
+      expect(await status('/audit/query')).not.toBe(404);
+      expect(await status('/audit/v1/openapi.json')).toBe(200);
+      expect(await status('/api/v1/reel/openapi.json')).toBe(404);
+      expect(await status('/.well-known/reel-keys')).toBe(200);
+      expect((await app.inject('/metrics')).body).toBe('the host');
+      expect(await status('/health/live')).toBe(404);
+    } finally {
+      await app.close();
+    }
+  });
+
+  test('without REST, export links still lead to a file', async () => {
+    const app = await platform({ paths: { rest: false }, prefix: '/audit' });
+    try {
+      const headers = { authorization: `Bearer ${await reader()}` };
+      expect((await app.inject({ url: '/audit/api/v1/reel/logs', headers })).statusCode).toBe(404);
+      const payload = { query: 'mutation { exportLogs(input: {}) { downloadUrl } }' };
+      const prepared = await app.inject({ method: 'POST', url: '/audit/graphql', headers, payload });
+      const file = await app.inject(prepared.json().data.exportLogs.downloadUrl);
+      expect([file.statusCode, file.headers['content-type']]).toEqual([200, expect.stringContaining('csv')]);
+    } finally {
+      await app.close();
+    }
+  });
+
+  test.each([
+    [{ grapql: '/a' }, 'paths: expected graphql, rest, health, metrics, keys, got grapql'],
+    [{ rest: 'api' }, 'paths.rest: expected a path such as /audit/log, or false, got "api"'],
+    [{ rest: '/a/' }, 'paths.rest: expected a path such as /audit/log, or false, got "/a/"'],
+    [{ keys: true }, 'paths.keys: expected a path such as /audit/log, or false, got true'],
+    [{ rest: '/a', keys: '/a' }, 'paths: expected one path for each part, got /a twice'],
+  ])('%j is refused', async (paths, message) => {
+    const app = Fastify();
+    await expect(
+      app.register(router, { config: configOf(), paths: paths as Partial<Paths> }),
+    ).rejects.toThrow(message);
+    await app.close();
+  });
+
+  test('the viewer asks GraphQL where it always is', async () => {
+    const app = Fastify();
+    await expect(
+      app.register(router, { config: configOf(), viewer: true, paths: { graphql: '/query' } }),
+    ).rejects.toThrow('viewer: expected GraphQL and the keys at their own paths');
+    await app.close();
+  });
+});
+
+describe('a handler, for a server that is not Fastify’s', () => {
+  let handler: ReelHandler;
+  let server: Server;
+  let origin: string;
+  beforeAll(async () => {
+    handler = await createReelHandler({ config: configOf(), prefix: '/audit', viewer: true });
+    server = createServer((request, response) => {
+      if (!request.url?.startsWith('/audit')) return response.end('the host');
+      // As Express does where it mounts a handler.
+      const { url } = request;
+      Object.assign(request, { originalUrl: url, url: url.slice('/audit'.length) || '/' });
+      if (request.headers['x-parsed'] === undefined) return handler.handle(request, response);
+      request.resume().once('end', () => handler.handle(request, response));
+      return undefined;
+    });
+    handler.attach(server);
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(async () => {
+    await handler?.close();
+    server?.closeAllConnections();
+    await new Promise((closed) => server?.close(closed));
+  });
+
+  test('answers the same, websockets too', () => expectReel(origin, '/audit'));
+
+  test('serves the viewer', async () => {
+    expect(await (await fetch(`${origin}/audit/`)).text()).toContain('<!doctype html>');
+    expect(await (await fetch(`${origin}/`)).text()).toBe('the host');
+  });
+
+  test('says so where a body was read before', async () => {
+    const response = await fetch(`${origin}/audit/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'x-parsed': 'yes',
+        authorization: `Bearer ${await reader()}`,
+      },
+      body: '{"query":"{ me { tenants { id } } }"}',
+    });
+    expect([response.status, await response.json()]).toEqual([
+      500,
+      { detail: 'Expected Reel before what parses bodies, got a request whose body was read' },
+    ]);
+  });
+
+  test('refuses a websocket that is nobody’s', async () => {
+    const socket = new WebSocket(`${origin.replace('http', 'ws')}/other`);
+    const [error] = await new Promise<Error[]>((failed) => socket.once('error', (...all) => failed(all)));
+    expect(error!.message).toContain('404');
+  });
+});
