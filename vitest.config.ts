@@ -32,12 +32,13 @@ class LongFirst extends BaseSequencer {
 process.env.NODE_COMPILE_CACHE = join(import.meta.dirname, '.cache', 'node');
 
 /**
- * Files that need a process of their own: what those of `web` import asks while it is loaded whether there is a window,
- * those of `operations` measure the turns of the event loop or record the traces of the process, and the last builds the
- * first schema of a process.
+ * Files that need a process of their own: what those of `web` import asks while it is loaded whether there is a window, and
+ * web/reel, which a host of the docs uses, too, counts the apps of a process; those of `operations` measure the turns of the
+ * event loop or record the traces of the process, and the last builds the first schema of a process.
  */
 const ALONE = [
   'tests/web/**/*.test.ts',
+  'tests/docs/module.test.ts',
   'tests/operations/{turns,fair-shares,tracing}.test.ts',
   'tests/api/graphql/schema-built-again.test.ts',
 ];

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { App } from 'vue';
 import type {
   LogEntry,
   LogEntryList,
@@ -24,14 +25,26 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
+/** What a host's App.vue may be: it shows the actions. */
+const APP = `const App = {
+  setup() {
+    const { logs } = useReel({ autoLoad: true });
+    return () => logs.value.map(({ action }) => action).join();
+  },
+};`;
+
 /** Runs the TypeScript blocks of a page as one module of a host; `prelude` is what else the host has. Answers its named values. */
 async function runBlocks<T>(page: string, prelude: string, names: readonly (keyof T & string)[]): Promise<T> {
   const blocks = blocksOf(page).filter(({ language }) => language === 'ts');
   const source = [prelude, ...blocks.map(({ text }) => text), `export { ${names.join(', ')} };`]
     .join('\n')
     .replaceAll("'@/reel'", JSON.stringify(join(root, 'web/reel/index.ts')))
-    .replace(/^import App from .*$/m, 'const App = {};')
+    .replaceAll("'@/reel/apollo'", JSON.stringify(join(root, 'web/reel/apollo.ts')))
+    .replace(/^import App from .*$/m, APP)
+    .replace(/^app\.mount\(.*$/m, '')
     .replaceAll("'/graphql'", JSON.stringify(`${reel.url}/graphql`));
+  // Each host is a page of its own.
+  vi.resetModules();
   const file = join(directory, `${page.replaceAll('/', '-')}.ts`);
   await writeFile(file, source);
   return import(/* @vite-ignore */ file);
@@ -60,14 +73,28 @@ interface Host {
   error: { value: string | null };
   logErrorMessage: { value: string | null };
   tail: UseReelTailReturn;
+  rendered: { html: string; state: string };
+  other: App;
+  fetchLogStats(): Promise<LogStats>;
   i18n: { global: { t(key: string): string } };
 }
 
 test('the examples of docs/module.md run in a host', async () => {
-  const prelude = `const session = { token: ${JSON.stringify(await session())} };`;
+  const prelude = `
+    const session = { token: ${JSON.stringify(await session())} };
+    const endpoint = '/graphql';`;
   const host = await runBlocks<Host>('docs/module.md', prelude, [
     ...(['entry', 'again', 'page', 'stats', 'record_count', 'file', 'code'] as const),
-    ...(['totalLogs', 'error', 'logErrorMessage', 'tail', 'i18n'] as const),
+    ...([
+      'totalLogs',
+      'error',
+      'logErrorMessage',
+      'tail',
+      'rendered',
+      'other',
+      'i18n',
+      'fetchLogStats',
+    ] as const),
   ]);
   const { sequence: _, ...entry } = host.entry;
   expect(host.again).toMatchObject(entry);
@@ -81,6 +108,11 @@ test('the examples of docs/module.md run in a host', async () => {
     .poll(() => host.tail.entries.value.map(({ action }) => action))
     .toEqual(['invoices.print', 'invoices.view']);
   host.tail.stop();
+  expect(host.rendered.html).toBe('invoices.print,invoices.view');
+  expect(JSON.parse(host.rendered.state)).toMatchObject({ reel: { totalLogs: 2, isLoading: false } });
+  // Its client has no token.
+  const asked = host.other.runWithContext(() => host.fetchLogStats());
+  await expect(asked).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
   expect(host.i18n.global.t('reel.title')).toBe('Audit log');
 });
 
@@ -98,7 +130,10 @@ test('the host of README.md reports and lists', async () => {
 
 test('docs/module.md names every export that a host calls', async () => {
   const page = pageText('docs/module.md');
-  const { default: _, ...exported } = (await import('../../web/reel/index.js')) as Record<string, unknown>;
+  const { default: _, ...exported }: Record<string, unknown> = {
+    ...(await import('../../web/reel/index.js')),
+    ...(await import('../../web/reel/apollo.js')),
+  };
   // For the viewer, which sends operations of its own.
   delete exported.askReel;
   for (const name of Object.keys(exported)) expect(page).toMatch(new RegExp(`\\b${name}\\b`));

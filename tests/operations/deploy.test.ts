@@ -90,9 +90,8 @@ describe('--fe-target', { timeout: 120_000 }, () => {
     const host = checkout.host('front', files);
     const first = await checkout.deploy(['--fe-target', 'front']);
     expect(first).toMatchObject({ code: 0, stdout: '' });
-    expect(first.stderr).toMatch(
-      /lacks.*pinia@.*@vue\/apollo-composable|lacks.*@vue\/apollo-composable.*pinia@/,
-    );
+    expect(first.stderr).toMatch(/lacks.*graphql-ws@.*pinia@/);
+    expect(first.stderr).not.toMatch(/apollo/);
     expect(contentOf(join(host, 'src/reel'))).toEqual(contentOf(join(checkout.root, 'web/reel')));
     const after = contentOf(host);
     expect((await checkout.deploy([`--fe-target=${host}`])).stderr).toMatch(/up to date/);

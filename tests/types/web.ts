@@ -2,6 +2,7 @@
 import type { ApolloClient } from '@apollo/client/core';
 import { expectTypeOf } from 'vitest';
 import type { Ref } from 'vue';
+import * as apollo from '../../web/reel/apollo';
 import type {
   ActorType,
   LogEntry,
@@ -141,11 +142,15 @@ declare const client: ApolloClient<unknown>;
 declare const axios: {
   post(url: string, data?: object, config?: { headers?: object; signal?: object }): Promise<{ data: object }>;
 };
+apollo.createReel({ client });
+apollo.createReel({ client, url: '/graphql' });
+apollo.createReel({ url: '/graphql' });
+// @ts-expect-error a client is for reel/apollo
 reel.createReel({ client });
 reel.createReel({ evoke: axios as unknown as reel.EvokeClient });
 reel.createReel({ url: '/graphql', headers: { authorization: 'Bearer …' } });
 reel.createReel({ url: '/graphql', headers: async () => ({ authorization: 'Bearer …' }) });
-// @ts-expect-error one of client, evoke and url is needed
+// @ts-expect-error one of evoke and url is needed
 reel.createReel({});
 
 expectTypeOf<UseReelOptions>().toEqualTypeOf<{
@@ -214,10 +219,10 @@ export function useEverything() {
   // @ts-expect-error no condition of that name
   store.setFilter({ modul: 'guardian' });
 
-  const { result } = reel.useLogsQuery({ filter: { modules: ['guardian'] }, first: 50 });
+  const { result } = apollo.useLogsQuery({ filter: { modules: ['guardian'] }, first: 50 });
   expectTypeOf(result.value?.logs.nodes[0]?.severity).toEqualTypeOf<LogSeverity | undefined>();
   // @ts-expect-error an entry needs its action
-  reel.useCreateLogMutation().mutate({ input: { module: 'guardian' } });
+  apollo.useCreateLogMutation().mutate({ input: { module: 'guardian' } });
   const tail = reel.useReelTail({ filter: { minSeverity: 'ERROR' }, after: 42 });
   expectTypeOf(tail.state.value).toEqualTypeOf<'connecting' | 'live' | 'behind' | 'stopped'>();
   expectTypeOf(tail.entries.value[0]?.createdAt).toEqualTypeOf<string | undefined>();

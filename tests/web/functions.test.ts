@@ -2,16 +2,16 @@ import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from '@apollo/clien
 import { GraphQLError } from 'graphql';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createApp } from 'vue';
+import { createReel, type ReelApolloOptions } from '../../web/reel/apollo.js';
 import {
   createLog,
-  createReel,
   downloadLogExport,
   exportLogs,
   fetchLog,
   fetchLogStats,
   fetchLogs,
   ReelError,
-  type ReelOptions,
+  createReel as withoutApollo,
 } from '../../web/reel/index.js';
 import {
   entryAt,
@@ -22,7 +22,8 @@ import {
   startFakeServer,
 } from '../support/fake-server.js';
 
-const setUp = (options: ReelOptions) => createApp({}).use(createReel(options));
+const app = createApp({});
+const setUp = (options: ReelApolloOptions) => app.use(createReel(options));
 const failure = (promise: Promise<unknown>): Promise<ReelError> =>
   promise.then(
     () => {
@@ -43,7 +44,8 @@ test('functions called before createReel say so', async () => {
     () => downloadLogExport('/x'),
   ])
     expect((await failure(call())).message).toMatch(/createReel/);
-  expect(() => createReel({} as ReelOptions)).toThrow(/client, evoke or url/);
+  expect(() => createReel({} as ReelApolloOptions)).toThrow(/expected evoke or url/);
+  expect(() => withoutApollo({ client: {} } as never)).toThrow(/reel\/apollo takes client/);
 });
 
 let server: FakeServer;
@@ -62,7 +64,7 @@ beforeEach(() => {
 });
 
 const httpLink = () => new HttpLink({ uri: server.url });
-const CONNECTIONS: [string, () => ReelOptions][] = [
+const CONNECTIONS: [string, () => ReelApolloOptions][] = [
   [
     'an Apollo client',
     () => ({ client: new ApolloClient({ link: httpLink(), cache: new InMemoryCache() }) }),
@@ -119,12 +121,12 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
       resource_name: null,
       repaired: [],
     });
-    expect(backend.lastRequest.variables).toMatchObject({ first: 2, page: 2, exact: true, count: true });
+    expect(backend.lastRequest.variables).toEqual({ filter: {}, first: 2, page: 2 });
     backend.entries.length = 0;
     expect(await fetchLogs()).toEqual({ items: [], total: 0, page: 1, page_size: 50, pages: 0 });
   });
 
-  test('conditions are converted to GraphQL’s; empty ones are ignored; dates without an offset are UTC', async () => {
+  test('conditions are converted to GraphQL’s; empty ones are none; dates without an offset are UTC', async () => {
     await fetchLogs({
       start_date: '2026-01-05',
       end_date: '2026-01-05T10:00',
@@ -138,7 +140,6 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
       client_id: undefined,
       search: '100%_',
       query: 'timeout',
-      ...{ unknown: 'ignored' },
     });
     expect(backend.lastRequest.variables.filter).toEqual({
       startDate: '2026-01-05T00:00:00Z',
@@ -261,7 +262,7 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
     'INTERNAL_SERVER_ERROR',
   ])('%s comes with its message and its faults', async (code) => {
     const faults = [
-      { type: 'value_error', loc: ['input', 'tenantId'], msg: 'expected a UUID', input: 'x' },
+      { type: 'value_error', loc: ['input', 'tenantId'], msg: 'tenantId: expected a UUID', input: 'x' },
       { type: 'value_error', loc: ['actorIds', 0], msg: 'expected a UUID', input: 'y' },
     ];
     backend.error = new GraphQLError('Said the server', { extensions: { code, faults, position: 3 } });
@@ -269,10 +270,10 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
       const error = await failure(call);
       expect(error).toMatchObject({ name: 'ReelError', code, message: 'Said the server' });
       expect(error.faults).toEqual([
-        { loc: ['input', 'tenant_id'], msg: 'expected a UUID' },
-        { loc: ['actor_id', 0], msg: 'expected a UUID' },
+        { loc: ['tenant_id'], msg: 'tenant_id: expected a UUID' },
+        { loc: ['actor_id'], msg: 'expected a UUID' },
       ]);
-      expect(error.extensions.position).toBe(3);
+      expect(error.extensions).toEqual({ position: 3 });
     }
   });
 
@@ -353,4 +354,21 @@ test('Evoke gets /graphql with the headers and the signal, and its rejections ar
     setUp({ evoke: { post: () => Promise.reject(cause) } });
     expect((await failure(fetchLogs())).code).toBe(code);
   }
+});
+
+test.each([
+  ['fetchLogs', () => fetchLogs({ modul: 'billing' } as never), ['modul'], 'module'],
+  ['fetchLogs', () => fetchLogs({ startDate: '2026-01-01' } as never), ['startDate'], 'start_date'],
+  ['fetchLogs', () => fetchLogs({ pagesize: 5 } as never), ['pagesize'], 'page_size'],
+  ['fetchLogs', () => fetchLogs({ minSeverity: '' } as never), ['minSeverity'], 'min_severity'],
+  ['exportLogs', () => exportLogs({ includeData: true } as never), ['includeData'], 'include_data'],
+  ['exportLogs', () => exportLogs({ filter: { actor: 'x' } as never }), ['filter', 'actor'], 'action'],
+  ['createLog', () => createLog({ module: 'm', actoin: 'a' } as never), ['actoin'], 'action'],
+  ['createLog', () => createLog({ module: 'm', action: 'a', id: 'x' } as never), ['id'], 'data'],
+])('%s refuses a name that it does not know, and sends nothing: %#', async (_, call, loc, nearest) => {
+  setUp({ url: server.url });
+  const error = await failure(call());
+  const message = `unknown name ${loc.at(-1)}, did you mean ${nearest}?`;
+  expect(error).toMatchObject({ code: 'BAD_USER_INPUT', message, faults: [{ loc, msg: message }] });
+  expect(backend.requests).toEqual([]);
 });

@@ -26,8 +26,16 @@ const PEERS = [
 ];
 const isPeer = (id: string) => PEERS.some((peer) => id === peer || id.startsWith(`${peer}/`));
 
-/** The chunks that a host's Vite builds for the named exports, without the peer dependencies. */
-async function bundle(names: string): Promise<Rolldown.OutputChunk[]> {
+const manifest = () =>
+  JSON.parse(readFileSync(`${root}web/reel/package.json`, 'utf8')) as {
+    sideEffects: boolean;
+    exports: Record<string, string>;
+    peerDependencies: Record<string, string>;
+    peerDependenciesMeta: Record<string, { optional?: boolean }>;
+  };
+
+/** The chunks that a host's Vite builds for the named exports of a file, without the peer dependencies. */
+async function bundle(names: string, file = entry): Promise<Rolldown.OutputChunk[]> {
   const host = '\0host.ts';
   const output = await build({
     configFile: false,
@@ -37,7 +45,7 @@ async function bundle(names: string): Promise<Rolldown.OutputChunk[]> {
       {
         name: 'host',
         resolveId: (id) => (id.endsWith('host.ts') ? host : null),
-        load: (id) => (id === host ? `export ${names} from ${JSON.stringify(entry)}` : null),
+        load: (id) => (id === host ? `export ${names} from ${JSON.stringify(file)}` : null),
       },
     ],
     build: {
@@ -56,27 +64,56 @@ const size = (chunks: Rolldown.OutputChunk[]) =>
   chunks.reduce((sum, { code }) => sum + gzipSync(code).length, 0);
 const isLocale = ({ fileName }: Rolldown.OutputChunk) => /^(en|pt-BR)-/.test(fileName);
 const MODULE_BYTES = 6 * 1024;
+const imported = (chunks: Rolldown.OutputChunk[]) => [
+  ...new Set(chunks.flatMap(({ imports, dynamicImports }) => [...imports, ...dynamicImports]).filter(isPeer)),
+];
 
 describe('what a host bundles', () => {
-  test('the whole module without its peers is at most 6 KiB, a locale by itself at most 4 KiB more', async () => {
+  test('createReel and useReel by url are as large as docs/module.md says, and at most 6 KiB', async () => {
+    const chunks = await bundle('{ createReel, useReel }');
+    expect(chunks).toHaveLength(1);
+    expect(imported(chunks).sort()).toEqual(['pinia', 'vue']);
+    expect(size(chunks)).toBeLessThanOrEqual(MODULE_BYTES);
+    const [, said = ''] =
+      /`createReel` and `useReel`[^|]*? ([\d.]+) KiB/.exec(readFileSync(`${root}docs/module.md`, 'utf8')) ??
+      [];
+    expect((size(chunks) / 1024).toFixed(1)).toBe(said);
+  });
+
+  test('all of it without its peers and messages is at most 6 KiB', async () => {
     const exported = Object.keys(await import('../../web/reel/index.js')).filter(
-      (name) => name !== 'reelMessages',
+      (name) => !name.endsWith('Messages'),
     );
     const chunks = await bundle(`{ ${exported.join(', ')} }`);
-    const [locales, code] = [chunks.filter(isLocale), chunks.filter((chunk) => !isLocale(chunk))];
-    expect(size(code)).toBeLessThanOrEqual(MODULE_BYTES);
+    expect(size(chunks)).toBeLessThanOrEqual(MODULE_BYTES);
+    expect(imported(chunks).sort()).toEqual(['graphql-ws', 'pinia', 'vue']);
+    expect(chunks.flatMap(({ imports }) => imports)).not.toContain('graphql-ws');
+  });
+
+  test('a locale is loaded by itself, and at most 4 KiB', async () => {
+    const locales = (await bundle('{ loadReelMessages }')).filter(isLocale);
     expect(locales).toHaveLength(2);
     for (const locale of locales) expect(size([locale])).toBeLessThanOrEqual(4 * 1024);
-    expect(code.flatMap(({ imports }) => imports)).not.toContain('graphql-ws');
-    expect(code.flatMap(({ dynamicImports }) => dynamicImports)).toContain('graphql-ws');
   });
 
   test('createLog alone brings no store, no composable, no other operation', async () => {
     const [chunk, ...others] = await bundle('{ createReel, createLog }');
     expect(others).toEqual([]);
-    expect(chunk?.imports).toEqual(['graphql']);
+    expect(imported([chunk!])).toEqual(['vue']);
     expect(chunk?.code).toMatch(/mutation CreateLog/);
     expect(chunk?.code).not.toMatch(/query Log|subscription|pinia|isLoading/);
+  });
+
+  test('Apollo comes with reel/apollo alone, which the package names', async () => {
+    const { exports, peerDependencies, peerDependenciesMeta } = manifest();
+    expect(exports['./apollo']).toBe('./apollo.ts');
+    const apollo = await bundle('{ createReel, useLogsQuery }', `${root}web/reel/apollo.ts`);
+    const needed = imported(apollo).map((id) => /^(@[^/]+\/)?[^/]+/.exec(id)![0]);
+    expect(new Set(needed)).toEqual(
+      new Set(['@apollo/client', '@vue/apollo-composable', 'graphql', 'graphql-ws', 'vue']),
+    );
+    const mandatory = Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional);
+    expect(mandatory.sort()).toEqual(['graphql-ws', 'pinia', 'vue']);
   });
 });
 
@@ -97,14 +134,15 @@ test('web/reel holds no component, no style, and imports nothing but its peers',
     expect(name).toMatch(/\.(ts|json|graphql)$/);
     const source = readFileSync(`${parentPath}/${name}`, 'utf8');
     for (const [, id = ''] of source.matchAll(/(?:from|import\()\s*'([^']+)'/g))
-      expect(id.startsWith('./') || isPeer(id), `${name}: ${id}`).toBe(true);
+      expect(
+        id.startsWith('./') ||
+          (isPeer(id) && (name === 'apollo.ts' || !/apollo|^graphql$|typed-document/.test(id))),
+        `${name}: ${id}`,
+      ).toBe(true);
     if (name.endsWith('.ts') && name !== 'wire.ts')
       expect(source.replace(/\/\*.*?\*\/|\/\/.*/gs, '').match(/\b[a-z]+_[a-z]+\b/g), name).toBeNull();
   }
-  const manifest = JSON.parse(readFileSync(`${root}web/reel/package.json`, 'utf8')) as {
-    sideEffects: boolean;
-  };
-  expect(manifest.sideEffects).toBe(false);
+  expect(manifest().sideEffects).toBe(false);
 });
 
 test('no file of web/reel or web/stage imports itself by way of others', () => {

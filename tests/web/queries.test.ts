@@ -5,14 +5,14 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createApp, effectScope, inject, ref } from 'vue';
 import {
   createReel,
-  type ReelOptions,
+  type ReelApolloOptions,
   useCreateLogMutation,
   useExportLogsMutation,
   useLogAddedSubscription,
   useLogQuery,
   useLogStatsQuery,
   useLogsQuery,
-} from '../../web/reel/index.js';
+} from '../../web/reel/apollo.js';
 import { evokeClient, FakeBackend, type FakeServer, startFakeServer } from '../support/fake-server.js';
 
 // @vue/apollo-composable subscribes only where there is a window.
@@ -33,7 +33,8 @@ afterEach(async () => {
 
 const use = <T>(act: () => T): T => scope.run(act) as T;
 
-const CONNECTIONS: [string, () => ReelOptions][] = [
+const app = createApp({});
+const CONNECTIONS: [string, () => ReelApolloOptions][] = [
   [
     'a host’s Apollo client',
     () => ({
@@ -46,7 +47,7 @@ const CONNECTIONS: [string, () => ReelOptions][] = [
 
 describe.each(CONNECTIONS)('over %s', (_, options) => {
   beforeEach(() => {
-    createApp({}).use(createReel(options()));
+    app.use(createReel(options()));
   });
 
   test('queries return GraphQL’s shape, and follow their variables', async () => {
@@ -91,7 +92,7 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
 });
 
 test('a subscription over a url receives entries as they are added', async () => {
-  createApp({}).use(createReel({ url: server.url }));
+  app.use(createReel({ url: server.url }));
   const seen: unknown[] = [];
   const { onResult } = use(() => useLogAddedSubscription({ after: 1 }));
   onResult(({ data }) => seen.push(data?.logAdded.sequence));
@@ -101,16 +102,14 @@ test('a subscription over a url receives entries as they are added', async () =>
 });
 
 test('a subscription over Evoke fails and says why', async () => {
-  createApp({}).use(createReel({ evoke: evokeClient(server.backend) }));
+  app.use(createReel({ evoke: evokeClient(server.backend) }));
   const { error } = use(() => useLogAddedSubscription());
   await vi.waitFor(() => expect(error.value?.message).toMatch(/Evoke/));
 });
 
 test('the host’s own Apollo client stays provided', () => {
   const theirs = new ApolloClient({ cache: new InMemoryCache() });
-  const app = createApp({})
-    .provide(DefaultApolloClient, theirs)
-    .use(createReel({ url: server.url }));
+  app.provide(DefaultApolloClient, theirs).use(createReel({ url: server.url }));
   app.runWithContext(() => {
     use(() => useLogsQuery({}, { enabled: false }));
     expect(inject(DefaultApolloClient)).toBe(theirs);

@@ -7,12 +7,12 @@ import { evokeClient, FakeBackend, gate, type ReceivedRequest } from '../support
 
 let backend: FakeBackend;
 let evoke: ReturnType<typeof evokeClient>;
+const host = createApp({});
 beforeEach(() => {
   backend = new FakeBackend(120);
   evoke = evokeClient(backend);
-  const pinia = createPinia();
-  createApp({}).use(pinia).use(createReel({ evoke }));
-  setActivePinia(pinia);
+  host.use(createReel({ evoke }));
+  setActivePinia(createPinia());
 });
 
 const failWith = (code = 'FORBIDDEN', message = 'reel.logs.view is missing') => {
@@ -43,7 +43,7 @@ function mount(setup: () => void): App {
       return nothing;
     },
   });
-  app.mount({});
+  app.use(createReel({ evoke })).mount({});
   return app as unknown as App;
 }
 

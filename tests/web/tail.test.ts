@@ -2,7 +2,8 @@ import { ApolloClient, ApolloLink, InMemoryCache, Observable } from '@apollo/cli
 import { GraphQLError } from 'graphql';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createApp, effectScope } from 'vue';
-import { createReel, ReelError, type UseReelTailReturn, useReelTail } from '../../web/reel/index.js';
+import { createReel } from '../../web/reel/apollo.js';
+import { ReelError, type UseReelTailReturn, useReelTail } from '../../web/reel/index.js';
 import {
   entryAt,
   evokeClient,
@@ -14,7 +15,8 @@ import {
 const WAIT = { timeout: 10_000, interval: 5 };
 const sequences = (tail: UseReelTailReturn) => tail.entries.value.map(({ sequence }) => sequence).reverse();
 const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
-const setUp = (options: Parameters<typeof createReel>[0]) => createApp({}).use(createReel(options));
+const app = createApp({});
+const setUp = (options: Parameters<typeof createReel>[0]) => app.use(createReel(options));
 
 let server: FakeServer;
 const scope = effectScope();
@@ -163,6 +165,16 @@ test('a different filter starts a new list; the first edition’s names work too
   expect(tail.entries.value).toEqual([]);
   await vi.waitFor(() => expect(server.backend.requests).toHaveLength(2), WAIT);
   expect(server.backend.lastRequest.variables.filter).toEqual(filter);
+});
+
+test('a filter with an unknown name is refused before anything is sent', () => {
+  const tail = started({ filter: { actor_idd: 'x' } as never });
+  expect(tail.state.value).toBe('stopped');
+  expect(tail.error.value).toMatchObject({
+    code: 'BAD_USER_INPUT',
+    message: 'unknown name actor_idd, did you mean actor_id?',
+  });
+  expect(server.backend.requests).toEqual([]);
 });
 
 test('stops with the scope it was created in', async () => {

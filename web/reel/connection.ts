@@ -1,9 +1,4 @@
-import type { ApolloClient, ApolloLink } from '@apollo/client/core';
-import { parse } from 'graphql';
-import type { App } from 'vue';
-import { fromErrors, ReelError, readResponse, toReelError } from './error.js';
-import type { Operation } from './generated.js';
-import { openSocket } from './socket.js';
+import { readResponse } from './error.js';
 import type { Connection } from './transport.js';
 
 /** A host's HTTP client. A status other than 2xx rejects with `response.status` and `response.data`. */
@@ -19,9 +14,8 @@ export interface EvokeClient {
 
 type Headers = Record<string, string>;
 
-/** One of client, evoke and url. `url` with one of the others is the GraphQL endpoint, if that is not /graphql. */
+/** One of evoke and url; `url` beside evoke is the GraphQL endpoint, if that is not /graphql. */
 export type ReelOptions =
-  | { client: ApolloClient<unknown>; url?: string }
   | { evoke: EvokeClient; url?: string }
   | { url: string; headers?: Headers | (() => Headers | Promise<Headers>) };
 
@@ -31,93 +25,16 @@ const JSON_HEADERS = {
 };
 
 interface AnyOptions {
-  client?: ApolloClient<unknown>;
   evoke?: EvokeClient;
   url?: string;
   headers?: Headers | (() => Headers | Promise<Headers>);
 }
 
-let current: Connection | undefined;
-
-/** Connects the module: `app.use(createReel({ client }))`. */
-export function createReel(options: ReelOptions): { install(app?: App): void } {
-  const { client, evoke, url, headers }: AnyOptions = options;
-  const connection = client
-    ? apolloConnection(client, url)
-    : evoke
-      ? evokeConnection(evoke, url)
-      : url && httpConnection(url, headers);
-  if (!connection) throw new TypeError('createReel: expected client, evoke or url');
-  return {
-    install() {
-      current = connection;
-    },
-  };
-}
-
-export function getConnection(): Connection {
-  if (current) return current;
-  throw new ReelError('UNAVAILABLE', 'Call app.use(createReel()) first');
-}
-
-export const cannotSubscribe = () => new ReelError('UNAVAILABLE', 'Evoke cannot subscribe');
-
-/** Sends one operation. Always rejects with ReelError, and at once when the signal aborts, whatever the client does with it. */
-export async function run<Result, Variables extends object>(
-  operation: Operation<Result, Variables>,
-  variables: Variables,
-  signal?: AbortSignal,
-): Promise<Result> {
-  let onAbort = () => {};
-  try {
-    signal?.throwIfAborted();
-    const response = await Promise.race([
-      getConnection().send(operation, variables, signal),
-      new Promise<never>((_, reject) => {
-        onAbort = () => reject(signal?.reason);
-        signal?.addEventListener('abort', onAbort);
-      }),
-    ]);
-    if (response.errors?.length) throw fromErrors(response.errors);
-    return response.data as Result;
-  } catch (cause) {
-    throw toReelError(cause, signal);
-  } finally {
-    signal?.removeEventListener('abort', onAbort);
-  }
-}
-
-function apolloConnection(client: ApolloClient<unknown>, url?: string): Connection {
-  const request = (text: string, variables: object, signal?: AbortSignal) => ({
-    query: parse(text),
-    variables,
-    fetchPolicy: 'no-cache' as const,
-    errorPolicy: 'all' as const,
-    // Were two equal requests deduplicated, aborting the first would abort the second.
-    context: { queryDeduplication: false, fetchOptions: { signal } },
-  });
-  return {
-    client,
-    endpoint: url ?? uriOf(client.link) ?? '/graphql',
-    send(text, variables, signal) {
-      const { query, ...options } = request(text, variables, signal);
-      return text.startsWith('query')
-        ? client.query({ query, ...options })
-        : client.mutate({ mutation: query, ...options });
-    },
-    subscribe(text, variables, observer) {
-      const subscription = client.subscribe(request(text, variables)).subscribe(observer);
-      observer.open?.();
-      return () => subscription.unsubscribe();
-    },
-  };
-}
-
-/** The URI of the first HTTP link in a chain. */
-function uriOf(link: ApolloLink & { options?: { uri?: unknown } }): string | undefined {
-  const { options, left, right } = link;
-  if (typeof options?.uri === 'string') return options.uri;
-  return (right && uriOf(right)) ?? (left && uriOf(left));
+export function connect(options: ReelOptions): Connection {
+  const { evoke, url, headers }: AnyOptions = options;
+  const connection = evoke ? evokeConnection(evoke, url) : url && httpConnection(url, headers);
+  if (connection) return connection;
+  throw new TypeError('createReel: expected evoke or url (createReel of reel/apollo takes client)');
 }
 
 function evokeConnection(evoke: EvokeClient, url = '/graphql'): Connection {
@@ -137,33 +54,19 @@ function evokeConnection(evoke: EvokeClient, url = '/graphql'): Connection {
   };
 }
 
-function httpConnection(url: string, headers: AnyOptions['headers'] = {}): Connection {
-  const getHeaders = async () => (typeof headers === 'function' ? headers() : headers);
+function httpConnection(url: string, given: AnyOptions['headers'] = {}): Connection {
+  const headers = async () => (typeof given === 'function' ? given() : given);
   return {
     endpoint: url,
+    headers,
     async send(query, variables, signal) {
       const response = await fetch(url, {
         method: 'POST',
-        headers: { ...JSON_HEADERS, ...(await getHeaders()) },
+        headers: { ...JSON_HEADERS, ...(await headers()) },
         body: JSON.stringify({ query, variables }),
         signal: signal ?? null,
       });
       return readResponse(await response.json().catch(() => null), response.status);
-    },
-    subscribe(query, variables, observer) {
-      const opening = openSocket(
-        resolveUrl(url).replace('http', 'ws'),
-        getHeaders,
-        { query, variables },
-        observer,
-      );
-      opening.catch((cause) => observer.error(cause));
-      return () => {
-        opening.then(
-          (close) => close(),
-          () => {},
-        );
-      };
     },
   };
 }

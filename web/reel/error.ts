@@ -1,7 +1,6 @@
 import type { GraphQLResponse } from './transport.js';
-import { fromLocation } from './wire.js';
 
-/** What is wrong with one field of a request; `loc` names fields as the module's callers do. */
+/** What is wrong with one field of a request; `loc` names fields as the caller does. */
 export interface ReelFault {
   loc: (string | number)[];
   msg: string;
@@ -26,7 +25,7 @@ export class ReelError extends Error {
   declare readonly code: ReelErrorCode;
   /** Empty where the response named none. */
   declare readonly faults: ReelFault[];
-  /** Anything else in the response, such as `position` and `length` of an error in a query line, or `errorId`. */
+  /** Anything else that the server says, such as `position` and `length` of an error in a query line, or `errorId`. */
   declare readonly extensions: Record<string, unknown>;
 
   constructor(
@@ -48,19 +47,25 @@ const CODES: Record<number, ReelErrorCode> = {
   429: 'TOO_MANY_REQUESTS',
 };
 
-/** Several GraphQL errors as one: code and message of the first, faults of all. */
+/** `filter.severities[0]` as a fault's loc. */
+export const wayOf = (path: string): ReelFault['loc'] =>
+  path.match(/\w+/g)!.map((step) => (Number(step) >= 0 ? Number(step) : step));
+
+/** Several GraphQL errors as one: code and message of the first, faults of all, in GraphQL's names. */
 export function fromErrors(errors: NonNullable<GraphQLResponse['errors']>): ReelError {
-  const { message = '', extensions = {} } = errors[0] ?? {};
+  // Values that no field has seen yet are named as those of variables.
+  const found = errors.map(({ message, extensions = {} }) => {
+    const [variable, path = ''] = /^Variable "\$(\w.*?)"/.exec(message) ?? [];
+    const text = variable ? path + message.slice(variable.length) : message;
+    const faults = (extensions.faults ?? (variable ? [{ loc: wayOf(path), msg: text }] : [])) as ReelFault[];
+    return { text, extensions, faults };
+  });
+  const { text = '', extensions: { code, faults: _, ...rest } = {} } = found[0] ?? {};
   return new ReelError(
-    (extensions.code as ReelErrorCode) ?? 'INTERNAL_SERVER_ERROR',
-    message,
-    errors.flatMap((error) =>
-      ((error.extensions?.faults ?? []) as ReelFault[]).map(({ loc, msg }) => ({
-        loc: fromLocation(loc),
-        msg,
-      })),
-    ),
-    extensions,
+    (code as ReelErrorCode) ?? 'INTERNAL_SERVER_ERROR',
+    text,
+    found.flatMap(({ faults }) => faults.map(({ loc, msg }) => ({ loc, msg }))),
+    rest,
   );
 }
 
@@ -88,30 +93,21 @@ export function readResponse(body: unknown, status = 200): GraphQLResponse {
   throw fromStatus(status, body);
 }
 
-/** What fetch, Apollo, an axios-like client and graphql-ws reject with, as far as it is used here. */
+/** What fetch, an axios-like client and graphql-ws reject with, as far as it is used here. */
 interface Rejection {
   name?: string;
   message?: string;
-  graphQLErrors?: GraphQLResponse['errors'];
-  networkError?: unknown;
-  statusCode?: number;
-  result?: unknown;
-  code?: unknown;
+  /** Of a WebSocket's close event a number; others have texts, which no number is less than. */
+  code?: number;
   reason?: string;
 }
 
 /** Turns anything thrown, or a WebSocket's close event, into a ReelError. */
 export function toReelError(cause: unknown, signal?: AbortSignal): ReelError {
-  const rejection = (cause ?? {}) as Rejection;
-  if (signal?.aborted || /^(Abort|Canceled)Error$/.test(rejection.name ?? ''))
-    return new ReelError('ABORTED', 'Aborted');
+  const { name = '', message, code = 0, reason } = (cause ?? {}) as Rejection;
+  if (signal?.aborted || /^(Abort|Canceled)Error$/.test(name)) return new ReelError('ABORTED', 'Aborted');
   if (cause instanceof ReelError) return cause;
   if (Array.isArray(cause)) return fromErrors(cause);
-  if (rejection.graphQLErrors?.length) return fromErrors(rejection.graphQLErrors);
-  if (rejection.networkError) return toReelError(rejection.networkError);
-  if (rejection.statusCode) return fromStatus(rejection.statusCode, rejection.result);
-  // Apollo's WebSocket link has the close code in its message only.
-  const closeCode = Number(rejection.code ?? /with event (\d+)/.exec(rejection.message ?? '')?.[1]);
-  if (closeCode >= 4400) return fromStatus(closeCode - 4000, rejection.reason);
-  return new ReelError('NETWORK', `No answer: ${rejection.message || rejection.reason || 'cut off'}`);
+  if (code >= 4400) return fromStatus(code - 4000, reason);
+  return new ReelError('NETWORK', `No answer: ${message || reason || 'cut off'}`);
 }

@@ -237,6 +237,27 @@ export type StatsInterval =
 
 export type EntryFieldsFragment = { id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null, actorType: ActorType, outcome: LogOutcome | null, onBehalfOfName: string | null, resourceName: string | null, repaired: Array<string> };
 
+export type LogPageQueryVariables = Exact<{
+  filter?: LogFilter | null | undefined;
+  first?: number | null | undefined;
+  page?: number | null | undefined;
+}>;
+
+
+export type LogPageQuery = { logs: { nodes: Array<{ id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null, actorType: ActorType, outcome: LogOutcome | null, onBehalfOfName: string | null, resourceName: string | null, repaired: Array<string> }>, pageInfo: { searchedUntil: string | null }, totalCount: { value: number } } };
+
+export type LogEntryQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type LogEntryQuery = { log: { id: string, module: string, action: string, severity: LogSeverity, resourceType: string | null, resourceId: string | null, data: Record<string, unknown> | null, actorId: string | null, actorEmail: string | null, actorName: string | null, tenantId: string, clientId: string | null, ipAddress: string | null, userAgent: string | null, requestId: string | null, createdAt: string, origin: LogOrigin, occurredAt: string, sequence: number | null, onBehalfOfId: string | null, actorType: ActorType, outcome: LogOutcome | null, onBehalfOfName: string | null, resourceName: string | null, repaired: Array<string> } | null };
+
+export type LogCountsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type LogCountsQuery = { logStats: { totalEntries: number, entriesToday: number, entriesThisWeek: number, entriesBySeverity: Array<{ key: string | null, count: number }>, entriesByModule: Array<{ key: string | null, count: number }> } };
+
 export type LogsQueryVariables = Exact<{
   filter?: LogFilter | null | undefined;
   orderBy?: LogOrder;
@@ -303,6 +324,12 @@ export type LogEndQuery = { logs: { nodes: Array<{ sequence: number | null }> } 
 export type Operation<Result, Variables> = string & { __apiType?: (variables: Variables) => Result };
 
 const EntryFields = `fragment EntryFields on LogEntry{id module action severity resourceType resourceId data actorId actorEmail actorName tenantId clientId ipAddress userAgent requestId createdAt origin occurredAt sequence onBehalfOfId actorType outcome onBehalfOfName resourceName repaired}`;
+
+export const LogPageDocument: Operation<LogPageQuery, LogPageQueryVariables> = `query LogPage($filter:LogFilter$first:Int$page:Int){logs(filter:$filter first:$first page:$page){nodes{...EntryFields}pageInfo{searchedUntil}totalCount(exact:true){value}}}${EntryFields}`;
+
+export const LogEntryDocument: Operation<LogEntryQuery, LogEntryQueryVariables> = `query LogEntry($id:UUID!){log(id:$id){...EntryFields}}${EntryFields}`;
+
+export const LogCountsDocument: Operation<LogCountsQuery, LogCountsQueryVariables> = `query LogCounts{logStats{totalEntries entriesBySeverity{key count}entriesByModule{key count}entriesToday entriesThisWeek}}`;
 
 export const LogsDocument: Operation<LogsQuery, LogsQueryVariables> = `query Logs($filter:LogFilter$orderBy:LogOrder!=NEWEST_FIRST$first:Int$after:String$last:Int$before:String$page:Int$count:Boolean!=false$exact:Boolean!=false){logs(filter:$filter orderBy:$orderBy first:$first after:$after last:$last before:$before page:$page){nodes{...EntryFields}pageInfo{hasNextPage hasPreviousPage startCursor endCursor searchedUntil}totalCount(exact:$exact)@include(if:$count){value precision}}}${EntryFields}`;
 

@@ -1,6 +1,7 @@
-/** The audit trail for host applications. Call `app.use(createReel({ client }))` before anything else here. */
+/** The audit trail for host applications. Call `app.use(createReel({ url }))` before anything else here. */
 export { createLog, downloadLogExport, exportLogs, fetchLog, fetchLogStats, fetchLogs } from './api.js';
-export { createReel, type EvokeClient, type ReelOptions, run as askReel } from './connection.js';
+export { createReel, run as askReel } from './app.js';
+export type { EvokeClient, ReelOptions } from './connection.js';
 export { ReelError, type ReelErrorCode, type ReelFault } from './error.js';
 export type {
   ActorType,
@@ -28,14 +29,6 @@ export type {
 } from './generated.js';
 export { loadReelMessages } from './load-messages.js';
 export { type ReelLocale, type ReelMessages, reelMessages } from './messages.js';
-export {
-  useCreateLogMutation,
-  useExportLogsMutation,
-  useLogAddedSubscription,
-  useLogQuery,
-  useLogStatsQuery,
-  useLogsQuery,
-} from './queries.js';
 export { useReelStore } from './reel.store.js';
 export { type ReelTailState, type UseReelTailOptions, type UseReelTailReturn, useReelTail } from './tail.js';
 export { type UseReelOptions, type UseReelReturn, useReel } from './useReel.js';

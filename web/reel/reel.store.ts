@@ -1,6 +1,7 @@
-import { defineStore } from 'pinia';
+import { defineStore, getActivePinia, type Pinia } from 'pinia';
 import { computed, shallowReactive, toRefs } from 'vue';
 import { exportLogs, fetchLog, fetchLogStats, fetchLogs } from './api.js';
+import { findApp, inApp } from './app.js';
 import {
   exportOf,
   type LogEntry,
@@ -38,6 +39,12 @@ export interface ReelState {
   error: string | null;
 }
 
+/** Pinias that a page rendered on a server filled with entries, which nothing has loaded again since. */
+const filled = new WeakSet<Pinia>();
+
+/** Of the store that was used last. */
+export const isFilledByServer = (): boolean => filled.has(getActivePinia()!);
+
 const initialState = () => ({
   logs: [],
   currentLog: null,
@@ -58,7 +65,11 @@ const initialState = () => ({
  * superseded by a later one, or by $reset, resolves without changing anything.
  */
 export const useReelStore = defineStore('reel', () => {
-  const state = shallowReactive<ReelState>(initialState());
+  const app = findApp();
+  const pinia = getActivePinia()!;
+  const given = pinia.state.value.reel as Partial<ReelState> | undefined;
+  const state = shallowReactive<ReelState>({ ...initialState(), ...given });
+  if (state.logs.length) filled.add(pinia);
   const activeFiltersCount = computed(
     () => Object.values(state.filter).filter((value) => value != null && value !== '').length,
   );
@@ -94,7 +105,7 @@ export const useReelStore = defineStore('reel', () => {
         controller = new AbortController();
         const signal = callerSignal ? AbortSignal.any([controller.signal, callerSignal]) : controller.signal;
         return tracked(() =>
-          fetch(signal).then(
+          inApp(app, () => fetch(signal)).then(
             (result) => {
               if (signal.aborted) return undefined;
               commit(result);
@@ -122,6 +133,7 @@ export const useReelStore = defineStore('reel', () => {
 
   async function loadPage(page: number): Promise<void> {
     const key = queryKey();
+    filled.delete(pinia);
     await list.load(
       (signal) => fetchLogs(pageOf(state.filter, page, state.pageSize), signal),
       ({ items, total, page, pages }) => {
@@ -169,7 +181,7 @@ export const useReelStore = defineStore('reel', () => {
     loadLog,
     loadStats,
     exportCurrentLogs: (format: LogExportFormat = 'csv', includeData = false): Promise<LogExportResponse> =>
-      exporting(() => exportLogs(exportOf(state.filter, format, includeData))),
+      exporting(() => inApp(app, () => exportLogs(exportOf(state.filter, format, includeData)))),
     async nextPage(): Promise<void> {
       if (state.currentPage < state.totalPages) await loadPage(state.currentPage + 1);
     },

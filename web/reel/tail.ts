@@ -1,5 +1,4 @@
 import {
-  getCurrentScope,
   type MaybeRefOrGetter,
   onScopeDispose,
   type ShallowRef,
@@ -7,7 +6,7 @@ import {
   shallowRef,
   toValue,
 } from 'vue';
-import { cannotSubscribe, getConnection, run } from './connection.js';
+import { currentApp, inApp, run } from './app.js';
 import { type ReelError, toReelError } from './error.js';
 import {
   type EntryFieldsFragment,
@@ -16,6 +15,7 @@ import {
   LogEndDocument,
   type LogFilter as LogFilterInput,
 } from './generated.js';
+import { subscriberOf } from './socket.js';
 import { type LogFilter, toMixedFilter } from './wire.js';
 
 /**
@@ -39,7 +39,7 @@ export interface UseReelTailReturn {
   state: Readonly<ShallowRef<ReelTailState>>;
   /** Why it stopped by itself or why it is reconnecting; null otherwise. */
   error: Readonly<ShallowRef<ReelError | null>>;
-  /** Continues after the last entry seen, or after `after` where that is later. A different filter clears the list. */
+  /** Continues after the last entry seen, or after `after` where that is later. A different filter clears the list; one with an unknown name is refused in `error`. */
   start(): void;
   stop(): void;
 }
@@ -56,8 +56,8 @@ const RECENT_MS = 10_000;
  * Throws ReelError with an Evoke client, which cannot subscribe. Stops with the effect scope it was created in.
  */
 export function useReelTail(options: UseReelTailOptions = {}): UseReelTailReturn {
-  const { subscribe } = getConnection();
-  if (!subscribe) throw cannotSubscribe();
+  const app = currentApp();
+  subscriberOf(app.connection);
 
   const entries = shallowRef<readonly EntryFieldsFragment[]>([]);
   const state = shallowRef<ReelTailState>('stopped');
@@ -98,7 +98,7 @@ export function useReelTail(options: UseReelTailOptions = {}): UseReelTailReturn
     disconnect = () => controller.abort();
     caughtUp = true;
     try {
-      const { nodes } = (await run(LogEndDocument, {}, controller.signal)).logs;
+      const { nodes } = (await inApp(app, () => run(LogEndDocument, {}, controller.signal))).logs;
       const sequences = nodes.flatMap(({ sequence }) => sequence ?? []);
       if (sequences.length || !nodes.length) last = Math.max(0, ...sequences);
     } catch {
@@ -130,7 +130,7 @@ export function useReelTail(options: UseReelTailOptions = {}): UseReelTailReturn
       const delay = Math.min(MIN_DELAY_MS * 2 ** failures++, MAX_DELAY_MS);
       timer = setTimeout(connect, delay * (0.5 + Math.random() / 2));
     };
-    close = subscribe!(
+    close = subscriberOf(app.connection)(
       LogAddedDocument,
       { filter, after: last },
       {
@@ -154,7 +154,13 @@ export function useReelTail(options: UseReelTailOptions = {}): UseReelTailReturn
 
   function start(): void {
     if (state.value !== 'stopped') return;
-    const newFilter = toMixedFilter(toValue(options.filter) ?? {});
+    let newFilter: LogFilterInput;
+    try {
+      newFilter = toMixedFilter(toValue(options.filter) ?? {});
+    } catch (cause) {
+      error.value = toReelError(cause);
+      return;
+    }
     const after = toValue(options.after) ?? null;
     if (JSON.stringify(newFilter) !== JSON.stringify(filter)) {
       entries.value = [];
@@ -176,7 +182,7 @@ export function useReelTail(options: UseReelTailOptions = {}): UseReelTailReturn
     state.value = 'stopped';
   }
 
-  if (getCurrentScope()) onScopeDispose(stop);
+  onScopeDispose(stop, true);
   return {
     entries: shallowReadonly(entries),
     state: shallowReadonly(state),

@@ -1,6 +1,3 @@
-import type { ApolloClient } from '@apollo/client/core';
-import type { App } from 'vue';
-
 /** A GraphQL response, as it comes over any transport. */
 export interface GraphQLResponse {
   data?: unknown;
@@ -15,14 +12,16 @@ export interface SubscriptionObserver {
   complete(): void;
 }
 
+/** Begins a subscription, and returns the function that ends it. */
+export type Subscribe = (query: string, variables: object, observer: SubscriptionObserver) => () => void;
+
 export interface Connection {
-  /** Resolves with the response, including its errors; rejects where there was none. */
-  send(query: string, variables: object, signal?: AbortSignal): Promise<GraphQLResponse>;
-  /** Returns the function that unsubscribes. Missing where the host's client cannot subscribe. */
-  subscribe?(query: string, variables: object, observer: SubscriptionObserver): () => void;
   /** URL of the GraphQL endpoint, as far as it is known. */
   endpoint: string;
-  client?: ApolloClient<unknown>;
-  /** Provides the Apollo client to @vue/apollo-composable; created on first use. */
-  apolloApp?: App;
+  /** Resolves with the response, including its errors; rejects where there was none. */
+  send(query: string, variables: object, signal?: AbortSignal): Promise<GraphQLResponse>;
+  /** Of a client that can subscribe by itself. */
+  subscribe?: Subscribe;
+  /** Over a url, where subscriptions have a WebSocket: the host's headers as they are now. */
+  headers?: () => Promise<Record<string, string>>;
 }

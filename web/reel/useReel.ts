@@ -1,8 +1,17 @@
 import { storeToRefs } from 'pinia';
-import { type ComputedRef, computed, getCurrentScope, onScopeDispose, type Ref, ref } from 'vue';
+import {
+  type ComputedRef,
+  computed,
+  getCurrentInstance,
+  onScopeDispose,
+  onServerPrefetch,
+  type Ref,
+  ref,
+} from 'vue';
 import { createLog } from './api.js';
+import { currentApp, inApp } from './app.js';
 import type { LogSeverity } from './generated.js';
-import { useReelStore, withSignal } from './reel.store.js';
+import { isFilledByServer, useReelStore, withSignal } from './reel.store.js';
 import {
   dateRange,
   type LogEntry,
@@ -14,7 +23,10 @@ import {
 } from './wire.js';
 
 export interface UseReelOptions {
-  /** Loads the list immediately, with initialFilter and pageSize applied. */
+  /**
+   * Loads the list immediately, with initialFilter and pageSize applied. A server renders the component when it has come;
+   * a page that got it so, with the Pinia's state, does not load it again.
+   */
   autoLoad?: boolean;
   autoLoadStats?: boolean;
   initialFilter?: LogFilter;
@@ -83,19 +95,24 @@ type Action =
   | 'previousPage'
   | 'goToPage';
 
-/** The store for one component. Unmounting aborts the loads that the component started, but never a log(). */
+/**
+ * The store for one component. Unmounting aborts the loads that the component started, but never a log(). Throws ReelError
+ * where the app has no createReel().
+ */
 export function useReel(options: UseReelOptions = {}): UseReelReturn {
+  const app = currentApp();
   const store = useReelStore();
   const unmounted = new AbortController();
-  if (getCurrentScope()) onScopeDispose(() => unmounted.abort());
+  onScopeDispose(() => unmounted.abort(), true);
 
   const state = Object.fromEntries(
     Object.entries(storeToRefs(store)).map(([name, source]) => [name, computed(() => source.value)]),
   ) as State;
+  const load = <T>(work: () => T): T => inApp(app, () => withSignal(unmounted.signal, work));
   const action = <K extends Action>(name: K) =>
     ((...args: never[]) => {
       const run: (...args: never[]) => Promise<void> = store[name];
-      return withSignal(unmounted.signal, () => run(...args));
+      return load(() => run(...args));
     }) as UseReelReturn[K];
 
   const pending = ref(0);
@@ -105,7 +122,7 @@ export function useReel(options: UseReelOptions = {}): UseReelReturn {
     pending.value++;
     logErrorMessage.value = null;
     try {
-      return await createLog(entry);
+      return await inApp(app, () => createLog(entry));
     } catch (cause) {
       logErrorMessage.value = (cause as Error).message;
       return null;
@@ -123,10 +140,16 @@ export function useReel(options: UseReelOptions = {}): UseReelReturn {
   const setFilter = action('setFilter');
   const updateFilter = action('updateFilter');
 
+  const query = () => JSON.stringify([store.filter, store.pageSize]);
+  const queryBefore = query();
   if (options.initialFilter) store.filter = { ...options.initialFilter };
   if (options.pageSize) store.pageSize = options.pageSize;
-  if (options.autoLoad) loadLogs(true).catch(() => {});
-  if (options.autoLoadStats) loadStats().catch(() => {});
+  const isFilled = options.autoLoad && isFilledByServer() && query() === queryBefore;
+  const loaded = Promise.allSettled([
+    options.autoLoad && !isFilled && loadLogs(true),
+    options.autoLoadStats && !(isFilled && store.stats) && loadStats(),
+  ]);
+  if (getCurrentInstance()) onServerPrefetch(() => loaded);
 
   return {
     ...state,
@@ -142,8 +165,9 @@ export function useReel(options: UseReelOptions = {}): UseReelReturn {
     nextPage: action('nextPage'),
     previousPage: action('previousPage'),
     goToPage: action('goToPage'),
-    loadLog: (id) => withSignal(unmounted.signal, () => store.loadLog(id)).catch(() => undefined),
-    exportLogs: (format, includeData) => store.exportCurrentLogs(format, includeData).catch(() => null),
+    loadLog: (id) => load(() => store.loadLog(id)).catch(() => undefined),
+    exportLogs: (format, includeData) =>
+      inApp(app, () => store.exportCurrentLogs(format, includeData)).catch(() => null),
     log,
     logInfo: logWith('INFO'),
     logWarning: logWith('WARNING'),

@@ -1,15 +1,16 @@
+import { ReelError, type ReelFault, wayOf } from './error.js';
 import type {
   ActorType,
   CreateLogInput,
   EntryFieldsFragment,
   ExportLogsInput,
   ExportLogsMutation,
+  LogCountsQuery,
   LogFilter as LogFilterInput,
   LogOrigin,
   LogOutcome,
+  LogPageQuery,
   LogSeverity,
-  LogStatsQuery,
-  LogsQuery,
 } from './generated.js';
 
 /** The snake_case types of the functions and the store, as in the first edition, and their conversion to and from GraphQL's. */
@@ -163,6 +164,37 @@ const instant = (value: unknown) =>
     (_, day: string, time = 'T00:00', seconds = ':00') => `${day}${time}${seconds}Z`,
   ) ?? value;
 
+/** Names as the caller spells them, of a list such as CONDITIONS. */
+const spelled = (names: string) => snakeCase(names.replace(/=\w+/g, '')).split(' ');
+
+/** How many letters to insert, delete or replace make one name of another (Levenshtein). */
+function distance(from: string, to: string): number {
+  let above = [...to, ''].map((_, index) => index);
+  for (const [row, letter] of [...from].entries()) {
+    const line = [row + 1];
+    for (const [column, other] of [...to].entries())
+      line.push(
+        Math.min(line[column]! + 1, above[column + 1]! + 1, above[column]! + Number(letter !== other)),
+      );
+    above = line;
+  }
+  return above.at(-1)!;
+}
+
+/** Throws ReelError where `given` has other names than these: a misspelt condition must not become none. */
+function checkNames(given: object, names: string, at: string[] = []): void {
+  const known = spelled(names);
+  const faults = Object.keys(given)
+    .filter((name) => !known.includes(name))
+    .map((name): ReelFault => {
+      const came = name.slice(0, 40);
+      const far = (other: string) => distance(snakeCase(came), other);
+      const [nearest] = known.toSorted((a, b) => far(a) - far(b));
+      return { loc: [...at, came], msg: `unknown name ${came}, did you mean ${nearest}?` };
+    });
+  if (faults.length) throw new ReelError('BAD_USER_INPUT', faults[0]!.msg, faults);
+}
+
 /** Picks the named properties of `from`, without empty ones. */
 function pick(from: object, names: string): Record<string, unknown> {
   const to: Record<string, unknown> = {};
@@ -175,44 +207,48 @@ function pick(from: object, names: string): Record<string, unknown> {
   return to;
 }
 
-export const toFilter = (filter: LogFilter): LogFilterInput => pick(filter, CONDITIONS);
+/** Accepts GraphQL's conditions and the snake_case ones together. Throws ReelError for a name that is neither. */
+export function toMixedFilter(filter: LogFilter & LogFilterInput): LogFilterInput {
+  const [own, theirs]: Record<string, unknown>[] = [{}, {}];
+  for (const [name, value] of Object.entries(filter))
+    (/_|^(module|action|severity)$/.test(name) ? own : theirs)![name] = value;
+  checkNames(own!, CONDITIONS);
+  return { ...theirs, ...pick(filter, CONDITIONS) };
+}
 
-/** Accepts GraphQL's conditions and the snake_case ones together. */
-export const toMixedFilter = (filter: LogFilter & LogFilterInput): LogFilterInput => ({
-  ...Object.fromEntries(
-    Object.entries(filter).filter(([name]) => !/_|^(module|action|severity)$/.test(name)),
-  ),
-  ...toFilter(filter),
-});
+export function toPage(params: LogQueryParams) {
+  checkNames(params, `${CONDITIONS} page pageSize`);
+  return {
+    filter: pick(params, CONDITIONS),
+    page: params.page ?? 1,
+    first: params.page_size ?? 50,
+  };
+}
 
-export const toPage = (params: LogQueryParams) => ({
-  filter: toFilter(params),
-  page: params.page ?? 1,
-  first: params.page_size ?? 50,
-  count: true,
-  exact: true,
-});
+export function toInput(entry: LogEntryCreate): CreateLogInput {
+  checkNames(entry, PROPERTIES);
+  return pick(entry, PROPERTIES) as CreateLogInput;
+}
 
-export const toInput = (entry: LogEntryCreate) => pick(entry, PROPERTIES) as CreateLogInput;
-
-export const toExport = (request: LogExportRequest): ExportLogsInput => ({
-  filter: toFilter(request.filter ?? {}),
-  format: (request.format ?? 'csv').toUpperCase() as 'CSV' | 'JSON' | 'NDJSON',
-  includeData: request.include_data ?? false,
-});
+export function toExport(request: LogExportRequest): ExportLogsInput {
+  checkNames(request, 'filter format includeData');
+  const filter = request.filter ?? {};
+  checkNames(filter, CONDITIONS, ['filter']);
+  return {
+    filter: pick(filter, CONDITIONS),
+    format: String(request.format ?? 'csv').toUpperCase() as 'CSV' | 'JSON' | 'NDJSON',
+    includeData: request.include_data ?? false,
+  };
+}
 
 /** Renames the properties of one object, but not those of nested objects. */
-const toSnakeCase = <T>(from: object): T =>
-  Object.fromEntries(
-    Object.entries(from).flatMap(([name, value]) =>
-      name === '__typename' ? [] : [[snakeCase(name), value]],
-    ),
-  ) as T;
+const toSnakeCase = <T>({ __typename: _, ...from }: Record<string, unknown>): T =>
+  Object.fromEntries(Object.entries(from).map(([name, value]) => [snakeCase(name), value])) as T;
 
 export const fromEntry: (entry: EntryFieldsFragment) => LogEntry = toSnakeCase;
 
-export function fromPage({ logs }: LogsQuery, page: number, size: number): LogEntryList {
-  const total = logs.totalCount?.value ?? 0;
+export function fromPage({ logs }: LogPageQuery, page: number, size: number): LogEntryList {
+  const total = logs.totalCount.value;
   const { searchedUntil: searched_until } = logs.pageInfo;
   return {
     items: logs.nodes.map(fromEntry),
@@ -224,7 +260,7 @@ export function fromPage({ logs }: LogsQuery, page: number, size: number): LogEn
   };
 }
 
-export function fromStats({ logStats }: LogStatsQuery): LogStats {
+export function fromStats({ logStats }: LogCountsQuery): LogStats {
   const counts = (list: { key: string | null; count: number }[]) =>
     Object.fromEntries(list.map(({ key, count }) => [key, count]));
   return toSnakeCase<LogStats>({
@@ -236,13 +272,36 @@ export function fromStats({ logStats }: LogStatsQuery): LogStats {
 
 export const fromExport: (result: ExportLogsMutation['exportLogs']) => LogExportResponse = toSnakeCase;
 
-/** The location of a fault, with field names as the caller spells them. */
-export const fromLocation = (loc: (string | number)[]) =>
-  loc.map((step) =>
-    typeof step === 'string'
-      ? snakeCase(step.replace(/^(module|action|actorId)s$/, '$1').replace('severities', 'severity'))
-      : step,
+/** GraphQL's names that the functions have others for than snake_case; all but the first are of lists. */
+const RENAMED: Record<string, string> = {
+  first: 'page_size',
+  modules: 'module',
+  actions: 'action',
+  severities: 'severity',
+  actorIds: 'actor_id',
+};
+
+/** A way into GraphQL's variables as one into what the caller gave: `input.filter.severities[0]` is `filter.severity`. */
+function toOwnWay([first = '', ...inner]: ReelFault['loc']): ReelFault['loc'] {
+  const way = inner.length && /^(input|filter)$/.test(first as string) ? inner : [first, ...inner];
+  // Below data, names are the caller's already.
+  if (way[0] === 'data') return way;
+  return way
+    .filter((step, index) => typeof step === 'string' || !RENAMED[way[index - 1]!])
+    .map((step) => (typeof step === 'string' ? (RENAMED[step] ?? snakeCase(step)) : step));
+}
+
+/** An error of the functions, in the names that their callers use. */
+export function inOwnNames({ code, message, faults, extensions }: ReelError): ReelError {
+  const renamed = (text: string) =>
+    text.replace(/^\w[\w.[\]]*(?=: )/, (path) => toOwnWay(wayOf(path)).join('.'));
+  return new ReelError(
+    code,
+    renamed(message),
+    faults.map(({ loc, msg }) => ({ loc: toOwnWay(loc), msg: renamed(msg) })),
+    extensions,
   );
+}
 
 export const pageOf = (filter: LogFilter, page: number, size: number): LogQueryParams => ({
   ...filter,
