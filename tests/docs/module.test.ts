@@ -28,7 +28,7 @@ afterAll(async () => {
 /** What a host's App.vue may be: it shows the actions. */
 const APP = `const App = {
   setup() {
-    const { logs } = useReel({ autoLoad: true });
+    const { logs } = useReel({ autoLoad: true, initialFilter: { module: 'billing' } });
     return () => logs.value.map(({ action }) => action).join();
   },
 };`;
