@@ -3,7 +3,7 @@ import pg from 'pg';
 import type { Config } from '../config/config.js';
 import { type EmbeddedUrls, embeddedUrls, startEmbedded } from '../database/embedded/embedded.js';
 import { lockDataDir } from '../database/embedded/lock.js';
-import { compile, type Execute, type Row } from '../database/execute.js';
+import { compile, type Execute, type Row, type TextRow } from '../database/execute.js';
 import { CITUS_SQL } from '../database/opening.js';
 import { refuseOpenSchema } from '../database/roles.js';
 import { StartError } from '../errors.js';
@@ -81,7 +81,7 @@ async function connectOwner<T>(url: string, work: (database: OwnerDatabase) => P
   });
   // If the connection breaks while idle, the next statement fails.
   client.on('error', () => {});
-  const execute: Execute = async <R extends Row>(statement: Parameters<Execute>[0]) => {
+  const execute: Execute = async <R extends Row | TextRow>(statement: Parameters<Execute>[0]) => {
     const { sql: text, parameters } = compile(statement);
     return (await client.query(text, [...parameters])).rows as R[];
   };

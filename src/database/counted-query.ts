@@ -1,5 +1,5 @@
 import pg, { type ClientBase } from 'pg';
-import type { Row } from './execute.js';
+import type { Row, TextRow } from './execute.js';
 
 /** A read had more bytes of rows than were asked for. */
 export class RowsTooLong extends Error {
@@ -32,40 +32,51 @@ const handleDataRow = (pg.Query.prototype as unknown as { handleDataRow(row: Dat
 
 export type QueryCallback = (error: Error | undefined, result: { rows: Row[] }) => void;
 
+export interface CountedOptions {
+  /** Whether its rows are kept as TextRows. */
+  readonly isText: boolean;
+  /** Is called for each row with its bytes; where it throws, this row and those after it are not kept. */
+  readonly took: (bytes: number) => void;
+}
+
 /** A statement whose rows are counted in bytes as they arrive, before they are kept. */
 export class CountedQuery extends pg.Query {
   private error: unknown;
   private isRefused = false;
+  private readonly texts: TextRow[] = [];
 
   protected constructor(
     text: string,
     values: unknown[],
-    private readonly took: (bytes: number) => void,
+    protected readonly counted: CountedOptions,
     callback: QueryCallback,
   ) {
     super(text, values, callback as never);
   }
 
-  /** `took` is called for each row; where it throws, this row and those after it are not kept. Errors: what it throws, and the database's. */
+  /** Errors: what `took` throws, and the database's. */
   static run(
     client: ClientBase,
     text: string,
     values: readonly unknown[],
-    took: (bytes: number) => void,
-  ): Promise<Row[]> {
-    return CountedQuery.submitted(client, (callback) => new CountedQuery(text, [...values], took, callback));
+    options: CountedOptions,
+  ): Promise<(Row | TextRow)[]> {
+    return CountedQuery.submitted(
+      client,
+      (callback) => new CountedQuery(text, [...values], options, callback),
+    );
   }
 
   /** The rows of a query that is made with a callback and given to the driver. */
   protected static submitted(
     client: ClientBase,
     make: (callback: QueryCallback) => CountedQuery,
-  ): Promise<Row[]> {
+  ): Promise<(Row | TextRow)[]> {
     return new Promise((resolve, reject) => {
       const query: CountedQuery = make((error, result) => {
         if (query.isRefused) reject(query.error);
         else if (error) reject(error);
-        else resolve(result.rows);
+        else resolve(query.counted.isText ? query.texts : result.rows);
       });
       client.query(query);
     });
@@ -74,12 +85,13 @@ export class CountedQuery extends pg.Query {
   handleDataRow(row: DataRow): void {
     if (this.isRefused) return;
     try {
-      this.took(row.length);
+      this.counted.took(row.length);
     } catch (error) {
       this.isRefused = true;
       this.error = error;
       return;
     }
-    handleDataRow.call(this, row);
+    if (this.counted.isText) this.texts.push(row.fields);
+    else handleDataRow.call(this, row);
   }
 }

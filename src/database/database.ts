@@ -19,6 +19,7 @@ import {
   type Snapshot,
   type Statement,
   sealTenantsSql,
+  type TextRow,
   writeTenantsSql,
 } from './execute.js';
 import { Heartbeat, type HeartbeatLog, type Unready } from './heartbeat.js';
@@ -48,7 +49,11 @@ export interface ReadOptions {
 export interface ReadDatabase {
   read<T>(tenantId: string, work: (execute: Execute) => Promise<T>, options?: ReadOptions): Promise<T>;
   /** The same for a single statement, which takes one round trip. */
-  query<R extends Row = Row>(tenantId: string, statement: Statement, options?: QueryOptions): Promise<R[]>;
+  query<R extends Row | TextRow = Row>(
+    tenantId: string,
+    statement: Statement,
+    options?: QueryOptions,
+  ): Promise<R[]>;
   /** The rows of one query as Snapshot.copyBytes has them. Not through a host's EntityManager. */
   copy?(tenantId: string, query: RawBuilder<unknown>, most: number, options?: ReadOptions): Promise<Buffer>;
 }
@@ -260,7 +265,7 @@ export class Database implements ReadDatabase, WriteDatabase {
   }
 
   /** As read of one statement, without a transaction of several round trips. */
-  async query<R extends Row = Row>(
+  async query<R extends Row | TextRow = Row>(
     tenantId: string,
     statement: Statement,
     options: QueryOptions = {},
@@ -289,7 +294,7 @@ export class Database implements ReadDatabase, WriteDatabase {
     });
   }
 
-  private async queryOnce<R extends Row>(
+  private async queryOnce<R extends Row | TextRow>(
     statement: Statement,
     scope: ReadScope,
     isKept: boolean,
@@ -414,12 +419,12 @@ export class Database implements ReadDatabase, WriteDatabase {
   }
 
   /** A statement that concerns no tenant: row-level security hides every tenant's rows from it. */
-  system<R extends Row = Row>(statement: Statement): Promise<R[]> {
+  system<R extends Row | TextRow = Row>(statement: Statement): Promise<R[]> {
     return this.change(['begin'], (execute) => execute<R>(statement));
   }
 
   /** As system, for what only reads and is asked again and again: one round trip. */
-  async ask<R extends Row = Row>(statement: Statement): Promise<R[]> {
+  async ask<R extends Row | TextRow = Row>(statement: Statement): Promise<R[]> {
     const { sql: text, parameters } = compile(statement);
     const once = async () => {
       if (this.heartbeat?.isAnswering === false) throw cutError('the database does not answer');

@@ -19,8 +19,16 @@ import { WriteQuery } from './write-query.js';
 
 export type Row = Record<string, unknown>;
 
+/** A row's columns, in the order of the statement, as the database writes them: null for NULL. */
+export type TextRow = readonly (string | null)[];
+
 /** An `sql` fragment, or SQL text with its parameters. */
 export type Statement = RawBuilder<unknown> | CompiledQuery;
+
+/** A statement whose rows need not be parsed: each is a TextRow, but with a host's EntityManager. */
+export interface TextStatement extends CompiledQuery {
+  readonly isText: true;
+}
 
 /** A statement of fixed text, which a connection keeps prepared under its name where Execute.prepares. */
 export interface PreparedStatement extends CompiledQuery {
@@ -30,7 +38,7 @@ export interface PreparedStatement extends CompiledQuery {
 
 /** Executes one statement in the transaction that it was handed out for. */
 export interface Execute {
-  <R extends Row = Row>(statement: Statement): Promise<R[]>;
+  <R extends Row | TextRow = Row>(statement: Statement): Promise<R[]>;
   /**
    * Whether statements are kept prepared, and one may write to several tables. Not on a host's connections, behind a pooler
    * that hands them round, or where the database is distributed.
@@ -89,6 +97,9 @@ const literally = compilerWith(new LiteralCompiler());
 export const compile = (statement: Statement): CompiledQuery =>
   'compile' in statement ? statement.compile(compiler) : statement;
 
+/** The statement, to be read without parsing its rows. */
+export const asText = (statement: Statement): TextStatement => ({ ...compile(statement), isText: true });
+
 const isPrepared = (query: CompiledQuery): query is PreparedStatement => 'name' in query;
 
 /** SQL that lets a transaction read one tenant. `tenantId` is a validated UUID, since SET takes no parameters. */
@@ -136,7 +147,7 @@ export interface ExecutorOptions {
   /** See Execute. */
   prepares?: boolean;
   /** Each statement is a transaction of its own, which reads what this says. */
-  scoped?: Omit<ScopedOptions, 'took'>;
+  scoped?: Omit<ScopedOptions, 'isText' | 'took'>;
 }
 
 /**
@@ -177,17 +188,17 @@ export function executorOn(
     last = next;
     return next;
   };
-  const rowsOf = async <R extends Row>(sql: string, parameters: readonly unknown[], name?: string) => {
-    if (scoped) return (await ScopedQuery.read(client, sql, parameters, { ...scoped, took })) as R[];
-    if (call || meter) return (await CountedQuery.run(client, sql, parameters, took)) as R[];
-    return (await client.query({ text: sql, values: [...parameters], ...(name ? { name } : {}) }))
-      .rows as R[];
+  const rowsOf = async (query: CompiledQuery): Promise<unknown[]> => {
+    const isText = 'isText' in query;
+    const { sql, parameters } = query;
+    if (scoped) return ScopedQuery.read(client, sql, parameters, { ...scoped, isText, took });
+    if (call || meter || isText) return CountedQuery.run(client, sql, parameters, { isText, took });
+    const name = prepares && isPrepared(query) ? query.name : undefined;
+    return (await client.query({ text: sql, values: [...parameters], ...(name ? { name } : {}) })).rows;
   };
-  const execute = <R extends Row>(statement: Statement) => {
-    const compiled = compile(statement);
-    const { sql, parameters } = compiled;
-    const name = prepares && isPrepared(compiled) ? compiled.name : undefined;
-    return inTurn(() => answerWithin(client, answerMs, rowsOf<R>(sql, parameters, name)));
+  const execute = <R extends Row | TextRow>(statement: Statement) => {
+    const query = compile(statement);
+    return inTurn(() => answerWithin(client, answerMs, rowsOf(query) as Promise<R[]>));
   };
   const copy: Snapshot['copy'] = (selection, columns, read) =>
     inTurn(() => copyOut(client, selection.compile(literally).sql, columns, read));

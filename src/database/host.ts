@@ -9,6 +9,7 @@ import {
   readSettingsSql,
   readTenantSql,
   type Statement,
+  type TextRow,
   writeTenantsSql,
 } from './execute.js';
 import { translateFaults, withRetries } from './unavailable.js';
@@ -26,7 +27,11 @@ export class HostDatabase implements ReadDatabase, WriteDatabase {
     );
   }
 
-  query<R extends Row>(tenantId: string, statement: Statement, options?: QueryOptions): Promise<R[]> {
+  query<R extends Row | TextRow>(
+    tenantId: string,
+    statement: Statement,
+    options?: QueryOptions,
+  ): Promise<R[]> {
     return this.read(tenantId, (execute) => execute<R>(statement), options);
   }
 
@@ -54,7 +59,7 @@ export class HostDatabase implements ReadDatabase, WriteDatabase {
   ): Promise<T> {
     const joined = this.em.getTransactionContext<Transaction<unknown>>();
     const inside = async (transaction: Transaction<unknown>) => {
-      const execute: Execute = async <R extends Row>(statement: Parameters<Execute>[0]) =>
+      const execute: Execute = async <R extends Row | TextRow>(statement: Parameters<Execute>[0]) =>
         (await transaction.executeQuery(compile(statement))).rows as R[];
       await execute(CompiledQuery.raw(opening));
       if (!joined) for (const setting of settings) await execute(CompiledQuery.raw(setting));

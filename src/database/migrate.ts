@@ -1,7 +1,7 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import type { Transaction } from 'kysely';
 import { StartError } from '../errors.js';
-import { compile, type Execute, type Row } from './execute.js';
+import { compile, type Execute, type Row, type TextRow } from './execute.js';
 import { MIGRATION_LOCK } from './migrate-lock.js';
 import type { MigrationDriver } from './migrations/migration.js';
 import { ENSURE_MONTHS_AHEAD } from './months.js';
@@ -34,7 +34,7 @@ export async function applyMigrations(
       const applied = await applyPending(orm.em.getDriver() as MigrationDriver, trx);
       const transaction = trx as unknown as Transaction<unknown>;
       await complete(
-        async <R extends Row>(statement: Parameters<Execute>[0]) =>
+        async <R extends Row | TextRow>(statement: Parameters<Execute>[0]) =>
           (await transaction.executeQuery(compile(statement))).rows as R[],
       );
       await execute(ENSURE_MONTHS_AHEAD);

@@ -1,6 +1,6 @@
 import pg, { type ClientBase } from 'pg';
-import { CountedQuery, type DataRow, type QueryCallback } from './counted-query.js';
-import type { Row } from './execute.js';
+import { type CountedOptions, CountedQuery, type DataRow, type QueryCallback } from './counted-query.js';
+import type { Row, TextRow } from './execute.js';
 import { type Field, type Prepared, prepareOn, type WireConnection } from './prepared.js';
 
 /** What a statement that reads one tenant is bound by. */
@@ -12,14 +12,12 @@ export interface ReadScope {
   readonly inIndexOrder: boolean;
 }
 
-export interface ScopedOptions {
+export interface ScopedOptions extends CountedOptions {
   readonly scope: ReadScope;
   /** Prepares the statement, whose texts are few, and plans it without regard to its parameters; else it is planned each time. */
   readonly isKept: boolean;
   /** Called once the transaction has begun. Without it nothing is heard of that before the rows. */
   readonly onBegun: (() => void) | null;
-  /** Is told the bytes of each row. */
-  readonly took: (bytes: number) => void;
 }
 
 /** What the driver calls, though its types do not say so. */
@@ -46,7 +44,7 @@ export class ScopedQuery extends CountedQuery {
     private readonly options: ScopedOptions,
     callback: QueryCallback,
   ) {
-    super(sql, values, options.took, callback);
+    super(sql, values, options, callback);
   }
 
   /** Errors: what `took` throws, and the database's. */
@@ -55,7 +53,7 @@ export class ScopedQuery extends CountedQuery {
     sql: string,
     values: readonly unknown[],
     options: ScopedOptions,
-  ): Promise<Row[]> {
+  ): Promise<(Row | TextRow)[]> {
     return CountedQuery.submitted(client, (callback) => new ScopedQuery(sql, [...values], options, callback));
   }
 
@@ -112,7 +110,8 @@ export class ScopedQuery extends CountedQuery {
     this.isBegun = true;
     this.options.onBegun?.();
     // Asked for once, since they stay as they are.
-    if (this.statement?.fields) driver.handleRowDescription.call(this, { fields: this.statement.fields });
+    if (this.statement?.fields && !this.options.isText)
+      driver.handleRowDescription.call(this, { fields: this.statement.fields });
   }
 
   handleError(error: Error, connection: object): void {

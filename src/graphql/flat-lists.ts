@@ -15,6 +15,9 @@ import {
   isObjectType,
   type SelectionSetNode,
 } from 'graphql';
+import { JsonText } from '../http/json-writer.js';
+import { FIELDS, type FieldName } from '../log/entry/fields.js';
+import { StoredEntry } from '../log/entry/stored-entry.js';
 import type { ReelContext } from './context.js';
 
 /** Objects of a list, finished, and where in the result they go. */
@@ -23,20 +26,18 @@ export interface PlacedList {
   readonly objects: readonly object[];
 }
 
-/** Makes an object of the result. Errors: whatever graphql-js would report of the field. */
+/** Makes an object of the result, or its text. Errors: whatever graphql-js would report of the field. */
 type Finish = (source: unknown) => object;
 
 /**
- * Finishes lists of objects whose selections are nothing but stored fields, which graphql-js does field by field at ten times
+ * Finishes lists of objects whose selections are nothing but fields without resolvers, which graphql-js does field by field at ten times
  * the cost: their resolvers answer an empty list, and `placeLists` puts the objects in its place. What is not so plain, or goes wrong, is left
  * to graphql-js, as are operations whose context has no `placed`.
  */
 export function finishFlatLists(schema: GraphQLSchema): GraphQLSchema {
   return mapSchema(schema, {
     [MapperKind.OBJECT_FIELD]: (field: GraphQLFieldConfig<unknown, ReelContext>) => {
-      const list = getNullableType(field.type);
-      const type = isListType(list) ? getNullableType(list.ofType) : null;
-      if (!isObjectType(type) || type.name !== 'LogEntry') return field;
+      if (!itemOf(field.type)) return field;
       const { resolve = defaultFieldResolver } = field;
       const finished = finisher();
       return {
@@ -87,17 +88,41 @@ function at(data: unknown, { prev, key }: GraphQLResolveInfo['path']): unknown {
   return (parent as Record<string | number, unknown> | null | undefined)?.[key];
 }
 
+/** What a list of objects has, else null. */
+function itemOf(returned: GraphQLOutputType): GraphQLObjectType | null {
+  const list = getNullableType(returned);
+  const type = isListType(list) ? getNullableType(list.ofType as GraphQLOutputType) : null;
+  return isObjectType(type) ? type : null;
+}
+
 function finishOf({ selectionSet }: FieldNode, info: GraphQLResolveInfo): Finish | null {
-  const list = getNullableType(info.returnType);
-  const type = isListType(list) ? getNullableType(list.ofType) : null;
+  const type = itemOf(info.returnType);
+  return type && selectionSet ? finishObject(type, selectionSet, info) : null;
+}
+
+function finishObject(
+  type: GraphQLObjectType,
+  selectionSet: SelectionSetNode,
+  info: GraphQLResolveInfo,
+): Finish | null {
   const fields: FinishField[] = [];
-  if (!isObjectType(type) || !selectionSet || !addFields(fields, selectionSet, type, info)) return null;
+  if (!addFields(fields, selectionSet, type, info)) return null;
   return (source) => {
+    if (source instanceof StoredEntry) return textOf(source, fields);
+    // Else graphql-js calls it, awaits it, or reports it.
+    if (typeof source !== 'object' || source === null || source instanceof Promise)
+      throw new TypeError(`expected an object, got ${typeof source}`);
     const object: Record<string, unknown> = {};
     for (const { key, name, finish } of fields)
       object[key] = finish((source as Record<string, unknown>)[name]);
     return object;
   };
+}
+
+function textOf(entry: StoredEntry, fields: readonly FinishField[]): JsonText {
+  let text = '';
+  for (const { label, write } of fields) text += label + write(entry);
+  return new JsonText(`{${text.slice(1)}}`);
 }
 
 interface FinishField {
@@ -106,7 +131,12 @@ interface FinishField {
   /** In the source. */
   readonly name: string;
   readonly finish: (value: unknown) => unknown;
+  /** What stands before the value in the text: a comma and the key. */
+  readonly label: string;
+  readonly write: (entry: StoredEntry) => string;
 }
+
+const STORED: ReadonlyMap<string, FieldName> = new Map(FIELDS.map(({ name }) => [name, name]));
 
 /** False for a selection that is more than stored fields. */
 function addFields(
@@ -127,27 +157,44 @@ function addFields(
     const key = selection.alias?.value ?? name;
     // Names that an object has of its own, or that say more than they are.
     if (key === '__proto__') return false;
-    if (fields.some((other) => other.key === key)) return true;
+    if (fields.some((other) => other.key === key)) return !selection.selectionSet;
+    const label = `,${JSON.stringify(key)}:`;
     if (name === '__typename') {
-      fields.push({ key, name, finish: () => type.name });
+      const written = JSON.stringify(type.name);
+      fields.push({ key, name, finish: () => type.name, label, write: () => written });
       return true;
     }
     const field = type.getFields()[name];
-    const finish = field && !field.resolve && field.args.length === 0 ? finishValue(field.type) : null;
-    if (finish) fields.push({ key, name, finish });
-    return finish !== null;
+    const isStored = field && !field.resolve && field.args.length === 0;
+    const finish = isStored ? finishValue(field.type, selection, info) : null;
+    if (!finish) return false;
+    const stored = STORED.get(name);
+    const write = (entry: StoredEntry) => {
+      if (stored) return entry.json(stored);
+      throw new TypeError(`expected a field of an entry, got ${name}`);
+    };
+    fields.push({ key, name, finish, label, write });
+    return true;
   });
 }
 
-/** Finishes a value of a leaf type, or a list of them; null for another type. */
-function finishValue(type: GraphQLOutputType): ((value: unknown) => unknown) | null {
+/** Finishes a value of a leaf type, a plain object, or a list of them; null for another type. */
+function finishValue(
+  type: GraphQLOutputType,
+  node: FieldNode,
+  info: GraphQLResolveInfo,
+): ((value: unknown) => unknown) | null {
   if (isNonNullType(type)) {
-    const finish = finishValue(type.ofType as GraphQLOutputType);
+    const finish = finishValue(type.ofType as GraphQLOutputType, node, info);
     return finish && ((value) => present(finish(value)));
   }
   if (isListType(type)) {
-    const finish = finishValue(type.ofType as GraphQLOutputType);
+    const finish = finishValue(type.ofType as GraphQLOutputType, node, info);
     return finish && ((value) => (value == null ? null : (value as readonly unknown[]).map(finish)));
+  }
+  if (isObjectType(type) && node.selectionSet) {
+    const finish = finishObject(type, node.selectionSet, info);
+    return finish && ((value) => (value == null ? null : finish(value)));
   }
   if (!isLeafType(type)) return null;
   const leaf: GraphQLLeafType = type;

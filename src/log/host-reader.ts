@@ -4,6 +4,7 @@ import { badInput } from '../errors.js';
 import { parseUuid } from '../query-line/values.js';
 import type { LogCount } from './counts/log-count.js';
 import type { LogEntry } from './entry/log-entry.entity.js';
+import { wholeEntry } from './entry/stored-entry.js';
 import { type Criteria, toCriteria } from './filter/criteria.js';
 import type { LogFilter } from './filter/log-filter.js';
 import { readFilter } from './filter/read-filter.js';
@@ -33,7 +34,8 @@ export class HostLogReader {
   async get(scope: Scope, id: string): Promise<LogEntry | null> {
     const parsed = parseUuid(id);
     if (parsed === null) throw badInput('id', 'a UUID', id);
-    return this.reader.get(readScope(scope), parsed);
+    const entry = await this.reader.get(readScope(scope), parsed);
+    return entry && wholeEntry(entry);
   }
 
   /**
@@ -49,7 +51,8 @@ export class HostLogReader {
       tell(found.hasNextPage),
       tell(found.hasPreviousPage),
     ]);
-    return { entries: found.entries, hasNextPage, hasPreviousPage, stoppedAt: found.stopped?.id ?? null };
+    const entries = found.entries.map(wholeEntry);
+    return { entries, hasNextPage, hasPreviousPage, stoppedAt: found.stopped?.id ?? null };
   }
 
   /** How many match, as far as could be counted within the budget of a search. Errors: BAD_USER_INPUT, UNAVAILABLE. */

@@ -7,7 +7,7 @@ import { Answers } from '../http/answer.js';
 import { Bodies } from '../http/bodies.js';
 import { edge } from '../http/edge.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
-import { entryToWire } from '../log/entry/wire.js';
+import { entryToJson, entryToWire } from '../log/entry/wire.js';
 import { toCriteria } from '../log/filter/criteria.js';
 import type { LogPage } from '../log/read/reader.js';
 import { parseUuid } from '../query-line/values.js';
@@ -27,6 +27,8 @@ import { LAST_PAGE, queryOf, readListQuery, readStatsQuery } from './list-query.
 import { openApi } from './openapi.js';
 import type { RestOptions } from './options.js';
 import { exportToWire, listToWire, statsToWire } from './wire.js';
+
+const ANSWER_TYPE = 'application/json; charset=utf-8';
 
 /** Browsers open a link as a page, and its URL carries its secret. */
 const DOWNLOAD_HEADERS = {
@@ -153,7 +155,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     const entry = id && (await reader.get(scope, id));
     await recordView(request, scope, { path: '/logs/{id}', id });
     if (!entry) throw new ReelError('NOT_FOUND', 'Log entry not found');
-    return entryToWire(entry);
+    return reply.type(ANSWER_TYPE).send(entryToJson(entry));
   });
 
   app.post(
@@ -194,14 +196,14 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
 
   const description = JSON.stringify(openApi({ prefix: app.prefix, maxPageSize: config.maxPageSize }));
   app.get('/openapi.json', { exposeHeadRoute: true }, async (_request, reply) =>
-    reply.type('application/json; charset=utf-8').send(description),
+    reply.type(ANSWER_TYPE).send(description),
   );
 }
 
 /** Text that was made piece by piece. */
 function sendJson(reply: FastifyReply, chunks: readonly Buffer[]): FastifyReply {
   const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  reply.headers({ 'content-type': 'application/json; charset=utf-8', 'content-length': length });
+  reply.headers({ 'content-type': ANSWER_TYPE, 'content-length': length });
   return reply.send(chunks.length === 1 ? chunks[0] : Readable.from(chunks));
 }
 

@@ -54,6 +54,8 @@ export interface Field {
   store(entry: Partial<LogEntry>): unknown;
   /** Reads the value from a row into the entry. Errors: TypeError if the row has something else. */
   read(row: Row, entry: Partial<LogEntry>): void;
+  /** The value as JSON text, given the column as the database writes it, and the row. Errors: those of read. */
+  json(text: string | null, row: () => Row): string;
   /** Reads the value from its JSON form into the entry; false if it is of another type. */
   accept(value: unknown, entry: Partial<LogEntry>): boolean;
 }
@@ -88,6 +90,10 @@ export function field<K extends FieldName>(
     read: (row, entry) => {
       entry[name] = before && row[column] === null ? before(row) : kind.read(row[column], column);
     },
+    json: (text, row) =>
+      text === null
+        ? JSON.stringify(before ? before(row()) : kind.read(null, column))
+        : kind.json(text, column),
     accept: (value, entry) => {
       if (!kind.accepts(value)) return false;
       entry[name] = value;

@@ -19,6 +19,10 @@ export interface Kind<T> {
   select(column: string): string;
   /** The driver's value. Errors: TypeError that names the column. */
   read(value: unknown, column: string): T;
+  /** The driver's value of what `select` reads, given as the database writes it. */
+  parse(text: string): unknown;
+  /** The same as JSON text. Errors: TypeError that names the column. */
+  json(text: string, column: string): string;
   store(value: T): unknown;
   /** The value as a leaf contains it. */
   seal(value: unknown): unknown;
@@ -38,6 +42,8 @@ function kind<T>({ expected, ...described }: KindOptions<T>): Kind<T> {
       if (accepts(value)) return value;
       throw mismatch(column, expected, value);
     },
+    parse: (text) => text,
+    json: (text) => JSON.stringify(text),
     store: (value) => value,
     seal: (value) => value,
     ...described,
@@ -64,6 +70,7 @@ export const nullable = <T>(inner: Kind<T>): Kind<T | null> => ({
 /** One of a closed list of names; its index is stored, so that names in order are numbers in order. */
 export function oneOf<T extends string>(names: readonly T[]): Kind<T> {
   const expected = `the number of one of ${names.join(', ')}`;
+  const texts = names.map((name) => JSON.stringify(name));
   const isName = (value: unknown): value is T => names.some((name) => name === value);
   return kind<T>({
     type: 'smallint',
@@ -74,6 +81,12 @@ export function oneOf<T extends string>(names: readonly T[]): Kind<T> {
       const name = typeof value === 'number' ? names[value] : undefined;
       if (name === undefined) throw mismatch(column, expected, value);
       return name;
+    },
+    parse: Number,
+    json: (text, column) => {
+      const written = texts[Number(text)];
+      if (written === undefined) throw mismatch(column, expected, text);
+      return written;
     },
     store: (name) => names.indexOf(name),
   });
@@ -98,6 +111,7 @@ export const storedAs = {
       if (!isText(value)) throw mismatch(column, 'an instant as text', value);
       return instant(value);
     },
+    json: (text) => `"${instant(text)}"`,
   }),
   /** A JSON object; parsed by the driver, or here if it is still text. */
   json: kind({
@@ -109,17 +123,24 @@ export const storedAs = {
       if (!isObject(parsed)) throw mismatch(column, 'a JSON object', value);
       return parsed;
     },
+    json: (text, column) => {
+      if (text.startsWith('{')) return text;
+      throw mismatch(column, 'a JSON object', text);
+    },
   }),
   /** A list of texts, sorted; null if it is empty, in the column and in the leaf. */
   list: kind<string[]>({
     type: 'ARRAY',
     expected: 'a list of texts',
+    select: (column) => `to_json(${column}) as ${column}`,
     accepts: (value): value is string[] => Array.isArray(value) && value.every(isText),
     read: (value, column) => {
       if (value === null) return [];
       if (Array.isArray(value) && value.every(isText)) return value;
       throw mismatch(column, 'a list of texts', value);
     },
+    parse: JSON.parse,
+    json: (text) => text,
     store: (list) => (list.length === 0 ? null : list),
     seal: (list) => (Array.isArray(list) && list.length === 0 ? null : list),
   }),
@@ -133,5 +154,6 @@ export const storedAs = {
       if (!Number.isSafeInteger(number)) throw mismatch(column, 'an integer', value);
       return number;
     },
+    json: (text) => text,
   }),
 };

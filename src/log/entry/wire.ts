@@ -1,6 +1,7 @@
 import { FIELDS, type Field, type FieldName } from './fields.js';
 import type { LogEntry } from './log-entry.entity.js';
 import { complete } from './row.js';
+import { StoredEntry } from './stored-entry.js';
 
 /** A field of an entry, with its name in exported files. */
 export interface ExportColumn {
@@ -27,6 +28,14 @@ const REST_FIELDS = restFields(FIELDS);
 
 /** An entry as REST shows it: every key present, null if empty. */
 export const entryToWire = (entry: LogEntry): Record<string, unknown> => showEntry(entry, REST_FIELDS);
+
+/** The same as JSON text. Errors: TypeError if a column has another type. */
+export function entryToJson(entry: LogEntry): string {
+  if (!(entry instanceof StoredEntry)) return JSON.stringify(entryToWire(entry));
+  let text = '';
+  for (const { name, column } of REST_FIELDS) text += `,"${column}":${entry.json(name)}`;
+  return `{${text.slice(1)}}`;
+}
 
 export function showEntry(entry: LogEntry, fields: readonly Field[]): Record<string, unknown> {
   const wire: Record<string, unknown> = {};

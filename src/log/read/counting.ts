@@ -25,10 +25,9 @@ export class Counting {
 
   async count(criteria: Criteria, reach: CountReach): Promise<LogCount> {
     if (isCountable(criteria)) {
-      const { tenantId, clients } = criteria.scope;
-      const isKept = clients === null && criteria.conditions.length === 0;
+      const { tenantId } = criteria.scope;
       const execute: Execute = (statement) =>
-        this.database.query(tenantId, statement, { inIndexOrder: true, isKept });
+        this.database.query(tenantId, statement, { inIndexOrder: true, isKept: true });
       return { value: await sumCounts(execute, criteria), precision: CountPrecision.EXACT };
     }
     if (isCountableByDay(criteria)) {

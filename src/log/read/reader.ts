@@ -1,11 +1,12 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Scope } from '../../auth/scope.js';
 import type { ReadDatabase } from '../../database/database.js';
-import type { Execute, Row } from '../../database/execute.js';
+import { asText, type Execute, type Row, type TextRow, type TextStatement } from '../../database/execute.js';
 import { locatePage } from '../counts/locate-page.js';
 import type { LogCount } from '../counts/log-count.js';
 import { type LogEntry } from '../entry/log-entry.entity.js';
-import { selectList, toEntry } from '../entry/row.js';
+import { toEntry } from '../entry/row.js';
+import { STORED_COLUMNS, StoredEntry } from '../entry/stored-entry.js';
 import type { Criteria } from '../filter/criteria.js';
 import { whereInScope } from '../filter/where.js';
 import { Budget, LOOKING_BOUNDS, type LookingBounds } from '../walk/budget.js';
@@ -37,7 +38,7 @@ export interface PageStop {
   backwards: boolean;
 }
 
-const COLUMNS = sql.raw(selectList());
+const COLUMNS = sql.raw(STORED_COLUMNS);
 
 /** Reads one tenant's entries within a scope. */
 export class LogReader {
@@ -104,14 +105,13 @@ export class LogReader {
   private async numbered(criteria: Criteria, order: LogOrder, size: number, page: number): Promise<LogPage> {
     const descending = order === LogOrder.NEWEST_FIRST;
     const { tenantId } = criteria.scope;
-    const isKept = criteria.conditions.length === 0 && criteria.scope.clients === null;
     const execute: Execute = (statement) =>
-      this.database.query(tenantId, statement, { inIndexOrder: true, isKept });
+      this.database.query(tenantId, statement, { inIndexOrder: true, isKept: true });
     const start = await locatePage(execute, criteria, (page - 1) * size, descending);
     const within = idsWithin(start.from ?? null, start.until ?? null);
-    const walk = this.walk(criteria, { descending, within, budget: this.budget() });
+    const walk = this.walk(criteria, { descending, within, skip: start.skip, budget: this.budget() });
     const rows =
-      start.skip === 0
+      start.skip === 0 || walk.isWhole
         ? await this.entriesOf(walk, criteria, size + 1, descending)
         : await this.entriesAfter(walk, criteria, start.skip, size + 1, descending);
     return {
@@ -128,7 +128,7 @@ export class LogReader {
 
   private walk(
     criteria: Criteria,
-    options: { descending: boolean; within?: IdRange | undefined; budget: Budget },
+    options: { descending: boolean; within?: IdRange | undefined; skip?: number; budget: Budget },
   ): Walk {
     return new Walk(this.database, criteria, options, this.bounds);
   }
@@ -143,8 +143,8 @@ export class LogReader {
     const entries: LogEntry[] = [];
     const left = () => wanted - entries.length;
     const page = (matching: Matching) => this.withSequence(criteria.scope, matching, left(), descending);
-    for await (const rows of walk.read(page, left)) {
-      entries.push(...rows.map(toEntry));
+    for await (const rows of walk.read<Row | TextRow>(page, left)) {
+      entries.push(...rows.map(toStored));
       if (left() === 0) break;
     }
     return entries;
@@ -173,21 +173,21 @@ export class LogReader {
     return ids.flatMap((id) => found.get(id) ?? []);
   }
 
-  /** Adds the sequence to the first `limit` rows, each looked up by its own key. */
+  /** Entries, with their sequence: adds it to the first `limit` rows, each looked up by its own key. */
   private withSequence(
     { tenantId }: Scope,
     rows: Matching,
     limit: number,
     descending: boolean,
-  ): RawBuilder<unknown> {
+  ): TextStatement {
     const order = orderOf(descending);
-    return sql`
+    return asText(sql`
       select e.*, s.seq as sequence
       from (select ${COLUMNS} from ${rows} matching order by ${order} limit ${sql.lit(limit)}) e
       left join lateral (
         select seq from reel_log_sequence
         where tenant_id = ${tenantId}::uuid and entry_id >= e.id and entry_id <= e.id order by entry_id limit 1
-      ) s on true order by e.${order}`;
+      ) s on true order by e.${order}`);
   }
 
   /** `reach`: see Counting. */
@@ -209,12 +209,12 @@ export class LogReader {
     const visible = sql`(select * from ${entriesById(scope.tenantId, ids)} entries where ${whereInScope(scope)})`;
     const statement = this.withSequence(scope, visible, ids.length, true);
     const isKept = ids.length === 1 && scope.clients === null;
-    const rows = await this.database.query<Row>(scope.tenantId, statement, {
+    const rows = await this.database.query<Row | TextRow>(scope.tenantId, statement, {
       inIndexOrder: true,
       isBounded,
       isKept,
     });
-    return new Map(rows.map(toEntry).map((entry) => [entry.id, entry]));
+    return new Map(rows.map(toStored).map((entry) => [entry.id, entry]));
   }
 
   /** The entries of each request id, oldest first, at most `limit` each: one statement, one index walk per request. */
@@ -231,9 +231,9 @@ export class LogReader {
         order by request_id, id limit ${limit}
       ) e)`;
     const statement = this.withSequence(scope, found, requestIds.length * limit, false);
-    const rows = await this.database.query<Row>(scope.tenantId, statement, { inIndexOrder: true });
+    const rows = await this.database.query<Row | TextRow>(scope.tenantId, statement, { inIndexOrder: true });
     const groups = new Map<string, LogEntry[]>(requestIds.map((id) => [id, []]));
-    for (const entry of rows.map(toEntry)) if (entry.requestId) groups.get(entry.requestId)?.push(entry);
+    for (const entry of rows.map(toStored)) if (entry.requestId) groups.get(entry.requestId)?.push(entry);
     return groups;
   }
 
@@ -258,6 +258,9 @@ export class LogReader {
     return copySequenced(database.copy.bind(database), criteria, columns, upTo);
   }
 }
+
+const isText = (row: Row | TextRow): row is TextRow => Array.isArray(row);
+const toStored = (row: Row | TextRow): LogEntry => (isText(row) ? new StoredEntry(row) : toEntry(row));
 
 const orderOf = (descending: boolean) => (descending ? sql`id desc` : sql`id asc`);
 

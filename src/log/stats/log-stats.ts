@@ -47,7 +47,7 @@ registerEnumType(LogFacet, {
   },
 });
 
-@ObjectType({ description: 'How many entries have one value of a field.' })
+@ObjectType({ description: 'How many entries have one value of a field.', simpleResolvers: true })
 export class FacetCount {
   @Field(() => String, {
     nullable: true,
@@ -67,7 +67,7 @@ export class FacetCount {
   count!: number;
 }
 
-@ObjectType({ description: 'The entries of one minute, hour, day, week or month.' })
+@ObjectType({ description: 'The entries of one minute, hour, day, week or month.', simpleResolvers: true })
 export class TimeBucket {
   @Field(() => DateTime, { description: 'Inclusive.' })
   start!: string;

@@ -100,7 +100,7 @@ export const whereOnWay = ({ tenantId, range }: Way): RawBuilder<unknown> =>
 export async function walkKey(execute: Execute, way: Way, most: number): Promise<Part> {
   if (isEmptyRange(way.range)) return { ids: [], until: null };
   const rows = await execute<{ id: string }>(
-    sql`select id from reel_log_entries where ${whereOnWay(way)} order by id ${directionOf(way)} limit ${most}`,
+    sql`select id from reel_log_entries where ${whereOnWay(way)} order by id ${directionOf(way)} limit ${sql.lit(most)}`,
   );
   return cutAt(
     rows.map(({ id }) => id),
@@ -133,7 +133,7 @@ async function walkValues(
       cross join lateral (
         select id from reel_log_entries
         where ${whereOnWay(way)} and ${name} >= w.value and ${name} <= w.value
-        order by ${name} ${direction}, id ${direction} limit ${most}
+        order by ${name} ${direction}, id ${direction} limit ${sql.lit(most)}
       ) e)`;
   });
   const rows = await execute<{ nr: number; id: string }>(sql`${sql.join(statements, sql` union all `)}`);
@@ -155,6 +155,6 @@ async function gather(
   const name = sql.raw(column);
   const rows = await execute<{ id: string }>(sql`
     select id from reel_log_entries where ${whereOnWay(way)} and ${where}
-    order by ${name}, id limit ${most + 1}`);
+    order by ${name}, id limit ${sql.lit(most + 1)}`);
   return rows.length > most ? null : rows.map(({ id }) => id);
 }

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Scope } from '../../auth/scope.js';
 import type { ReadDatabase } from '../../database/database.js';
-import type { Execute, Row } from '../../database/execute.js';
+import type { Execute, Row, Statement, TextRow } from '../../database/execute.js';
 import { isTimeout } from '../../database/unavailable.js';
 import { matchingDays } from '../counts/day-counts.js';
 import type { Criteria } from '../filter/criteria.js';
@@ -37,6 +37,8 @@ export interface WalkOptions {
   descending: boolean;
   /** Only these ids. */
   within?: IdRange;
+  /** Without the first so many, where isWhole. */
+  skip?: number;
   budget: Budget;
   /** Milliseconds that one statement may take, whatever is left of the budget; null: what is left of it. */
   statementMs?: number | null;
@@ -107,7 +109,7 @@ export class Walk {
     this.sources = sourcesOf(criteria);
     this.matchesAll = allConditions(criteria).length === 0;
     const parts =
-      this.isKept || this.sources.length === 0
+      this.isWhole || this.sources.length === 0
         ? [this.whole]
         : partsOf(this.whole, options.descending, Date.now());
     this.range = parts[0] ?? this.whole;
@@ -117,8 +119,8 @@ export class Walk {
     this.ended = isEmptyRange(this.whole);
   }
 
-  /** Whether one statement serves, which is prepared: every entry is wanted, of any time. */
-  private get isKept(): boolean {
+  /** Whether every entry is wanted, of any time: then one statement serves, which is prepared. */
+  get isWhole(): boolean {
     return this.matchesAll && this.criteria.start === null && this.criteria.end === null;
   }
 
@@ -128,8 +130,8 @@ export class Walk {
    * walk's order, for each matching row up to that number. Stops where it has ended or the budget is spent, though never
    * before the first stretch, or has given so many rows. Errors: UNAVAILABLE where a statement takes too long for a single candidate.
    */
-  async *read<R extends Row>(
-    select: (matching: Matching) => RawBuilder<unknown>,
+  async *read<R extends Row | TextRow>(
+    select: (matching: Matching) => Statement,
     wanted: () => number = () => Number.POSITIVE_INFINITY,
   ): AsyncGenerator<R[]> {
     while (!this.ended && (this.stretches === 0 || !this.options.budget.isSpent)) {
@@ -148,8 +150,8 @@ export class Walk {
   }
 
   /** Null where the statement took too long; the next stretch is shorter. */
-  private async stretch<R extends Row>(
-    select: (matching: Matching) => RawBuilder<unknown>,
+  private async stretch<R extends Row | TextRow>(
+    select: (matching: Matching) => Statement,
     wanted: number,
   ): Promise<R[] | null> {
     const { clock, candidates } = this.bounds;
@@ -163,24 +165,16 @@ export class Walk {
       const options = { statementMs: bound, inIndexOrder: true };
       const matchingOf = ({ candidates }: Stretch) =>
         sql`(select * from ${candidates} candidates where ${whereAll(this.criteria)})`;
-      const known = this.takeWhole(wanted);
-      const { rows, stretch } = known
-        ? {
-            rows: await this.database.query<R>(tenantId, select(matchingOf(known)), {
-              ...options,
-              isKept: this.criteria.scope.clients === null,
-            }),
-            stretch: known,
-          }
-        : await this.database.read(
-            tenantId,
-            async (execute) => {
-              const taken = await this.take(execute, wanted);
-              const found = taken.isEmpty ? [] : await execute<R>(select(matchingOf(taken)));
-              return { rows: found, stretch: taken };
-            },
-            options,
-          );
+      const test = async (execute: Execute) => {
+        const taken = this.takeWhole(wanted) ?? (await this.take(execute, wanted));
+        const found = taken.isEmpty ? [] : await execute<R>(select(matchingOf(taken)));
+        return { rows: found, stretch: taken };
+      };
+      // Texts of the first stretch are few, since its sizes are always the same: they stay planned.
+      const { rows, stretch } =
+        this.stretches === 0
+          ? await test((statement) => this.database.query(tenantId, statement, { ...options, isKept: true }))
+          : await this.database.read(tenantId, test, options);
       stretch.done(rows.length);
       this.found += rows.length;
       // Where the first part has no candidate at all, the next is looked at before the walk may stop.
@@ -334,9 +328,9 @@ export class Walk {
 
   /** What is wanted, where every entry matches; else null. */
   private takeWhole(wanted: number): Stretch | null {
-    if (!this.isKept || this.pending !== null || wanted > this.bounds.candidates.most) return null;
+    if (!this.isWhole || this.pending !== null || wanted > this.bounds.candidates.most) return null;
     return {
-      candidates: this.alongKey(this.range, wanted),
+      candidates: this.alongKey(this.range, wanted, this.options.skip),
       isEmpty: false,
       // Every row is wanted, so fewer are all that there are; of more, the caller knows how far they go.
       done: (found) => {
@@ -350,7 +344,7 @@ export class Walk {
     const way = this.way();
     const [last] = await execute<{ id: string }>(sql`
       select id from reel_log_entries where ${whereOnWay(way)}
-      order by id ${directionOf(way)} limit 1 offset ${most - 1}`);
+      order by id ${directionOf(way)} limit 1 offset ${sql.lit(most - 1)}`);
     const until = last?.id ?? null;
     const taken = until === null ? this.range : intersect(this.range, this.upTo(until));
     return {
@@ -369,11 +363,17 @@ export class Walk {
     return this.options.descending ? { ...this.range, low: id } : { ...this.range, high: id };
   }
 
-  /** In the walk's order, as an index has it. */
-  private alongKey(range: IdRange, limit: number | null): RawBuilder<unknown> {
+  /** In the walk's order, as an index has it; of the first `skip` only the index is read. */
+  private alongKey(range: IdRange, limit: number | null, skip = 0): RawBuilder<unknown> {
     const way = { ...this.way(), range };
+    const order = sql`order by id ${directionOf(way)}`;
     const end = limit === null ? sql`offset 0` : sql`limit ${sql.lit(limit)}`;
-    return sql`(select * from reel_log_entries where ${whereOnWay(way)} order by id ${directionOf(way)} ${end})`;
+    const isPast = way.descending ? sql`<=` : sql`>=`;
+    const start =
+      skip === 0
+        ? sql``
+        : sql`and id ${isPast} (select id from reel_log_entries where ${whereOnWay(way)} ${order} limit 1 offset ${skip})`;
+    return sql`(select * from reel_log_entries where ${whereOnWay(way)} ${start} ${order} ${end})`;
   }
 
   private byIds(ids: readonly string[]): RawBuilder<unknown> {

@@ -4,6 +4,11 @@ import { describe, expect, test } from 'vitest';
 import type { ReelContext } from '../../../src/graphql/context.js';
 import { type PlacedList, placeLists } from '../../../src/graphql/flat-lists.js';
 import { buildReelSchema } from '../../../src/graphql/schema.js';
+import { writeJson } from '../../../src/http/json-writer.js';
+import { FIELDS, type Field } from '../../../src/log/entry/fields.js';
+import type { LogEntry } from '../../../src/log/entry/log-entry.entity.js';
+import { StoredEntry } from '../../../src/log/entry/stored-entry.js';
+import { entryToJson, entryToWire } from '../../../src/log/entry/wire.js';
 
 const schema = buildReelSchema();
 const STORED =
@@ -90,7 +95,21 @@ async function both(text: string, entries: readonly object[]) {
   const plain = await execute({ schema, document: parsed, contextValue: contextOf(entries) });
   const result = await execute({ schema, document: parsed, contextValue: contextOf(entries, placed) });
   placeLists(result.data, placed);
-  return { plain: JSON.stringify(plain), result: JSON.stringify(result), lists: placed.length };
+  const written = Buffer.concat(await writeJson(result, () => {})).toString();
+  return { plain: JSON.stringify(plain), result: written, lists: placed.length };
+}
+
+/** A row with these values, as the database writes it. */
+function rowOf(values: Readonly<Record<string, unknown>>): (string | null)[] {
+  const last = FIELDS.filter(({ column }) => column === 'sequence');
+  return [...FIELDS.filter((field) => !last.includes(field)), ...last].map(({ name, kind }: Field) => {
+    const value = values[name] ?? null;
+    if (value === null) return null;
+    if (kind.names) return String(kind.names.indexOf(value as string));
+    if (kind.type === 'timestamp with time zone')
+      return (value as string).replace('T', ' ').replace('Z', '+00');
+    return typeof value === 'string' ? value : JSON.stringify(value);
+  });
 }
 
 const isValid = (text: string) =>
@@ -102,6 +121,44 @@ describe('lists of entries', () => {
       fc.asyncProperty(document.filter(isValid), fc.array(entry, { maxLength: 3 }), async (text, entries) => {
         const { plain, result } = await both(text, entries);
         expect(result).toBe(plain);
+      }),
+    ));
+
+  test('of stored rows are what graphql-js makes of them, as text', () =>
+    fc.assert(
+      fc.asyncProperty(document.filter(isValid), fc.array(entry, { maxLength: 3 }), async (text, entries) => {
+        const stored = entries.map((each) => new StoredEntry(rowOf({ ...each, origin: 'MODULE' })));
+        const { plain, result } = await both(text, stored);
+        expect(JSON.parse(result)).toEqual(JSON.parse(plain));
+      }),
+    ));
+
+  test('of rows with other types are the errors of graphql-js', async () => {
+    const [one] = fc.sample(entry, { numRuns: 1, seed: 1 });
+    for (const [name, text] of [
+      ['severity', '9'],
+      ['data', '[]'],
+      ['module', null],
+      ['createdAt', null],
+    ] as const) {
+      const row = rowOf({ ...one, origin: 'MODULE', data: {} });
+      row[FIELDS.findIndex((field) => field.name === name)] = text;
+      const { plain, result } = await both(`{ logs { nodes { ${name} } } }`, [new StoredEntry(row)]);
+      expect(JSON.parse(result)).toEqual(JSON.parse(plain));
+      expect(JSON.parse(result).errors).toHaveLength(1);
+    }
+  });
+
+  test('of stored rows are over REST as entries are', () =>
+    fc.assert(
+      fc.property(entry, (values) => {
+        const stored = new StoredEntry(rowOf({ ...values, origin: 'MODULE' }));
+        expect(JSON.parse(entryToJson(stored))).toEqual(JSON.parse(JSON.stringify(entryToWire(stored))));
+        expect(stored.toJSON()).toMatchObject({
+          id: values.id,
+          data: values.data,
+          repaired: values.repaired,
+        } as LogEntry);
       }),
     ));
 
@@ -126,6 +183,9 @@ describe('lists of entries', () => {
     ['{ logs { nodes { id data } } }', 1],
     ['{ logs { nodes { ...F } } } fragment F on LogEntry { id m: module ... { action } __typename }', 1],
     ['{ logs { nodes { id } } more: logs { nodes { action } } }', 2],
+    ['{ logs { edges { cursor node { id data } } } }', 1],
+    ['{ logs { edges { cursor node { id } node { data } } } }', 0],
+    ['{ logs { edges { node { id changeCount } } } }', 0],
     ['{ logs { nodes { id changeCount } } }', 0],
     ['{ logs { nodes { id @include(if: true) } } }', 0],
     ['{ logs { nodes { id related { id } } } }', 0],
