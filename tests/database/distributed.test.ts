@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { Database } from '../../src/database/database.js';
-import { compile, type Execute, type Row } from '../../src/database/execute.js';
+import { compile, type Execute, type Row, type TextRow } from '../../src/database/execute.js';
 import { connectPool } from '../../src/database/session.js';
 import { countRemovable, removeEntries } from '../../src/log/retention/cleanup.js';
 import { eraseEntries } from '../../src/log/retention/erase.js';
@@ -78,7 +78,7 @@ const sealed = () => vi.waitFor(async () => expect(await reel.own.query(INBOX)).
 async function asOwner<T>(work: (database: OwnerDatabase) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: reel.own.ownerUrl, options: '-c timezone=UTC' });
   await client.connect();
-  const execute: Execute = async <R extends Row>(statement: Parameters<Execute>[0]) => {
+  const execute: Execute = async <R extends Row | TextRow>(statement: Parameters<Execute>[0]) => {
     const { sql: text, parameters } = compile(statement);
     return (await client.query(text, [...parameters])).rows as R[];
   };

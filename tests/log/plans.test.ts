@@ -4,7 +4,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../src/database/connect.js';
 import type { Database, ReadDatabase } from '../../src/database/database.js';
-import { compile, type Execute, type Row } from '../../src/database/execute.js';
+import { compile, type Execute, type Row, type TextRow } from '../../src/database/execute.js';
 import { LogSeverity } from '../../src/log/entry/severity.js';
 import { type Criteria, toCriteria } from '../../src/log/filter/criteria.js';
 import type { LogFilter } from '../../src/log/filter/log-filter.js';
@@ -86,7 +86,7 @@ function explained(seen: { rows: number; names: string[]; sql: string }[]): Read
       database.read(
         tenant,
         (execute) => {
-          const noting: Execute = async <R extends Row>(statement: Parameters<Execute>[0]) => {
+          const noting: Execute = async <R extends Row | TextRow>(statement: Parameters<Execute>[0]) => {
             const { sql, parameters } = compile(statement);
             const [row] = await execute<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
               CompiledQuery.raw(`explain (analyze, timing off, format json) ${sql}`, [...parameters]),
