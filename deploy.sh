@@ -183,6 +183,7 @@ deploy_package() {
     put_package_back
     rm -rf -- "$left"
   done
+  check_peers "$host" "$folder"
   open_scratch "$host"
   (cd -- "$folder" && npm pack --ignore-scripts --silent --pack-destination "$scratch" >/dev/null)
   local tarball
@@ -202,9 +203,34 @@ deploy_package() {
   npm install --save-prod --prefer-offline --no-audit --no-fund "./vendor/$tarball" >&2
   "$root/node_modules/.bin/node" --input-type=module -e "import { $exported } from '$name'; $exported.name" ||
     fail 1 "the package does not load in $host"
+  [[ $name != reel ]] || "$root/node_modules/.bin/node" node_modules/reel/dist/development/check-host.js ||
+    fail 1 "the router does not start in $host"
   cd -- "$root"
   close_scratch
   say "the package $name is installed in $host, from vendor/$tarball"
+}
+
+# Packages that the host has in a version that the package in $2 does not go with. Nothing is touched then.
+check_peers() {
+  local wrong
+  wrong=$(node -e '
+    const { existsSync, readFileSync } = require("node:fs");
+    const read = (file) => JSON.parse(readFileSync(file, "utf8"));
+    const [, host, folder] = process.argv;
+    const numbers = (text) => text.split(/[-+]/)[0].split(".").map(Number);
+    // Of ranges such as ^16.12.0, which all of them are.
+    const fits = (version, range) => {
+      const [[major, minor, patch], [from, least, last]] = [numbers(version), numbers(range.slice(1))];
+      return major === from && (minor > least || (minor === least && patch >= last));
+    };
+    for (const [name, range] of Object.entries(read(`${folder}/package.json`).peerDependencies ?? {})) {
+      const file = `${host}/node_modules/${name}/package.json`;
+      if (!range.startsWith("^") || !existsSync(file)) continue;
+      const { version } = read(file);
+      if (!fits(version, range)) console.log(`${name} ${version}, expected ${range}`);
+    }
+  ' "$1" "$2")
+  [[ ! $wrong ]] || fail 1 "$1 has packages of versions that it does not go with: ${wrong//$'\n'/; }"
 }
 
 # Whether the host has this very tarball, in vendor and installed.

@@ -40,13 +40,17 @@ export const readTurns = (connections: number, waitMs: number): Turns =>
 
 async function open(url: string, connections: number, statementMs: number | null) {
   const options = databaseOptions(url, { max: connections }, [], statementMs);
-  const orm = await MikroORM.init(options);
-  // First, since the ORM would try to create a missing database before it hands out its pools.
-  await orm.em.getConnection('read').execute('select 1');
-  return { orm, reading: await poolOf(orm, 'read'), writing: await poolOf(orm, 'write') };
-}
-
-async function poolOf(orm: MikroORM, type: 'read' | 'write'): Promise<Pool> {
-  const connection = orm.em.getConnection(type) as unknown as { getNativeClient(): Promise<Pool> };
-  return connection.getNativeClient();
+  const pools: Pool[] = [];
+  const onPoolCreated = (pool: Pool) => {
+    // A connection that breaks while idle is reported by the next statement.
+    pool.on('error', () => {});
+    pools.push(pool);
+  };
+  const orm = await MikroORM.init({ ...options, driverOptions: { ...options.driverOptions, onPoolCreated } });
+  // Each is made for its first statement, which does not try to create a missing database.
+  for (const type of ['read', 'write'] as const) await orm.em.getConnection(type).execute('select 1');
+  const [reading, writing] = pools;
+  if (!reading || !writing || pools.length > 2)
+    throw new Error(`expected MikroORM to make a pool for reading and one for writing, got ${pools.length}`);
+  return { orm, reading, writing };
 }

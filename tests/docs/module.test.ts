@@ -35,7 +35,8 @@ const APP = `const App = {
 
 /** Runs the TypeScript blocks of a page as one module of a host; `prelude` is what else the host has. Answers its named values. */
 async function runBlocks<T>(page: string, prelude: string, names: readonly (keyof T & string)[]): Promise<T> {
-  const blocks = blocksOf(page).filter(({ language }) => language === 'ts');
+  // What has a label runs elsewhere.
+  const blocks = blocksOf(page).filter(({ language, label }) => language === 'ts' && label === '');
   const source = [prelude, ...blocks.map(({ text }) => text), `export { ${names.join(', ')} };`]
     .join('\n')
     .replaceAll("'@/reel'", JSON.stringify(join(root, 'web/reel/index.ts')))

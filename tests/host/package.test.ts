@@ -40,9 +40,11 @@ const HOST = {
     files: ['host.ts'],
   }),
   'host.ts': `import { MikroORM, type EntityManager } from '@mikro-orm/postgresql';
+import Fastify from 'fastify';
 import {
-  type ActionRegistry, getReelService, LogEntry, type LogInput, LogSeverity, REEL_ACTIONS, type ReelAction,
-  ReelError, ReelService, readConfig, registerReelActions, router,
+  type ActionRegistry, getLogReader, getReelService, type HostPage, isReelError, LogEntry, type LogFilter, type LogInput,
+  LogSeverity, type PageRequest, REEL_ACTIONS, type ReelAction, ReelService, readConfig, registerReelActions, router,
+  type RouterOptions, type Scope,
 } from 'reel';
 
 const entry: LogInput = {
@@ -65,15 +67,28 @@ const count: number = registerReelActions(registry);
 const orm = await MikroORM.init({ clientUrl: process.argv[3]!, entities: [], discovery: { warnWhenNoEntities: false } });
 const written = await orm.em.fork().transactional(invoice);
 const refused = await getReelService(orm.em.fork()).log({ ...entry, action: '' }).catch((error: unknown) => error);
+const scope: Scope = { tenantId: entry.tenantId, clients: null };
+const filter: LogFilter = { severities: ['WARNING'] };
+const page: PageRequest = { first: 1 };
+const found: HostPage = await getLogReader(orm.em.fork()).list(scope, filter, page);
 await orm.close();
+
+const app = Fastify();
+const secret = () => crypto.randomUUID() + crypto.randomUUID();
+const settings = { REEL_DATABASE_URL: process.argv[3], REEL_JWT_SECRET: secret(), REEL_SERVICE_SECRET: secret() };
+const options: RouterOptions = { config: readConfig(settings), viewer: true, paths: { metrics: false } };
+await app.register(router, { ...options, prefix: '/audit' });
+const paths = ['/audit/health/ready', '/audit/', '/audit/graphql', '/audit/metrics'];
+const answers = await Promise.all(paths.map(async (url) => (await app.inject(url)).statusCode));
+await app.close();
 console.log(JSON.stringify({
   id: written.id,
   entity: typeof LogEntry,
-  code: refused instanceof ReelError ? refused.code : null,
+  code: isReelError(refused) ? refused.code : null,
+  found: found.entries.map(({ id }) => id),
+  answers,
   granted,
   count: count === REEL_ACTIONS.length,
-  router: typeof router,
-  config: typeof readConfig,
 }));
 `,
 };
@@ -103,7 +118,7 @@ describe('the package', () => {
       .map((name) => name.replace('package/', ''));
     for (const file of files)
       expect(file).toMatch(
-        /^(dist\/|schema\.graphql$|openapi\.json$|docs\/settings\.md$|LICENSE$|README\.md$|package\.json$)/,
+        /^(dist\/|schema\.graphql$|openapi\.json$|docs\/(settings|embedding)\.md$|docs\/examples\/|LICENSE$|README\.md$|package\.json$)/,
       );
     expect(
       files.filter((file) => /test|\.map$|\/\.|secret.*json|\.pem$|\.env|^dist\/(build|dev)\./.test(file)),
@@ -114,6 +129,7 @@ describe('the package', () => {
         'dist/index.d.ts',
         'dist/stage/index.html',
         'dist/playground/index.html',
+        'docs/examples/host.ts',
       ]),
     );
     const said = execFileSync('tar', ['-xzOf', join(host, 'vendor', 'reel-1.0.0.tgz')], {
@@ -179,8 +195,8 @@ describe('a host that ./deploy.sh --be-target installed it in', { timeout: 90_00
       code: 'BAD_USER_INPUT',
       granted: ['reel.logs.view', 'reel.logs.export', 'reel.logs.filter', 'reel.streams.manage'],
       count: true,
-      router: 'function',
-      config: 'function',
+      found: [said.id],
+      answers: [200, 200, 400, 404],
     });
     const rows = await own.query('select id, severity from reel_log_entries where tenant_id = $1', [
       tenantId,

@@ -7,7 +7,7 @@ import { readConfig } from '../../src/config/config.js';
 import { createDatabase } from '../support/postgres.js';
 import { JWT_SECRET, moduleToken, SERVICE_SECRET, startReel, viewer } from '../support/reel.js';
 
-test('a host of ten lines embeds Reel on its own Fastify and MikroORM', async () => {
+test('a host embeds Reel on its own Fastify and MikroORM', async () => {
   const own = await createDatabase();
   await own.query(
     'create table invoice (id uuid primary key default gen_random_uuid(), amount integer not null check (amount > 0))',
@@ -31,13 +31,17 @@ test('a host of ten lines embeds Reel on its own Fastify and MikroORM', async ()
     const refused = await app.inject({ method: 'POST', url: '/invoices', payload: { tenantId, amount: -5 } });
     expect([made.statusCode, refused.statusCode]).toEqual([200, 500]);
     const list = await app.inject({
-      url: '/api/v1/reel/logs',
+      url: '/audit/api/v1/reel/logs',
       headers: { authorization: `Bearer ${await viewer(tenantId)}` },
     });
     expect(list.json()).toMatchObject({
       total: 1,
       items: [{ action: 'invoices.create', resource_id: made.json().id, data: { after: { amount: 5 } } }],
     });
+    const history = await app.inject(`/${tenantId}/invoices/history`);
+    expect(history.json()).toEqual([
+      { createdAt: expect.any(String), actorName: null, action: 'invoices.create' },
+    ]);
   } finally {
     await app.close();
     await orm.close(true);

@@ -32,7 +32,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   router: [...BASE, 'auth', 'http', 'compose', 'paths'],
   server: [...BASE, 'http', 'compose'],
   cli: [...CORE, 'verify', 'stream', 'sample', 'http'],
-  development: [...CORE, 'http', 'graphql', 'rest', 'sample', 'server', 'cli', 'paths'],
+  development: [...CORE, 'http', 'graphql', 'rest', 'sample', 'router', 'server', 'cli', 'paths'],
   main: [...BASE, 'development', 'server'],
   index: [...CORE, 'stream', 'compose', 'paths', 'router', 'handler', 'server'],
   'web/reel': [],
@@ -49,7 +49,8 @@ const PUBLIC_FILES: { from: string; to: string; files: readonly string[] }[] = [
 ];
 
 /** Files that may read the environment: the settings' folder, and entry points, which pass it on. */
-const READS_ENVIRONMENT = /^src\/(config\/|main\.ts|cli\/reel\.ts|development\/(build|dev|demo)\.ts)/;
+const READS_ENVIRONMENT =
+  /^src\/(config\/|main\.ts|cli\/reel\.ts|development\/(build|check-host|dev|demo)\.ts)/;
 
 /** The folder in src or web that a file belongs to, such as `log` or `web/stage`, or its name if it is at the top of src. */
 export function areaOf(file: string): string {
