@@ -136,7 +136,7 @@ async function openWriting(
   const hour = Math.ceil(Date.now() / 3_600_000) * 3_600_000;
   const entries = BATCHES * BATCH;
   const plan = { seed: 'indexes', tenants: 1, entries, from: hour, until: hour + 3_600_000 };
-  const sample = { id: tenant.tenantId, clientIds: tenant.clientIds, entries };
+  const sample = { name: 'Bench', id: tenant.tenantId, clientIds: tenant.clientIds, entries };
   const rows = [...sampleEntries(plan, sample)].map(
     ({ identity, author, input }) => prepareEntry(checkInput(input, author), identity).values,
   );

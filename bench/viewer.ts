@@ -37,19 +37,19 @@ export async function viewer({ url, viewer: headers }: BenchServer): Promise<Lin
         what: `first rows after navigation, median of ${LOADS}`,
         reel: quantile(first, 0.5),
         unit: 'ms',
-        aim: '1,000',
+        aim: '400',
       },
       {
         what: `changed filter to its first row, median of ${CHANGES}`,
         reel: quantile(changes, 0.5),
         unit: 'ms',
       },
-      { what: 'changed filter to its first row, p95', reel: quantile(changes, 0.95), unit: 'ms', aim: '300' },
+      { what: 'changed filter to its first row, p95', reel: quantile(changes, 0.95), unit: 'ms', aim: '100' },
       {
         what: `longest task while ${ROWS.toLocaleString('en')} rows go by`,
         reel: longest,
         unit: 'ms',
-        aim: '100',
+        aim: '50',
       },
       { what: 'JavaScript and CSS, gzipped, every chunk', reel: gzipped(), unit: 'KiB', aim: '160' },
     ];

@@ -13,7 +13,7 @@ import { oneLineFault, StartError } from '../errors.js';
 import { eraseEntries } from '../log/retention/erase.js';
 import { OwnEntries } from '../log/retention/own-entries.js';
 import { keepArriving } from '../sample/arrivals.js';
-import type { SampleTenant } from '../sample/entries.js';
+import { clientName, type SampleTenant } from '../sample/entries.js';
 import { SAMPLE } from '../sample/identities.js';
 import { demoTenants, fillPast, storePast } from '../sample/past.js';
 import { storyOf } from '../sample/story.js';
@@ -60,12 +60,18 @@ function viewerToken(
   tenants: readonly SampleTenant[],
   claims: IssuedClaims,
 ): Promise<string> {
-  const grants = tenants.flatMap(({ id: tenantId, clientIds }) => [
-    { action: VIEW, scope: 'ACCOUNT' as const, tenantId, clientId: null },
-    ...clientIds.flatMap((clientId) =>
-      [VIEW, EXPORT].map((action) => ({ action, scope: 'CLIENT' as const, tenantId, clientId })),
-    ),
-  ]);
+  const grants = tenants.flatMap((tenant) => {
+    const of = { tenantId: tenant.id, tenantName: tenant.name };
+    return [
+      { ...of, action: VIEW, scope: 'ACCOUNT' as const, clientId: null },
+      ...tenant.clientIds.flatMap((clientId) =>
+        [VIEW, EXPORT].map((action) => {
+          const named = { clientId, clientName: clientName(tenant, clientId) };
+          return { ...of, ...named, action, scope: 'CLIENT' as const };
+        }),
+      ),
+    ];
+  });
   const who = { ...SAMPLE.person, grants, tenants: tenants.map(({ id }) => id) };
   return issuePersonToken(jwtSecret, who, claims);
 }

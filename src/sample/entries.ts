@@ -19,6 +19,7 @@ export interface SamplePlan {
 
 export interface SampleTenant {
   id: string;
+  name: string;
   clientIds: readonly string[];
   entries: number;
 }
@@ -32,6 +33,20 @@ export interface SampleEntry {
 
 const HOUR_MS = 3_600_000;
 
+const TENANT_NAMES = ['Aurora Foods', 'Horizonte Energia', 'Nordic Freight', 'Atlas Hotels'];
+const CLIENT_NAMES = [
+  'Padaria Aurora',
+  'Loja Centro',
+  'Harbour Café',
+  'Mercado Norte',
+  'Oficina Sul',
+  'Bakery Lisboa',
+];
+
+/** What a person calls a tenant's client. */
+export const clientName = (tenant: SampleTenant, clientId: string): string =>
+  CLIENT_NAMES[tenant.clientIds.indexOf(clientId) % CLIENT_NAMES.length]!;
+
 /** The tenants of a plan: known by seed and number alone, the first one the largest. */
 export function sampleTenants({ seed, tenants, entries }: SamplePlan): SampleTenant[] {
   const shares = Array.from({ length: tenants }, (_, index) => 1 / (index + 1));
@@ -41,6 +56,7 @@ export function sampleTenants({ seed, tenants, entries }: SamplePlan): SampleTen
     const id = random.uuid();
     return {
       id,
+      name: TENANT_NAMES[index % TENANT_NAMES.length]!,
       entries: count,
       clientIds: Array.from({ length: random.integer(3, 6) }, () => random.uuid()),
     };

@@ -39,7 +39,12 @@ export function storyOf(tenant: SampleTenant, now: number): Story {
   };
   const tuesday = lastTuesday(now);
   const [clientId, requestId] = [tenant.clientIds[0]!, v4()];
-  const acting = { clientId, requestId, ...SUPPORT, onBehalfOfId: CUSTOMER.actorId };
+  const acting = {
+    ...{ clientId, requestId, ...SUPPORT },
+    onBehalfOfId: CUSTOMER.actorId,
+    onBehalfOfName: CUSTOMER.actorName,
+  };
+  const subject = { resourceType: 'invoice', resourceId: 'invoice-4711', resourceName: 'Invoice 2026-4711' };
   const invoice = {
     number: '2026-4711',
     amount: 18_250.4,
@@ -55,14 +60,14 @@ export function storyOf(tenant: SampleTenant, now: number): Story {
       severity: LogSeverity.WARNING,
       resourceType: 'user',
       resourceId: CUSTOMER.actorId,
+      resourceName: CUSTOMER.actorName,
       data: { ticket: 'SUP-2318', minutes: 30 },
     }),
     entry(tuesday + 2 * MINUTE_MS, {
       ...acting,
       module: 'billing',
       action: 'invoices.update',
-      resourceType: 'invoice',
-      resourceId: 'invoice-4711',
+      ...subject,
       data: { before: invoice, after: { ...invoice, state: 'cancelled' } },
     }),
     entry(tuesday + 3 * MINUTE_MS, {
@@ -70,8 +75,7 @@ export function storyOf(tenant: SampleTenant, now: number): Story {
       module: 'billing',
       action: 'invoices.delete',
       severity: LogSeverity.WARNING,
-      resourceType: 'invoice',
-      resourceId: 'invoice-4711',
+      ...subject,
       data: { before: { ...invoice, state: 'cancelled' }, reason: 'duplicate of 2026-4710' },
     }),
   ];

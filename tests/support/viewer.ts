@@ -179,5 +179,11 @@ export async function axeViolations(page: Page, rules?: string[]): Promise<strin
   }, rules);
 }
 
+/** Opens the popover of the time range, and chooses one there. */
+export async function chooseRange(page: Page, name: string): Promise<void> {
+  await page.locator('.range > button').click();
+  await page.locator('.range .choices').getByRole('button', { name, exact: true }).click();
+}
+
 export const rowsOf = (page: Page) => page.locator('[role=grid] [data-row]');
 export const searchParams = (page: Page) => new URL(page.url()).searchParams;

@@ -33,7 +33,7 @@ const STATES: [name: string, search: () => string, act?: (page: Page) => Promise
   [
     'details',
     () => `?entry=${changed}&q=action:invoices.delete`,
-    (page) => page.getByText('/state').waitFor(),
+    (page) => page.locator('.details tbody').waitFor(),
   ],
   ['no match', () => '?q=module:nowhere&range=24h'],
   ['query error', () => '?q=modul:x'],
@@ -41,13 +41,25 @@ const STATES: [name: string, search: () => string, act?: (page: Page) => Promise
     'completion and table',
     () => `?range=7d&${ONE_ROW}`,
     async (page) => {
-      await page.locator('.over-time button').click();
+      await page
+        .getByRole('button', { name: 'Table of' })
+        .or(page.getByRole('button', { name: 'Tabela dos' }))
+        .click();
       await page.locator('.query input').pressSequentially(' gua');
       await page.locator('#query-options li').first().waitFor();
       await page.keyboard.press('ArrowDown');
     },
   ],
-  ['columns', () => `?range=1h&${ONE_ROW}`, (page) => page.locator('.tools .menu button').first().click()],
+  ['columns', () => `?range=1h&${ONE_ROW}`, (page) => page.locator('.columns > button').click()],
+  ['time range', () => `?range=1h&${ONE_ROW}`, (page) => page.locator('.range > button').click()],
+  [
+    'views and a draft',
+    () => `?${ONE_ROW}`,
+    async (page) => {
+      await page.locator('.query input').pressSequentially(' x');
+      await page.locator('.views > button').click();
+    },
+  ],
   ['export', () => `?range=30d&${ONE_ROW}`, dialogKey('e')],
   ['keys and live', () => `?live=1&${ONE_ROW}`, dialogKey('?')],
 ];
@@ -114,7 +126,7 @@ test('on a narrow screen, axe-core finds no violation and nothing overflows', as
   expect.soft(await violationsInBoth(page), 'list').toEqual([]);
   expect(await beside()).toBe(0);
   await rowsOf(page).nth(3).locator('[data-column=action]').click();
-  await page.getByRole('complementary', { name: 'Log details' }).getByText('/state').waitFor();
+  await page.getByRole('complementary', { name: 'Log details' }).locator('tbody').waitFor();
   expect.soft(await violationsInBoth(page), 'details').toEqual([]);
   expect(await beside()).toBe(0);
   await close();

@@ -7,6 +7,7 @@ const instants = fc
   .date({ min: new Date('1970-01-01'), max: new Date('2100-01-01'), noInvalidDate: true })
   .map((at) => trimInstant(at.toISOString()));
 const ids = fc.uuid();
+const ISO = 'yyyy-MM-dd HH:mm:ss';
 const zones = ['UTC', 'America/Sao_Paulo', 'Asia/Kathmandu', 'Europe/Berlin', 'Australia/Lord_Howe'];
 
 describe('link', () => {
@@ -52,20 +53,37 @@ describe('link', () => {
 describe('date-time inputs', () => {
   test('an instant is read back in any zone', () => {
     fc.assert(
-      fc.property(instants, fc.constantFrom(...zones), (at, zone) => {
-        const whole = trimInstant(`${at.slice(0, 19)}Z`);
-        // The hour repeated when daylight saving ends is ambiguous.
-        expect([0, 1_800_000, 3_600_000]).toContain(
-          Math.abs(Date.parse(fromInputValue(toInputValue(whole, zone), zone)!) - Date.parse(whole)),
-        );
-      }),
+      fc.property(
+        instants,
+        fc.constantFrom(...zones),
+        fc.constantFrom(ISO, 'dd/MM/yyyy HH:mm:ss'),
+        (at, zone, pattern) => {
+          const whole = trimInstant(`${at.slice(0, 19)}Z`);
+          // The hour repeated when daylight saving ends is ambiguous.
+          expect([0, 1_800_000, 3_600_000]).toContain(
+            Math.abs(
+              Date.parse(fromInputValue(toInputValue(whole, zone, pattern), zone, pattern)!) -
+                Date.parse(whole),
+            ),
+          );
+        },
+      ),
     );
   });
 
   test('values are in the zone, with its daylight saving', () => {
-    expect(fromInputValue('2026-07-01T12:00', 'Europe/Berlin')).toBe('2026-07-01T10:00:00Z');
-    expect(fromInputValue('2026-01-01T12:00:30', 'Europe/Berlin')).toBe('2026-01-01T11:00:30Z');
-    expect(toInputValue('2026-01-05T10:00:00Z', 'Asia/Kathmandu')).toBe('2026-01-05T15:45:00');
-    expect(fromInputValue('', 'UTC')).toBeNull();
+    expect(fromInputValue('2026-07-01T12:00', 'Europe/Berlin', ISO)).toBe('2026-07-01T10:00:00Z');
+    expect(fromInputValue('2026-01-01 12:00:30', 'Europe/Berlin', ISO)).toBe('2026-01-01T11:00:30Z');
+    expect(toInputValue('2026-01-05T10:00:00Z', 'Asia/Kathmandu', ISO)).toBe('2026-01-05 15:45:00');
+    expect(fromInputValue('', 'UTC', ISO)).toBeNull();
+  });
+
+  test('a date stands in the order of the language, or as ISO 8601 has it; alone it is the whole day', () => {
+    const brazilian = 'dd/MM/yyyy HH:mm:ss';
+    expect(fromInputValue('05/01/2026 10:00', 'UTC', brazilian)).toBe('2026-01-05T10:00:00Z');
+    expect(fromInputValue('2026-01-05', 'UTC', brazilian)).toBe('2026-01-05T00:00:00Z');
+    expect(fromInputValue('5/1/2026', 'UTC', brazilian, true)).toBe('2026-01-05T23:59:59Z');
+    for (const wrong of ['yesterday', '2026-02-30', '2026-13-01', '2026-01-05 24:00', '31/12'])
+      expect(fromInputValue(wrong, 'UTC', ISO), wrong).toBeUndefined();
   });
 });

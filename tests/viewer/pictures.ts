@@ -18,12 +18,12 @@ interface Picture {
   act?: (page: Page) => Promise<unknown>;
 }
 
-const NARROW = { viewport: { width: 320, height: 720 }, deviceScaleFactor: 2 };
+const NARROW = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 };
 const query = (page: Page) => page.locator('.query input');
 
-/** Opens an entry with changes. */
+/** Opens the entry of the demo's story: somebody of support deleted an invoice while acting for a customer. */
 const openDeletion = async (page: Page) => {
-  await page.locator('[data-column=action]', { hasText: 'invoices.delete' }).first().click();
+  await page.locator('[data-row]', { hasText: 'Tom Becker' }).first().locator('[data-column=action]').click();
   await page.locator('.details tbody').first().waitFor();
 };
 
@@ -49,6 +49,34 @@ const PICTURES: Picture[] = [
   },
   { name: 'completion', act: (page) => query(page).pressSequentially('severity>=ERROR inv') },
   { name: 'export', search: 'q=module:billing&range=30d', act: (page) => page.keyboard.press('e') },
+  { name: 'views', act: (page) => page.locator('.views > button').click() },
+  { name: 'time-range', search: 'range=24h', act: (page) => page.locator('.range > button').click() },
+  { name: 'columns', act: (page) => page.locator('.columns > button').click() },
+  {
+    name: 'wide',
+    options: { viewport: { width: 1920, height: 1080 } },
+    search: 'q=action:invoices.delete',
+    act: openDeletion,
+  },
+  {
+    name: 'evidence',
+    search: 'q=action:invoices.delete',
+    act: async (page) => {
+      await openDeletion(page);
+      await page.locator('.sealed summary').click();
+      await page.locator('.sealed').scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: 'draft',
+    search: 'q=severity>=WARNING+-module:matrix',
+    act: async (page) => {
+      await query(page).focus();
+      await page.keyboard.press('End');
+      await query(page).pressSequentially(' tom');
+      await page.getByRole('option').first().waitFor();
+    },
+  },
   {
     name: 'playground',
     path: 'playground',
@@ -78,7 +106,7 @@ try {
   const browser = await launchBrowser();
   for (const { name, link = 0, search = '', path = '', options, act } of PICTURES) {
     const context = await browser.newContext({
-      viewport: { width: 1280, height: 800 },
+      viewport: { width: 1440, height: 900 },
       locale: 'en-US',
       timezoneId: 'America/Sao_Paulo',
       reducedMotion: 'reduce',
@@ -90,7 +118,7 @@ try {
     await page.goto(`${url.origin}/${path}?${search}${url.hash}`);
     if (path === '') {
       await page.locator('[data-row], .state:not(.loading)').first().waitFor();
-      await page.locator('.breakdown .value, .breakdown .fold').first().waitFor();
+      await page.locator('.status', { hasText: /\d/ }).waitFor();
     }
     await act?.(page);
     // Let the last response render.

@@ -270,6 +270,9 @@ const messages = (name: string) =>
     readFileSync(join(import.meta.dirname, '..', '..', 'web', 'stage', 'locales', `${name}.json`), 'utf8'),
   ).proof;
 
+/** The verdict on a valid proof, without its figures. */
+const verdict = (lang: string): string => messages(lang).valid.split(':')[0];
+
 /** Alters the response with the entry on its way to the page. */
 const alterEntry = (page: Page, alter: (entry: ProvableEntry) => void) =>
   page.route('**/graphql', async (route) => {
@@ -283,9 +286,10 @@ const alterEntry = (page: Page, alter: (entry: ProvableEntry) => void) =>
 describe('in the viewer', () => {
   test.each(['en', 'pt-BR'])('the proof of an entry is valid, %s', async (lang) => {
     const { page, watched, close } = await viewer.open(`?entry=${ids[5]}&lang=${lang}`);
-    const proof = page.locator('.details .proof');
-    await proof.getByText(messages(lang).valid, { exact: true }).waitFor();
-    await proof.getByText(/ 6 (of|de) .* reel\.local\+[0-9a-f]{8}/).waitFor();
+    const proof = page.locator('.details .sealed');
+    await proof.getByText(verdict(lang)).waitFor();
+    await proof.locator('summary').click();
+    await proof.getByText(/reel\.local\+[0-9a-f]{8}/).waitFor();
     expect(await axeViolations(page)).toEqual([]);
     await page.emulateMedia({ colorScheme: 'dark' });
     expect(await axeViolations(page, ['color-contrast'])).toEqual([]);
@@ -295,8 +299,9 @@ describe('in the viewer', () => {
 
   test('the proof of an erased entry is valid, and says that it was erased', async () => {
     const { page, close } = await viewer.open(`?entry=${ids[6]}`);
-    await page.locator('.proof').getByText(messages('en').valid, { exact: true }).waitFor();
-    await page.locator('.proof').getByText(messages('en').erased).waitFor();
+    await page.locator('.sealed').getByText(verdict('en')).waitFor();
+    await page.locator('.sealed summary').click();
+    await page.locator('.sealed').getByText(messages('en').erased).waitFor();
     await close();
   });
 
@@ -316,7 +321,7 @@ describe('in the viewer', () => {
     await page.locator('.details .branch').first().waitFor();
     const before = await section.boundingBox();
     respond();
-    await section.getByText(messages('en').valid, { exact: true }).waitFor();
+    await section.getByText(verdict('en')).waitFor();
     expect(await section.boundingBox()).toEqual(before);
     await close();
   });
@@ -330,11 +335,12 @@ describe('in the viewer', () => {
         entry.action = 'users.logout';
       });
       await page.goto(`${viewer.reel.url}/?lang=${lang}&entry=${ids[5]}`);
-      const proof = page.locator('.details .proof');
+      const proof = page.locator('.details .sealed');
       const { invalid, mismatches } = messages(lang);
       for (const text of [invalid, mismatches.identity, mismatches.leaf, mismatches.root])
         await proof.getByText(text).waitFor();
-      await proof.getByText(`npm run -s reel -- verify --tenant ${TENANT}`).waitFor();
+      await proof.locator('summary').click();
+      await proof.getByText(`reel verify --tenant ${TENANT}`).waitFor();
       expect(await proof.getByText(mismatches.data).count()).toBe(0);
       expect(await axeViolations(page)).toEqual([]);
       await page.emulateMedia({ colorScheme: 'dark' });
@@ -347,10 +353,11 @@ describe('in the viewer', () => {
     const { page, close } = await viewer.open();
     await page.addInitScript(() => Object.defineProperty(crypto, 'subtle', { value: undefined }));
     await page.goto(`${viewer.reel.url}/?entry=${ids[5]}`);
-    const proof = page.locator('.details .proof');
+    const proof = page.locator('.details .sealed');
     await proof.getByText(messages('en').unchecked, { exact: true }).waitFor();
     await proof.getByText(messages('en').missing.crypto).waitFor();
-    await proof.getByText(`npm run -s reel -- verify --tenant ${TENANT}`).waitFor();
+    await proof.locator('summary').click();
+    await proof.getByText(`reel verify --tenant ${TENANT}`).waitFor();
     expect(await axeViolations(page)).toEqual([]);
     await close();
   });
@@ -359,11 +366,11 @@ describe('in the viewer', () => {
     const { page, close } = await viewer.open();
     await page.route('**/.well-known/reel-keys', (route) => route.fulfill({ status: 503 }));
     await page.goto(`${viewer.reel.url}/?entry=${ids[5]}`);
-    const proof = page.locator('.details .proof');
+    const proof = page.locator('.details .sealed');
     await proof.getByText(messages('en').missing.keys).waitFor();
     await page.unroute('**/.well-known/reel-keys');
     await proof.getByRole('button', { name: 'Try again' }).click();
-    await proof.getByText(messages('en').valid, { exact: true }).waitFor();
+    await proof.getByText(verdict('en')).waitFor();
     await close();
   });
 });

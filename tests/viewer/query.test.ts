@@ -104,6 +104,7 @@ describe('query line', () => {
       actors: [{ key: 'auth0|5f1', label: 'Nora Field', count: 3 }],
       resourceTypes: [{ key: 'Microsoft.Web/sites', count: 1 }],
       clients: [],
+      paths: ['invoice.amount', 'items[*].sku'],
     };
     const found = (line: string, caret = line.length) => completionsAt(line, caret, vocabulary);
     const labels = (line: string, caret = line.length) => found(line, caret).map(({ label }) => label);
@@ -140,6 +141,8 @@ describe('query line', () => {
       ...['data.invoice.amount<', 'data.invoice.amount<='],
     ]);
     expect(found('module:guardian,guard')[0]).toMatchObject({ text: '"guard dog"', from: 16, to: 21 });
+    expect(labels('data.')).toEqual(['data.invoice.amount', 'data.items[*].sku']);
+    expect(labels('data.sku')[0]).toBe('data.items[*].sku');
     expect(labels('"mod')).toEqual([]);
   });
 

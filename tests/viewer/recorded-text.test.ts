@@ -45,6 +45,8 @@ describe('a recorded text in pieces', () => {
     ['pay\u200bpal', ['pay', 'U+200B', 'pal']],
     ['👩\u200d💻 ok', ['👩\u200d💻 ok']],
     ['a\u200db', ['a', 'U+200D', 'b']],
+    ['p\u0430dari\u0430', ['p', 'U+0430', 'dari', 'U+0430']],
+    ['\u041c\u043e\u0441\u043a\u0432\u0430 Lisboa', ['\u041c\u043e\u0441\u043a\u0432\u0430 Lisboa']],
     ['\u{e0001}', ['U+E0001']],
   ])('%j', (text, expected) => {
     expect(piecesOf(text).map((piece) => piece.text)).toEqual(expected);

@@ -69,6 +69,33 @@ export type DataOperator =
   /** Is not the value; entries that have none there match, too. With [*]: none of the items is. */
   | 'NE';
 
+/** What to export, and in which form. */
+export type ExportLogsInput = {
+  /** Every field that the entry has, in the order of rest.md, instead of the first edition's columns. */
+  allFields?: boolean;
+  /** Which entries; all of the client where none is given. */
+  filter?: LogFilter | null | undefined;
+  /** The form of the file. */
+  format?: LogExportFormat;
+  /** Whether data is among the fields. */
+  includeData?: boolean;
+  /** NDJSON only: each line carries what is needed to check it offline. */
+  includeProofs?: boolean;
+  /** CSV only: a byte order mark and semicolons, as spreadsheets in much of the world expect. */
+  spreadsheet?: boolean;
+  /** Of bare dates in the query line. */
+  timeZone?: string;
+};
+
+/** CSV: RFC 4180, for spreadsheets. JSON: one object with all entries. NDJSON: one JSON object a line. */
+export type LogExportFormat =
+  /** A table with a header line (RFC 4180). */
+  | 'CSV'
+  /** One object with all entries. */
+  | 'JSON'
+  /** One JSON object a line; the form that can carry proofs. */
+  | 'NDJSON';
+
 /** All conditions must hold; a list means any of, an empty list is no condition; a negated one (not…, NE) also matches entries without a value. Text is compared exactly, except where it says otherwise; a UUID is found in any case, an address in any spelling. */
 export type LogFilter = {
   /** A trailing .* means everything below: users.* matches users.create; a trailing * every action that begins so. */
@@ -243,17 +270,18 @@ export type RowsQueryVariables = Exact<{
   first: number;
   after?: string | null | undefined;
   timeZone: string;
+  withData: boolean;
 }>;
 
 
-export type RowsQuery = { logs: { nodes: Array<{ id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, actorType: ActorType, onBehalfOfId: string | null, onBehalfOfName: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, resourceName: string | null, outcome: LogOutcome | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null, searchedUntil: string | null } } };
+export type RowsQuery = { logs: { nodes: Array<{ data?: Record<string, unknown> | null, id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, actorType: ActorType, onBehalfOfId: string | null, onBehalfOfName: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, resourceName: string | null, outcome: LogOutcome | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null, searchedUntil: string | null } } };
 
 export type EntryQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type EntryQuery = { log: { tenantId: string, userAgent: string | null, data: Record<string, unknown> | null, repaired: Array<string>, erasedAt: string | null, changeCount: number, id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, actorType: ActorType, onBehalfOfId: string | null, onBehalfOfName: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, resourceName: string | null, outcome: LogOutcome | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null, proof: { leafVersion: number, leafIndex: number, leafHash: string, identitySalt: string | null, dataSalt: string | null, identityDigest: string, dataDigest: string | null, path: Array<string>, checkpoint: { tenantId: string, treeSize: number, rootHash: string, sealedAt: string, note: string } } | null, changes: Array<{ path: string, before: string | null, after: string | null }>, related: Array<{ id: string, module: string, action: string, severity: LogSeverity, createdAt: string }> } | null };
+export type EntryQuery = { log: { tenantId: string, userAgent: string | null, data: Record<string, unknown> | null, repaired: Array<string>, erasedAt: string | null, changeCount: number, id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, actorType: ActorType, onBehalfOfId: string | null, onBehalfOfName: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, resourceName: string | null, outcome: LogOutcome | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null, proof: { leafVersion: number, leafIndex: number, leafHash: string, identitySalt: string | null, dataSalt: string | null, identityDigest: string, dataDigest: string | null, path: Array<string>, checkpoint: { tenantId: string, treeSize: number, rootHash: string, sealedAt: string, note: string } } | null, changes: Array<{ path: string, before: string | null, after: string | null }>, related: Array<{ id: string, module: string, action: string, severity: LogSeverity, actorName: string | null, resourceType: string | null, resourceId: string | null, resourceName: string | null, createdAt: string }> } | null };
 
 export type TimelineQueryVariables = Exact<{
   filter?: LogFilter | null | undefined;
@@ -270,12 +298,39 @@ export type BreakdownQueryVariables = Exact<{
 }>;
 
 
-export type BreakdownQuery = { logStats: { precision: CountPrecision, searchedUntil: string | null, modules: Array<{ key: string | null, count: number }>, actions: Array<{ key: string | null, count: number }>, severities: Array<{ key: string | null, count: number }>, outcomes: Array<{ key: string | null, count: number }>, origins: Array<{ key: string | null, count: number }>, actors: Array<{ key: string | null, label: string | null, count: number }> } };
+export type BreakdownQuery = { logStats: { precision: CountPrecision, searchedUntil: string | null, modules: Array<{ key: string | null, count: number }>, actions: Array<{ key: string | null, count: number }>, severities: Array<{ key: string | null, count: number }>, outcomes: Array<{ key: string | null, count: number }>, clients: Array<{ key: string | null, label: string | null, count: number }>, actors: Array<{ key: string | null, label: string | null, count: number }> } };
 
 export type VocabularyQueryVariables = Exact<{ [key: string]: never; }>;
 
 
 export type VocabularyQuery = { logStats: { modules: Array<{ key: string | null, count: number }>, actions: Array<{ key: string | null, count: number }>, severities: Array<{ key: string | null, count: number }>, actors: Array<{ key: string | null, label: string | null, count: number }>, resourceTypes: Array<{ key: string | null, count: number }>, clients: Array<{ key: string | null, label: string | null, count: number }> } };
+
+export type DataSampleQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type DataSampleQuery = { logs: { nodes: Array<{ data: Record<string, unknown> | null }> } };
+
+export type PeopleQueryVariables = Exact<{
+  filter: LogFilter;
+}>;
+
+
+export type PeopleQuery = { logStats: { actors: Array<{ key: string | null, label: string | null, count: number }> } };
+
+export type ExportMutationVariables = Exact<{
+  input: ExportLogsInput;
+}>;
+
+
+export type ExportMutation = { exportLogs: { downloadUrl: string, filename: string, recordCount: number, expiresAt: string } };
+
+export type TotalQueryVariables = Exact<{
+  filter?: LogFilter | null | undefined;
+  timeZone: string;
+}>;
+
+
+export type TotalQuery = { logs: { totalCount: { value: number, precision: CountPrecision } } };
 
 export type ClientsQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -285,7 +340,7 @@ export type ClientsQuery = { logStats: { clients: Array<{ key: string | null, la
 export type MeQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type MeQuery = { me: { tenants: Array<{ id: string, mayManageStreams: boolean, clients: Array<{ id: string, name: string | null }> }> } };
+export type MeQuery = { me: { id: string | null, email: string | null, name: string | null, tenants: Array<{ id: string, name: string | null, mayView: boolean, mayManageStreams: boolean, clients: Array<{ id: string, name: string | null }> }> } };
 
 export type StreamFragment = { id: string, name: string, kind: StreamKind, format: StreamFormat, query: string, clientId: string | null, settings: Record<string, unknown>, hasSecret: boolean, state: StreamState, position: number, lagEntries: number, lagSeconds: number, lastDeliveredAt: string | null, lastError: string | null, parkedCount: number, createdAt: string };
 
@@ -368,19 +423,27 @@ const Row = `fragment Row on LogEntry{id module action severity origin actorId a
 
 const Stream = `fragment Stream on Stream{id name kind format query clientId settings hasSecret state position lagEntries lagSeconds lastDeliveredAt lastError parkedCount createdAt}`;
 
-export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int!$after:String$timeZone:String!){logs(filter:$filter orderBy:$orderBy first:$first after:$after timeZone:$timeZone){nodes{...Row}pageInfo{hasNextPage endCursor searchedUntil}}}${Row}`;
+export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int!$after:String$timeZone:String!$withData:Boolean!){logs(filter:$filter orderBy:$orderBy first:$first after:$after timeZone:$timeZone){nodes{...Row data@include(if:$withData)}pageInfo{hasNextPage endCursor searchedUntil}}}${Row}`;
 
-export const EntryDocument: Operation<EntryQuery, EntryQueryVariables> = `query Entry($id:UUID!){log(id:$id){...Row tenantId userAgent data repaired erasedAt proof{leafVersion leafIndex leafHash identitySalt dataSalt identityDigest dataDigest path checkpoint{tenantId treeSize rootHash sealedAt note}}changeCount changes{path before after}related(first:50){id module action severity createdAt}}}${Row}`;
+export const EntryDocument: Operation<EntryQuery, EntryQueryVariables> = `query Entry($id:UUID!){log(id:$id){...Row tenantId userAgent data repaired erasedAt proof{leafVersion leafIndex leafHash identitySalt dataSalt identityDigest dataDigest path checkpoint{tenantId treeSize rootHash sealedAt note}}changeCount changes{path before after}related(first:50){id module action severity actorName resourceType resourceId resourceName createdAt}}}${Row}`;
 
 export const TimelineDocument: Operation<TimelineQuery, TimelineQueryVariables> = `query Timeline($filter:LogFilter$timeZone:String!$interval:StatsInterval!){logStats(filter:$filter timeZone:$timeZone){precision searchedUntil totalEntries timeline(interval:$interval){start end count bySeverity{key count}}}}`;
 
-export const BreakdownDocument: Operation<BreakdownQuery, BreakdownQueryVariables> = `query Breakdown($filter:LogFilter$timeZone:String!){logStats(filter:$filter timeZone:$timeZone){precision searchedUntil modules:facet(field:MODULE first:50){key count}actions:facet(field:ACTION first:50){key count}severities:facet(field:SEVERITY first:50){key count}outcomes:facet(field:OUTCOME first:5){key count}origins:facet(field:ORIGIN first:5){key count}actors:facet(field:ACTOR first:50){key label count}}}`;
+export const BreakdownDocument: Operation<BreakdownQuery, BreakdownQueryVariables> = `query Breakdown($filter:LogFilter$timeZone:String!){logStats(filter:$filter timeZone:$timeZone){precision searchedUntil modules:facet(field:MODULE first:50){key count}actions:facet(field:ACTION first:50){key count}severities:facet(field:SEVERITY first:50){key count}outcomes:facet(field:OUTCOME first:5){key count}clients:facet(field:CLIENT first:50){key label count}actors:facet(field:ACTOR first:50){key label count}}}`;
 
 export const VocabularyDocument: Operation<VocabularyQuery, VocabularyQueryVariables> = `query Vocabulary{logStats{modules:facet(field:MODULE first:100){key count}actions:facet(field:ACTION first:100){key count}severities:facet(field:SEVERITY first:5){key count}actors:facet(field:ACTOR first:100){key label count}resourceTypes:facet(field:RESOURCE_TYPE first:100){key count}clients:facet(field:CLIENT first:100){key label count}}}`;
 
+export const DataSampleDocument: Operation<DataSampleQuery, DataSampleQueryVariables> = `query DataSample{logs(first:20){nodes{data}}}`;
+
+export const PeopleDocument: Operation<PeopleQuery, PeopleQueryVariables> = `query People($filter:LogFilter!){logStats(filter:$filter){actors:facet(field:ACTOR first:10){key label count}}}`;
+
+export const ExportDocument: Operation<ExportMutation, ExportMutationVariables> = `mutation Export($input:ExportLogsInput!){exportLogs(input:$input){downloadUrl filename recordCount expiresAt}}`;
+
+export const TotalDocument: Operation<TotalQuery, TotalQueryVariables> = `query Total($filter:LogFilter$timeZone:String!){logs(filter:$filter first:1 timeZone:$timeZone){totalCount{value precision}}}`;
+
 export const ClientsDocument: Operation<ClientsQuery, ClientsQueryVariables> = `query Clients{logStats{clients:facet(field:CLIENT first:100){key label}}}`;
 
-export const MeDocument: Operation<MeQuery, MeQueryVariables> = `query Me{me{tenants{id mayManageStreams clients{id name}}}}`;
+export const MeDocument: Operation<MeQuery, MeQueryVariables> = `query Me{me{id email name tenants{id name mayView mayManageStreams clients{id name}}}}`;
 
 export const StreamsDocument: Operation<StreamsQuery, StreamsQueryVariables> = `query Streams{streams{...Stream}}${Stream}`;
 

@@ -1,5 +1,6 @@
 import { createI18n } from 'vue-i18n';
 import { loadReelMessages } from '../reel/index.js';
+import { readStored, store } from './parts/storage.js';
 
 export const LANGUAGES = { en: 'English', 'pt-BR': 'Português (Brasil)' } as const;
 export type Language = keyof typeof LANGUAGES;
@@ -15,7 +16,7 @@ export const isLanguage = (name: string | null): name is Language =>
 
 /** The URL's language, else the last chosen, else the browser's. */
 export function initialLanguage(fromUrl: string | null): Language {
-  const stored = localStorage.getItem(STORAGE_KEY);
+  const stored = readStored(STORAGE_KEY);
   if (isLanguage(fromUrl)) return fromUrl;
   if (isLanguage(stored)) return stored;
   return browserLanguage();
@@ -29,7 +30,7 @@ export function browserLanguage(): Language {
   return supported.find((name) => name !== null) ?? 'en';
 }
 
-export const storeLanguage = (language: Language) => localStorage.setItem(STORAGE_KEY, language);
+export const storeLanguage = (language: Language) => store(STORAGE_KEY, language);
 
 export const i18n = createI18n({
   legacy: false,

@@ -3,6 +3,7 @@ import { trimInstant } from './parts/times.js';
 
 /** Ranges that end now, with their length in milliseconds. */
 export const RANGES = {
+  '15m': 900_000,
   '1h': 3_600_000,
   '24h': 86_400_000,
   '7d': 604_800_000,

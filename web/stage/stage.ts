@@ -1,8 +1,10 @@
 import { computed, type InjectionKey, inject, ref, shallowRef, watch } from 'vue';
 import { printQueryLine } from '../../src/query-line/print.js';
-import { type LogFilterInput, ReelError } from '../reel/index.js';
+import { askReel, type LogFilterInput, ReelError } from '../reel/index.js';
+import { MeDocument } from './generated.js';
 import { browserLanguage, i18n, type Language, storeLanguage, switchLanguage } from './i18n.js';
-import { RANGES, type Range } from './link.js';
+import { RANGES, type Range, type View } from './link.js';
+import { isDataColumn } from './list/columns.js';
 import { useCounts } from './list/counts.js';
 import { type Row, useEntries } from './list/entries.js';
 import { useLive } from './list/live.js';
@@ -14,14 +16,15 @@ import { canonicalLine, pinnedLine, type Terms, termsOf } from './query/edit.js'
 import { useQueryError } from './query/error.js';
 import { useVocabulary } from './query/vocabulary.js';
 import { useClients } from './session/clients.js';
+import { askParent, type Embedding, type Part, takeTokens } from './session/embedding.js';
 import type { Session } from './session/session.js';
 import { useUrlState } from './url-state.js';
 
 /** The viewer's state and actions; components render the state and call the actions. */
-export function createStage(session: Session) {
+export function createStage(session: Session, embedding: Embedding | null = null) {
   const { t, n, locale } = i18n.global;
-  const urlState = useUrlState(session);
-  const { view, navigate } = urlState;
+  const urlState = useUrlState(session, embedding);
+  const { view } = urlState;
   const clients = useClients(session, view);
   const vocabulary = useVocabulary();
   const { message, announce } = useAnnouncer();
@@ -35,7 +38,13 @@ export function createStage(session: Session) {
   const isAtTop = ref(true);
   /** Index of the row that keyboard shortcuts act on. */
   const activeRow = ref(0);
+  const preferences = usePreferences(embedding?.theme);
   const dialog = ref<'export' | 'keys' | null>(null);
+  /** The query line as it is typed; applied where it is view.q. */
+  const draft = ref(view.q);
+  const isDraft = computed(() => draft.value.trim() !== view.q);
+  /** Where one was before looking around an entry. */
+  const origin = shallowRef<View | null>(null);
   /** Set when the details are opened by keyboard and should take the focus. */
   const focusDetails = ref(false);
   /** When the list was last loaded; relative ranges end here. */
@@ -43,6 +52,24 @@ export function createStage(session: Session) {
 
   const language = computed(() => locale.value as Language);
   const zone = computed(() => view.tz ?? browserZone());
+
+  /** The line that is typed, in its canonical form; the applied one where the typed one has a fault. */
+  function typedLine(): string {
+    if (!isDraft.value) return view.q;
+    try {
+      return canonicalLine(draft.value, zone.value);
+    } catch {
+      return view.q;
+    }
+  }
+
+  /** Whatever else is done applies what is typed, where it has no fault. */
+  function navigate(change: Partial<View>, mode: 'push' | 'replace' = 'push'): void {
+    const q = typedLine();
+    const isTyped = q !== view.q;
+    if (isTyped) draft.value = change.q ?? q;
+    urlState.navigate(isTyped ? { q, ...change } : change, mode);
+  }
 
   /** The range as instants. */
   function timeSpan(): { from: string | null; to: string | null } {
@@ -61,6 +88,16 @@ export function createStage(session: Session) {
     return { ...others, ...(query && { query: pinned(query) }) };
   }
 
+  /** While live, what is counted ends with the newest entry that has come, since each later one is added as it comes. */
+  function countedFilter(): LogFilterInput {
+    const current = filter();
+    if (!view.live || view.oldest) return current;
+    const newest = newRows.value[0] ?? entries.rows.value[0];
+    return newest ? { ...current, endDate: newest.createdAt } : current;
+  }
+
+  const isOver = () => view.to !== null && Date.parse(view.to) < Date.now();
+
   async function load(): Promise<void> {
     if (!session.token.value) return;
     if (view.page) {
@@ -68,6 +105,7 @@ export function createStage(session: Session) {
       return;
     }
     loadedAt = Date.now();
+    if (view.live && isOver()) urlState.navigate({ live: false }, 'replace');
     newRows.value = [];
     live.stop();
     try {
@@ -77,9 +115,14 @@ export function createStage(session: Session) {
       refuse(cause, view.q);
       return;
     }
-    const current = filter();
-    const rowsLoaded = entries.load({ filter: current, oldest: view.oldest, timeZone: zone.value });
-    const countsLoaded = counts.load(current, zone.value, rowsLoaded);
+    const withData = preferences.columns.value.some(({ key }) => isDataColumn(key));
+    const rowsLoaded = entries.load({
+      filter: filter(),
+      oldest: view.oldest,
+      timeZone: zone.value,
+      withData,
+    });
+    const countsLoaded = counts.load(countedFilter, zone.value, rowsLoaded);
     if (await rowsLoaded) {
       activeRow.value = 0;
       if (view.live) startLive();
@@ -101,7 +144,9 @@ export function createStage(session: Session) {
     try {
       const q = canonicalLine(line, zone.value);
       queryError.value = null;
-      if (q !== view.q) navigate({ q });
+      draft.value = q;
+      origin.value = null;
+      if (q !== view.q) urlState.navigate({ q });
       else if (entries.state.value === 'failed') void load();
       return true;
     } catch (cause) {
@@ -113,7 +158,7 @@ export function createStage(session: Session) {
   /** Changes the query by one of query/edit's functions. A change that no query line can express is announced and not made. */
   function editQuery(edit: (terms: Terms) => Terms): void {
     try {
-      const q = printQueryLine(edit(termsOf(view.q, zone.value)));
+      const q = printQueryLine(edit(termsOf(typedLine(), zone.value)));
       termsOf(q, zone.value);
       navigate({ q });
     } catch {
@@ -141,10 +186,13 @@ export function createStage(session: Session) {
     const arrived = rows.filter(({ id }) => !listed.has(id) && !waiting.has(id));
     counts.add(arrived);
     if (arrived.length === 0) return;
-    const isReading = !isAtTop.value || view.entry || activeRow.value > 0 || newRows.value.length > 0;
+    const isReading = !isAtTop.value || view.entry || newRows.value.length > 0;
     // Oldest first, they are appended, which moves no row.
     if (view.oldest || !isReading) {
       const added = entries.insert(arrived);
+      // The row that has the focus keeps it.
+      const isFocused = document.activeElement?.closest('[role=grid]') ?? null;
+      if (!view.oldest && (isFocused || activeRow.value > 0)) activeRow.value += added;
       if (added > 0) announce(t('status.arrived', { n: n(added) }, added));
     } else {
       newRows.value = [...arrived, ...newRows.value];
@@ -158,6 +206,10 @@ export function createStage(session: Session) {
   }
 
   function toggleLive(): void {
+    if (!view.live && isOver()) {
+      announce(t('status.over'));
+      return;
+    }
     navigate({ live: !view.live }, 'replace');
     announce(t(view.live ? 'status.liveOn' : 'status.liveOff'));
   }
@@ -182,6 +234,30 @@ export function createStage(session: Session) {
     location.pathname + urlState.searchOf({ ...view, ...change });
 
   const closeEntry = () => navigate({ entry: null });
+
+  /** Shows what was done around an entry, and remembers where one was. */
+  function lookAround(change: Partial<View>): void {
+    origin.value ??= { ...view };
+    navigate({ range: null, live: false, ...change });
+  }
+
+  /** Another question altogether: what is typed is given up for it. */
+  function openView(change: Partial<View>): void {
+    origin.value = null;
+    if (change.q !== undefined) draft.value = change.q;
+    urlState.navigate(change);
+  }
+
+  /** The same page for another tenant, where other clients and other people are. */
+  const openTenant = (tenant: string) => openView({ tenant, client: null, entry: null, stream: null, q: '' });
+
+  function goBack(): void {
+    if (!origin.value) return;
+    const before = origin.value;
+    origin.value = null;
+    draft.value = before.q;
+    urlState.navigate(before);
+  }
 
   // ---- Links and settings
 
@@ -223,31 +299,86 @@ export function createStage(session: Session) {
 
   const setZone = (tz: string) => navigate({ tz: tz === browserZone() ? null : tz }, 'replace');
 
+  // ---- Names
+
+  /** Names of actors by what finds them: of those of this tenant that are known so far. */
+  const actorNames = computed(() => {
+    const names = new Map<string, string>();
+    for (const { key, label } of [
+      ...(vocabulary.vocabulary.value?.actors ?? []),
+      ...(counts.facets.value?.actors ?? []),
+    ])
+      if (key && label) names.set(key, label);
+    for (const { actorId, actorName } of entries.rows.value)
+      if (actorId && actorName) names.set(actorId, actorName);
+    return names;
+  });
+  const clientName = (id: string) => clients.clients.value.find((client) => client.id === id)?.name ?? null;
+  /** Old rows and counts are shown dimmed until the new ones are there. */
+  const isStale = computed(() => entries.state.value === 'loading');
+  const areCountsStale = computed(() => isStale.value || counts.isLoading.value);
+  const title = computed(() => {
+    const what = view.page ? t('streams.title') : view.q || t('reel.title');
+    const tenant = clients.tenant.value;
+    const where = (view.client && (clientName(view.client) ?? view.client)) || tenant?.name;
+    return [what, where, 'Reel'].filter(Boolean).join(' · ');
+  });
+
+  /** What was asked with an older token may be refused after a good one was given: the server is asked about the present one. */
+  async function expire(): Promise<void> {
+    const isRefused = await askReel(MeDocument, {}).then(
+      () => false,
+      (cause: ReelError) => cause.code === 'UNAUTHENTICATED',
+    );
+    if (isRefused) session.expire();
+  }
+
+  const isHidden = (part: Part) => embedding?.hidden.has(part) ?? false;
+
   const loadChoices = () => Promise.all([vocabulary.load(), clients.load()]);
 
   /** Reads the URL, and from then on loads whatever the view asks for. */
   function start(): void {
     urlState.start();
+    if (embedding) {
+      takeTokens(urlState.signIn);
+      if (!session.token.value) askParent();
+      watch(session.isExpired, (isExpired) => isExpired && askParent());
+    }
     watch(
       () => [
         ...[view.q, view.range, view.from, view.to, view.oldest, view.client, view.tenant],
         ...[zone.value, session.signIns.value, view.page],
+        preferences.columns.value.some(({ key }) => isDataColumn(key)),
       ],
       () => void load(),
     );
     watch(
-      () => view.live,
-      (on) => {
-        if (!on) live.stop();
-        else if (entries.state.value === 'shown') startLive();
+      () => view.q,
+      (q, before) => {
+        if (draft.value.trim() === before) draft.value = q;
       },
     );
     watch(
-      () => session.signIns.value,
+      title,
+      (now) => {
+        document.title = now;
+      },
+      { immediate: true },
+    );
+    watch(
+      () => view.live,
+      (on) => {
+        if (on) void load();
+        else live.stop();
+      },
+    );
+    watch(
+      () => [session.signIns.value, view.tenant],
       () => void loadChoices(),
     );
     watch([entries.error, live.error], (errors) => {
-      if (errors.some((error) => error?.code === 'UNAUTHENTICATED')) session.expire();
+      if (errors.some((error) => error?.code === 'UNAUTHENTICATED')) void expire();
     });
     watch(entries.error, (error) => showQueryError(error, view.q));
     if (!session.token.value) return;
@@ -258,9 +389,24 @@ export function createStage(session: Session) {
   return {
     ...{ view, session, entries, counts, live, queryError, message, dialog },
     ...{ newRows, isAtTop, activeRow, focusDetails },
-    ...{ language, zone, preferences: usePreferences() },
-    ...{ vocabulary: vocabulary.vocabulary, clients: clients.clients, headers: clients.headers },
+    ...{ isStale, areCountsStale },
+    ...{ draft, isDraft, origin, actorNames, clientName, lookAround, goBack, openView, openTenant },
+    ...{ language, zone, preferences },
+    ...{
+      vocabulary: vocabulary.vocabulary,
+      lookForPeople: vocabulary.lookForPeople,
+      headers: clients.headers,
+    },
+    ...{
+      clients: clients.clients,
+      tenants: clients.tenants,
+      tenant: clients.tenant,
+      me: clients.me,
+      withClient: clients.withClient,
+    },
     mayManageStreams: clients.mayManageStreams,
+    expire,
+    ...{ isHidden, isEmbedded: embedding !== null },
     ...{ start, navigate, load, pinnedFilter, applyQuery, editQuery },
     ...{ setRange, setTimeSpan, setLanguage, setZone },
     ...{

@@ -1,10 +1,12 @@
 import { reactive } from 'vue';
 import { i18n, isLanguage, switchLanguage } from './i18n.js';
 import { readLink, type View, writeLink } from './link.js';
+import type { Embedding } from './session/embedding.js';
 import type { Session } from './session/session.js';
 
 /** Keeps the view and the browser's URL in step. */
-export function useUrlState(session: Session) {
+export function useUrlState(session: Session, embedding: Embedding | null = null) {
+  const hash = embedding?.hash ?? '';
   const view = reactive<View>(readLink(location.search));
 
   /** The query string for a view. The tenant is left out where the user has only one. */
@@ -12,7 +14,7 @@ export function useUrlState(session: Session) {
     writeLink(session.tenants.value.length === 1 ? { ...state, tenant: null } : state);
 
   function write(mode: 'push' | 'replace'): void {
-    const url = location.pathname + searchOf(view);
+    const url = location.pathname + searchOf(view) + hash;
     if (url === location.pathname + location.search + location.hash) return;
     history[mode === 'push' ? 'pushState' : 'replaceState'](null, '', url);
   }
@@ -31,10 +33,10 @@ export function useUrlState(session: Session) {
 
   /** Signs in with a token in the URL's hash, and removes it from the address bar. */
   function readHash(): void {
-    const { hash } = location;
-    if (!/[#&]token=/.test(hash)) return;
-    history.replaceState(null, '', location.pathname + location.search);
-    signIn(hash);
+    const given = location.hash;
+    if (!/[#&]token=/.test(given)) return;
+    history.replaceState(null, '', location.pathname + location.search + hash);
+    signIn(given);
   }
 
   /** Takes a token, or a link with one. False where the text holds none. */

@@ -1,14 +1,44 @@
-import type { Column } from '../preferences.js';
+import type { FieldName } from '../../../src/query-line/fields.js';
 import type { FieldValue } from '../query/edit.js';
+import { type Column, isDataColumn, pathOf, textAt } from './columns.js';
 import type { Row } from './entries.js';
+
+const by = (field: FieldName, value: string | null): FieldValue | null =>
+  value === null ? null : { field, value: { is: value } };
 
 /** A cell's value as a condition of the query line; null where there is none for it. */
 export function conditionOf(row: Row, column: Column): FieldValue | null {
-  if (column === 'time') return { field: 'since', value: { is: row.createdAt } };
-  if (column === 'severity') return { field: 'severity', value: { is: row.severity } };
-  if (column === 'module') return { field: 'module', value: { is: row.module } };
-  if (column === 'action') return { field: 'action', value: { is: row.action } };
-  return column === 'actor' ? actorConditionOf(row) : resourceConditionOf(row);
+  if (isDataColumn(column)) {
+    const path = pathOf(column)!;
+    const text = textAt(row.data, path);
+    return text === null ? null : { field: 'data', path, value: { is: text } };
+  }
+  switch (column) {
+    case 'time':
+      return by('since', row.createdAt);
+    case 'severity':
+    case 'module':
+    case 'action':
+    case 'outcome':
+    case 'origin':
+      return by(column, row[column]);
+    case 'actor':
+      return actorConditionOf(row);
+    case 'resource':
+      return resourceConditionOf(row);
+    case 'client':
+      return row.clientId === null ? { field: 'client', value: { none: true } } : by('client', row.clientId);
+    case 'ip':
+      return by('ip', row.ipAddress);
+    case 'email':
+      return by('actor', row.actorEmail);
+    case 'behalf':
+      return by('behalf', row.onBehalfOfId);
+    case 'occurred':
+      return by('occurred-since', row.occurredAt);
+    case 'request':
+      return by('request', row.requestId);
+  }
 }
 
 export const actorOf = (row: Pick<Row, 'actorName' | 'actorEmail' | 'actorId'>) =>
@@ -29,5 +59,5 @@ export function resourceConditionOf({
   return { field: 'resource', value: { type: resourceType, ...id } };
 }
 
-export const resourceOf = ({ resourceType, resourceId }: Row) =>
+export const resourceOf = ({ resourceType, resourceId }: Pick<Row, 'resourceType' | 'resourceId'>) =>
   [resourceType, resourceId].filter(Boolean).join('/');

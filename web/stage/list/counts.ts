@@ -20,13 +20,22 @@ const DEBOUNCE_MS = 200;
 /** The interval that gives a readable number of bars. */
 export function intervalFor(ms: number): StatsInterval {
   const days = ms / DAY_MS;
+  if (ms <= 3 * 3_600_000) return 'MINUTE';
   return days <= 8 ? 'HOUR' : days <= 120 ? 'DAY' : days <= 900 ? 'WEEK' : 'MONTH';
 }
 
 const increment = <T extends Count>(list: readonly T[], added: Omit<T, 'count'>): T[] =>
   list.some(({ key }) => key === added.key)
-    ? list.map((each) => (each.key === added.key ? { ...each, ...added, count: each.count + 1 } : each))
+    ? list.map((each) =>
+        each.key === added.key ? { ...each, ...withoutNull(added), count: each.count + 1 } : each,
+      )
     : [...list, { ...added, count: 1 } as T];
+
+/** A name that is known already is kept. */
+const withoutNull = <T extends { label?: string | null | undefined }>(added: T) => {
+  const { label, ...others } = added;
+  return label === null ? others : added;
+};
 
 const stoppedOf = ({
   precision,
@@ -52,6 +61,8 @@ export function useCounts() {
   const facetsStopped = shallowRef<Stopped | null>(null);
   const isLoading = shallowRef(true);
   let controller = new AbortController();
+  /** Entries that came while counting. */
+  let arrived: readonly Row[] = [];
 
   async function loadTimeline(filter: LogFilterInput, timeZone: string, signal: AbortSignal): Promise<void> {
     const fetchTimeline = async (step: StatsInterval) =>
@@ -73,7 +84,7 @@ export function useCounts() {
     interval.value = step;
     total.value = stats.totalEntries;
     stopped.value = stoppedOf(stats);
-    buckets.value = stats.timeline;
+    buckets.value = endDate ? stats.timeline : upToNow(stats.timeline);
   }
 
   async function loadFacets(filter: LogFilterInput, timeZone: string, signal: AbortSignal): Promise<void> {
@@ -82,7 +93,11 @@ export function useCounts() {
   }
 
   /** Starts after `rowsLoaded` settles: counting reads far more than the first rows, which should not wait for it. */
-  async function load(filter: LogFilterInput, timeZone: string, rowsLoaded: Promise<unknown>): Promise<void> {
+  async function load(
+    filterNow: () => LogFilterInput,
+    timeZone: string,
+    rowsLoaded: Promise<unknown>,
+  ): Promise<void> {
     controller.abort();
     controller = new AbortController();
     const { signal } = controller;
@@ -92,6 +107,8 @@ export function useCounts() {
     await rowsLoaded.catch(() => {});
     await new Promise((resolve) => setTimeout(resolve, DEBOUNCE_MS));
     if (signal.aborted) return;
+    const filter = filterNow();
+    arrived = [];
     await Promise.all([
       loadTimeline(filter, timeZone, signal).catch((cause) => {
         if (signal.aborted) return;
@@ -105,11 +122,17 @@ export function useCounts() {
         facets.value = null;
       }),
     ]);
-    if (!signal.aborted) isLoading.value = false;
+    if (signal.aborted) return;
+    isLoading.value = false;
+    add(arrived);
   }
 
-  /** Adds entries that arrived live, without another request. */
+  /** Adds entries that arrived live, without another request; once counting is done, where it is under way. */
   function add(rows: readonly Row[]): void {
+    if (isLoading.value) {
+      arrived = [...arrived, ...rows];
+      return;
+    }
     for (const row of rows) {
       if (total.value !== null) total.value++;
       buckets.value = addToBuckets(buckets.value, row);
@@ -123,7 +146,7 @@ export function useCounts() {
         actions: increment(facets.value.actions, { key: row.action }),
         severities: increment(facets.value.severities, { key: row.severity }),
         outcomes: increment(facets.value.outcomes, { key: row.outcome }),
-        origins: increment(facets.value.origins, { key: row.origin }),
+        clients: increment(facets.value.clients, { key: row.clientId, label: null }),
         actors: increment(facets.value.actors, { key, label }),
       };
     }
@@ -154,6 +177,27 @@ export function useCounts() {
 }
 
 export type Counts = ReturnType<typeof useCounts>;
+
+const MAX_BUCKETS = 1_000;
+
+/** With empty buckets up to now, where the last entry is older than one. */
+function upToNow(buckets: readonly Bucket[]): readonly Bucket[] {
+  const last = buckets.at(-1);
+  if (!last) return buckets;
+  const length = Date.parse(last.end) - Date.parse(last.start);
+  const missing = Math.min(
+    Math.floor((Date.now() - Date.parse(last.end)) / length),
+    MAX_BUCKETS - buckets.length,
+  );
+  const at = (index: number) => new Date(Date.parse(last.end) + index * length).toISOString();
+  const empty = Array.from({ length: Math.max(0, missing) }, (_, index) => ({
+    start: at(index),
+    end: at(index + 1),
+    count: 0,
+    bySeverity: [],
+  }));
+  return [...buckets, ...empty];
+}
 
 /** Increments the bucket that the entry falls into, after appending buckets up to the entry's time. */
 function addToBuckets(buckets: readonly Bucket[], row: Row): readonly Bucket[] {

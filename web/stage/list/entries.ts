@@ -2,7 +2,8 @@ import { computed, shallowRef } from 'vue';
 import { askReel, type LogFilterInput, ReelError } from '../../reel/index.js';
 import { type RowFragment, RowsDocument } from '../generated.js';
 
-export type Row = RowFragment;
+/** `data` where a column shows some of it. */
+export type Row = RowFragment & { data?: Record<string, unknown> | null };
 
 const FIRST_PAGE = 50;
 const NEXT_PAGE = 100;
@@ -12,15 +13,17 @@ const MAX_RETRY_MS = 30_000;
 
 export type ListState = 'loading' | 'shown' | 'failed';
 
-/** The pages of the list loaded so far. Rows stay until the next response replaces them. `reload` is called to retry a failed list. */
 /** What the list answers. */
 interface Question {
   filter: LogFilterInput;
   oldest: boolean;
   /** Of times without an offset in the query line. */
   timeZone: string;
+  /** Whether a column shows some of it. */
+  withData: boolean;
 }
 
+/** The pages of the list loaded so far. Rows stay until the next response replaces them. `reload` is called to retry a failed list. */
 export function useEntries(reload: () => void) {
   const rows = shallowRef<readonly Row[]>([]);
   const state = shallowRef<ListState>('loading');
@@ -29,7 +32,7 @@ export function useEntries(reload: () => void) {
   /** Where it stopped: the time up to which every entry has been looked at. */
   const searchedUntil = shallowRef<string | null>(null);
   const error = shallowRef<ReelError | null>(null);
-  const query = shallowRef<Question>({ filter: {}, oldest: false, timeZone: 'UTC' });
+  const query = shallowRef<Question>({ filter: {}, oldest: false, timeZone: 'UTC', withData: false });
   /** Incremented whenever the list should scroll to its top. */
   const version = shallowRef(0);
   let cursor: string | null = null;
@@ -43,11 +46,11 @@ export function useEntries(reload: () => void) {
     clearTimeout(timer);
     controller = new AbortController();
     const { signal } = controller;
-    const { filter, oldest, timeZone } = query.value;
+    const { filter, oldest, timeZone, withData } = query.value;
     try {
       const { logs } = await askReel(
         RowsDocument,
-        { filter, orderBy: oldest ? 'OLDEST_FIRST' : 'NEWEST_FIRST', first, after, timeZone },
+        { filter, orderBy: oldest ? 'OLDEST_FIRST' : 'NEWEST_FIRST', first, after, timeZone, withData },
         signal,
       );
       if (signal.aborted) return false;

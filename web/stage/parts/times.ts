@@ -42,7 +42,7 @@ export const formatLong = (at: string, lang: string, zone: string) =>
 /** The name of a bucket of a timeline: day and hour, day, or month, depending on the interval. */
 export function formatBucket(start: string, interval: string, lang: string, zone: string): string {
   const options: Intl.DateTimeFormatOptions =
-    interval === 'HOUR'
+    interval === 'HOUR' || interval === 'MINUTE'
       ? { ...day(lang), ...SHORT_CLOCK }
       : interval === 'MONTH'
         ? { month: 'short', year: 'numeric' }
@@ -53,7 +53,7 @@ export function formatBucket(start: string, interval: string, lang: string, zone
 /** Like formatBucket, but short enough for an axis. */
 export function formatTick(start: string, interval: string, lang: string, zone: string): string {
   const options: Intl.DateTimeFormatOptions =
-    interval === 'HOUR'
+    interval === 'HOUR' || interval === 'MINUTE'
       ? SHORT_CLOCK
       : interval === 'MONTH'
         ? { month: 'short', year: '2-digit' }
@@ -79,20 +79,54 @@ function offsetAt(ms: number, zone: string): number {
   return (Date.UTC(year, month - 1, date, hour, minute, second) - Math.floor(ms / 1000) * 1000) / 60_000;
 }
 
-/** The value of a datetime-local input for an instant, in the zone: `2026-01-05T10:00:00`. */
-export function toInputValue(at: string | null, zone: string): string {
+/** An instant as a date-time field shows it: by the pattern of the page's language, such as `yyyy-MM-dd HH:mm:ss`, in the zone. */
+export function toInputValue(at: string | null, zone: string, pattern: string): string {
   if (!at) return '';
   const ms = Date.parse(at);
-  return new Date(ms + offsetAt(ms, zone) * 60_000).toISOString().slice(0, 19);
+  const local = new Date(ms + offsetAt(ms, zone) * 60_000).toISOString();
+  const parts: Record<string, string> = {
+    yyyy: local.slice(0, 4),
+    MM: local.slice(5, 7),
+    dd: local.slice(8, 10),
+    HH: local.slice(11, 13),
+    mm: local.slice(14, 16),
+    ss: local.slice(17, 19),
+  };
+  return pattern.replace(/yyyy|MM|dd|HH|mm|ss/g, (part) => parts[part]!);
 }
 
-/** The instant for the value of a datetime-local input; null for an empty one. A time skipped by daylight saving is moved past the gap. */
-export function fromInputValue(text: string, zone: string): string | null {
-  const local = Date.parse(`${text}Z`);
-  if (Number.isNaN(local)) return null;
+/**
+ * The instant that a date-time field holds: a date in the order of the pattern or as ISO 8601 has it, with or without a
+ * time; without one, the day's first second, or its last with `isEnd`. Null for an empty field, undefined for anything
+ * else. A time skipped by daylight saving is moved past the gap.
+ */
+export function fromInputValue(
+  text: string,
+  zone: string,
+  pattern: string,
+  isEnd = false,
+): string | null | undefined {
+  if (text.trim() === '') return null;
+  const match =
+    /^\s*(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})(?:[,\sT]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?\s*$/.exec(
+      text,
+    );
+  if (!match) return undefined;
+  const isIso = match[1]!.length === 4;
+  const order = isIso ? ['yyyy', 'MM', 'dd'] : pattern.match(/yyyy|MM|dd/g)!;
+  const part = (name: string) => Number(match[order.indexOf(name) + 1]);
+  const [year, month, date] = [part('yyyy'), part('MM'), part('dd')];
+  const [hour, minute, second] = match[4]
+    ? [Number(match[4]), Number(match[5]), Number(match[6] ?? (isEnd ? 59 : 0))]
+    : isEnd
+      ? [23, 59, 59]
+      : [0, 0, 0];
+  const local = Date.UTC(year, month - 1, date, hour, minute, second);
+  const read = new Date(local);
+  const isCalendarDay = read.getUTCMonth() === month - 1 && read.getUTCDate() === date;
+  if (year < 1900 || hour > 23 || minute > 59 || second > 59 || !isCalendarDay) return undefined;
   const estimate = local - offsetAt(local, zone) * 60_000;
-  const at = local - offsetAt(estimate, zone) * 60_000;
-  return trimInstant(new Date(at).toISOString());
+  return trimInstant(new Date(local - offsetAt(estimate, zone) * 60_000).toISOString());
 }
 
 /** The zone's current offset, such as GMT-3. */
@@ -100,3 +134,24 @@ export const formatOffset = (zone: string, lang: string) =>
   formatter(lang, zone, { timeZoneName: 'shortOffset' })
     .formatToParts(new Date())
     .find(({ type }) => type === 'timeZoneName')?.value ?? zone;
+
+/** A span of time in words: both ends, or the one there is. */
+export function formatSpan(
+  from: string | null,
+  to: string | null,
+  lang: string,
+  zone: string,
+  words: { since: (time: string) => string; until: (time: string) => string },
+): string {
+  const format = formatter(lang, zone, { ...day(lang), year: 'numeric', ...SHORT_CLOCK });
+  if (from && to) return format.formatRange(new Date(from), new Date(to));
+  if (from) return words.since(format.format(new Date(from)));
+  return to ? words.until(format.format(new Date(to))) : '';
+}
+
+/** Midnight before a time, in the zone. */
+export function startOfDay(ms: number, zone: string): string {
+  const local = Math.floor((ms + offsetAt(ms, zone) * 60_000) / 86_400_000) * 86_400_000;
+  const estimate = local - offsetAt(local, zone) * 60_000;
+  return trimInstant(new Date(local - offsetAt(estimate, zone) * 60_000).toISOString());
+}

@@ -1,3 +1,4 @@
+import { parseDataPath } from '../../../src/query-line/data-path.js';
 import { FIELDS, type FieldName, isNegatable, isTimeField } from '../../../src/query-line/fields.js';
 import { printQueryLine } from '../../../src/query-line/print.js';
 import { ACTOR_TYPES, ORIGINS, OUTCOMES, SEVERITIES } from '../../../src/query-line/values.js';
@@ -15,6 +16,8 @@ export interface Completion {
   field?: FieldName;
   /** For a value: how many entries have it. */
   count?: number;
+  /** For a person with a name: the e-mail address or id that finds them. */
+  found?: string;
 }
 
 /** `written`: as it stands in the line where that is no quoted form of the key. */
@@ -49,6 +52,7 @@ export function completionsAt(line: string, caret: number, vocabulary: Vocabular
         from: at,
         to,
         ...(count !== undefined && { count }),
+        ...(label && label !== key && { found: key! }),
       }),
     );
   }
@@ -63,9 +67,14 @@ export function completionsAt(line: string, caret: number, vocabulary: Vocabular
     to,
     field,
   });
-  if (/^data\.[^\s"]+$/.test(word)) {
-    const path = typed.slice(minus.length);
-    return [':', ':*', '>', '>=', '<', '<='].map((operator) => fieldCompletion('data', path + operator));
+  if (/^data\./.test(word)) {
+    const path = typed.slice(minus.length + 'data.'.length);
+    const deeper = (vocabulary?.paths ?? [])
+      .filter((each) => each !== path && each.toLowerCase().includes(path.toLowerCase()))
+      .slice(0, MAX_COMPLETIONS)
+      .map((each) => fieldCompletion('data', `data.${each}`));
+    const operators = parseDataPath(path) === null ? [] : [':', ':*', '>', '>=', '<', '<='];
+    return [...deeper, ...operators.map((operator) => fieldCompletion('data', `data.${path}${operator}`))];
   }
   const fields = FIELDS.filter((field) => field.startsWith(word) && (!minus || isNegatable(field)));
   const wholeTerms = (field: FieldName): Completion[] =>
@@ -78,6 +87,7 @@ export function completionsAt(line: string, caret: number, vocabulary: Vocabular
           from,
           to,
           ...(count !== undefined && { count }),
+          ...(label && label !== key && { found: key! }),
         }));
   return [
     ...fields.flatMap((field) => headsOf(field).map((text) => fieldCompletion(field, text))),

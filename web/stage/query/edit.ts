@@ -1,4 +1,5 @@
 import { isSeverityOf } from '../../../src/query-line/check-together.js';
+import type { DataStep } from '../../../src/query-line/data-path.js';
 import { type FieldName, takesSeveral } from '../../../src/query-line/fields.js';
 import { parseQueryLine } from '../../../src/query-line/parse.js';
 import { printQueryLine } from '../../../src/query-line/print.js';
@@ -11,6 +12,8 @@ export type Terms = readonly QueryTerm[];
 export interface FieldValue {
   field: FieldName;
   value: QueryValue;
+  /** Of field `data`. */
+  path?: readonly DataStep[];
 }
 
 /** The terms of a line, whose times without an offset are of the zone. Throws QueryLineError. */
@@ -53,34 +56,51 @@ export function includedValues(terms: Terms, field: FieldName): QueryValue[] {
 export const excludedValues = (terms: Terms, field: FieldName): QueryValue[] =>
   terms.filter((term) => isOf(term, field, true) && term.op === ':').flatMap(({ values }) => values);
 
-function termOf(field: FieldName, values: readonly QueryValue[], negated: boolean): QueryTerm[] {
-  return values.length === 0 ? [] : [{ position: 0, length: 0, field, negated, op: ':', values }];
+const isOfPath = (term: QueryTerm, path: FieldValue['path']) =>
+  path === undefined || JSON.stringify(term.path) === JSON.stringify(path);
+
+function termOf(
+  field: FieldName,
+  values: readonly QueryValue[],
+  negated: boolean,
+  path?: FieldValue['path'],
+): QueryTerm[] {
+  return values.length === 0
+    ? []
+    : [{ position: 0, length: 0, field, negated, op: ':', values, ...(path && { path }) }];
 }
 
 /** The terms with other values that a field is limited to; none: it is not limited. */
-function withIncluded(terms: Terms, field: FieldName, values: readonly QueryValue[]): Terms {
-  return [...terms.filter((term) => !isOf(term, field, false)), ...termOf(field, values, false)];
+function withIncluded(
+  terms: Terms,
+  { field, path }: Omit<FieldValue, 'value'>,
+  values: readonly QueryValue[],
+): Terms {
+  const others = terms.filter((term) => !isOf(term, field, false) || !isOfPath(term, path));
+  return [...others, ...termOf(field, values, false, path)];
 }
 
-function withoutExcluded(terms: Terms, field: FieldName, value: QueryValue): Terms {
+function withoutExcluded(terms: Terms, { field, value, path }: FieldValue): Terms {
   return terms.flatMap((term) => {
-    if (!isOf(term, field, true) || term.op !== ':') return [term];
+    if (!isOf(term, field, true) || term.op !== ':' || !isOfPath(term, path)) return [term];
     return termOf(
       field,
       term.values.filter((each) => !isSame(each, value)),
       true,
+      path,
     );
   });
 }
 
 /** Adds a value to those that the field may have, or removes it if it is one of them. */
-export function toggleValue(terms: Terms, { field, value }: FieldValue): Terms {
+export function toggleValue(terms: Terms, condition: FieldValue): Terms {
+  const { field, value } = condition;
   const values = includedValues(terms, field);
   const others = takesSeveral(field) ? values.filter((each) => !isSame(each, value)) : [];
   const toggled = has(values, value) ? others : [...others, value];
   return withIncluded(
-    withoutExcluded(terms, field, value),
-    field,
+    withoutExcluded(terms, condition),
+    condition,
     field === 'severity' ? byGravity(toggled) : toggled,
   );
 }
@@ -89,19 +109,21 @@ const byGravity = (values: readonly QueryValue[]): QueryValue[] =>
   SEVERITIES.map((severity) => ({ is: severity })).filter((value) => has(values, value));
 
 /** Makes this the only value that the field may have. */
-export const setValue = (terms: Terms, { field, value }: FieldValue): Terms =>
-  withIncluded(withoutExcluded(terms, field, value), field, [value]);
+export const setValue = (terms: Terms, condition: FieldValue): Terms =>
+  withIncluded(withoutExcluded(terms, condition), condition, [condition.value]);
 
 /** Excludes a value, or stops excluding it if it is excluded. */
-export function toggleExcluded(terms: Terms, { field, value }: FieldValue): Terms {
-  if (has(excludedValues(terms, field), value)) return withoutExcluded(terms, field, value);
-  const values = includedValues(terms, field);
+export function toggleExcluded(terms: Terms, condition: FieldValue): Terms {
+  const { field, value, path } = condition;
+  const without = withoutExcluded(terms, condition);
+  if (JSON.stringify(without) !== JSON.stringify(terms)) return without;
+  const values = path ? [] : includedValues(terms, field);
   const rest = has(values, value)
     ? withIncluded(
         terms,
-        field,
+        condition,
         values.filter((each) => !isSame(each, value)),
       )
     : terms;
-  return [...rest, ...termOf(field, [value], true)];
+  return [...rest, ...termOf(field, [value], true, path)];
 }

@@ -1,20 +1,92 @@
 import { shallowRef } from 'vue';
+import { type DataStep, printDataPath } from '../../../src/query-line/data-path.js';
 import { askReel } from '../../reel/index.js';
-import { VocabularyDocument, type VocabularyQuery } from '../generated.js';
+import {
+  DataSampleDocument,
+  PeopleDocument,
+  VocabularyDocument,
+  type VocabularyQuery,
+} from '../generated.js';
 
-export type Vocabulary = VocabularyQuery['logStats'];
+type Counted = { key: string | null; label?: string | null; count: number };
 
-/** The modules, actions and severities of this tenant, for completion. Null until they are loaded, or where that fails. */
+/** What occurs in this tenant. */
+export type Vocabulary = VocabularyQuery['logStats'] & {
+  /** Paths to values in the data of the newest entries, as `data.<path>` has them. */
+  paths: readonly string[];
+};
+
+const MAX_PATHS = 200;
+const MAX_DEPTH = 6;
+const PAUSE_MS = 150;
+const LEAST_LETTERS = 2;
+
+/** The modules, actions, people, resource types and paths in data of this tenant, for completion. Null until they are loaded, or where that fails. */
 export function useVocabulary() {
   const vocabulary = shallowRef<Vocabulary | null>(null);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let controller: AbortController | undefined;
+  const looked = new Set<string>();
 
   async function load(): Promise<void> {
-    try {
-      vocabulary.value = (await askReel(VocabularyDocument, {})).logStats;
-    } catch {
-      // Completion then offers fields and severities only.
-    }
+    looked.clear();
+    const [counted, sample] = await Promise.all([
+      askReel(VocabularyDocument, {}).then(
+        ({ logStats }) => logStats,
+        () => null,
+      ),
+      askReel(DataSampleDocument, {}).then(
+        ({ logs }) => logs.nodes.map(({ data }) => data),
+        () => [],
+      ),
+    ]);
+    // Completion then offers fields and severities only.
+    if (counted) vocabulary.value = { ...counted, paths: pathsOf(sample) };
   }
 
-  return { vocabulary, load };
+  /** Looks for people beside the most frequent ones, when typing pauses. */
+  function lookForPeople(text: string): void {
+    clearTimeout(timer);
+    controller?.abort();
+    const wanted = text.toLowerCase();
+    if (wanted.length < LEAST_LETTERS || looked.has(wanted)) return;
+    timer = setTimeout(async () => {
+      controller = new AbortController();
+      try {
+        const { logStats } = await askReel(PeopleDocument, { filter: { search: wanted } }, controller.signal);
+        looked.add(wanted);
+        if (vocabulary.value) vocabulary.value = withPeople(vocabulary.value, logStats.actors);
+      } catch {
+        // The people known so far are offered.
+      }
+    }, PAUSE_MS);
+  }
+
+  return { vocabulary, load, lookForPeople };
+}
+
+function withPeople(vocabulary: Vocabulary, found: readonly Counted[]): Vocabulary {
+  const known = new Set(vocabulary.actors.map(({ key }) => key));
+  const added = found.filter(({ key }) => key !== null && !known.has(key));
+  return { ...vocabulary, actors: [...vocabulary.actors, ...(added as Vocabulary['actors'])] };
+}
+
+/** The paths that lead to single values, most frequent first. */
+export function pathsOf(sample: readonly unknown[]): string[] {
+  const counts = new Map<string, number>();
+  const walk = (value: unknown, steps: readonly DataStep[]): void => {
+    if (steps.length > MAX_DEPTH || counts.size > 10 * MAX_PATHS) return;
+    if (Array.isArray(value)) for (const item of value) walk(item, [...steps, { anyItem: true }]);
+    else if (typeof value === 'object' && value !== null)
+      for (const [key, child] of Object.entries(value)) walk(child, [...steps, { key }]);
+    else if (steps.length > 0) {
+      const path = printDataPath(steps);
+      counts.set(path, (counts.get(path) ?? 0) + 1);
+    }
+  };
+  for (const data of sample) if (typeof data === 'object' && !Array.isArray(data)) walk(data, []);
+  return [...counts]
+    .sort(([, one], [, other]) => other - one)
+    .slice(0, MAX_PATHS)
+    .map(([path]) => path);
 }

@@ -14,12 +14,31 @@ const STORAGE_KEY = 'reel.session';
 /** The longest delay that setTimeout accepts. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
-/** Who is signed in: a token that never leaves this tab, and the tenant it is used for. */
-export function useSession() {
-  const stored = JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? 'null') as {
-    token: string;
-    tenant: string | null;
-  } | null;
+/** Where a tab that is opened from a signed-in one asks it for the token. */
+const CHANNEL = 'reel.session';
+const ANSWER_MS = 150;
+
+type Stored = { token: string; tenant: string | null };
+type Message = 'ask' | Stored;
+
+/** What a signed-in tab of this browser answers, where there is one. */
+export function askOtherTabs(): Promise<Stored | null> {
+  const channel = new BroadcastChannel(CHANNEL);
+  return new Promise<Stored | null>((resolve) => {
+    channel.onmessage = ({ data }: MessageEvent<Message>) => data !== 'ask' && resolve(data);
+    setTimeout(() => resolve(null), ANSWER_MS);
+    channel.postMessage('ask' satisfies Message);
+  }).finally(() => channel.close());
+}
+
+/**
+ * Who is signed in: a token that stays in this tab, and those opened from it, and the tenant it is used for.
+ * `isEmbedded`: the token stays in memory, and comes from the host's page.
+ */
+export function useSession({ isEmbedded = false } = {}) {
+  const stored = isEmbedded
+    ? null
+    : (JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? 'null') as Stored | null);
   const token = ref(stored?.token ?? null);
   const tenant = ref(stored?.tenant ?? null);
   const isExpired = ref(false);
@@ -37,7 +56,8 @@ export function useSession() {
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function store(): void {
-    sessionStorage.setItem(STORAGE_KEY, JSON.stringify({ token: token.value, tenant: tenant.value }));
+    if (!isEmbedded)
+      sessionStorage.setItem(STORAGE_KEY, JSON.stringify({ token: token.value, tenant: tenant.value }));
   }
 
   function watchExpiry(): void {
@@ -64,6 +84,14 @@ export function useSession() {
     watchExpiry();
     signIns.value++;
     return { tenant: newTenant, client: params.get('client')?.toLowerCase() || null };
+  }
+
+  if (!isEmbedded) {
+    const channel = new BroadcastChannel(CHANNEL);
+    channel.onmessage = ({ data }: MessageEvent<Message>) => {
+      if (data === 'ask' && token.value && !isExpired.value)
+        channel.postMessage({ token: token.value, tenant: tenant.value } satisfies Message);
+    };
   }
 
   watchExpiry();
