@@ -76,10 +76,18 @@ function viewerToken(
   return issuePersonToken(jwtSecret, who, claims);
 }
 
-function welcome(url: string, token: string, tenants: readonly SampleTenant[]): string {
+function welcome(
+  url: string,
+  token: string,
+  tenants: readonly SampleTenant[],
+  playground: boolean,
+): string {
   const link = (lang: string, tenant: SampleTenant) =>
     `${url}/?lang=${lang}#token=${token}&tenant=${tenant.id}`;
   const [first, second] = tenants as [SampleTenant, SampleTenant];
+  const opened = playground
+    ? `\nPlayground, for GraphQL:\n${url}/playground#token=${token}&tenant=${first.id}\n`
+    : '';
   return `Reel listens on ${url}
 
 Viewer, in English:
@@ -87,7 +95,7 @@ ${link('en', first)}
 
 Viewer, in Portuguese, at the other tenant:
 ${link('pt-BR', second)}
-
+${opened}
 More entries keep arriving. Ctrl-C stops it; started again, it goes on where it was.
 `;
 }
@@ -105,7 +113,7 @@ try {
     const server = await Promise.race([prepared, endRequested]);
     if (server) {
       keepRunning(server.moveDatabase);
-      process.stdout.write(welcome(server.url, await viewerToken(jwtSecret, tenants, config), tenants));
+      process.stdout.write(welcome(server.url, await viewerToken(jwtSecret, tenants, config), tenants, config.playground));
       const secrets = { jwtSecret, serviceSecret, claims: config };
       const spool = join(config.dataDir, 'modules');
       const arrivals = keepArriving({ url: server.url, spool, secrets }, tenants);

@@ -46,22 +46,37 @@ export function credentials(session: Session | null): Record<string, string> {
   };
 }
 
-/** Null where the token is not a JWT. */
-export function readBearer(token: string): Bearer | null {
+/** The clients that the session's person may export from, in the tenant; none where the token does not say. */
+export function exportClients(session: Session | null): string[] {
+  const grants = session && claimsOf(session.token)?.grants;
+  if (!Array.isArray(grants)) return [];
+  const clients = grants.flatMap(({ action, tenant_id, client_id }) =>
+    action === 'reel.logs.export' && client_id && (session?.tenant ?? tenant_id) === tenant_id ? [client_id] : [],
+  );
+  return [...new Set(clients)];
+}
+
+function claimsOf(token: string): Record<string, unknown> | null {
   try {
     const [, payload = ''] = token.split('.');
     const bytes = Uint8Array.from(atob(payload.replaceAll('-', '+').replaceAll('_', '/')), (c) =>
       c.charCodeAt(0),
     );
-    const claims = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
-    const claim = (name: string) => (typeof claims[name] === 'string' ? claims[name] : null);
-    const module = claim('module');
-    return {
-      kind: module === null ? 'person' : 'module',
-      name: module ?? claim('name') ?? claim('email') ?? claim('sub') ?? 'unknown',
-      expiresAt: typeof claims.exp === 'number' ? claims.exp * 1000 : null,
-    };
+    return JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
   } catch {
     return null;
   }
+}
+
+/** Null where the token is not a JWT. */
+export function readBearer(token: string): Bearer | null {
+  const claims = claimsOf(token);
+  if (!claims) return null;
+  const claim = (name: string) => (typeof claims[name] === 'string' ? claims[name] : null);
+  const module = claim('module');
+  return {
+    kind: module === null ? 'person' : 'module',
+    name: module ?? claim('name') ?? claim('email') ?? claim('sub') ?? 'unknown',
+    expiresAt: typeof claims.exp === 'number' ? claims.exp * 1000 : null,
+  };
 }

@@ -18,7 +18,7 @@ export function SignedIn() {
       {session ? (
         <Bearer session={session} />
       ) : (
-        <p>Not signed in: open the Playground link that npm start prints</p>
+        <p>Not signed in: open the playground by a link that ends in #token=…</p>
       )}
       {session && (
         <button type="button" onClick={signOut}>

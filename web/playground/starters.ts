@@ -1,13 +1,21 @@
+import { currentSession, exportClients } from './session.ts';
+
 /** A query to start from, in a tab named after its operation. */
 export interface Starter {
   query: string;
   /** JSON text. */
   variables?: string;
+  /** JSON text. */
+  headers?: string;
 }
 
 const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 const json = (value: object) => JSON.stringify(value, null, 2);
+
+const [client, ...others] = exportClients(currentSession());
+/** Whoever may export several clients begins with the first of them. */
+const oneClient = client && others.length > 0 ? { headers: json({ 'X-Client-Id': client }) } : {};
 
 export const STARTERS: Starter[] = [
   {
@@ -55,7 +63,7 @@ query ResourceHistory(
       action
       actorName
       actorEmail
-      onBehalfOfId
+      onBehalfOfName
       changes {
         path
         before
@@ -69,14 +77,14 @@ query ResourceHistory(
   }
 }
 `,
-    variables: json({ type: 'user', id: '42' }),
+    variables: json({ type: 'invoice', id: 'invoice-4711' }),
   },
   {
-    query: `# All that one person did in 24 hours.
+    query: `# All that one person did in two weeks.
 # Variables hold a query line; more of it:
 #   module:guardian severity>=WARNING
 #   -action:users.login "free text"
-query ActorsLastDay($query: String!) {
+query ActorsLastWeeks($query: String!) {
   logs(filter: { query: $query }, first: 100) {
     totalCount(exact: true) {
       value
@@ -94,7 +102,7 @@ query ActorsLastDay($query: String!) {
   }
 }
 `,
-    variables: json({ query: 'actor:ana@example.com since:-24h' }),
+    variables: json({ query: 'actor:"Tom Becker" since:-2w' }),
   },
   {
     query: `# How much, how grave and by whom, in a week
@@ -139,8 +147,7 @@ query WeekInFigures(
     query: `# A file of all from WARNING up: open the
 # downloadUrl on this server to get it.
 # It holds one client's entries; who may
-# export several names it in Headers:
-#   {"X-Client-Id": "…"}
+# export several names it in Headers.
 mutation ExportWarnings {
   exportLogs(
     input: {
@@ -153,6 +160,51 @@ mutation ExportWarnings {
     filename
     downloadUrl
     expiresAt
+  }
+}
+`,
+    ...oneClient,
+  },
+  {
+    query: `# Entries as they are sealed, until it is
+# stopped. Write one to see it arrive; in
+# the demo they keep arriving.
+subscription Live {
+  logAdded(filter: { minSeverity: INFO }) {
+    sequence
+    createdAt
+    module
+    action
+    actorName
+  }
+}
+`,
+  },
+  {
+    query: `# The newest entry's proof that it is in
+# the signed log, and the log's newest
+# checkpoint.
+query Proof {
+  logs(first: 1) {
+    nodes {
+      id
+      sequence
+      proof {
+        leafIndex
+        leafHash
+        path
+        checkpoint {
+          treeSize
+          rootHash
+        }
+      }
+    }
+  }
+  checkpoint {
+    treeSize
+    rootHash
+    sealedAt
+    note
   }
 }
 `,

@@ -152,15 +152,17 @@ describe('the playground in a browser', () => {
     expect(page.url()).toBe(`${server.origin}/playground`);
   });
 
-  it('opens with five starter queries', async () => {
+  it('opens with seven starters', async () => {
     await open('/playground');
     const tabs = page.getByRole('tablist').first().locator('.graphiql-tab-button');
     expect(await tabs.allTextContents()).toEqual([
       'NewestErrors',
       'ResourceHistory',
-      'ActorsLastDay',
+      'ActorsLastWeeks',
       'WeekInFigures',
       'ExportWarnings',
+      'Live',
+      'Proof',
     ]);
     await tabs.nth(3).click();
     await page.getByText('"timeZone"').waitFor();
