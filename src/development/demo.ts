@@ -76,12 +76,7 @@ function viewerToken(
   return issuePersonToken(jwtSecret, who, claims);
 }
 
-function welcome(
-  url: string,
-  token: string,
-  tenants: readonly SampleTenant[],
-  playground: boolean,
-): string {
+function welcome(url: string, token: string, tenants: readonly SampleTenant[], playground: boolean): string {
   const link = (lang: string, tenant: SampleTenant) =>
     `${url}/?lang=${lang}#token=${token}&tenant=${tenant.id}`;
   const [first, second] = tenants as [SampleTenant, SampleTenant];
@@ -113,7 +108,9 @@ try {
     const server = await Promise.race([prepared, endRequested]);
     if (server) {
       keepRunning(server.moveDatabase);
-      process.stdout.write(welcome(server.url, await viewerToken(jwtSecret, tenants, config), tenants, config.playground));
+      process.stdout.write(
+        welcome(server.url, await viewerToken(jwtSecret, tenants, config), tenants, config.playground),
+      );
       const secrets = { jwtSecret, serviceSecret, claims: config };
       const spool = join(config.dataDir, 'modules');
       const arrivals = keepArriving({ url: server.url, spool, secrets }, tenants);

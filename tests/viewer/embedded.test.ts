@@ -5,13 +5,7 @@ import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { JWT_SECRET } from '../support/reel.js';
-import {
-  ANA,
-  startViewer,
-  TENANT,
-  type TestViewer,
-  writeSampleEntries,
-} from '../support/viewer.js';
+import { ANA, startViewer, TENANT, type TestViewer, writeSampleEntries } from '../support/viewer.js';
 
 const PAGE = join(import.meta.dirname, '..', '..', 'docs', 'examples', 'frame.html');
 

@@ -51,7 +51,9 @@ export function exportClients(session: Session | null): string[] {
   const grants = session && claimsOf(session.token)?.grants;
   if (!Array.isArray(grants)) return [];
   const clients = grants.flatMap(({ action, tenant_id, client_id }) =>
-    action === 'reel.logs.export' && client_id && (session?.tenant ?? tenant_id) === tenant_id ? [client_id] : [],
+    action === 'reel.logs.export' && client_id && (session?.tenant ?? tenant_id) === tenant_id
+      ? [client_id]
+      : [],
   );
   return [...new Set(clients)];
 }
