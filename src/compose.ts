@@ -35,6 +35,7 @@ import { Tail } from './log/read/tail.js';
 import { ReadAudit } from './log/read-audit.js';
 import { ReelService } from './log/service.js';
 import { StatsService } from './log/stats/stats.js';
+import { ViewService } from './log/views/service.js';
 import { WRITER_BOUNDS, Writer } from './log/write/writer.js';
 import { PATHS, type Paths } from './paths.js';
 import { restRoutes } from './rest/routes.js';
@@ -288,6 +289,7 @@ export async function composeReel(
           ...shared,
           seal: seal.prover,
           streams: streams.service,
+          views: new ViewService(database, service, () => sequencer.wake()),
           parseJson,
           onSubscriptions: (subscriptions) => metrics.watch({ subscriptions: () => subscriptions.length }),
           tail: trail,

@@ -17,6 +17,7 @@ export const MIGRATION_NAMES = [
   'Migration20261129000007_search_nodes',
   'Migration20261129000010_streams',
   'Migration20261129000020_value_counts',
+  'Migration20261129000040_views',
 ] as const;
 
 export type MigrationName = (typeof MIGRATION_NAMES)[number];

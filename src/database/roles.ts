@@ -20,6 +20,7 @@ const GRANTS: Record<string, string> = {
   reel_log_holds: 'select',
   reel_streams: 'select, insert, update, delete',
   reel_stream_parked: 'select, insert, update, delete',
+  reel_views: 'select, insert, update, delete',
   reel_migrations: 'select',
 };
 

@@ -8,12 +8,13 @@ import { LogConnectionResolver, LogResolver } from './log.resolver.js';
 import { MeResolver } from './me.resolver.js';
 import { SealResolver } from './seal.resolver.js';
 import { StreamResolver } from './stream.resolver.js';
+import { ViewResolver } from './view.resolver.js';
 
 /** The executable schema. Resolvers take all that they need from a ReelContext, so that one schema serves any number of servers. */
 export function buildReelSchema(): GraphQLSchema {
   orderArguments();
   const schema = buildSchemaSync({
-    resolvers: [LogResolver, LogConnectionResolver, SealResolver, MeResolver, StreamResolver],
+    resolvers: [LogResolver, LogConnectionResolver, SealResolver, MeResolver, StreamResolver, ViewResolver],
     directives: [...specifiedDirectives, ...DIRECTIVES],
     pubSub: NO_PUB_SUB,
     validate: false,

@@ -6,6 +6,7 @@ import type { Tail } from '../log/read/tail.js';
 import type { ReadAudit } from '../log/read-audit.js';
 import type { ReelService } from '../log/service.js';
 import type { StatsService } from '../log/stats/stats.js';
+import type { ViewService } from '../log/views/service.js';
 import type { Prover } from '../seal/prover.js';
 import type { StreamService } from '../stream/service.js';
 
@@ -32,6 +33,7 @@ export interface Services {
     | 'parked'
     | 'remove'
   >;
+  readonly views: Pick<ViewService, 'list' | 'save' | 'remove'>;
   readonly tail: Pick<Tail, 'follow'>;
   readonly audit: Pick<ReadAudit, 'viewed'>;
   readonly authorizer: Pick<

@@ -426,6 +426,29 @@ describe('the role of the server', () => {
       expect(await stream(`select * from ${table}`)).toEqual([]);
   });
 
+  it('neither sees, nor makes, nor changes views of another tenant than the one it is about', async () => {
+    const insert: [string, unknown[]] = [
+      `insert into reel_views (tenant_id, id, owner_id, shared, name, query, columns, order_by, updated_at)
+        values ($1, $2, 'ana', true, 'its name', '', '[]', 'NEWEST_FIRST', now())`,
+      [MINE, randomUUID()],
+    ];
+    const switched = (tenantId: string, ...steps: string[]) =>
+      asRuntime([
+        `set local reel.tenant_id = '${MINE}'`,
+        insert,
+        `set local reel.tenant_id = '${tenantId}'`,
+        ...steps,
+      ]);
+    expect(await switched(MINE, 'select name from reel_views')).toEqual([{ name: 'its name' }]);
+    for (const statement of [
+      'select * from reel_views',
+      `update reel_views set name = 'taken' returning id`,
+      'delete from reel_views returning id',
+    ])
+      expect([statement, await switched(randomUUID(), statement)]).toEqual([statement, []]);
+    expect(await refused([`set local reel.tenant_id = '${randomUUID()}'`, insert])).toBe(PERMISSION_DENIED);
+  });
+
   it('sees, where it seals several tenants, those alone, and nothing of them where it only writes', async () => {
     for (const table of ['entries', 'inbox', 'sequence', 'tiles', 'checkpoints', 'counts']) {
       const select = `select distinct tenant_id from reel_log_${table}`;

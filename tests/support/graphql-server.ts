@@ -80,6 +80,10 @@ const NO_STREAMS: Services['streams'] = {
   remove: noStream,
 };
 
+const noView = async () => {
+  throw new ReelError('NOT_FOUND', 'No view');
+};
+
 /** Services without a database. The Authorization header is the kind of credential: `viewer`, `module`, or an invalid one. */
 export function fakeServices(overrides: Partial<Services> = {}): Services {
   const kind = ({ authorization }: Caller) => {
@@ -96,6 +100,7 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
     report: () => randomUUID(),
     audit: { viewed: async () => {} },
     streams: NO_STREAMS,
+    views: { list: async () => [], save: noView, remove: noView },
     authorizer: {
       require,
       viewScope: async (caller) => (kind(caller) === 'viewer' ? scope : null),

@@ -57,7 +57,7 @@ export interface LogFilter {
   end_date?: Maybe<string>;
   actor_id?: Maybe<string>;
   module?: Maybe<string>;
-  /** Exact, or `users.*` for every action that starts with `users.`. */
+  /** Exact, or `users.*` for every action that starts with `users.`; `users*` for every one that starts with `users`. */
   action?: Maybe<string>;
   severity?: Maybe<LogSeverity | ''>;
   /** This severity or a more severe one. */
@@ -65,7 +65,7 @@ export interface LogFilter {
   resource_type?: Maybe<string>;
   resource_id?: Maybe<string>;
   client_id?: Maybe<string>;
-  /** Text anywhere in data, case-insensitive. */
+  /** Text anywhere in what an entry shows, case-insensitive. */
   search?: Maybe<string>;
   /** A query line (docs/query-line.md). */
   query?: Maybe<string>;

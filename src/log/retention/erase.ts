@@ -10,6 +10,7 @@ import { hashKeptContent, KEPT_COLUMNS, readKeptContent } from '../write/kept-co
 import { KEY_DIGEST } from '../write/key-digest.js';
 import { eraseFromStreams } from './erased-streams.js';
 import { ErasedValues } from './erased-values.js';
+import { eraseFromViews, eraseViewsOf } from './erased-views.js';
 import { addValuesOf, type ErasureTarget, isActor, isTarget, targetResource } from './erasure-target.js';
 import { isHeld, lockRetention } from './hold.js';
 import { OWN_ACTIONS } from './own-actions.js';
@@ -95,7 +96,7 @@ class ErasureRun {
     return this.asActor + this.onBehalf;
   }
 
-  /** Erases the records of reading and of streams that name what the target's entries hold, and takes it out of streams. */
+  /** Erases the records of reading, streams and views that name what the target's entries hold, and takes it out of streams and views. */
   async eraseRecords(): Promise<void> {
     const { tenantId, target } = this.erasure;
     let values = new ErasedValues();
@@ -118,6 +119,7 @@ class ErasureRun {
   private async eraseRecordsNaming(values: ErasedValues): Promise<void> {
     const { tenantId, batch = BATCH } = this.erasure;
     await this.database.transact((execute) => eraseFromStreams(execute, tenantId, values));
+    await this.database.transact((execute) => eraseFromViews(execute, tenantId, values));
     let after: string | null = NIL;
     while (after !== null) {
       after = await this.database.transact(async (execute) => {
@@ -137,9 +139,10 @@ class ErasureRun {
     }
   }
 
-  /** Erases the target's entries. */
+  /** Erases the target's entries, and the views that are theirs alone. */
   async eraseTarget(): Promise<void> {
     const { tenantId, target, batch = BATCH } = this.erasure;
+    await this.database.transact((execute) => eraseViewsOf(execute, tenantId, target));
     let after: string | null = NIL;
     while (after !== null) {
       const rows = await this.database.transact(async (execute) => {

@@ -27,8 +27,8 @@ const IMPERSONAL: ReadonlySet<string> = new Set([
 /** One term of a query line, without its field's name and operator. */
 const TERM = /-?(?:[\w.[\]*-]+(?:>=|<=|:|>|<))?("(?:[^"\\]|\\.)*"|[^\s",]+)/g;
 
-/** Begins the actions of records of what became of streams, whose names and query lines are what somebody typed. */
-const STREAM_RECORDS = 'reel.streams.';
+/** Begin the actions of records of what became of streams and views, whose names and query lines are what somebody typed. */
+const [STREAM_RECORDS, VIEW_RECORDS] = ['reel.streams.', 'reel.views.'];
 
 /** Everything that a record says of what was asked. */
 export function* textsOf(said: unknown, key = ''): Generator<string> {
@@ -43,7 +43,7 @@ export function* textsOf(said: unknown, key = ''): Generator<string> {
   }
 }
 
-/** A page of the tenant's records of reading and of streams that are not erased, in order, and those of them that name one of the values. */
+/** A page of the tenant's records of reading, streams and views that are not erased, in order, and those of them that name one of the values. */
 export async function readRecordsNaming(
   execute: Execute,
   tenantId: string,
@@ -53,7 +53,8 @@ export async function readRecordsNaming(
   const rows = await execute<{ id: string; resource_name: string | null; data: unknown }>(sql`
     select id, resource_name, data from reel_log_entries
     where tenant_id = ${tenantId}::uuid and module = ${OWN_MODULE}
-      and (action = any (${Object.values(READ_ACTIONS)}::text[]) or starts_with(action, ${STREAM_RECORDS}))
+      and (action = any (${Object.values(READ_ACTIONS)}::text[]) or starts_with(action, ${STREAM_RECORDS})
+        or starts_with(action, ${VIEW_RECORDS}))
       and id > ${after}::uuid and erased_at is null
     order by id limit ${limit}`);
   const named = rows.filter(({ resource_name, data }) => {
