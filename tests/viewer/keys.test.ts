@@ -38,7 +38,7 @@ describe('keys', () => {
     const details = page.getByRole('complementary', { name: 'Log details' });
     await details.getByText('invoices.delete').first().waitFor();
     expect(await page.evaluate(() => document.activeElement?.textContent)).toMatch(
-      /^Ana Souza, acting for .+, deleted invoice\/invoice-7\.$/,
+      /^Ana Souza.+deleted invoice\/invoice-7\.$/,
     );
     const first = searchParams(page).get('entry');
     await page.keyboard.press('j');

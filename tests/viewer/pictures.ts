@@ -118,7 +118,7 @@ try {
     await page.goto(`${url.origin}/${path}?${search}${url.hash}`);
     if (path === '') {
       await page.locator('[data-row], .state:not(.loading)').first().waitFor();
-      await page.locator('.status', { hasText: /\d/ }).waitFor();
+      await page.locator('.stale').first().waitFor({ state: 'detached' });
     }
     await act?.(page);
     // Let the last response render.

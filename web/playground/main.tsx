@@ -12,16 +12,16 @@ import { createRoot } from 'react-dom/client';
 import { fetcher } from './fetcher.ts';
 import { openSession } from './session.ts';
 import { SignedIn } from './signed-in.tsx';
-import { STARTERS } from './starters.ts';
+import { startersFor } from './starters.ts';
 
 // The token must leave the address bar before anything else is loaded.
-openSession();
+const session = openSession();
 
 const root = document.getElementById('playground');
 if (!root) throw new Error('expected an element with the id playground, found none');
 
 createRoot(root).render(
-  <GraphiQL fetcher={fetcher} defaultTabs={STARTERS} defaultEditorToolsVisibility={true}>
+  <GraphiQL fetcher={fetcher} defaultTabs={startersFor(session)} defaultEditorToolsVisibility={true}>
     <GraphiQL.Logo>
       <SignedIn />
     </GraphiQL.Logo>

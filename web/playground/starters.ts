@@ -1,4 +1,4 @@
-import { currentSession, exportClients } from './session.ts';
+import { exportClients, type Session } from './session.ts';
 
 /** A query to start from, in a tab named after its operation. */
 export interface Starter {
@@ -12,10 +12,6 @@ export interface Starter {
 const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 const json = (value: object) => JSON.stringify(value, null, 2);
-
-const [client, ...others] = exportClients(currentSession());
-/** Whoever may export several clients begins with the first of them. */
-const oneClient = client && others.length > 0 ? { headers: json({ 'X-Client-Id': client }) } : {};
 
 export const STARTERS: Starter[] = [
   {
@@ -163,7 +159,6 @@ mutation ExportWarnings {
   }
 }
 `,
-    ...oneClient,
   },
   {
     query: `# Entries as they are sealed, until it is
@@ -210,3 +205,14 @@ query Proof {
 `,
   },
 ];
+
+/** The same for whoever is signed in: the export of one who may export several clients begins with the first of them. */
+export function startersFor(session: Session | null): Starter[] {
+  const [client, ...others] = exportClients(session);
+  if (!client || others.length === 0) return STARTERS;
+  return STARTERS.map((starter) =>
+    starter.query.includes('exportLogs(')
+      ? { ...starter, headers: json({ 'X-Client-Id': client }) }
+      : starter,
+  );
+}
