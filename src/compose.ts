@@ -28,6 +28,8 @@ import {
   readConnection,
   trustedProxies,
 } from './http/request.js';
+import { RegisteredRules } from './log/actions/entry-rules.js';
+import { RegisteredActions } from './log/actions/registry.js';
 import { Identifier } from './log/entry/identifier.js';
 import { ExportService } from './log/export/export.js';
 import { LogReader } from './log/read/reader.js';
@@ -166,7 +168,12 @@ export async function composeReel(
     lastCheckpointAt: () => lastCheckpointAt,
     witness: () => seal.witness(),
   });
-  const service = new ReelService(writer, new Identifier(clock));
+  const actions = new RegisteredActions(database, config.redactionKeys[0] ?? null);
+  const rules = new RegisteredRules(actions, {
+    modes: config.actionModes,
+    onMismatch: (module, what) => metrics.entriesNotAsRegistered.inc({ module, what }),
+  });
+  const service = new ReelService(writer, new Identifier(clock), rules);
   const streams = openStreams(config, {
     database,
     reel: service,
@@ -288,6 +295,7 @@ export async function composeReel(
           },
           ...shared,
           seal: seal.prover,
+          actions,
           streams: streams.service,
           views: new ViewService(database, service, () => sequencer.wake()),
           parseJson,

@@ -7,7 +7,7 @@ export { type Config, readConfig } from './config/config.js';
 export { ReelSchemaGenerator } from './database/schema-generator.js';
 export { isReelError, ReelError } from './errors.js';
 export { createReelHandler, type HandlerOptions, type ReelHandler } from './handler.js';
-export { getLogReader, getReelService } from './log/embed.js';
+export { type EmbedOptions, getLogReader, getReelService } from './log/embed.js';
 export { LogEntry } from './log/entry/log-entry.entity.js';
 export { LogOrigin } from './log/entry/origin.js';
 export { LogOutcome } from './log/entry/outcome.js';

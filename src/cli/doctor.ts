@@ -10,7 +10,7 @@ export function doctorCommand(program: Command, context: CommandContext): void {
   program
     .command('doctor')
     .description(
-      'look at the settings, the database, keys, the witness and streams, and say of each that it is well or what to do',
+      'look at the settings, the database, keys, the witness, streams and registered actions, and say of each that it is well or what to do',
     )
     .option('--json', 'print the result as JSON')
     .addHelpText('after', exit1('something is to be done'))
@@ -35,7 +35,7 @@ async function examine(context: CommandContext): Promise<Finding[]> {
   if (config.databaseUrl === null && config.env === 'production')
     return [settings, await lookAtKeys(await ownKey(config), null), ...(await others)];
   return withRuntimeRole(config, async (url) => {
-    const database = await lookAtDatabase(url);
+    const database = await lookAtDatabase(url, config);
     const owner = config.migrateUrl === null ? [] : [await lookAtOwner(config.migrateUrl)];
     const isOpen = database.every(({ about, isWell }) => isWell || !NEEDED.includes(about));
     return [

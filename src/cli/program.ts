@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   export: async () => (await import('./export.js')).exportCommand,
   tail: async () => (await import('./tail.js')).tailCommand,
   stream: async () => (await import('./stream.js')).streamCommand,
+  actions: async () => (await import('./actions.js')).actionsCommand,
   doctor: async () => (await import('./doctor.js')).doctorCommand,
 };
 

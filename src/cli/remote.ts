@@ -17,7 +17,11 @@ export interface RemoteOptions {
 }
 
 /** Errors: StartError if neither the options nor the environment name the server and the token. */
-export function remoteOf({ url, token, tenant, client }: RemoteOptions, context: CommandContext): Remote {
+export function remoteOf(
+  { url, token, tenant, client }: RemoteOptions,
+  context: CommandContext,
+  whose = "a person's token",
+): Remote {
   const given = context.remote();
   const serverUrl = url ?? given.url;
   if (serverUrl === null)
@@ -25,8 +29,7 @@ export function remoteOf({ url, token, tenant, client }: RemoteOptions, context:
   if (!URL.canParse(serverUrl) || !/^https?:$/.test(new URL(serverUrl).protocol))
     throw new StartError('--url (or REEL_URL): expected an http or https URL, got something else');
   const credential = token ?? given.token;
-  if (credential === null)
-    throw new StartError("--token (or REEL_TOKEN): expected a person's token, got nothing");
+  if (credential === null) throw new StartError(`--token (or REEL_TOKEN): expected ${whose}, got nothing`);
   if (!/^[\w.~+/=-]+$/.test(credential))
     throw new StartError(
       `--token (or REEL_TOKEN): expected a token, got ${credential.length} characters that are not one`,

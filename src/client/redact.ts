@@ -23,6 +23,8 @@ export interface Redaction {
   patterns: readonly Pattern[];
   /** Of hmac. */
   key?: string | undefined;
+  /** Past which data is cut. */
+  maxCharacters?: number;
 }
 
 /** Stands in text for what is left out of it. */
@@ -49,9 +51,14 @@ interface Step {
 /**
  * Answers what makes a copy of data as JSON writes it, with what the rules and patterns say redacted, and named in
  * `_redacted`. A copy is copied as it is. What JSON has no form for becomes text: bigints, cycles, levels past 64. Data
- * that is no object becomes its member `value`; for data past 131,072 characters stands what it begins with.
+ * that is no object becomes its member `value`; for data past 131,072 characters, or as many as are named, stands what it begins with.
  */
-export function redactor({ rules, patterns, key }: Redaction): (data: unknown) => Record<string, unknown> {
+export function redactor({
+  rules,
+  patterns,
+  key,
+  maxCharacters = MAX_CHARACTERS,
+}: Redaction): (data: unknown) => Record<string, unknown> {
   const root = stepsOf(rules, key);
   return (data) => {
     const whole = isObject(data) && !Array.isArray(data) ? data : { value: data };
@@ -59,7 +66,7 @@ export function redactor({ rules, patterns, key }: Redaction): (data: unknown) =
     const marks = new Map<string, How>();
     const within: object[] = [];
     let characters = 0;
-    const isLong = () => characters > MAX_CHARACTERS;
+    const isLong = () => characters > maxCharacters;
     const mark = (path: string, how: How) => {
       characters += path.length + FEW;
       if (!isLong()) marks.set(path, how);

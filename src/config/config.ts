@@ -1,7 +1,9 @@
 import { clip } from '../errors.js';
+import { parseActionModes } from './action-modes.js';
 import { ConfigError, length } from './config-error.js';
 import { fileVariables, givenSecret } from './secret.js';
 import {
+  actionModes,
   addressBlocks,
   bearerToken,
   claimText,
@@ -272,6 +274,22 @@ export const SETTINGS = {
     fallback: [],
     meaning:
       "Secrets of this server that a tenant's streams may name instead of one of their own, each as TENANT=env:NAME or TENANT=file:PATH",
+  }),
+  actionModes: setting({
+    variable: 'REEL_ACTIONS',
+    kind: actionModes,
+    fallback: parseActionModes([])!,
+    fallbackNote: 'warn',
+    meaning:
+      'What becomes of entries whose action or data is not as their module registered it: off does not look, warn stores and counts them, refuse answers BAD_USER_INPUT. For example warn,billing=refuse. Modules that registered nothing are not checked',
+  }),
+  redactionKeys: setting({
+    variable: 'REEL_REDACTION_KEY',
+    kind: secretTexts,
+    fallback: [],
+    meaning:
+      'Key of the HMAC-SHA256 that stands for values which are redacted so that they can be searched for; while it is being changed several, separated by commas: the first is used. Without it such actions cannot be registered, and what is registered is dropped',
+    secret: true,
   }),
   trustProxy: setting({
     variable: 'REEL_TRUST_PROXY',

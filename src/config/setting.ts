@@ -1,6 +1,7 @@
 import { createPrivateKey } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { type ActionModes, parseActionModes } from './action-modes.js';
 
 /** What an environment variable must contain, in words (for messages and the docs) and as a schema. */
 export interface Kind<T> {
@@ -142,6 +143,15 @@ export const secretReferences: Kind<readonly string[]> = {
     .refine((items) => items.every((item) => SECRET_REFERENCE.test(item))),
 };
 const SECRET_REFERENCE = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}=(?:env:[A-Za-z_]\w*|file:[^\0]+)$/;
+
+export const actionModes: Kind<ActionModes> = {
+  expects:
+    'off, warn or refuse, and for single modules NAME=off, NAME=warn or NAME=refuse, separated by commas',
+  schema: z
+    .string()
+    .transform((value) => parseActionModes(itemsOf(value)))
+    .refine((modes): modes is ActionModes => modes !== null) as z.ZodType<ActionModes, string>,
+};
 
 export const origins = list('exact http or https origins', (item) => {
   const url = URL.parse(item);

@@ -18,6 +18,7 @@ export const MIGRATION_NAMES = [
   'Migration20261129000010_streams',
   'Migration20261129000020_value_counts',
   'Migration20261129000040_views',
+  'Migration20261129000030_actions',
 ] as const;
 
 export type MigrationName = (typeof MIGRATION_NAMES)[number];

@@ -9,6 +9,7 @@ const GRANTS: Record<string, string> = {
   reel_log_tiles: 'select, insert',
   reel_log_checkpoints: 'select, insert',
   reel_log_signing_keys: 'select, insert',
+  reel_log_actions: 'select, insert, update',
   reel_log_keys: 'select, insert',
   reel_log_inbox: 'select, insert, delete',
   reel_log_counts: 'select, insert, update',

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { printSchemaWithDirectives } from '@graphql-tools/utils';
 import { type GraphQLObjectType, type GraphQLSchema, specifiedDirectives } from 'graphql';
 import { buildSchemaSync, getMetadataStorage, type PubSub } from 'type-graphql';
+import { ActionResolver } from './action.resolver.js';
 import { DIRECTIVES, enforceDirectives } from './directives.js';
 import { finishFlatLists } from './flat-lists.js';
 import { LogConnectionResolver, LogResolver } from './log.resolver.js';
@@ -14,7 +15,15 @@ import { ViewResolver } from './view.resolver.js';
 export function buildReelSchema(): GraphQLSchema {
   orderArguments();
   const schema = buildSchemaSync({
-    resolvers: [LogResolver, LogConnectionResolver, SealResolver, MeResolver, StreamResolver, ViewResolver],
+    resolvers: [
+      LogResolver,
+      LogConnectionResolver,
+      SealResolver,
+      MeResolver,
+      StreamResolver,
+      ViewResolver,
+      ActionResolver,
+    ],
     directives: [...specifiedDirectives, ...DIRECTIVES],
     pubSub: NO_PUB_SUB,
     validate: false,

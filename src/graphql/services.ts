@@ -1,5 +1,6 @@
 import type { Authorizer } from '../auth/authorize.js';
 import type { Call } from '../database/call.js';
+import type { RegisteredActions } from '../log/actions/registry.js';
 import type { ExportService } from '../log/export/export.js';
 import type { LogReader } from '../log/read/reader.js';
 import type { Tail } from '../log/read/tail.js';
@@ -19,6 +20,7 @@ export interface Services {
   readonly stats: Pick<StatsService, 'stats'>;
   readonly exports: Pick<ExportService, 'prepare'>;
   readonly seal: Prover;
+  readonly actions: Pick<RegisteredActions, 'list' | 'register'>;
   readonly streams: Pick<
     StreamService,
     | 'list'

@@ -2,8 +2,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { measureProcess } from './process-metrics.js';
 
 /**
- * What Reel counts about itself, in a registry of its own. Labels are route patterns, methods, statuses, and ids and kinds of
- * streams only: no tenant, person or secret ever stands in one.
+ * What Reel counts about itself, in a registry of its own. Labels are route patterns, methods, statuses, ids and kinds of
+ * streams, and modules that registered actions only: no tenant, person or secret ever stands in one.
  */
 export interface Metrics {
   registry: Registry;
@@ -19,6 +19,8 @@ export interface Metrics {
   batchSeconds: Histogram;
   /** Batches that were sealed: each extends a tenant's log by a signed checkpoint. */
   checkpoints: Counter;
+  /** Entries whose action or data (`what`) is not as their module registered it, stored or refused as REEL_ACTIONS says. */
+  entriesNotAsRegistered: Counter<'module' | 'what'>;
   /** Calls, or parts of them, that were refused, by the code in lower case, or `http_` and the status where it has none. */
   refusals: Counter<'reason'>;
   /** Entries that receivers of streams took, by kind. */
@@ -190,6 +192,12 @@ export function createMetrics(): Metrics {
       name: 'reel_refusals_total',
       help: 'Calls, or parts of them, that were refused, by reason.',
       labelNames: ['reason'],
+      registers,
+    }),
+    entriesNotAsRegistered: new Counter({
+      name: 'reel_entries_not_as_registered_total',
+      help: 'Entries whose action or data is not as their module registered it, by module and by what is not.',
+      labelNames: ['module', 'what'],
       registers,
     }),
     entriesSequenced: new Counter({

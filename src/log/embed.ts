@@ -1,7 +1,12 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import type { Execute } from '../database/execute.js';
+import { parseActionModes } from '../config/action-modes.js';
+import type { Config } from '../config/config.js';
+import type { Execute, Row, Statement } from '../database/execute.js';
 import { HostDatabase } from '../database/host.js';
+import { type Mismatch, RegisteredRules } from './actions/entry-rules.js';
+import { RegisteredActions } from './actions/registry.js';
+import type { ActionDatabase } from './actions/store.js';
 import { HostLogReader } from './host-reader.js';
 import { LogReader } from './read/reader.js';
 import { ReelService } from './service.js';
@@ -10,15 +15,54 @@ import { WRITER_BOUNDS, Writer, type WriterDatabase } from './write/writer.js';
 /** One writer for all calls on the same connection pool, or in the same transaction. */
 const writers = new WeakMap<object, Writer>();
 
+/** What is registered, by connection pool and redaction key. */
+const registries = new WeakMap<object, Map<string, RegisteredActions>>();
+
+export interface EmbedOptions {
+  /** REEL_ACTIONS and REEL_REDACTION_KEY, as readConfig has them; none: warn, and no key. */
+  config?: Pick<Config, 'actionModes' | 'redactionKeys'>;
+  /** Told of each entry whose action or data is not as its module registered it. */
+  onMismatch?: (module: string, what: Mismatch) => void;
+}
+
 /**
  * Reel over a host's EntityManager. In its transaction, log() writes there: the action and its entry are committed or
  * rolled back together. Outside of one, calls go through a group commit on the host's connections.
  */
-export function getReelService(em: EntityManager): ReelService {
-  return new ReelService({
-    write: (entries, by) => writerOf(em).write(entries, by),
-    writeEach: (entries, by) => writerOf(em).writeEach(entries, by),
-  });
+export function getReelService(em: EntityManager, { config, onMismatch }: EmbedOptions = {}): ReelService {
+  const { actionModes: modes = parseActionModes([])!, redactionKeys: [key] = [] } = config ?? {};
+  const rules = new RegisteredRules(
+    registryOf(em, key ?? ''),
+    { modes, ...(onMismatch && { onMismatch }) },
+    actionsOf(em),
+  );
+  return new ReelService(
+    {
+      write: (entries, by) => writerOf(em).write(entries, by),
+      writeEach: (entries, by) => writerOf(em).writeEach(entries, by),
+    },
+    undefined,
+    rules,
+  );
+}
+
+function registryOf(em: EntityManager, key: string): RegisteredActions {
+  const connection = em.getConnection('write');
+  const known = registries.get(connection) ?? new Map<string, RegisteredActions>();
+  registries.set(connection, known);
+  const registry = known.get(key) ?? new RegisteredActions(actionsOf(em.fork()), key || null);
+  known.set(key, registry);
+  return registry;
+}
+
+/** In the host's transaction, where there is one: no other connection need be free. */
+function actionsOf(em: EntityManager): ActionDatabase {
+  const database = new HostDatabase(em);
+  return {
+    write: (tenantIds, work) => database.write(tenantIds, work),
+    ask: <R extends Row = Row>(statement: Statement) =>
+      database.write([], (execute) => execute<R>(statement)),
+  };
 }
 
 /** Reads entries back through a host's EntityManager, in its transaction if it has one. */

@@ -1,8 +1,9 @@
 import { type Author, writerOf } from '../auth/scope.js';
 import type { Execute } from '../database/execute.js';
 import { withLongDataCut } from './entry/check-data.js';
-import { checkInput } from './entry/check-entry.js';
+import { checkInput, completeEntry, type ReadEntry, readInput } from './entry/check-entry.js';
 import type { CreateLogInput } from './entry/create-log-input.js';
+import type { RuleSource } from './entry/data-rules.js';
 import { Identifier } from './entry/identifier.js';
 import type { LogEntry } from './entry/log-entry.entity.js';
 import { OWN_MODULE } from './entry/module-name.js';
@@ -22,6 +23,7 @@ export class ReelService {
   constructor(
     private readonly writer: Pick<Writer, 'write' | 'writeEach'>,
     private readonly identifier: Identifier = sharedIdentifier,
+    private readonly rules: RuleSource | null = null,
   ) {}
 
   /**
@@ -51,7 +53,12 @@ export class ReelService {
   /** As create; also tells an entry stored before under the same idempotency key. */
   async store(author: Author, input: CreateLogInput): Promise<Stored> {
     // Otherwise it is looked at before the caller goes on, who may change it then.
-    const checked = checkInput(input.repair ? await withLongDataCut(input) : input, author);
+    const read = readInput(input.repair ? await withLongDataCut(input) : input, author);
+    const rules = this.rules?.recent;
+    const checked =
+      this.rules && !rules
+        ? completeEntry(asRead(read), await this.rules.current())
+        : completeEntry(read, rules);
     const prepared = prepareEntry(checked, this.identifier.next());
     const [stored] = await this.writer.write([prepared], writerOf(author));
     return stored!;
@@ -69,7 +76,7 @@ export class ReelService {
 
   /** For inputs that come one by one. */
   batch(author: Author): Batch {
-    return new Batch(author, this.writer, this.identifier);
+    return new Batch(author, this.writer, this.identifier, this.rules);
   }
 
   /** Stores an entry of Reel's own: who exported, who viewed. */
@@ -89,3 +96,9 @@ export class ReelService {
     await storeEntries(execute, [prepareEntry(checked, this.identifier.next())]);
   }
 }
+
+/** With data of its own, whatever becomes of the caller's. */
+const asRead = (read: ReadEntry): ReadEntry => ({
+  ...read,
+  data: read.data && { ...read.data, data: JSON.parse(read.data.text) as Record<string, unknown> },
+});

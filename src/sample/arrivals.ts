@@ -1,10 +1,13 @@
 import { join } from 'node:path';
 import type { Author } from '../auth/scope.js';
 import { type IssuedClaims, issueModuleToken, issuePersonToken } from '../auth/token.js';
+import type { Actions } from '../client/actions.js';
 import { createReelClient, type Reel } from '../client/client.js';
+import { registrationsOf } from '../client/registrations.js';
 import type { LogInput } from '../log/service.js';
 import type { SampleTenant } from './entries.js';
 import { demoEntries } from './past.js';
+import { SAMPLE_MODULES } from './registered.js';
 
 export interface Arrivals {
   /** Resolves when no request is in flight. */
@@ -28,6 +31,8 @@ interface Secrets {
 const PAUSE_MS = [400, 3_500] as const;
 const DAY_MS = 86_400_000;
 
+const REGISTER =
+  'mutation ($actions: [RegisterActionInput!]!) { registerActions(actions: $actions) { action } }';
 const CREATE = 'mutation ($input: CreateLogInput!) { createLog(input: $input) { id } }';
 
 /** Keeps sending entries, as modules and browsers would. */
@@ -41,11 +46,18 @@ export function keepArriving(
     const known = modules.get(module);
     if (known) return known;
     const token = () => issueModuleToken(secrets.serviceSecret, module, 1);
-    const reel = createReelClient({ url, token, module, spool: join(spool, module), warn: () => {} });
+    const actions = SAMPLE_MODULES.find((each) => each.module === module);
+    const options = { url, token, module, spool: join(spool, module), warn: () => {} };
+    const reel: Reel = createReelClient({ ...options, ...(actions && { actions }) });
     modules.set(module, reel);
     return reel;
   };
+  // As each module does when it is deployed.
+  const registering = Promise.all(
+    SAMPLE_MODULES.map((actions) => register(url, secrets, actions).catch(() => {})),
+  );
   const all = tenants.map(async (tenant) => {
+    await registering;
     while (!stopped.signal.aborted)
       for (const { author, input } of demoEntries(tenant, today(), today() + DAY_MS)) {
         await pause(stopped.signal);
@@ -120,6 +132,25 @@ async function report(
       'user-agent': person.agent ?? 'reel-demo',
     },
     body: JSON.stringify({ query: CREATE, variables: { input } }),
+  });
+  await response.arrayBuffer();
+}
+
+async function register(url: string, secrets: Secrets, actions: Actions): Promise<void> {
+  const variables = {
+    actions: registrationsOf(actions).map(({ module: _, resource, redaction, ...rest }) => ({
+      ...rest,
+      resourceType: resource,
+      redact: redaction.map(({ path, how }) => ({ path, how: how.toUpperCase() })),
+    })),
+  };
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${await issueModuleToken(secrets.serviceSecret, actions.module, 1)}`,
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify({ query: REGISTER, variables }),
   });
   await response.arrayBuffer();
 }

@@ -56,6 +56,7 @@ describe('an installation that is well', () => {
       'space',
       'sealing',
       'streams',
+      'actions',
       'owner',
       'signing key',
       'witness',
@@ -250,6 +251,37 @@ describe('what waits', () => {
       ]);
       const { of } = await examine(settingsOf(other));
       expect(of('sealing')?.detail).toMatch(/entries of 1 tenants wait to be sealed, the oldest for 60 min/);
+    } finally {
+      await other.drop();
+    }
+  });
+});
+
+describe('registered actions', () => {
+  test('that cannot be redacted, or are checked though there are none', async () => {
+    const other = await createDatabase(own);
+    try {
+      expect((await examine(settingsOf(other))).of('actions')?.detail).toBe('none is registered');
+      await other.query(`insert into reel_log_actions (module, action, version, redaction)
+        select 'm' || n, 'a.' || n, 1, '[]' from generate_series(1, 7) n`);
+      const settings = { ...settingsOf(other), REEL_ACTIONS: 'warn,m1=refuse,nobody=off' };
+      expect((await examine(settings)).of('actions')).toMatchObject({
+        isWell: true,
+        detail: '7 registered, of m1, m2, m3, m4, m5 and 2 more modules',
+      });
+      const unknown = await examine({ ...settingsOf(other), REEL_ACTIONS: 'm8=refuse' });
+      expect(unknown.of('actions')).toMatchObject({
+        isWell: false,
+        detail: expect.stringContaining('REEL_ACTIONS names m8, which registered nothing'),
+      });
+      await other.query(
+        `update reel_log_actions set redaction = '[{"path": "a", "how": "HMAC"}]' where module = 'm2'`,
+      );
+      expect((await examine(settings)).of('actions')?.detail).toContain(
+        'expected REEL_REDACTION_KEY for the HMACs of m2, got none',
+      );
+      const keyed = { ...settings, REEL_REDACTION_KEY: 'k'.repeat(32) };
+      expect((await examine(keyed)).of('actions')?.isWell).toBe(true);
     } finally {
       await other.drop();
     }

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { dataFault } from '../../src/client/actions.js';
 import { checkInput } from '../../src/log/entry/check-entry.js';
 import { SAMPLE_ACTIONS } from '../../src/sample/actions.js';
 import { sampleEntries, sampleTenants } from '../../src/sample/entries.js';
+import { SAMPLE_MODULES } from '../../src/sample/registered.js';
 import { type CommandResult, runCommand, settingsOf, wrongCounts } from '../support/cli.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 
@@ -128,4 +130,18 @@ test('every kind of act happens', () => {
   for (const { input } of sampleEntries(plan, sampleTenants(plan)[0]!))
     happened.add(`${input.action} ${input.severity}`);
   expect(happened).toEqual(new Set(SAMPLE_ACTIONS.map(({ action, severity }) => `${action} ${severity}`)));
+});
+
+test('every entry of the sample is as its module registers it', () => {
+  const plan = { seed: 'registered', tenants: 1, entries: 5_000, from: 0, until: 86_400_000 };
+  const met = new Set<string>();
+  for (const { input } of sampleEntries(plan, sampleTenants(plan)[0]!)) {
+    const name = `${input.module} ${input.action}`;
+    met.add(name);
+    const defined = SAMPLE_MODULES.find(({ module }) => module === input.module)?.actions[input.action];
+    expect(defined, name).toBeDefined();
+    expect(defined?.resource ?? null, name).toBe(input.resourceType ?? null);
+    expect(defined?.data ? dataFault(defined.data, input.data) : null, name).toBeNull();
+  }
+  expect(met.size).toBe(SAMPLE_MODULES.flatMap(({ actions }) => Object.keys(actions)).length);
 });

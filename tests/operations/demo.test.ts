@@ -74,6 +74,18 @@ test('two tenants of a few thousand lively entries, more arriving, links signed 
 
   const before = await count();
   await expect.poll(() => count()).toBeGreaterThan(before + 2);
+  expect(
+    await own.query(
+      'select module, count(*)::int as n from reel_log_actions group by module order by module',
+    ),
+  ).toEqual([
+    { module: 'aurora', n: 6 },
+    { module: 'billing', n: 5 },
+    { module: 'guardian', n: 7 },
+    { module: 'infinity', n: 1 },
+    { module: 'matrix', n: 2 },
+    { module: 'mentor', n: 2 },
+  ]);
   child.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
 

@@ -101,6 +101,7 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
     audit: { viewed: async () => {} },
     streams: NO_STREAMS,
     views: { list: async () => [], save: noView, remove: noView },
+    actions: { list: async () => [], register: async () => [] },
     authorizer: {
       require,
       viewScope: async (caller) => (kind(caller) === 'viewer' ? scope : null),

@@ -17,7 +17,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   'query-line': [],
   auth: [...BASE, 'query-line'],
   database: [...BASE, 'query-line'],
-  log: STORE,
+  log: [...STORE, 'client'],
   seal: [...STORE, 'log'],
   verify: CORE,
   stream: CORE,
@@ -31,7 +31,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   handler: ['http', 'paths', 'router', 'server'],
   router: [...BASE, 'auth', 'http', 'compose', 'paths'],
   server: [...BASE, 'http', 'compose'],
-  cli: [...CORE, 'verify', 'stream', 'sample', 'http'],
+  cli: [...CORE, 'client', 'verify', 'stream', 'sample', 'http'],
   development: [...CORE, 'http', 'graphql', 'rest', 'sample', 'router', 'server', 'cli', 'paths'],
   main: [...BASE, 'development', 'server'],
   index: [...CORE, 'stream', 'compose', 'paths', 'router', 'handler', 'server'],
@@ -45,6 +45,8 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
 const PUBLIC_FILES: { from: string; to: string; files: readonly string[] }[] = [
   // Whose data may be seen and who writes, not how that is determined.
   { from: 'log', to: 'auth', files: ['src/auth/scope.ts'] },
+  // What is redacted before it is sent is redacted the same before it is stored.
+  { from: 'log', to: 'client', files: ['src/client/redact.ts'] },
   { from: 'web/stage', to: 'web/reel', files: ['web/reel/index.ts'] },
 ];
 

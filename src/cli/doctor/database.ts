@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import pg from 'pg';
+import type { Config } from '../../config/config.js';
 import { MIGRATION_NAMES } from '../../database/migration-names.js';
 import { MONTHS_AHEAD } from '../../database/months.js';
 import { excessPrivileges, refuseOpenSchema } from '../../database/roles.js';
@@ -38,7 +39,10 @@ async function connect(url: string, variable: string): Promise<{ ask: Ask; end: 
 }
 
 /** What there is to say of the database, as the runtime role sees it. */
-export async function lookAtDatabase(url: string): Promise<Finding[]> {
+export async function lookAtDatabase(
+  url: string,
+  config: Pick<Config, 'actionModes' | 'redactionKeys'>,
+): Promise<Finding[]> {
   let connection: Awaited<ReturnType<typeof connect>>;
   try {
     connection = await connect(url, 'REEL_DATABASE_URL');
@@ -62,6 +66,7 @@ export async function lookAtDatabase(url: string): Promise<Finding[]> {
       await space(ask),
       await sealing(ask),
       await streams(ask),
+      await actions(ask, config),
     ];
   } finally {
     await connection.end();
@@ -316,3 +321,38 @@ async function streams(ask: Ask): Promise<Finding> {
   const behind = (Date.now() - oldest) / 1_000;
   return well('streams', rows.length === 0 ? 'none' : `${rows.length}, at most ${duration(behind)} behind`);
 }
+
+/** Whether what is to be checked is registered, and what is to be redacted can be. */
+async function actions(
+  ask: Ask,
+  { actionModes, redactionKeys }: Pick<Config, 'actionModes' | 'redactionKeys'>,
+): Promise<Finding> {
+  const rows = await ask<{ module: string; actions: string; hmac: boolean }>(`select module,
+    count(distinct action) as actions, bool_or(redaction @> '[{"how": "HMAC"}]') as hmac
+    from reel_log_actions group by module order by module`);
+  const unkeyed = rows.filter(({ hmac }) => hmac && redactionKeys.length === 0);
+  if (unkeyed.length > 0)
+    return toDo(
+      'actions',
+      `expected REEL_REDACTION_KEY for the HMACs of ${named(unkeyed)}, got none: what they stand for is dropped`,
+    );
+  const registered = new Set(rows.map(({ module }) => module));
+  const missing = [...actionModes.modules]
+    .filter(([module, mode]) => mode !== 'off' && !registered.has(module))
+    .map(([module]) => ({ module }));
+  if (missing.length > 0)
+    return toDo(
+      'actions',
+      `REEL_ACTIONS names ${named(missing)}, which registered nothing, so nothing is checked: run reel actions push`,
+    );
+  const count = rows.reduce((sum, each) => sum + Number(each.actions), 0);
+  return well('actions', count === 0 ? 'none is registered' : `${count} registered, of ${named(rows)}`);
+}
+
+const MAX_NAMED = 5;
+
+const named = (rows: readonly { module: string }[]): string =>
+  rows
+    .slice(0, MAX_NAMED)
+    .map(({ module }) => module)
+    .join(', ') + (rows.length > MAX_NAMED ? ` and ${rows.length - MAX_NAMED} more modules` : '');

@@ -5,8 +5,9 @@ import { clip, type Fault, forbidden, ReelError } from '../../errors.js';
 import { nearest } from '../../query-line/nearest.js';
 import { ACTOR_TYPES, ActorType } from './actor-type.js';
 import { TEXT_BOUNDS } from './bounds.js';
-import { checkData } from './check-data.js';
+import { type CheckedData, checkData } from './check-data.js';
 import type { CreateLogInput } from './create-log-input.js';
+import type { DataRules } from './data-rules.js';
 import { FieldReader, type InputName, mendText } from './field-reader.js';
 import { snake } from './fields.js';
 import { parseAddress, peerAddress } from './ip-address.js';
@@ -35,6 +36,17 @@ export interface CheckedEntry extends Omit<LogEntry, GeneratedField> {
 /** `reelItself`: for Reel's own entries, the only ones that may be of module `reel`. */
 export interface CheckOptions {
   reelItself?: boolean;
+  rules?: DataRules | null | undefined;
+}
+
+/** An input whose fields are as they should be, to which rules on its data may still be applied. */
+export interface ReadEntry {
+  readonly entry: Omit<CheckedEntry, 'contentHash' | 'dataText' | 'data' | 'repaired'>;
+  readonly data: CheckedData | null;
+  readonly repaired: ReadonlySet<InputName>;
+  readonly repair: boolean;
+  /** What an idempotency key covers beside the data. */
+  readonly hashed: Readonly<Record<string, unknown>>;
 }
 
 /** Every field of an input. */
@@ -71,11 +83,34 @@ const DAY_MS = 86_400_000;
  * descriptive field counts as not given. Throws one BAD_USER_INPUT with every fault of the input (loc: the field, and
  * the path in data), or FORBIDDEN.
  */
-export function checkInput(input: CreateLogInput, author: Author, options: CheckOptions = {}): CheckedEntry {
+export const checkInput = (input: CreateLogInput, author: Author, options: CheckOptions = {}): CheckedEntry =>
+  completeEntry(readInput(input, author, options), options.rules);
+
+/** The first half of checkInput, without rules on data. Errors: the same. */
+export function readInput(input: CreateLogInput, author: Author, options: CheckOptions = {}): ReadEntry {
   const faults: Fault[] = [];
   const entry = readEntry(input, author, options, faults);
   if (entry === null || faults.length > 0) throw inputRefusal(faults);
   return entry;
+}
+
+/** The second half: the rules are applied before anything is hashed. Errors: BAD_USER_INPUT with every fault that they find. */
+export function completeEntry(read: ReadEntry, rules?: DataRules | null): CheckedEntry {
+  const { entry, repair, hashed } = read;
+  const faults: Fault[] = [];
+  const { module, action, idempotencyKey } = entry;
+  const isModule = entry.origin === LogOrigin.MODULE;
+  const data = rules ? rules.apply({ module, action, isModule, repair }, read.data, faults) : read.data;
+  if (faults.length > 0) throw inputRefusal(faults);
+  const repaired = new Set(read.repaired);
+  if (data?.repaired) repaired.add('data');
+  return {
+    ...entry,
+    data: data?.data ?? null,
+    dataText: data?.text ?? null,
+    repaired: [...repaired].map(snake).sort(),
+    contentHash: idempotencyKey === null ? null : contentHash({ ...hashed, data: data?.data ?? null }),
+  };
 }
 
 /** BAD_USER_INPUT with all faults, whose message is the first one's. */
@@ -89,7 +124,7 @@ function readEntry(
   author: Author,
   { reelItself = false }: CheckOptions,
   faults: Fault[],
-): CheckedEntry | null {
+): ReadEntry | null {
   const values: Readonly<Record<string, unknown>> = { ...input };
   refuseUnknown(values, faults);
   // Only modules may ask for repair; of a person it is a fault, below.
@@ -107,20 +142,20 @@ function readEntry(
   const authored = author.kind === 'module' ? moduleFields(given, read) : personFields(given, author, read);
   if (faults.length > 0 || module === null || action === null || severity === null) return null;
   if (authored.tenantId === null) return null;
-  const { data, repair: _, ...fields } = given;
-  const content = { ...fields, module, action, severity, ...authored.content, data: data?.data ?? null };
+  const { data, repair, ...fields } = given;
+  const content = { ...fields, module, action, severity, ...authored.content };
   return {
-    ...content,
-    ...authored.stored,
-    tenantId: authored.tenantId,
-    repaired: [...read.repaired].map(snake).sort(),
-    dataText: data?.text ?? null,
-    idempotencyKey,
-    writer: author.kind === 'module' ? `module:${module}` : personalWriter(author),
-    contentHash:
-      idempotencyKey === null
-        ? null
-        : contentHash({ ...content, ipAddress: hashedAddress(input.ipAddress, given.ipAddress) }),
+    entry: {
+      ...content,
+      ...authored.stored,
+      tenantId: authored.tenantId,
+      idempotencyKey,
+      writer: author.kind === 'module' ? `module:${module}` : personalWriter(author),
+    },
+    data,
+    repaired: read.repaired,
+    repair,
+    hashed: { ...content, ipAddress: hashedAddress(input.ipAddress, given.ipAddress) },
   };
 }
 
@@ -158,7 +193,6 @@ function readOptional(input: CreateLogInput, read: FieldReader, faults: Fault[])
     behalf = mendText(address, TEXT_BOUNDS.onBehalfOfName);
   });
   const data = input.data == null ? null : checkData(input.data, faults, { repair: read.repair });
-  if (data?.repaired) read.repaired.add('data');
   return {
     actorId,
     actorEmail: read.text('actorEmail', TEXT_BOUNDS.actorEmail) ?? email,

@@ -8,6 +8,9 @@ export type InputName = keyof CreateLogInput;
 
 /** Control, format and bidirectional characters, which are invisible or move other text. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+/** Whether nothing in a text is invisible or moves other text. */
+export const isVisible = (text: string): boolean => !INVISIBLE.test(text);
+
 const ELLIPSIS = '…';
 /** Of a name or key that is longer than this, too long by far, no character is looked at. */
 const MAX_LOOKED_AT = 65_536;
@@ -190,7 +193,7 @@ const NIL = '00000000-0000-0000-0000-000000000000';
 const MAX_INSTANT = 200;
 
 /** Whether a text exceeds its bounds; beyond twice the characters they need not be counted. */
-function isLonger(text: string, { characters, bytes }: Bounds): boolean {
+export function isLonger(text: string, { characters, bytes }: Bounds): boolean {
   if (text.length > 2 * characters) return true;
   if (text.length > characters && Array.from(text).length > characters) return true;
   return bytes !== undefined && Buffer.byteLength(text) > bytes;

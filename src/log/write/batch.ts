@@ -4,6 +4,7 @@ import { passTurn } from '../../time-slice.js';
 import { withLongDataCut } from '../entry/check-data.js';
 import { type CheckedEntry, checkInput, inputRefusal } from '../entry/check-entry.js';
 import type { CreateLogInput } from '../entry/create-log-input.js';
+import type { RuleSource } from '../entry/data-rules.js';
 import type { Identifier } from '../entry/identifier.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import { type PreparedEntry, prepareEntry } from './prepare.js';
@@ -20,13 +21,17 @@ export class Batch {
     private readonly author: Author,
     private readonly writer: Pick<Writer, 'write' | 'writeEach'>,
     private readonly identifier: Identifier,
+    private readonly rules: RuleSource | null = null,
   ) {}
 
-  /** The next input. What is wrong with it is reported when the batch is written. */
+  /** The next input. What is wrong with it is reported when the batch is written. Errors: UNAVAILABLE. */
   async add(input: CreateLogInput): Promise<void> {
+    const rules = this.rules && (this.rules.recent ?? (await this.rules.current()));
     try {
       if (typeof input !== 'object' || input === null) throw badInput('input', 'an object', input);
-      this.inputs.push(checkInput(input.repair ? await withLongDataCut(input) : input, this.author));
+      this.inputs.push(
+        checkInput(input.repair ? await withLongDataCut(input) : input, this.author, { rules }),
+      );
     } catch (error) {
       if (!(error instanceof ReelError)) throw error;
       this.inputs.push(error);
