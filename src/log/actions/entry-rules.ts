@@ -5,7 +5,7 @@ import { type CheckedData, checkData } from '../entry/check-data.js';
 import type { DataRules, RuledEntry, RuleSource } from '../entry/data-rules.js';
 import type { SchemaFault } from './json-schema.js';
 import type { KnownAction } from './module-actions.js';
-import type { RegisteredActions, Registered } from './registry.js';
+import type { Registered, RegisteredActions } from './registry.js';
 
 /** What of an entry is not as registered. */
 export type Mismatch = 'action' | 'data';
