@@ -118,6 +118,11 @@ export function createReelClient<const M extends ActionMap = ActionMap>(
       segmentBytes,
       found: () => sender.wake(),
       warn: (message: string) => warn('spool', message),
+      lost(count: number) {
+        dropped += count;
+        warn('lost', `a file of the spool is damaged: ${count} entries are lost`);
+        for (const check of watchers) check();
+      },
     };
     let reason = 'no spool is set';
     try {

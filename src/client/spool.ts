@@ -16,6 +16,8 @@ export interface SpoolOptions {
   warn(message: string): void;
   /** There is something to send that another process left. */
   found(): void;
+  /** So many entries cannot be read back. */
+  lost(count: number): void;
 }
 
 const FSYNC_MS = 50;
@@ -25,7 +27,7 @@ const ADOPT_MS = 60_000;
  * Entries in files of a folder that belongs to this process alone, written before append returns: a process that is killed
  * loses none of them. What processes left that have ended is taken over. Errors: those of the file system.
  */
-export function openSpool({ path, fsync, segmentBytes, warn, found }: SpoolOptions): Store {
+export function openSpool({ path, fsync, segmentBytes, warn, found, lost }: SpoolOptions): Store {
   const folder = path === null ? null : lockNewFolder(path);
   const isDurable = folder !== null && fsync !== 'never';
   /** In the order in which they are sent; those of other processes come first. */
@@ -143,7 +145,7 @@ export function openSpool({ path, fsync, segmentBytes, warn, found }: SpoolOptio
             },
             giveBack: () => giveBack(segment),
           };
-        warn(`a file of the spool is damaged: ${drop(segment)} entries are lost`);
+        lost(drop(segment));
       }
       return null;
     },

@@ -2,12 +2,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
+  closeSync,
   existsSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -162,6 +165,29 @@ describe('files', () => {
     expect(await open().flush()).toBe(true);
     expect(sentIds()).toEqual(['0', '1']);
     expect(warnings).toContain('reel: a file ended within an entry');
+  });
+
+  test('that are damaged while their entries wait are told, and those counted as dropped', async () => {
+    server.answer = () => ({ status: 503 });
+    const reel = open();
+    for (const id of ids(4)) log(reel, id);
+    await expect.poll(() => server.requests.length).toBeGreaterThan(0);
+    const [folder] = folders();
+    const path = join(spool, folder!, filesOf(folder!)[0]!);
+    // As a disk does it: in place, within the third record.
+    const at = readFileSync(path).indexOf('"resource_id":"2"');
+    const file = openSync(path, 'r+');
+    writeSync(file, 'X', at);
+    closeSync(file);
+    server.answer = (entries) => server.store(entries);
+    expect(await reel.flush(60_000)).toBe(true);
+    expect(sentIds()).toEqual(['0', '1']);
+    expect(reel.stats()).toMatchObject({ spooled: 0, sent: 2, rejected: 0, dropped: 2 });
+    expect(warnings).toContain('reel: a file of the spool is damaged: 2 entries are lost');
+    // What comes after them is taken and sent as before.
+    log(reel, 'after');
+    expect(await reel.flush(60_000)).toBe(true);
+    expect(sentIds().at(-1)).toBe('after');
   });
 
   test('of zeros, or of nothing, hold nothing', async () => {
