@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
+import { writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
@@ -14,7 +15,10 @@ const SAVING_GROWTH = 20;
 const END_MS = 20_000;
 
 const isProduction = process.env.REEL_ENV === 'production';
-if (isProduction) warnInJson();
+if (isProduction) {
+  warnInJson();
+  endInJson();
+}
 
 const isToBeTraced = Boolean(
   process.env.OTEL_EXPORTER_OTLP_ENDPOINT || process.env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
@@ -61,14 +65,26 @@ try {
 }
 
 /** What is logged in production is JSON, this too: as pino writes it, which may not have been loaded. */
-function logLine(level: number, msg: string): string {
-  return `${JSON.stringify({ level, time: Date.now(), pid: process.pid, hostname: hostname(), msg })}\n`;
+function logLine(level: number, msg: string, more: object = {}): string {
+  return `${JSON.stringify({ level, time: Date.now(), pid: process.pid, hostname: hostname(), ...more, msg })}\n`;
 }
 
 /** Node's own warnings, which it would print as text. */
 function warnInJson(): void {
   process.removeAllListeners('warning');
   process.on('warning', ({ name, message }) => process.stderr.write(logLine(40, `${name}: ${message}`)));
+}
+
+/** What nothing handles ends the process, as it would by itself, which would print it as text. */
+function endInJson(): void {
+  process.on('uncaughtException', (error: unknown) => {
+    const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+    const line = logLine(60, 'an error that nothing handled ends the server', {
+      err: { type: name, message, stack },
+    });
+    writeSync(process.stderr.fd, line);
+    process.exit(1);
+  });
 }
 
 /**

@@ -183,6 +183,30 @@ describe('the log of a server in production', () => {
     expect(JSON.parse(reel.stderr)).toMatchObject({ level: 40, msg: 'Warning: odd' });
   });
 
+  test.each(['throw error', 'Promise.reject(error)'])(
+    'has what nothing handles as JSON, too: %s',
+    async (fail) => {
+      const error = "const error = new TypeError('odd\\nindeed')";
+      // Once somebody hears of it.
+      const when = "if (process.listenerCount('uncaughtException') > 0 && process.uptime() > 1)";
+      const code = `const timer = setInterval(() => { ${when} { clearInterval(timer); ${error}; ${fail} } }, 20)`;
+      const reel = new ReelProcess(dataDir, {
+        REEL_ENV: 'production',
+        NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}`,
+        ...settings(),
+      });
+      await expect(reel.ended).rejects.toThrow('ends the server');
+      expect(reel.exitCode).toBe(1);
+      const lines = reel.stderr.trimEnd().split('\n');
+      expect(lines).toHaveLength(1);
+      expect(JSON.parse(lines[0]!)).toMatchObject({
+        level: 60,
+        msg: 'an error that nothing handled ends the server',
+        err: { type: 'TypeError', message: 'odd\nindeed', stack: expect.stringContaining('TypeError: odd') },
+      });
+    },
+  );
+
   test('has requests for health at debug', async () => {
     const lines = await logOf('debug', calls);
     expect(lines.filter(({ msg, url }) => msg === 'request' && url === '/health/live')).toHaveLength(1);

@@ -50,6 +50,11 @@ export class ReelProcess {
     return this.child.pid!;
   }
 
+  /** Null while it runs. */
+  get exitCode(): number | null {
+    return this.child.exitCode;
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.child.kill(signal);
   }
@@ -88,7 +93,11 @@ export class ReelProcess {
  * nobody handled, or warned of one: then Node prints the place and its own version.
  */
 export function refuseUnhandled(stderr: string): void {
-  if (/^Node\.js v\d+|UnhandledPromiseRejection|MaxListenersExceededWarning/m.test(stderr))
+  if (
+    /^Node\.js v\d+|UnhandledPromiseRejection|MaxListenersExceededWarning|error that nothing handled/m.test(
+      stderr,
+    )
+  )
     throw new Error(`expected a process that handles every error, got ${stderr.slice(-4_000)}`);
 }
 
