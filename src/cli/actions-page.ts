@@ -42,18 +42,21 @@ const MAX_FIELDS = 200;
 /** The values that a schema names, with those within objects and lists. */
 function fieldsOf(root: Schema): DataField[] {
   const found: DataField[] = [];
-  const visit = (given: unknown, path: string, isRequired: boolean, level: number): void => {
+  const addMembers = (schema: Schema, path: string, level: number): void => {
+    const required = Array.isArray(schema.required) ? schema.required : [];
+    for (const [name, value] of Object.entries(objectOf(schema.properties) ?? {}))
+      add(value, path === '' ? name : `${path}.${name}`, required.includes(name), level + 1);
+  };
+  const add = (given: unknown, path: string, isRequired: boolean, level: number): void => {
     const schema = followed(root, given);
     if (!schema || level > MAX_LEVELS || found.length >= MAX_FIELDS) return;
     const description = typeof schema.description === 'string' ? schema.description : '';
-    if (path !== '') found.push({ path, type: typeOf(root, schema), isRequired, description });
-    const required = Array.isArray(schema.required) ? schema.required : [];
-    for (const [name, value] of Object.entries(objectOf(schema.properties) ?? {}))
-      visit(value, path === '' ? name : `${path}.${name}`, required.includes(name), level + 1);
+    found.push({ path, type: typeOf(root, schema), isRequired, description });
+    addMembers(schema, path, level);
     const items = followed(root, schema.items);
-    if (items?.properties) visit({ ...items, description: undefined }, `${path}[*]`, true, level + 1);
+    if (items) addMembers(items, `${path}[*]`, level);
   };
-  visit(root, '', true, 0);
+  addMembers(root, '', 0);
   return found;
 }
 
@@ -81,7 +84,7 @@ function typeOf(root: Schema, schema: Schema, level = 0): string {
 function followed(root: Schema, given: unknown): Schema | null {
   const schema = objectOf(given);
   const reference = schema?.$ref;
-  if (typeof reference !== 'string' || !reference.startsWith('#/')) return schema;
+  if (typeof reference !== 'string' || !/^#(?:\/|$)/.test(reference)) return schema;
   let at: unknown = root;
   for (const step of reference.split('/').slice(1))
     at = objectOf(at)?.[step.replaceAll('~1', '/').replaceAll('~0', '~')];

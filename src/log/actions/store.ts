@@ -104,7 +104,7 @@ const toRegistration = (row: ActionRow): Registration => ({
 });
 
 const valuesOf = (module: string, each: Registration): RawBuilder<unknown> =>
-  sql`(${module}, ${each.action}, ${each.version}::integer, ${each.schema && canonicalize(each.schema)},
+  sql`(${module}, ${each.action}, ${each.version}::integer, ${each.schema && JSON.stringify(each.schema)},
     ${each.severity && SEVERITIES.indexOf(each.severity)}::smallint, ${each.resourceType}, ${JSON.stringify(each.redact)}::jsonb,
     ${each.description})`;
 
