@@ -1,4 +1,4 @@
-import { Migration } from '@mikro-orm/migrations';
+import { Migration } from './migration.js';
 
 /**
  * What modules registered of their actions. They belong to the installation, not to a tenant. revision: goes up when the
