@@ -87,7 +87,15 @@ async function logging(options: object, entries = ENTRIES) {
 
 /** Seconds until what a process left is taken over and read to its end, batch by batch. */
 async function reading(path: string): Promise<number> {
-  const options = { path, fsync: 'never', segmentBytes: 16 * 2 ** 20, warn() {}, found() {} } as const;
+  const ignore = () => {};
+  const options = {
+    path,
+    fsync: 'never',
+    segmentBytes: 16 * 2 ** 20,
+    warn: ignore,
+    found: ignore,
+    lost: ignore,
+  } as const;
   const left = openSpool(options);
   const payload = JSON.stringify({ module: 'guardian', action: 'users.update', ...entry(1) });
   for (let at = 0; at < SPOOLED; at += 1) left.append(encodeRecord(payload, at));

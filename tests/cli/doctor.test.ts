@@ -97,7 +97,7 @@ describe('settings', () => {
       /^REEL_JWT_SECRET: expected at least 32 bytes, required in production/,
     );
     expect(of('signing key')?.detail).toContain('reel key --new');
-    expect(stderr).toMatch(/^reel: \d+ of 17 to be done\n$/);
+    expect(stderr).toMatch(/^reel: \d+ of 18 to be done\n$/);
   });
 
   test('that no command can go by end it with 2', async () => {

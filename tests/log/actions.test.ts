@@ -190,6 +190,11 @@ describe('what is out of bounds is refused, and told by its place', () => {
     ['no schema', { schema: { type: 'text' } }, 'actions.0.schema: expected a JSON Schema, draft 2020-12'],
     ['a schema of elsewhere', { schema: { $ref: 'https://example.com/x' } }, 'that stands by itself, got'],
     ['a schema of itself', { schema: { $ref: '#' } }, 'actions.0.schema: expected a JSON Schema'],
+    [
+      'the name of another',
+      { schema: { $id: 'https://json-schema.org/draft/2020-12/schema' } },
+      'draft 2020-12',
+    ],
     ['another draft', { schema: { $schema: 'http://json-schema.org/draft-04/schema#' } }, 'draft 2020-12'],
     ['a pattern that is none', { schema: { pattern: '(' } }, 'actions.0.schema: expected a JSON Schema'],
     ['a long schema', { schema: { title: 'a'.repeat(32_768) } }, 'at most 32768 bytes of compact JSON'],

@@ -33,7 +33,6 @@ function freshAjv(): Ajv2020 {
     validateFormats: false,
     // A schema that is referred to a thousand times must not be compiled as often.
     inlineRefs: false,
-    addUsedSchema: false,
     ownProperties: true,
     logger: false,
   });
@@ -101,7 +100,8 @@ export function schemaCheck(schema: JsonSchema): (data: unknown, ms?: number) =>
 const compiled = (schema: JsonSchema): ValidateFunction =>
   within(COMPILE_MS, () => {
     ready ??= freshAjv();
-    const ajv = ready;
+    // One that names itself, or parts of it, would be known by these names to others.
+    const ajv = JSON.stringify(schema).includes('"$id"') ? freshAjv() : ready;
     // Ajv keeps what it compiled by the object.
     const own = structuredClone(schema) as Record<string, unknown>;
     try {
