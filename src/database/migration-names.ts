@@ -17,8 +17,8 @@ export const MIGRATION_NAMES = [
   'Migration20261129000007_search_nodes',
   'Migration20261129000010_streams',
   'Migration20261129000020_value_counts',
-  'Migration20261129000040_views',
   'Migration20261129000030_actions',
+  'Migration20261129000040_views',
 ] as const;
 
 export type MigrationName = (typeof MIGRATION_NAMES)[number];

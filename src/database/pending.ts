@@ -13,8 +13,8 @@ import { Migration20261129000006_waiting } from './migrations/Migration202611290
 import { Migration20261129000007_search_nodes } from './migrations/Migration20261129000007_search_nodes.js';
 import { Migration20261129000010_streams } from './migrations/Migration20261129000010_streams.js';
 import { Migration20261129000020_value_counts } from './migrations/Migration20261129000020_value_counts.js';
-import { Migration20261129000040_views } from './migrations/Migration20261129000040_views.js';
 import { Migration20261129000030_actions } from './migrations/Migration20261129000030_actions.js';
+import { Migration20261129000040_views } from './migrations/Migration20261129000040_views.js';
 import type { Migration, MigrationDriver } from './migrations/migration.js';
 
 const CLASSES: Record<MigrationName, new (driver: MigrationDriver) => Migration> = {
@@ -32,8 +32,8 @@ const CLASSES: Record<MigrationName, new (driver: MigrationDriver) => Migration>
   Migration20261129000007_search_nodes,
   Migration20261129000010_streams,
   Migration20261129000020_value_counts,
-  Migration20261129000040_views,
   Migration20261129000030_actions,
+  Migration20261129000040_views,
 };
 
 /** In their order, for MikroORM's command line too. */
