@@ -74,7 +74,7 @@ const PICTURES: Picture[] = [
       await query(page).focus();
       await page.keyboard.press('End');
       await query(page).pressSequentially(' tom');
-      await page.getByRole('option').first().waitFor();
+      await page.locator('#query-options li').first().waitFor();
     },
   },
   {
