@@ -40,7 +40,8 @@ async function startDemo(): Promise<Demo> {
     });
     child.once('close', () => done());
   });
-  const links = said.match(/^http.*$/gm) ?? [];
+  // The viewer's; the playground has one, too.
+  const links = said.match(/^http.*\?lang=.*$/gm) ?? [];
   if (links.length === 0) throw new Error(`expected links, got ${said}${faults}`);
   return { child, links: links.map((link) => new URL(link)), ended };
 }
