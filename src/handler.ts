@@ -47,6 +47,8 @@ export async function createReelHandler({ prefix, ...options }: HandlerOptions):
       if (request.readableEnded && !isBodiless(request)) {
         const detail = 'Expected Reel before what parses bodies, got a request whose body was read';
         logger.error(detail);
+        // Whoever hangs up meanwhile needs no answer.
+        response.on('error', () => {});
         response.writeHead(500, { 'Content-Type': 'application/json; charset=utf-8' });
         response.end(JSON.stringify({ detail }));
       } else app.routing(request, response);

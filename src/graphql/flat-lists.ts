@@ -56,9 +56,9 @@ export function finishFlatLists(schema: GraphQLSchema): GraphQLSchema {
 function finisher() {
   const known = new WeakMap<FieldNode, Finish | null>();
   return (objects: unknown, { placed }: ReelContext, info: GraphQLResolveInfo): unknown => {
+    if (!placed || !Array.isArray(objects) || objects.length === 0) return objects;
     const [node, ...others] = info.fieldNodes;
-    if (!placed || !node || others.length > 0 || !Array.isArray(objects) || objects.length === 0)
-      return objects;
+    if (!node || others.length > 0) return objects;
     let finish = known.get(node);
     if (finish === undefined) {
       finish = finishOf(node, info);

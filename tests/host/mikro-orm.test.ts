@@ -16,6 +16,7 @@ import {
 } from 'reel';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { databaseOptions } from '../../src/database/options.js';
+import { wholeEntry } from '../../src/log/entry/stored-entry.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { openTrail, type Trail } from '../support/trail.js';
 
@@ -83,7 +84,7 @@ describe("entries through a host's EntityManager", () => {
       scope,
       written.map(({ id }) => id),
     );
-    entries = written.map(({ id }) => found.get(id)!);
+    entries = written.map(({ id }) => wholeEntry(found.get(id)!));
   });
   afterAll(async () => {
     await orm?.close(true);

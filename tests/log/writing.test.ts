@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ReelError } from '../../src/errors.js';
 import { LogSeverity } from '../../src/log/entry/severity.js';
+import { wholeEntry } from '../../src/log/entry/stored-entry.js';
 import { toCriteria } from '../../src/log/filter/criteria.js';
 import { LogOrder } from '../../src/log/read/page.js';
 import { openTrail, type Trail } from '../support/trail.js';
@@ -49,7 +50,8 @@ test('an answered entry is on disk, every field as it was said', async () => {
     sequence: null,
     erasedAt: null,
   });
-  expect(await trail.reader.get(whole(tenantId), answered.id)).toEqual({ ...answered });
+  const read = await trail.reader.get(whole(tenantId), answered.id);
+  expect(read && wholeEntry(read)).toEqual({ ...answered });
   expect(await trail.reader.get(whole(randomUUID()), answered.id)).toBeNull();
 });
 

@@ -173,12 +173,13 @@ interface Column {
   nullable: boolean;
 }
 
+/** Of all tables but the one of registered actions, which says nothing of any entry. */
 const columns = async (): Promise<Column[]> =>
   (
     await superuser.query(
       `select c.table_name as table, column_name as name, case when data_type <> 'ARRAY' then data_type when udt_name = '_int4' then 'integer[]' else 'text[]' end as type, is_nullable = 'YES' as nullable
        from information_schema.columns c join pg_class p on p.oid = c.table_name::regclass
-       where c.table_name like 'reel\\_log\\_%' and not p.relispartition order by 1, ordinal_position`,
+       where c.table_name like 'reel\\_log\\_%' and not p.relispartition and c.table_name <> 'reel_log_actions' order by 1, ordinal_position`,
     )
   ).rows;
 

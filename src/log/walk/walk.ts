@@ -170,9 +170,9 @@ export class Walk {
         const found = taken.isEmpty ? [] : await execute<R>(select(matchingOf(taken)));
         return { rows: found, stretch: taken };
       };
-      // Texts of the first stretch are few, since its sizes are always the same: they stay planned.
+      // Of a page's first stretch the texts are few, since its sizes are always the same: they stay planned.
       const { rows, stretch } =
-        this.stretches === 0
+        this.stretches === 0 && Number.isFinite(wanted)
           ? await test((statement) => this.database.query(tenantId, statement, { ...options, isKept: true }))
           : await this.database.read(tenantId, test, options);
       stretch.done(rows.length);

@@ -130,8 +130,8 @@ test('who sees it, and who changes it', async () => {
     [other, own],
     [other, shared],
   ] as const)
-    for (const call of [save(who, { id: view.id, name: 'mine' }), remove(who, view.id)])
-      expect(await refusal(call)).toEqual({ code: 'NOT_FOUND', message: `No view ${view.id}` });
+    for (const call of [() => save(who, { id: view.id, name: 'mine' }), () => remove(who, view.id)])
+      expect(await refusal(call())).toEqual({ code: 'NOT_FOUND', message: `No view ${view.id}` });
 
   // Shared ones are changed by a viewer of the whole tenant, narrowed to a client or not; and stay their owner's.
   expect(
