@@ -140,8 +140,8 @@ test('who sees it, and who changes it', async () => {
     ownerId: clara.id,
   });
   const bobs = await save(bob, { name: 'of bob', shared: true });
-  for (const call of [save(clara, { id: bobs.id, name: 'mine' }), remove(clara, bobs.id)])
-    expect(await refusal(call)).toMatchObject({ code: 'FORBIDDEN' });
+  for (const call of [() => save(clara, { id: bobs.id, name: 'mine' }), () => remove(clara, bobs.id)])
+    expect(await refusal(call())).toMatchObject({ code: 'FORBIDDEN' });
   expect(await names(clara)).toEqual(['by ana', 'of bob', 'own']);
 
   // Taken back, it is its owner's alone.
@@ -161,8 +161,8 @@ test('needs a person who may view', async () => {
     { id: 'guardian', token: await moduleToken('guardian') },
   ];
   for (const who of [exporter, module])
-    for (const call of [list(who), save(who, { name: 'x' }), remove(who, id)])
-      expect(await refusal(call)).toMatchObject({ code: 'FORBIDDEN' });
+    for (const call of [() => list(who), () => save(who, { name: 'x' }), () => remove(who, id)])
+      expect(await refusal(call())).toMatchObject({ code: 'FORBIDDEN' });
 });
 
 describe('bounds', () => {
