@@ -7,7 +7,7 @@ import { isDelivering, isWaiting, readStream } from './due.js';
 import { Filling } from './filling.js';
 import type { BatchToSend, Delivered, Sender } from './kinds/kind.js';
 import { retryParked } from './parked.js';
-import { attemptOf, type Bounds, NO_BATCH, Progress, type ProgressParts, retryIn } from './progress.js';
+import { type Bounds, NO_BATCH, Progress, type ProgressParts, retryIn } from './progress.js';
 import { kindOf, type Senders } from './senders.js';
 import { readLastSequence, type StoredStream, settle } from './store.js';
 import { StreamState } from './stream.js';
@@ -159,13 +159,10 @@ export class Delivery {
     const next = await ahead;
     const begun = await this.progress.keepDelivered(stream, batch, outcome, next);
     if (begun === undefined) return { stream: null, begun: null };
-    const attempt = attemptOf(batch, true, outcome.answer);
-    const attempts = [attempt, ...stream.attempts].slice(0, 20);
     if (begun === null) return { stream: null, begun: null };
     return {
       stream: {
         ...after,
-        attempts,
         failures: 0,
         failingSince: null,
         retryAt: null,

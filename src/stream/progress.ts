@@ -5,15 +5,7 @@ import type { Recipe } from './batches.js';
 import type { BatchToSend, Delivered } from './kinds/kind.js';
 import { answerText, type Outcome } from './kinds/outcome.js';
 import { STREAM_ACTIONS, type StreamAction, type StreamRecords } from './records.js';
-import {
-  AFRESH,
-  park,
-  type StoredStream,
-  type StreamDatabase,
-  setAttempts,
-  settle,
-  unpark,
-} from './store.js';
+import { AFRESH, addAttempt, park, type StoredStream, type StreamDatabase, settle, unpark } from './store.js';
 import { StreamState } from './stream.js';
 
 const FIRST_DELAY_MS = 1_000;
@@ -74,7 +66,7 @@ export class Progress {
         sql`last_delivered_at = ${instantIn(0)}::timestamptz`,
         sql`last_error = null`,
         sql`state = case when state = 'FAILING' then 'RUNNING' else state end`,
-        setAttempts(stream, attemptOf(batch, true, outcome.answer)),
+        addAttempt(attemptOf(batch, true, outcome.answer)),
         ...AFRESH,
         ...pending,
       ]);
@@ -102,7 +94,7 @@ export class Progress {
   ): Promise<void> {
     const { database } = this.parts;
     const { entries } = batch;
-    const attempt = setAttempts(stream, attemptOf(batch, false, outcome.answer));
+    const attempt = addAttempt(attemptOf(batch, false, outcome.answer));
     const said = [attempt, sql`last_error = ${outcome.answer}`];
     await database.seal(stream.tenantId, async (execute) => {
       if (outcome.kind === 'gone') {
@@ -198,7 +190,7 @@ const instantIn = (ms: number): string => new Date(Date.now() + ms).toISOString(
 const sinceNow = () => sql`failing_since = coalesce(failing_since, ${instantIn(0)}::timestamptz)`;
 export const retryIn = (ms: number) => sql`retry_at = ${instantIn(ms)}::timestamptz`;
 
-export const attemptOf = ({ first, last }: BatchToSend, delivered: boolean, answer: string) => ({
+const attemptOf = ({ first, last }: BatchToSend, delivered: boolean, answer: string) => ({
   at: new Date().toISOString().replace('Z', '000Z'),
   first,
   last,

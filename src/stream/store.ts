@@ -207,8 +207,9 @@ export async function settle(
   return row?.state ?? null;
 }
 
-export const setAttempts = (known: StoredStream, attempt: StreamAttempt): RawBuilder<unknown> =>
-  sql`attempts = ${JSON.stringify([attempt, ...known.attempts].slice(0, MAX_ATTEMPTS))}::jsonb`;
+/** Before those that are there by then: an erasure may have taken something out of them since they were read. */
+export const addAttempt = (attempt: StreamAttempt): RawBuilder<unknown> => sql`
+  attempts = jsonb_path_query_array(${JSON.stringify([attempt])}::jsonb || attempts, ${`$[0 to ${MAX_ATTEMPTS - 1}]`}::jsonpath)`;
 
 export const removeStream = async (execute: Execute, tenantId: string, streamId: string): Promise<void> => {
   await execute(

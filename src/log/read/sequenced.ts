@@ -7,6 +7,7 @@ import type { LogEntry } from '../entry/log-entry.entity.js';
 import { selectList, toEntry } from '../entry/row.js';
 import type { Criteria } from '../filter/criteria.js';
 import { whereAll } from '../filter/where.js';
+import { idsWithin } from '../walk/id-range.js';
 import { entriesById } from '../walk/walk.js';
 
 const COLUMNS = sql.raw(selectList());
@@ -128,9 +129,7 @@ async function entriesAt(
   until: number,
 ): Promise<LogEntry[]> {
   const { tenantId } = criteria.scope;
-  const positions = await execute<{ seq: string; entry_id: string }>(sql`
-    select seq, entry_id from reel_log_sequence
-    where tenant_id = ${tenantId}::uuid and seq > ${after} and seq <= ${until} order by seq`);
+  const positions = await execute<{ seq: string; entry_id: string }>(positionsOf(criteria, after, until));
   if (positions.length === 0) return [];
   const ids = positions.map((position) => position.entry_id);
   const rows = await execute<Row>(
@@ -178,6 +177,20 @@ export async function* copySequenced(
   }
 }
 
+/** SQL for the positions after one up to another, without those whose entries' ids say that they are of another time. */
+function positionsOf(
+  { scope: { tenantId }, start, end }: Criteria,
+  after: number,
+  until: number,
+): RawBuilder<unknown> {
+  const { low, high } = idsWithin(start, end);
+  const ofTime =
+    start === null && end === null ? sql`` : sql`and entry_id >= ${low}::uuid and entry_id <= ${high}::uuid`;
+  return sql`
+    select seq, entry_id from reel_log_sequence
+    where tenant_id = ${tenantId}::uuid and seq > ${after} and seq <= ${until} ${ofTime} order by seq`;
+}
+
 /** Each table is looked up by keys alone, in the order of the positions. */
 const rowsAt = (
   criteria: Criteria,
@@ -187,10 +200,7 @@ const rowsAt = (
 ): RawBuilder<unknown> => {
   const { tenantId } = criteria.scope;
   return sql`
-  select seq, ${columns} from (
-    select seq, entry_id from reel_log_sequence
-    where tenant_id = ${tenantId}::uuid and seq > ${after} and seq <= ${until} order by seq
-  ) positions cross join lateral (
+  select seq, ${columns} from (${positionsOf(criteria, after, until)}) positions cross join lateral (
     select * from reel_log_entries
     where tenant_id = ${tenantId}::uuid and id >= positions.entry_id and id <= positions.entry_id order by id limit 1
   ) entries where ${whereAll(criteria)} order by seq`;
