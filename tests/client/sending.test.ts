@@ -325,7 +325,7 @@ describe('a server that is away', () => {
     };
     const reel = open({ timeoutMs: 50 });
     log(reel, 1);
-    await expect.poll(() => count, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => count, { timeout: 60_000 }).toBe(2);
     expect(await reel.flush()).toBe(true);
     expect(sentIds()).toEqual(['1']);
     expect(reel.stats()).toMatchObject({ sent: 1 });

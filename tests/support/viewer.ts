@@ -50,8 +50,9 @@ export async function startViewer(settings: Record<string, string> = {}): Promis
         timezoneId: 'America/Sao_Paulo',
         ...options,
       });
+      // A bound for what hangs, not for what is slow.
+      context.setDefaultTimeout(60_000);
       const page = await context.newPage();
-      page.setDefaultTimeout(8_000);
       const watched = watchPage(page, reel.url);
       const go = async (to: string) => {
         await page.goto(`${reel.url}/${to}${pageToken ? `#token=${pageToken}` : ''}`);
@@ -79,7 +80,7 @@ export async function startViewer(settings: Record<string, string> = {}): Promis
           const { body } = await reel.graphql(token, '{ logs(first: 1) { nodes { sequence } } }');
           return body.data.logs.nodes[0].sequence !== null;
         },
-        { timeout: 10_000, interval: 50 },
+        { timeout: 60_000, interval: 50 },
       );
       return ids;
     },

@@ -146,7 +146,7 @@ describe('served', () => {
 
   const sealed = () =>
     vi.waitFor(async () => expect(await first.own.query('select from reel_log_inbox')).toEqual([]), {
-      timeout: 10_000,
+      timeout: 60_000,
     });
 
   /** Every entry of a tenant, newest first, as both wires list it. */

@@ -153,10 +153,10 @@ test('a user’s page creates and lists entries', async () => {
 test('a tail follows a real server, and stops without permission', async () => {
   const tail = useReelTail({ filter: { modules: ['tail'] }, after: 0 });
   tail.start();
-  await vi.waitFor(() => expect(tail.state.value).toBe('live'), { timeout: 10_000 });
+  await vi.waitFor(() => expect(tail.state.value).toBe('live'), { timeout: 60_000 });
   for (const action of ['a', 'b', 'c']) await createLog({ module: 'tail', action });
   await vi.waitFor(() => expect(tail.entries.value.map(({ action }) => action)).toEqual(['c', 'b', 'a']), {
-    timeout: 10_000,
+    timeout: 60_000,
   });
   tail.stop();
   await createLog({ module: 'tail', action: 'd' });
@@ -164,7 +164,7 @@ test('a tail follows a real server, and stops without permission', async () => {
   await vi.waitFor(
     () => expect(tail.entries.value.map(({ action }) => action)).toEqual(['d', 'c', 'b', 'a']),
     {
-      timeout: 10_000,
+      timeout: 60_000,
     },
   );
   tail.stop();
@@ -172,11 +172,11 @@ test('a tail follows a real server, and stops without permission', async () => {
   const refused = useReelTail();
   authorization = 'Bearer nonsense';
   refused.start();
-  await vi.waitFor(() => expect(refused.error.value?.code).toBe('UNAUTHENTICATED'), { timeout: 10_000 });
-  await vi.waitFor(() => expect(refused.state.value).toBe('stopped'), { timeout: 10_000 });
+  await vi.waitFor(() => expect(refused.error.value?.code).toBe('UNAUTHENTICATED'), { timeout: 60_000 });
+  await vi.waitFor(() => expect(refused.state.value).toBe('stopped'), { timeout: 60_000 });
   authorization = `Bearer ${await issueModuleToken(serviceSecret, 'guardian')}`;
   refused.start();
-  await vi.waitFor(() => expect(refused.error.value?.code).toBe('FORBIDDEN'), { timeout: 10_000 });
+  await vi.waitFor(() => expect(refused.error.value?.code).toBe('FORBIDDEN'), { timeout: 60_000 });
   expect(refused.state.value).toBe('stopped');
   authorization = person;
 });

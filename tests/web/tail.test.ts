@@ -12,7 +12,7 @@ import {
   startFakeServer,
 } from '../support/fake-server.js';
 
-const WAIT = { timeout: 10_000, interval: 5 };
+const WAIT = { timeout: 60_000, interval: 5 };
 const sequences = (tail: UseReelTailReturn) => tail.entries.value.map(({ sequence }) => sequence).reverse();
 const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
 const app = createApp({});

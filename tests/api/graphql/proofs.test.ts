@@ -76,7 +76,7 @@ async function sealed(tenantId: string, size: number) {
     .poll(
       async () => (await reel.graphql(token, '{ checkpoint { treeSize } }')).body.data.checkpoint?.treeSize,
       {
-        timeout: 10_000,
+        timeout: 60_000,
       },
     )
     .toBe(size);

@@ -284,7 +284,7 @@ describe('over a socket', () => {
     expect(server.sealed.batches).toBeLessThan(300);
     expect(server.sealed.ended).toBe(false);
     call.destroy();
-    await vi.waitFor(() => expect(server.sealed.ended).toBe(true), { timeout: 10_000 });
+    await vi.waitFor(() => expect(server.sealed.ended).toBe(true), { timeout: 60_000 });
     expect(server.sealed.batches).toBeLessThan(300);
   });
 
@@ -307,7 +307,7 @@ describe('over a socket', () => {
     quiet.sealed.ended = false;
     const { answer } = await open(port, made.downloadUrl);
     answer.pause().on('error', () => {});
-    await vi.waitFor(() => expect(quiet.sealed.ended).toBe(true), { timeout: 10_000 });
+    await vi.waitFor(() => expect(quiet.sealed.ended).toBe(true), { timeout: 60_000 });
     await quiet.app.close();
   });
 });

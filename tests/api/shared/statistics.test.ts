@@ -29,18 +29,20 @@ function matchesSince(instant: string): number {
   return count;
 }
 
+// What is exact takes a few of the 50 ms that the server may spend: it is asked until the machine lets it have them.
 describe.each(WIRES)('%s: statistics of many entries within 50 ms', (_, wire) => {
   test('are exact where the stored counts suffice', async () => {
-    expect((await wire.stats(ana)).value).toMatchObject({
-      totalEntries: COUNT,
-      entriesByModule: { common: (COUNT * 99) / 100, rare: COUNT / 100 },
-      precision: 'EXACT',
-      searchedUntil: null,
-    });
-    expect((await wire.stats(ana, {}, { query: 'module:rare severity>=ERROR' })).value).toMatchObject({
-      precision: 'EXACT',
-      searchedUntil: null,
-    });
+    await expect
+      .poll(async () => (await wire.stats(ana)).value)
+      .toMatchObject({
+        totalEntries: COUNT,
+        entriesByModule: { common: (COUNT * 99) / 100, rare: COUNT / 100 },
+        precision: 'EXACT',
+        searchedUntil: null,
+      });
+    await expect
+      .poll(async () => (await wire.stats(ana, {}, { query: 'module:rare severity>=ERROR' })).value)
+      .toMatchObject({ precision: 'EXACT', searchedUntil: null });
   });
 
   test('else cover the newest as far as they say', async () => {
@@ -58,8 +60,9 @@ describe.each(WIRES)('%s: statistics of many entries within 50 ms', (_, wire) =>
   });
 
   test('find by an index, and to the end, what one has', async () => {
-    const { value } = await wire.stats(ana, {}, { query: 'request:request-77' });
-    expect(value).toMatchObject({ totalEntries: 2, precision: 'EXACT', searchedUntil: null });
+    await expect
+      .poll(async () => (await wire.stats(ana, {}, { query: 'request:request-77' })).value)
+      .toMatchObject({ totalEntries: 2, precision: 'EXACT', searchedUntil: null });
   });
 });
 
@@ -140,9 +143,8 @@ describe('people without an id', () => {
     ['actor:auth0|1', 3],
   ])('are found by %s', async (query, count) => {
     for (const [, wire] of WIRES)
-      expect((await wire.stats(bea, {}, { query })).value).toMatchObject({
-        totalEntries: count,
-        precision: 'EXACT',
-      });
+      await expect
+        .poll(async () => (await wire.stats(bea, {}, { query })).value)
+        .toMatchObject({ totalEntries: count, precision: 'EXACT' });
   });
 });
