@@ -48,7 +48,9 @@ export function eraseCommand(program: Command, context: CommandContext): void {
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
-      exit1("an entry was not erased because it is on hold or one of Reel's own records, or does not exist"),
+      exit1(
+        "an entry was not erased because it is on hold or one of Reel's own records, or does not exist, or settings of a stream name what was erased",
+      ),
     )
     .action(async (options: EraseOptions) => {
       const tenantId = required(options.tenant, '--tenant <id>');
@@ -104,7 +106,8 @@ function noteCounts(context: CommandContext, { erased, asActor, onBehalf, record
 /** Errors: Problem if an entry was left or not found. */
 function report(context: CommandContext, tenantId: string, target: ErasureTarget, done: Erased): void {
   if (done.erasedBefore > 0) context.note(`${entries(done.erasedBefore)} had already been erased`);
-  const { erased, erasedBefore, onHold, ownAccount } = done;
+  const { erased, erasedBefore, onHold, ownAccount, streams } = done;
+  if (streams.length > 0) context.note(`change the settings, or remove the stream: ${streams.join(', ')}`);
   if (onHold > 0)
     throw new Problem(`not erased: ${entries(onHold)} on hold; see reel hold list --tenant ${tenantId}`);
   if (ownAccount > 0)
@@ -114,6 +117,10 @@ function report(context: CommandContext, tenantId: string, target: ErasureTarget
   if ('entryId' in target && erased + erasedBefore === 0)
     throw new Problem(
       `--entry: expected an entry of tenant ${tenantId}, got ${target.entryId}, which is not one`,
+    );
+  if (streams.length > 0)
+    throw new Problem(
+      `not erased: settings of ${streams.length === 1 ? '1 stream' : `${streams.length} streams`} that name what was erased`,
     );
 }
 

@@ -1,5 +1,7 @@
 import { checkpointCovering } from '../seal/stored-tree.js';
 import type { BatchReader, Recipe } from './batches.js';
+import { forgetAnswersOfErased } from './erased-meanwhile.js';
+import type { BatchToSend } from './kinds/kind.js';
 import type { Outcome } from './kinds/outcome.js';
 import type { Progress } from './progress.js';
 import type { Senders } from './senders.js';
@@ -30,15 +32,16 @@ export async function retryParked(
     const { sequence } = parked;
     const entry = await reader.single(stream, recipe, sequence);
     let outcome: Outcome | null = null;
+    let sent: BatchToSend | null = null;
     if (entry) {
       const size = await database.read(stream.tenantId, (execute) =>
         checkpointCovering(execute, stream.tenantId, sequence),
       );
       const bounds = { previous: sequence - 1, last: sequence, size: size!.treeSize };
-      const batch = await reader.complete(stream, recipe, bounds, [entry]);
-      outcome = await senders.send(stream, batch, signal);
+      sent = await reader.complete(stream, recipe, bounds, [entry]);
+      outcome = await senders.send(stream, sent, signal);
       if (outcome.kind !== 'done' && outcome.kind !== 'refused') {
-        await progress.keepRefusal(stream, batch, outcome);
+        await progress.keepRefusal(stream, sent, outcome);
         return 'stopped';
       }
     }
@@ -47,6 +50,7 @@ export async function retryParked(
     await database.seal(stream.tenantId, async (execute) => {
       if (reason === undefined) await unpark(execute, stream, sequence - 1, sequence);
       else await park(execute, stream, [{ sequence, entryId: parked.entryId, reason }]);
+      if (sent && reason !== undefined) await forgetAnswersOfErased(execute, sent, [reason]);
     });
   }
 }

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Execute } from '../database/execute.js';
 import { OWN_MODULE } from '../log/entry/module-name.js';
 import type { Recipe } from './batches.js';
+import { forgetAnswersOfErased } from './erased-meanwhile.js';
 import type { BatchToSend, Delivered } from './kinds/kind.js';
 import { answerText, type Outcome } from './kinds/outcome.js';
 import { STREAM_ACTIONS, type StreamAction, type StreamRecords } from './records.js';
@@ -80,6 +81,7 @@ export class Progress {
           refused.map(({ sequence }) => sequence),
         );
       if (refused.length > 0) await this.park(execute, stream, refused);
+      await forgetAnswersOfErased(execute, batch, [outcome.answer, ...refused.map(({ reason }) => reason)]);
       if (stream.state === StreamState.FAILING && state === StreamState.RUNNING)
         await this.record(execute, 'recovered', stream, {});
       if (state !== StreamState.RUNNING) return undefined;
@@ -92,51 +94,60 @@ export class Progress {
     batch: BatchToSend,
     outcome: Exclude<Outcome, { kind: 'done' }>,
   ): Promise<void> {
-    const { database } = this.parts;
+    await this.parts.database.seal(stream.tenantId, async (execute) => {
+      await this.settleRefusal(execute, stream, batch, outcome);
+      await forgetAnswersOfErased(execute, batch, [outcome.answer]);
+    });
+  }
+
+  private async settleRefusal(
+    execute: Execute,
+    stream: StoredStream,
+    batch: BatchToSend,
+    outcome: Exclude<Outcome, { kind: 'done' }>,
+  ): Promise<void> {
     const { entries } = batch;
     const attempt = addAttempt(attemptOf(batch, false, outcome.answer));
     const said = [attempt, sql`last_error = ${outcome.answer}`];
-    await database.seal(stream.tenantId, async (execute) => {
-      if (outcome.kind === 'gone') {
-        const state = await settle(execute, stream, [...said, sql`state = 'DISABLED'`]);
-        if (state) await this.record(execute, 'disabled', stream, { answer: codeOf(outcome.answer) });
-        return;
-      }
-      if (outcome.kind === 'refused' && entries.length > 1) {
-        const half = Math.ceil(entries.length / 2);
-        this.limits.set(stream.id, half);
-        await settle(execute, stream, [...said, sql`pending_last = ${entries[half - 1]!.entry.sequence}`]);
-        return;
-      }
-      if (outcome.kind === 'refused' && stream.parkedInRow < MOST_PARKED_IN_ROW) {
-        this.limits.set(stream.id, 1);
-        const fails = stream.parkedInRow + 1 === MOST_PARKED_IN_ROW;
-        const state = await settle(execute, stream, [
-          ...said,
-          sql`position = ${batch.last}`,
-          sql`parked_in_row = parked_in_row + 1`,
-          ...NO_BATCH,
-          ...(fails ? [AS_FAILING, sinceNow(), retryIn(MOST_DELAY_MS)] : []),
-        ]);
-        if (!state) return;
-        await this.park(execute, stream, [parkedOf(entries[0]!, outcome.answer)]);
-        if (fails && stream.state === StreamState.RUNNING)
-          await this.record(execute, 'failed', stream, { answer: codeOf(outcome.answer) });
-        return;
-      }
-      const isFailing =
-        outcome.kind !== 'later' ||
-        (stream.failingSince !== null && Date.now() - stream.failingSince > FAILING_AFTER_MS);
+    if (outcome.kind === 'gone') {
+      const state = await settle(execute, stream, [...said, sql`state = 'DISABLED'`]);
+      if (state) await this.record(execute, 'disabled', stream, { answer: codeOf(outcome.answer) });
+      return;
+    }
+    if (outcome.kind === 'refused' && entries.length > 1) {
+      const half = Math.ceil(entries.length / 2);
+      this.limits.set(stream.id, half);
+      await settle(execute, stream, [...said, sql`pending_last = ${entries[half - 1]!.entry.sequence}`]);
+      return;
+    }
+    if (outcome.kind === 'refused' && stream.parkedInRow < MOST_PARKED_IN_ROW) {
+      this.limits.set(stream.id, 1);
+      const fails = stream.parkedInRow + 1 === MOST_PARKED_IN_ROW;
       const state = await settle(execute, stream, [
         ...said,
-        sql`failures = failures + 1`,
-        sinceNow(),
-        retryIn(outcome.kind === 'later' ? this.delayOf(stream, outcome.retryAfterMs) : MOST_DELAY_MS),
-        ...(isFailing ? [AS_FAILING] : []),
+        sql`position = ${batch.last}`,
+        sql`parked_in_row = parked_in_row + 1`,
+        ...NO_BATCH,
+        ...(fails ? [AS_FAILING, sinceNow(), retryIn(MOST_DELAY_MS)] : []),
       ]);
-      if (isFailing && stream.state === StreamState.RUNNING && state === StreamState.FAILING)
+      if (!state) return;
+      await this.park(execute, stream, [parkedOf(entries[0]!, outcome.answer)]);
+      if (fails && stream.state === StreamState.RUNNING)
         await this.record(execute, 'failed', stream, { answer: codeOf(outcome.answer) });
-    });
+      return;
+    }
+    const isFailing =
+      outcome.kind !== 'later' ||
+      (stream.failingSince !== null && Date.now() - stream.failingSince > FAILING_AFTER_MS);
+    const state = await settle(execute, stream, [
+      ...said,
+      sql`failures = failures + 1`,
+      sinceNow(),
+      retryIn(outcome.kind === 'later' ? this.delayOf(stream, outcome.retryAfterMs) : MOST_DELAY_MS),
+      ...(isFailing ? [AS_FAILING] : []),
+    ]);
+    if (isFailing && stream.state === StreamState.RUNNING && state === StreamState.FAILING)
+      await this.record(execute, 'failed', stream, { answer: codeOf(outcome.answer) });
   }
 
   grow({ id }: StoredStream, { bounds }: Recipe): void {

@@ -282,6 +282,7 @@ test('names and query lines of streams, and the records of them, which then deli
   const untouched = await calls.create({ name: 'Warehouse', query: 'actor:bob', settings });
   const ran = await erase(tenantId, '--email', 'ana.souza@example.com');
   expect(ran).toMatchObject({ code: 0, stderr: '' });
+  expect(JSON.parse(ran.stdout)).toMatchObject({ streams: [] });
   const after = await Promise.all(made.map(({ id }) => calls.get(id)));
   expect(after.map(({ query }) => query)).toEqual([
     expect.stringMatching(/^severity>=WARNING erased-[0-9a-f]{16}$/),
@@ -300,5 +301,34 @@ test('names and query lines of streams, and the records of them, which then deli
   );
   const erased = records.filter((record) => record.erased).map((record) => record.resource_id);
   expect(erased.toSorted()).toEqual(made.map(({ id }) => id).toSorted());
+  await receiver.close();
+});
+
+test('settings of streams that name somebody stay, and are told', async () => {
+  const tenantId = randomUUID();
+  const receiver = await Receiver.start();
+  const actorId = 'ana-1';
+  await write(tenantId, [{ ...ANA, actorId, data: { site: 'eu', shop: 'Lisboa 3' } }]);
+  const calls = await StreamCalls.of(reel, tenantId);
+  const { url } = receiver;
+  const naming = [
+    { url: `${url}/users/ana.souza%40example.com` },
+    { url: `${url}/in?user=Ana+Souza` },
+    { url: `${url}/in/souza/1` },
+    { url, headers: { 'X-For-Ana-Souza': 'secret' } },
+  ];
+  const others = [{ url: `${url}/in?site=eu` }, { url, headers: { 'X-Site': 'ana.souza@example.com' } }];
+  const made = [];
+  for (const settings of [...naming, ...others]) made.push(await calls.create({ settings }));
+  const told = made.slice(0, naming.length).map(({ id }) => id);
+  const ran = await erase(tenantId, '--actor', actorId);
+  expect(ran).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/change the settings.*\n.*not erased: settings of 4 streams that name/),
+  });
+  const { erased, streams } = JSON.parse(ran.stdout);
+  expect([erased, streams.toSorted()]).toEqual([1, told.toSorted()]);
+  for (const id of told) expect(ran.stderr).toContain(id);
+  for (const { id, settings } of made) expect((await calls.get(id)).settings).toEqual(settings);
   await receiver.close();
 });

@@ -165,6 +165,7 @@ describe('by actor', () => {
       erasedBefore: 0,
       onHold: 0,
       ownAccount: 0,
+      streams: [],
     });
   });
 

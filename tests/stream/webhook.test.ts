@@ -285,4 +285,51 @@ describe('what is recorded', () => {
     expect(await kept()).not.toContain('bea@example.com');
     expect(await calls.parked(stream.id)).toMatchObject([{ entryId: id, reason: '422' }]);
   });
+
+  const [TAKEN, LATER, REFUSED] = [
+    { status: 200, body: 'stored bea@example.com' },
+    { status: 503, body: 'bea@example.com is not known yet' },
+    { status: 422, body: 'bea@example.com is no such person' },
+  ];
+  it.each([
+    ['what it had read before', REFUSED, { status: 200 }],
+    ['what it is answered when the batch is taken', TAKEN, TAKEN],
+    ['what it is answered when the batch is refused for now', LATER, LATER],
+    ['what it is answered when the batch is refused for good', REFUSED, REFUSED],
+  ])('nor does a delivery that was under way keep %s', async (_, before, after) => {
+    const released = Promise.withResolvers<void>();
+    let named = 0;
+    receiver.behaviour = async ({ body }) => {
+      if (!body.includes('bea@example.com')) return { status: 200 };
+      named += 1;
+      if (named === 1) return before;
+      await released.promise;
+      return after;
+    };
+    const stream = await calls.create({ settings: { url: receiver.url, batchEntries: 1 } });
+    const bea = { actor_id: 'bea', actor_email: 'bea@example.com' };
+    await store(reel, token, tenant, [bea, bea]);
+    const kept = async () =>
+      JSON.stringify(
+        await reel.own.query(
+          `select s::text as row from reel_streams s where tenant_id = $1
+           union all select p::text from reel_stream_parked p where tenant_id = $1`,
+          [tenant],
+        ),
+      );
+    await expect.poll(() => named).toBe(2);
+    expect(await kept()).toContain('bea@example.com');
+    const erased = await runCommand(
+      ['erase', '--tenant', tenant, '--actor', 'bea', '--reason', 'asked'],
+      settingsOf(reel.own),
+    );
+    expect(erased).toMatchObject({ code: 0, stderr: expect.stringContaining('2 as actor') });
+    expect(await kept()).not.toContain('bea@example.com');
+    released.resolve();
+    await calls.until(stream.id, ({ lagEntries, state }) => {
+      expect(state).toBe('RUNNING');
+      expect(lagEntries).toBe(0);
+    });
+    expect(await kept()).not.toContain('bea@example.com');
+  });
 });

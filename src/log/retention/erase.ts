@@ -8,7 +8,7 @@ import { lockSealing } from '../sealing-lock.js';
 import { eraseFromSearch } from '../search/erased.js';
 import { hashKeptContent, KEPT_COLUMNS, readKeptContent } from '../write/kept-content.js';
 import { KEY_DIGEST } from '../write/key-digest.js';
-import { eraseFromStreams } from './erased-streams.js';
+import { eraseAnswers, eraseFromStreams } from './erased-streams.js';
 import { ErasedValues } from './erased-values.js';
 import { eraseFromViews, eraseViewsOf } from './erased-views.js';
 import { addValuesOf, type ErasureTarget, isActor, isTarget, targetResource } from './erasure-target.js';
@@ -41,6 +41,8 @@ export interface Erased {
   onHold: number;
   /** Not erased, since in them Reel records holds, removals and erasures. */
   ownAccount: number;
+  /** Ids of streams whose settings name what was erased, which stay as they are. */
+  streams: string[];
 }
 
 const BATCH = 2_000;
@@ -85,7 +87,8 @@ class ErasureRun {
   private asActor = 0;
   private onBehalf = 0;
   private records = 0;
-  private heldRecords = new Set<string>();
+  private readonly heldRecords = new Set<string>();
+  private readonly namingStreams = new Set<string>();
 
   constructor(
     private readonly database: OwnerDatabase,
@@ -118,7 +121,8 @@ class ErasureRun {
 
   private async eraseRecordsNaming(values: ErasedValues): Promise<void> {
     const { tenantId, batch = BATCH } = this.erasure;
-    await this.database.transact((execute) => eraseFromStreams(execute, tenantId, values));
+    const naming = await this.database.transact((execute) => eraseFromStreams(execute, tenantId, values));
+    for (const id of naming) this.namingStreams.add(id);
     await this.database.transact((execute) => eraseFromViews(execute, tenantId, values));
     let after: string | null = NIL;
     while (after !== null) {
@@ -199,18 +203,9 @@ class ErasureRun {
       erasedBefore: Math.max(0, left.erasedBefore - erased),
       onHold: left.onHold + this.heldRecords.size,
       ownAccount: left.ownAccount,
+      streams: [...this.namingStreams],
     };
   }
-}
-
-/** What receivers of streams said of entries may name whom they name. */
-async function eraseAnswers(execute: Execute, tenantId: string) {
-  await execute(sql`
-    update reel_streams set attempts = '[]', last_error = substring(last_error from '^[0-9A-Z_]+')
-    where tenant_id = ${tenantId}::uuid`);
-  await execute(sql`
-    update reel_stream_parked set reason = coalesce(substring(reason from '^[0-9A-Z_]+'), '')
-    where tenant_id = ${tenantId}::uuid`);
 }
 
 /** Adds to the counts by actor what the entries show now, or subtracts it; those of the inbox are not counted yet. */

@@ -1,6 +1,8 @@
 import { parseUuid } from '../../query-line/values.js';
 import { foldName } from '../entry/email.js';
 
+/** Between the parts of a URL, and what stands for a blank in one. */
+const [BETWEEN_PARTS, BLANKS] = [/[/?#&=;,]/, /[-_.+]+/g];
 const WORDS = /[\p{L}\p{M}\p{N}]+/gu;
 /** Shorter identities, and content that is shorter or a plain word, count only where a text says nothing else. */
 const MIN_IDENTITY = 3;
@@ -23,6 +25,7 @@ interface Word {
 export class ErasedValues {
   private readonly whole = new Set<string>();
   private readonly within = new Set<string>();
+  private readonly identities = new Set<string>();
   private longest = 0;
 
   get size(): number {
@@ -35,13 +38,17 @@ export class ErasedValues {
     const { value, words } = read(text);
     if (value === '') return;
     this.whole.add(value);
+    this.identities.add(value);
     if (value.length >= MIN_IDENTITY) this.addWithin(value);
     // The domain of an address is that of many others.
     const at = value.indexOf('@');
     const own = words.filter(({ end }) => at < 0 || end <= at).slice(0, MAX_NAME_WORDS);
     for (const [index, { start }] of own.entries())
-      for (const { end } of own.slice(index))
-        if (end - start >= MIN_IDENTITY) this.whole.add(value.slice(start, end));
+      for (const { end } of own.slice(index)) {
+        if (end - start < MIN_IDENTITY) continue;
+        this.whole.add(value.slice(start, end));
+        this.identities.add(value.slice(start, end));
+      }
   }
 
   /** Anything else that an erasure takes away, but for UUIDs: ids stay. */
@@ -77,6 +84,16 @@ export class ErasedValues {
         if (this.within.has(value.slice(start, end))) return true;
       }
     return false;
+  }
+
+  /** Of a URL and the like: where a part of it alone is a part of a name, too. */
+  isNamedInAddress(address: string): boolean {
+    const isIdentity = (part: string) => this.identities.has(read(part).value);
+    return (
+      this.isNamedIn(address) ||
+      this.isNamedIn(address.replace(BLANKS, ' ')) ||
+      address.split(BETWEEN_PARTS).some(isIdentity)
+    );
   }
 
   private addWithin(value: string): void {
