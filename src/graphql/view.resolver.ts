@@ -17,8 +17,8 @@ export class ViewResolver {
     description: "The caller's saved views and the tenant's shared ones, by name.",
   })
   @Viewing()
-  views(@GrantedScope() scope: Scope, @Ctx() { services, caller }: ReelContext): Promise<SavedView[]> {
-    return services.views.list(scope, readerOf(caller));
+  async views(@GrantedScope() scope: Scope, @Ctx() context: ReelContext): Promise<SavedView[]> {
+    return context.services.views.list(await viewCaller(scope, context));
   }
 
   @Mutation(() => SavedView, { description: 'Saves a view, for oneself or for all who may view.' })

@@ -216,6 +216,7 @@ test('every parameter of a view, and every key', () => {
       entry: 'e',
     },
     ...{ live: true, lang: 'en', tz: 'UTC', tenant: 't', client: 'c', page: 'streams', stream: 's' },
+    ...{ v: 'v', isAsSaved: false },
   };
   const page = pageText('docs/viewer.md');
   for (const name of new URLSearchParams(writeLink(view as unknown as View)).keys())

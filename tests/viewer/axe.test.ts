@@ -60,6 +60,23 @@ const STATES: [name: string, search: () => string, act?: (page: Page) => Promise
       await page.locator('.views > button').click();
     },
   ],
+  [
+    'saved views',
+    () => `?range=7d&sort=oldest&${ONE_ROW}`,
+    async (page) => {
+      await page.locator('.views > button').click();
+      await page.locator('.views .foot button').last().click();
+      await page.locator('dialog input').first().fill('Archived invoices');
+      await page.locator('dialog [type=radio]').last().check();
+      expect.soft(await axeViolations(page), 'saving').toEqual([]);
+      await page.keyboard.press('Enter');
+      await page.locator('dialog').waitFor({ state: 'detached' });
+      await page.locator('.query input').fill('');
+      await page.keyboard.press('Enter');
+      await page.locator('.views > button').click();
+      await page.locator('.views .foot .primary').waitFor();
+    },
+  ],
   ['export', () => `?range=30d&${ONE_ROW}`, dialogKey('e')],
   ['keys and live', () => `?live=1&${ONE_ROW}`, dialogKey('?')],
 ];

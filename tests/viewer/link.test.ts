@@ -26,10 +26,18 @@ describe('link', () => {
         tz: either(fc.constantFrom(...zones)),
         tenant: either(ids),
         client: either(ids),
+        v: either(ids),
+        isAsSaved: fc.boolean(),
         page: either(fc.constant('streams')),
         stream: either(ids),
       })
       .map((view) => (view.page ? view : { ...view, stream: null }))
+      // What a saved view holds is read from it.
+      .map((view) =>
+        view.v && view.isAsSaved
+          ? { ...view, q: '', range: null, from: null, to: null, oldest: false }
+          : { ...view, isAsSaved: false },
+      )
       .map((view) => (view.from || view.to ? { ...view, range: null } : view));
     fc.assert(
       fc.property(views, (view) => {

@@ -194,6 +194,28 @@ export type LogSeverity =
   /** Unusual, or likely to need attention. */
   | 'WARNING';
 
+/** A view as it is to be; what is left out gets its default. */
+export type SaveViewInput = {
+  /** Columns of the list: at most 40, of 1 to 255 characters, none twice. */
+  columns?: Array<string> | null | undefined;
+  /** The time it begins with, inclusive. */
+  from?: string | null | undefined;
+  /** Of the view to change; none: a new one. At most 100 a person and 100 shared a tenant. */
+  id?: string | null | undefined;
+  /** 1 to 100 characters. */
+  name: string;
+  /** The order of the list. */
+  orderBy?: LogOrder;
+  /** A query line of at most 2,000 characters. */
+  query?: string;
+  /** 15m, 1h, 24h, 7d or 30d; not with from or to. */
+  range?: string | null | undefined;
+  /** Whether all who may view in the tenant see it. */
+  shared?: boolean;
+  /** The time it ends with, inclusive; not before from. */
+  to?: string | null | undefined;
+};
+
 /** How long each bucket of a timeline is, in the time zone asked for. */
 export type StatsInterval =
   /** From midnight to midnight. */
@@ -415,6 +437,32 @@ export type RemoveStreamMutationVariables = Exact<{
 
 export type RemoveStreamMutation = { removeStream: boolean };
 
+export type ViewFragment = { id: string, name: string, shared: boolean, query: string, range: string | null, from: string | null, to: string | null, columns: Array<string>, orderBy: LogOrder, mayChange: boolean };
+
+export type ViewsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ViewsQuery = { views: Array<{ id: string, name: string, shared: boolean, query: string, range: string | null, from: string | null, to: string | null, columns: Array<string>, orderBy: LogOrder, mayChange: boolean }> };
+
+export type SaveViewMutationVariables = Exact<{
+  input: SaveViewInput;
+}>;
+
+
+export type SaveViewMutation = { saveView: { id: string, name: string, shared: boolean, query: string, range: string | null, from: string | null, to: string | null, columns: Array<string>, orderBy: LogOrder, mayChange: boolean } };
+
+export type RemoveViewMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type RemoveViewMutation = { removeView: boolean };
+
+export type ActionsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ActionsQuery = { actions: Array<{ module: string, action: string, description: string | null }> };
+
 /** The text of an operation, typed by its result and variables. */
 
 export type Operation<Result, Variables> = string & { __apiType?: (variables: Variables) => Result };
@@ -422,6 +470,8 @@ export type Operation<Result, Variables> = string & { __apiType?: (variables: Va
 const Row = `fragment Row on LogEntry{id module action severity origin actorId actorEmail actorName actorType onBehalfOfId onBehalfOfName clientId resourceType resourceId resourceName outcome ipAddress requestId occurredAt createdAt sequence}`;
 
 const Stream = `fragment Stream on Stream{id name kind format query clientId settings hasSecret state position lagEntries lagSeconds lastDeliveredAt lastError parkedCount createdAt}`;
+
+const View = `fragment View on SavedView{id name shared query range from to columns orderBy mayChange}`;
 
 export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int!$after:String$timeZone:String!$withData:Boolean!){logs(filter:$filter orderBy:$orderBy first:$first after:$after timeZone:$timeZone){nodes{...Row data@include(if:$withData)}pageInfo{hasNextPage endCursor searchedUntil}}}${Row}`;
 
@@ -464,3 +514,11 @@ export const RetryParkedDocument: Operation<RetryParkedMutation, RetryParkedMuta
 export const TestStreamDocument: Operation<TestStreamMutation, TestStreamMutationVariables> = `mutation TestStream($id:UUID!){testStream(id:$id){delivered answer}}`;
 
 export const RemoveStreamDocument: Operation<RemoveStreamMutation, RemoveStreamMutationVariables> = `mutation RemoveStream($id:UUID!){removeStream(id:$id)}`;
+
+export const ViewsDocument: Operation<ViewsQuery, ViewsQueryVariables> = `query Views{views{...View}}${View}`;
+
+export const SaveViewDocument: Operation<SaveViewMutation, SaveViewMutationVariables> = `mutation SaveView($input:SaveViewInput!){saveView(input:$input){...View}}${View}`;
+
+export const RemoveViewDocument: Operation<RemoveViewMutation, RemoveViewMutationVariables> = `mutation RemoveView($id:UUID!){removeView(id:$id)}`;
+
+export const ActionsDocument: Operation<ActionsQuery, ActionsQueryVariables> = `query Actions{actions{module action description}}`;

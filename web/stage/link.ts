@@ -29,6 +29,10 @@ export interface View {
   tenant: string | null;
   /** The client that the view is limited to. */
   client: string | null;
+  /** The saved view that is open. */
+  v: string | null;
+  /** Whether it is shown as it was saved: the URL then leaves query, time and order to it. */
+  isAsSaved: boolean;
   /** Null: the audit log. */
   page: 'streams' | null;
   /** The stream that is open, of the page of streams. */
@@ -64,6 +68,7 @@ export function readLink(search: string): View {
   const range = params.get('range');
   const tz = params.get('tz');
   const page = params.get('page') === 'streams' ? 'streams' : null;
+  const v = uuidOf(params.get('v'));
   return {
     q: params.get('q')?.trim() ?? '',
     range: !from && !to && range && Object.hasOwn(RANGES, range) ? (range as Range) : null,
@@ -76,6 +81,8 @@ export function readLink(search: string): View {
     tz: tz && isTimeZone(tz) ? tz : null,
     tenant: uuidOf(params.get('tenant')),
     client: uuidOf(params.get('client')),
+    v,
+    isAsSaved: v !== null && !params.has('q'),
     page,
     stream: page && uuidOf(params.get('stream')),
   };
@@ -83,12 +90,16 @@ export function readLink(search: string): View {
 
 /** The query string for a view, with its `?`; empty where everything has its default. Escapes no more than it must, to stay readable. */
 export function writeLink(view: View): string {
-  const params: [string, string | null | false][] = [
+  const own: [string, string | null | false][] = [
     ['q', view.q],
     ['range', view.range],
     ['from', view.from],
     ['to', view.to],
     ['sort', view.oldest && 'oldest'],
+  ];
+  const params: [string, string | null | false][] = [
+    ['v', view.v],
+    ...(view.isAsSaved ? [] : own),
     ['entry', view.entry],
     ['live', view.live && '1'],
     ['lang', view.lang],
@@ -103,7 +114,8 @@ export function writeLink(view: View): string {
       .replace(/%(3A|2F|2C|40|3E|3D)/g, decodeURIComponent)
       .replace(/%20/g, '+');
   const parts = params
-    .filter(([, value]) => value)
-    .map(([name, value]) => `${name}=${escaped(value as string)}`);
+    // Beside a view, a query says that it was changed, even where it is empty.
+    .filter(([name, value]) => value || (name === 'q' && view.v))
+    .map(([name, value]) => `${name}=${escaped(value || '')}`);
   return parts.length > 0 ? `?${parts.join('&')}` : '';
 }

@@ -1,4 +1,4 @@
-import { ref, watch } from 'vue';
+import { computed, ref, shallowRef, watch } from 'vue';
 import { defaultColumns, isShownColumns, type ShownColumn } from './list/columns.js';
 import { readStored, store } from './parts/storage.js';
 
@@ -23,7 +23,16 @@ const isBoolean = (value: unknown) => typeof value === 'boolean';
 /** Settings that apply to every view, stored in this browser. `fixedTheme`: the theme that a host's page wants. */
 export function usePreferences(fixedTheme: Theme | null = null) {
   const theme = storedRef<Theme>('reel.theme', 'system', (value) => THEMES.includes(value as Theme));
-  const columns = storedRef<ShownColumn[]>('reel.columns', defaultColumns(), isShownColumns);
+  const ownColumns = storedRef<ShownColumn[]>('reel.columns', defaultColumns(), isShownColumns);
+  /** Those of the saved view that is open, which leave one's own alone. */
+  const viewColumns = shallowRef<ShownColumn[] | null>(null);
+  const columns = computed<ShownColumn[]>({
+    get: () => viewColumns.value ?? ownColumns.value,
+    set: (now) => {
+      if (viewColumns.value) viewColumns.value = now;
+      else ownColumns.value = now;
+    },
+  });
   const letterKeys = storedRef<boolean>('reel.keys', true, isBoolean);
   const hasBreakdown = storedRef<boolean>('reel.breakdown', true, isBoolean);
   /** A chart would leave too little of a low window for the list. */
@@ -43,5 +52,7 @@ export function usePreferences(fixedTheme: Theme | null = null) {
     const order: Theme[] = isDark ? ['system', 'light', 'dark'] : ['system', 'dark', 'light'];
     theme.value = order[(order.indexOf(theme.value as Theme) + 1) % order.length]!;
   }
-  return { theme, columns, letterKeys, hasBreakdown, hasChart, cycleTheme };
+  return { theme, columns, ownColumns, viewColumns, letterKeys, hasBreakdown, hasChart, cycleTheme };
 }
+
+export type Preferences = ReturnType<typeof usePreferences>;

@@ -19,17 +19,20 @@ import { useClients } from './session/clients.js';
 import { askParent, type Embedding, type Part, takeTokens } from './session/embedding.js';
 import type { Session } from './session/session.js';
 import { useUrlState } from './url-state.js';
+import { useOpenView } from './views/open-view.js';
+import { useViews } from './views/saved.js';
 
 /** The viewer's state and actions; components render the state and call the actions. */
 export function createStage(session: Session, embedding: Embedding | null = null) {
   const { t, n, locale } = i18n.global;
-  const urlState = useUrlState(session, embedding);
+  const views = useViews();
+  const urlState = useUrlState(session, views, embedding);
   const { view } = urlState;
   const clients = useClients(session, view);
   const vocabulary = useVocabulary();
   const { message, announce } = useAnnouncer();
   const { queryError, showQueryError } = useQueryError();
-  const entries = useEntries(() => void load());
+  const entries = useEntries(retry);
   const counts = useCounts();
   const live = useLive(onLiveRows);
   /** Entries that arrived live and are not in the list yet. */
@@ -39,6 +42,7 @@ export function createStage(session: Session, embedding: Embedding | null = null
   /** Index of the row that keyboard shortcuts act on. */
   const activeRow = ref(0);
   const preferences = usePreferences(embedding?.theme);
+  const saved = useOpenView(view, views, preferences);
   const dialog = ref<'export' | 'keys' | null>(null);
   /** The query line as it is typed; applied where it is view.q. */
   const draft = ref(view.q);
@@ -96,12 +100,25 @@ export function createStage(session: Session, embedding: Embedding | null = null
     return newest ? { ...current, endDate: newest.createdAt } : current;
   }
 
+  /** After a failure. */
+  function retry(): void {
+    void (views.error.value && !saved.openView.value ? loadViews() : load());
+  }
+
   const isOver = () => view.to !== null && Date.parse(view.to) < Date.now();
 
   async function load(): Promise<void> {
     if (!session.token.value) return;
     if (view.page) {
       live.stop();
+      return;
+    }
+    if (saved.isWaiting.value) return;
+    const unknown = view.v !== null && view.isAsSaved && !saved.openView.value;
+    if (unknown) {
+      live.stop();
+      entries.fail(views.error.value ?? new ReelError('NOT_FOUND', `No view ${view.v}`));
+      counts.clear();
       return;
     }
     loadedAt = Date.now();
@@ -238,14 +255,14 @@ export function createStage(session: Session, embedding: Embedding | null = null
   /** Shows what was done around an entry, and remembers where one was. */
   function lookAround(change: Partial<View>): void {
     origin.value ??= { ...view };
-    navigate({ range: null, live: false, ...change });
+    navigate({ v: null, range: null, live: false, ...change });
   }
 
   /** Another question altogether: what is typed is given up for it. */
   function openView(change: Partial<View>): void {
     origin.value = null;
     if (change.q !== undefined) draft.value = change.q;
-    urlState.navigate(change);
+    urlState.navigate({ v: null, ...change });
   }
 
   /** The same page for another tenant, where other clients and other people are. */
@@ -274,6 +291,7 @@ export function createStage(session: Session, embedding: Embedding | null = null
     const fixed = {
       ...view,
       q: pinned(view.q),
+      v: null,
       range: null,
       from: first && trimInstant(first),
       to: trimInstant(last),
@@ -318,7 +336,8 @@ export function createStage(session: Session, embedding: Embedding | null = null
   const isStale = computed(() => entries.state.value === 'loading');
   const areCountsStale = computed(() => isStale.value || counts.isLoading.value);
   const title = computed(() => {
-    const what = view.page ? t('streams.title') : view.q || t('reel.title');
+    const name = view.isAsSaved && saved.openView.value?.name;
+    const what = view.page ? t('streams.title') : name || view.q || t('reel.title');
     const tenant = clients.tenant.value;
     const where = (view.client && (clientName(view.client) ?? view.client)) || tenant?.name;
     return [what, where, 'Reel'].filter(Boolean).join(' · ');
@@ -335,7 +354,9 @@ export function createStage(session: Session, embedding: Embedding | null = null
 
   const isHidden = (part: Part) => embedding?.hidden.has(part) ?? false;
 
-  const loadChoices = () => Promise.all([vocabulary.load(), clients.load()]);
+  /** Whose views these are: of the tenant that is looked at. */
+  const loadViews = () => views.load(view.tenant ?? session.tenant.value);
+  const loadChoices = () => Promise.all([loadViews(), vocabulary.load(), clients.load()]);
 
   /** Reads the URL, and from then on loads whatever the view asks for. */
   function start(): void {
@@ -348,7 +369,7 @@ export function createStage(session: Session, embedding: Embedding | null = null
     watch(
       () => [
         ...[view.q, view.range, view.from, view.to, view.oldest, view.client, view.tenant],
-        ...[zone.value, session.signIns.value, view.page],
+        ...[zone.value, session.signIns.value, view.page, saved.isWaiting.value, saved.isMissing.value],
         preferences.columns.value.some(({ key }) => isDataColumn(key)),
       ],
       () => void load(),
@@ -407,7 +428,9 @@ export function createStage(session: Session, embedding: Embedding | null = null
     mayManageStreams: clients.mayManageStreams,
     expire,
     ...{ isHidden, isEmbedded: embedding !== null },
-    ...{ start, navigate, load, pinnedFilter, applyQuery, editQuery },
+    views,
+    saved,
+    ...{ start, navigate, load, loadViews, retry, pinnedFilter, applyQuery, editQuery },
     ...{ setRange, setTimeSpan, setLanguage, setZone },
     ...{
       toggleLive,

@@ -3,15 +3,24 @@ import { i18n, isLanguage, switchLanguage } from './i18n.js';
 import { readLink, type View, writeLink } from './link.js';
 import type { Embedding } from './session/embedding.js';
 import type { Session } from './session/session.js';
+import type { SavedViews } from './views/saved.js';
 
 /** Keeps the view and the browser's URL in step. */
-export function useUrlState(session: Session, embedding: Embedding | null = null) {
+export function useUrlState(
+  session: Session,
+  { filled, isAsSaved }: Pick<SavedViews, 'filled' | 'isAsSaved'>,
+  embedding: Embedding | null = null,
+) {
   const hash = embedding?.hash ?? '';
   const view = reactive<View>(readLink(location.search));
 
   /** The query string for a view. The tenant is left out where the user has only one. */
   const searchOf = (state: View) =>
-    writeLink(session.tenants.value.length === 1 ? { ...state, tenant: null } : state);
+    writeLink({
+      ...state,
+      isAsSaved: isAsSaved(state),
+      tenant: session.tenants.value.length === 1 ? null : state.tenant,
+    });
 
   function write(mode: 'push' | 'replace'): void {
     const url = location.pathname + searchOf(view) + hash;
@@ -21,12 +30,13 @@ export function useUrlState(session: Session, embedding: Embedding | null = null
 
   function navigate(change: Partial<View>, mode: 'push' | 'replace' = 'push'): void {
     Object.assign(view, change);
+    view.isAsSaved = isAsSaved(view);
     write(mode);
   }
 
   function onPopState(): void {
     readHash();
-    const state = readLink(location.search);
+    const state = filled(readLink(location.search));
     Object.assign(view, state, { tenant: state.tenant ?? session.tenant.value });
     if (isLanguage(state.lang) && state.lang !== i18n.global.locale.value) void switchLanguage(state.lang);
   }

@@ -8,7 +8,15 @@ import { foldEmail } from '../entry/email.js';
 import { toCriteria } from '../filter/criteria.js';
 import type { ReelService } from '../service.js';
 import type { SavedView, SaveViewInput } from './saved-view.js';
-import { countOtherViews, deleteView, lockViews, readView, readViews, writeView } from './store.js';
+import {
+  countOtherViews,
+  deleteView,
+  lockViews,
+  readView,
+  readViews,
+  type StoredView,
+  writeView,
+} from './store.js';
 
 /** Actions of the entries, of module `reel`, that record what became of views. */
 export const VIEW_ACTIONS = {
@@ -41,8 +49,12 @@ export class ViewService {
   ) {}
 
   /** The person's own and the tenant's shared ones, by name. */
-  list({ tenantId }: Scope, by: Reader): Promise<SavedView[]> {
-    return this.database.read(tenantId, (execute) => readViews(execute, tenantId, ownerOf(by)));
+  async list(caller: ViewCaller): Promise<SavedView[]> {
+    const { tenantId } = caller.scope;
+    const views = await this.database.read(tenantId, (execute) =>
+      readViews(execute, tenantId, ownerOf(caller.by)),
+    );
+    return views.map((view) => ({ ...view, mayChange: mayChange(view, caller) }));
   }
 
   async save(caller: ViewCaller, input: SaveViewInput): Promise<SavedView> {
@@ -62,7 +74,7 @@ export class ViewService {
       return readView(execute, tenantId, view.id);
     });
     this.onRecorded();
-    return saved!;
+    return { ...saved!, mayChange: true };
   }
 
   async remove(caller: ViewCaller, id: string): Promise<boolean> {
@@ -78,15 +90,10 @@ export class ViewService {
   }
 
   /** Somebody else's own view is as if it did not exist. */
-  private async changeable(
-    execute: Execute,
-    { scope, by, isTenantViewer }: ViewCaller,
-    id: string,
-  ): Promise<SavedView> {
-    const view = await readView(execute, scope.tenantId, id);
-    const isOwn = view?.ownerId === ownerOf(by);
-    if (!view || !(isOwn || view.shared)) throw new ReelError('NOT_FOUND', `No view ${id}`);
-    if (!isOwn && !isTenantViewer)
+  private async changeable(execute: Execute, caller: ViewCaller, id: string): Promise<StoredView> {
+    const view = await readView(execute, caller.scope.tenantId, id);
+    if (!view || !(view.shared || isOwn(view, caller))) throw new ReelError('NOT_FOUND', `No view ${id}`);
+    if (!mayChange(view, caller))
       throw forbidden('A shared view is changed by who saved it, or by a viewer of the whole tenant');
     return view;
   }
@@ -96,8 +103,8 @@ export class ViewService {
     execute: Execute,
     action: keyof typeof VIEW_ACTIONS,
     { scope: { tenantId }, by }: ViewCaller,
-    before: SavedView | null,
-    after: Omit<SavedView, 'updatedAt'> | null,
+    before: StoredView | null,
+    after: Omit<StoredView, 'updatedAt'> | null,
   ): Promise<void> {
     const [old, now] = [before, after].map(
       (view) => view && (view.shared ? contentOf(view) : { shared: false }),
@@ -123,7 +130,13 @@ export class ViewService {
 /** Whose a view is: a person's id, else their address. */
 const ownerOf = ({ id, email }: Reader): string => id ?? foldEmail(email ?? '');
 
-type AskedView = Omit<SavedView, 'id' | 'ownerId' | 'updatedAt'>;
+const isOwn = (view: StoredView, { by }: ViewCaller): boolean => view.ownerId === ownerOf(by);
+
+/** Of those that the caller sees. */
+const mayChange = (view: StoredView, caller: ViewCaller): boolean =>
+  isOwn(view, caller) || caller.isTenantViewer;
+
+type AskedView = Omit<StoredView, 'id' | 'ownerId' | 'updatedAt'>;
 
 function checkView(tenantId: string, input: SaveViewInput): AskedView {
   const { name, shared, query, orderBy } = input;

@@ -16,7 +16,7 @@ export interface ShownColumn {
 
 export const MIN_WIDTH = 56;
 export const MAX_WIDTH = 1_200;
-const MAX_COLUMNS = 30;
+export const MAX_COLUMNS = 30;
 
 /** Keys of the names in reel.columns. */
 const NAMES: Record<NamedColumn, string> = {

@@ -1,6 +1,6 @@
 import { ref, shallowRef } from 'vue';
 import type { ReelError } from '../../reel/index.js';
-import type { Session } from '../session/session.js';
+import type { Session } from './session.js';
 
 /** A call to the server that somebody asked for: one at a time, and what came of it. */
 export function useCall<Name extends string>(session: Session) {
