@@ -105,6 +105,12 @@ describe('query line', () => {
       resourceTypes: [{ key: 'Microsoft.Web/sites', count: 1 }],
       clients: [],
       paths: ['invoice.amount', 'items[*].sku'],
+      registered: [
+        { module: 'guardian', action: 'users.create', description: 'Made an account' },
+        { module: 'guardian', action: 'users.lock', description: 'Locked somebody out' },
+        { module: 'a', action: 'jobs.run', description: 'Ran a job' },
+        { module: 'b', action: 'jobs.run', description: 'Ran in the park' },
+      ],
     };
     const found = (line: string, caret = line.length) => completionsAt(line, caret, vocabulary);
     const labels = (line: string, caret = line.length) => found(line, caret).map(({ label }) => label);
@@ -127,7 +133,15 @@ describe('query line', () => {
     expect(labels('gua')).toEqual(['module:guardian', 'module:guard dog']);
     expect(labels('-act')).toEqual(['-action:', '-actor:']);
     expect(labels('-sin')).toEqual([]);
-    expect(labels('action:users.')).toEqual(['action:users.create', 'action:users.delete', 'action:users.*']);
+    expect(labels('action:users.')).toEqual([
+      ...['action:users.create', 'action:users.delete', 'action:users.lock', 'action:users.*'],
+    ]);
+    expect(found('action:account')).toMatchObject([
+      { label: 'action:users.create', text: 'users.create', count: 4, found: 'Made an account' },
+    ]);
+    expect(found('lock')).toMatchObject([{ text: 'action:users.lock', found: 'Locked somebody out' }]);
+    // Two modules that say different things of it say nothing together.
+    expect(found('action:jobs')).toEqual([expect.not.objectContaining({ found: expect.anything() })]);
     expect(labels('severity>=err text', 13)).toEqual(['severity>=ERROR']);
     expect(labels('outcome:')).toEqual(['outcome:success', 'outcome:failure', 'outcome:denied']);
     expect(labels('-type:a')[0]).toBe('-type:agent');

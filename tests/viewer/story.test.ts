@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sentenceOf, textOf } from '../../web/stage/entry/sentence.js';
 import { runCommand } from '../support/cli.js';
+import { moduleToken } from '../support/reel.js';
 import {
   ANA,
   REQUEST,
@@ -83,6 +84,56 @@ test.each([
   [{ actorName: '{resource}' }, 2, '{resource} deleted invoice/4711.'],
 ])('%j is told', (change, leafVersion, expected) => {
   expect(textOf(sentenceOf({ ...ENTRY, ...change }, { ...words, leafVersion }))).toBe(expected);
+});
+
+test.each([
+  [{}, 'Deleted an invoice', 'Tom Becker: Deleted an invoice (invoice/4711).'],
+  [
+    { onBehalfOfId: 'c', onBehalfOfName: 'Helena' },
+    'Deleted an invoice.',
+    'Tom Becker, acting for Helena: Deleted an invoice (invoice/4711).',
+  ],
+  [
+    { resourceType: null, resourceId: null, outcome: 'DENIED' as const },
+    'Asked for {resource}',
+    'Tom Becker: Asked for {resource}, which was denied.',
+  ],
+  [{}, '  ', 'Tom Becker deleted invoice/4711.'],
+])('%j is told in the words of its registered action %j', (change, described, expected) => {
+  const parts = sentenceOf({ ...ENTRY, ...change }, { ...words, described, leafVersion: 2 });
+  expect(textOf(parts)).toBe(expected);
+  // What a module registered is shown as text from outside, too.
+  expect(parts.some(({ kind }) => kind === 'described')).toBe(described.trim() !== '');
+});
+
+test('registered actions are completed with what they say, and head their entries', async () => {
+  const { body } = await viewer.reel.graphql(
+    await moduleToken('billing'),
+    'mutation ($actions: [RegisterActionInput!]!) { registerActions(actions: $actions) { action } }',
+    {
+      actions: [
+        { action: 'invoices.archive', version: 1, description: 'Put an invoice away' },
+        { action: 'invoices.waive', version: 1, description: 'Waived a debt <b>' },
+      ],
+    },
+  );
+  expect(body.errors).toBeUndefined();
+  const { page, close } = await viewer.open();
+  const box = page.getByRole('combobox', { name: 'Query' });
+  await box.pressSequentially('action:waived');
+  await page.getByRole('option', { name: /action:invoices.waive.*Waived a debt <b>/ }).waitFor();
+  await box.fill('');
+  // Found by what it says as by its name, with how often it occurs.
+  await box.pressSequentially('action:put');
+  await page.getByRole('option', { name: /action:invoices.archive.*Put an invoice away.*1$/ }).click();
+  expect(await box.inputValue()).toBe('action:invoices.archive');
+  await page.keyboard.press('Enter');
+  await rowsOf(page).first().locator('[data-column=action]').click();
+  await page
+    .getByRole('complementary', { name: 'Log details' })
+    .getByRole('heading', { name: 'System: Put an invoice away.' })
+    .waitFor();
+  await close();
 });
 
 test('around an entry: what the person, the resource, the address and the request did, and the way back', async () => {

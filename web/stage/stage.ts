@@ -415,6 +415,7 @@ export function createStage(session: Session, embedding: Embedding | null = null
     ...{ language, zone, preferences },
     ...{
       vocabulary: vocabulary.vocabulary,
+      described: vocabulary.described,
       lookForPeople: vocabulary.lookForPeople,
       headers: clients.headers,
     },

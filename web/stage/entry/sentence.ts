@@ -18,7 +18,7 @@ type Told = Pick<
 
 /** A stretch of a sentence: words of the page's language, or a text as it was recorded. */
 export interface Part {
-  kind: 'words' | 'who' | 'behalf' | 'action' | 'resource';
+  kind: 'words' | 'who' | 'behalf' | 'action' | 'resource' | 'described';
   text: string;
 }
 
@@ -38,7 +38,8 @@ const MARK = '\uE000';
  * Who did what to which resource, acting for whom, and how it ended. In entries of leaf version 1 it is on-behalf-of who
  * really acted.
  */
-export function sentenceOf(entry: Told, { t, te, described, leafVersion }: Words): Part[] {
+export function sentenceOf(entry: Told, { t, te, described: description, leafVersion }: Words): Part[] {
+  const described = description?.trim().replace(/\.$/, '') || null;
   const actor = actorOf(entry) ?? t(`reel.actorTypes.${entry.actorType}`);
   const other = entry.onBehalfOfName ?? entry.onBehalfOfId;
   const isReversed = leafVersion === 1;
@@ -47,7 +48,7 @@ export function sentenceOf(entry: Told, { t, te, described, leafVersion }: Words
     who: { kind: 'who', text: isReversed && other ? other : actor },
     behalf: { kind: 'behalf', text: (isReversed ? actor : other) ?? '' },
     action: { kind: 'action', text: entry.action },
-    words: { kind: 'words', text: described ?? '' },
+    words: { kind: 'described', text: described ?? '' },
     resource: { kind: 'resource', text: resource ?? '' },
   };
   const marked = (key: string) =>
@@ -62,8 +63,9 @@ export function sentenceOf(entry: Told, { t, te, described, leafVersion }: Words
   const by = other
     ? marked(leafVersion === null && !entry.onBehalfOfName ? 'story.delegated' : 'story.acting')
     : marked('story.own');
+  const lead = described ? `${by.replace(/,$/, '')}:` : by;
   const outcome = entry.outcome && entry.outcome !== 'SUCCESS' ? t(`story.ended.${entry.outcome}`) : '';
-  return partsOf(`${by}${described ? ':' : ''} ${did}${outcome}.`, recorded);
+  return partsOf(`${lead} ${did}${outcome}.`, recorded);
 }
 
 function partsOf(text: string, recorded: Record<string, Part>): Part[] {

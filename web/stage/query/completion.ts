@@ -16,7 +16,7 @@ export interface Completion {
   field?: FieldName;
   /** For a value: how many entries have it. */
   count?: number;
-  /** For a person with a name: the e-mail address or id that finds them. */
+  /** For a person with a name: the e-mail address or id that finds them. For a registered action: what it says. */
   found?: string;
 }
 
@@ -25,6 +25,8 @@ interface Value {
   key: string | null;
   /** What a person calls it. */
   label?: string | null;
+  /** What a registered action says. */
+  about?: string | null;
   count?: number;
   written?: string;
 }
@@ -45,14 +47,14 @@ export function completionsAt(line: string, caret: number, vocabulary: Vocabular
     const used = value.split(',').slice(0, -1);
     const at = caret - (value.split(',').at(-1) ?? '').length;
     return matching(valuesOf(field, vocabulary), line.slice(at, caret), used).map(
-      ({ key, label, count, written }) => ({
+      ({ key, label, about, count, written }) => ({
         kind: 'value',
         label: `${typed.slice(0, head.length).toLowerCase()}${label ?? key}`,
         text: written ?? quotedIfNeeded(key!),
         from: at,
         to,
         ...(count !== undefined && { count }),
-        ...(label && label !== key && { found: key! }),
+        ...(label && label !== key ? { found: key! } : about ? { found: about } : {}),
       }),
     );
   }
@@ -80,14 +82,14 @@ export function completionsAt(line: string, caret: number, vocabulary: Vocabular
   const wholeTerms = (field: FieldName): Completion[] =>
     word === ''
       ? []
-      : matching(valuesOf(field, vocabulary), word, []).map(({ key, label, count, written }) => ({
+      : matching(valuesOf(field, vocabulary), word, []).map(({ key, label, about, count, written }) => ({
           kind: 'value',
           label: `${minus}${field}:${label ?? key}`,
           text: `${minus}${field}:${written ?? quotedIfNeeded(key!)}`,
           from,
           to,
           ...(count !== undefined && { count }),
-          ...(label && label !== key && { found: key! }),
+          ...(label && label !== key ? { found: key! } : about ? { found: about } : {}),
         }));
   return [
     ...fields.flatMap((field) => headsOf(field).map((text) => fieldCompletion(field, text))),
@@ -116,7 +118,7 @@ const severitiesOf = (vocabulary: Vocabulary | null): Value[] =>
 function valuesOf(field: FieldName | null, vocabulary: Vocabulary | null): readonly Value[] {
   if (field === null) return [];
   if (field === 'module') return vocabulary?.modules ?? [];
-  if (field === 'action') return withPrefixes(vocabulary?.actions ?? []);
+  if (field === 'action') return withPrefixes(actionsOf(vocabulary));
   if (field === 'severity') return severitiesOf(vocabulary);
   if (field === 'outcome') return lowerCase(OUTCOMES);
   if (field === 'origin') return lowerCase(ORIGINS);
@@ -132,13 +134,28 @@ function valuesOf(field: FieldName | null, vocabulary: Vocabulary | null): reado
   return isTimeField(field) ? TIMES.map((key) => ({ key })) : [];
 }
 
+/** Those that occur, and those that are registered, with what they say where all that register one say the same. */
+function actionsOf(vocabulary: Vocabulary | null): readonly Value[] {
+  const { actions = [], registered = [] } = vocabulary ?? {};
+  const said = new Map<string, string | null>();
+  for (const { action, description } of registered) {
+    const isOther = said.has(action) && said.get(action) !== description;
+    said.set(action, isOther ? null : description);
+  }
+  const occurring = new Set(actions.map(({ key }) => key));
+  return [
+    ...actions.map((value) => ({ ...value, about: said.get(value.key ?? '') ?? null })),
+    ...[...said].flatMap(([key, about]) => (occurring.has(key) ? [] : [{ key, about }])),
+  ];
+}
+
 /** The actions, and `prefix.*` for each prefix that several of them share. */
 function withPrefixes(actions: readonly Value[]): readonly Value[] {
   const groups = Map.groupBy(actions, ({ key }) => `${key}`.slice(0, `${key}`.lastIndexOf('.')));
   const prefixes = [...groups].flatMap(([name, list]) => {
     if (!name || list.length < 2 || /[\s",*]/.test(name)) return [];
     const count = list.reduce((sum, each) => sum + (each.count ?? 0), 0);
-    return [{ key: `${name}.*`, count, written: `${name}.*` }];
+    return [{ key: `${name}.*`, ...(count > 0 && { count }), written: `${name}.*` }];
   });
   return [...actions, ...prefixes];
 }
@@ -147,7 +164,7 @@ function withPrefixes(actions: readonly Value[]): readonly Value[] {
 function matching(values: readonly Value[], typed: string, used: readonly string[]): Value[] {
   const text = typed.replace(/^"/, '').toLowerCase();
   const some = (value: Value, holds: (name: string) => boolean) =>
-    [value.label, value.key].some((name) => name != null && holds(name.toLowerCase()));
+    [value.label, value.key, value.about].some((name) => name != null && holds(name.toLowerCase()));
   const candidates = values.filter(
     ({ key }) => key !== null && !used.includes(key) && key.toLowerCase() !== text,
   );

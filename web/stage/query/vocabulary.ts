@@ -2,6 +2,8 @@ import { shallowRef } from 'vue';
 import { type DataStep, printDataPath } from '../../../src/query-line/data-path.js';
 import { askReel } from '../../reel/index.js';
 import {
+  ActionsDocument,
+  type ActionsQuery,
   DataSampleDocument,
   PeopleDocument,
   VocabularyDocument,
@@ -14,7 +16,11 @@ type Counted = { key: string | null; label?: string | null; count: number };
 export type Vocabulary = VocabularyQuery['logStats'] & {
   /** Paths to values in the data of the newest entries, as `data.<path>` has them. */
   paths: readonly string[];
+  /** What modules registered of their actions, whether they occur or not. */
+  registered: readonly Registered[];
 };
+
+export type Registered = ActionsQuery['actions'][number];
 
 const MAX_PATHS = 200;
 const MAX_DEPTH = 6;
@@ -24,13 +30,14 @@ const LEAST_LETTERS = 2;
 /** The modules, actions, people, resource types and paths in data of this tenant, for completion. Null until they are loaded, or where that fails. */
 export function useVocabulary() {
   const vocabulary = shallowRef<Vocabulary | null>(null);
+  const descriptions = shallowRef<ReadonlyMap<string, string>>(new Map());
   let timer: ReturnType<typeof setTimeout> | undefined;
   let controller: AbortController | undefined;
   const looked = new Set<string>();
 
   async function load(): Promise<void> {
     looked.clear();
-    const [counted, sample] = await Promise.all([
+    const [counted, sample, registered] = await Promise.all([
       askReel(VocabularyDocument, {}).then(
         ({ logStats }) => logStats,
         () => null,
@@ -39,9 +46,18 @@ export function useVocabulary() {
         ({ logs }) => logs.nodes.map(({ data }) => data),
         () => [],
       ),
+      askReel(ActionsDocument, {}).then(
+        ({ actions }) => actions,
+        () => [],
+      ),
     ]);
+    descriptions.value = new Map(
+      registered.flatMap(({ module, action, description }) =>
+        description ? [[nameOf({ module, action }), description]] : [],
+      ),
+    );
     // Completion then offers fields and severities only.
-    if (counted) vocabulary.value = { ...counted, paths: pathsOf(sample) };
+    if (counted) vocabulary.value = { ...counted, paths: pathsOf(sample), registered };
   }
 
   /** Looks for people beside the most frequent ones, when typing pauses. */
@@ -62,8 +78,15 @@ export function useVocabulary() {
     }, PAUSE_MS);
   }
 
-  return { vocabulary, load, lookForPeople };
+  /** What the registered action of an entry says. Null where it is not registered, or without words. */
+  const described = (entry: { module: string; action: string }) =>
+    descriptions.value.get(nameOf(entry)) ?? null;
+
+  return { vocabulary, described, load, lookForPeople };
 }
+
+/** Neither holds a line break. */
+const nameOf = ({ module, action }: { module: string; action: string }) => `${module}\n${action}`;
 
 function withPeople(vocabulary: Vocabulary, found: readonly Counted[]): Vocabulary {
   const known = new Set(vocabulary.actors.map(({ key }) => key));
