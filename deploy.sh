@@ -118,7 +118,11 @@ built=no
 build() {
   [[ $built == no ]] || return 0
   cd -- "$root"
-  installed || npm ci --include=dev --no-audit --no-fund >&2
+  if ! installed; then
+    # Through a link npm would empty the folder of somebody else.
+    [[ ! -L node_modules ]] || fail 1 "expected $root/node_modules as package-lock.json has it, got a link to another one: remove the link, or run npm ci there"
+    npm ci --include=dev --no-audit --no-fund >&2
+  fi
   # The project's own Node, whatever the machine has.
   PATH=$root/node_modules/.bin:$PATH node src/development/build.ts
   built=yes

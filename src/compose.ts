@@ -28,8 +28,9 @@ import {
   readConnection,
   trustedProxies,
 } from './http/request.js';
-import { RegisteredRules } from './log/actions/entry-rules.js';
+import { type Mismatch, RegisteredRules } from './log/actions/entry-rules.js';
 import { RegisteredActions } from './log/actions/registry.js';
+import { watchMismatches } from './log/embed.js';
 import { Identifier } from './log/entry/identifier.js';
 import { ExportService } from './log/export/export.js';
 import { LogReader } from './log/read/reader.js';
@@ -169,10 +170,9 @@ export async function composeReel(
     witness: () => seal.witness(),
   });
   const actions = new RegisteredActions(database, config.redactionKeys[0] ?? null);
-  const rules = new RegisteredRules(actions, {
-    modes: config.actionModes,
-    onMismatch: (module, what) => metrics.entriesNotAsRegistered.inc({ module, what }),
-  });
+  const onMismatch = (module: string, what: Mismatch) => metrics.entriesNotAsRegistered.inc({ module, what });
+  const rules = new RegisteredRules(actions, { modes: config.actionModes, onMismatch });
+  const unwatch = watchMismatches(onMismatch);
   const service = new ReelService(writer, new Identifier(clock), rules);
   const streams = openStreams(config, {
     database,
@@ -312,6 +312,7 @@ export async function composeReel(
       });
     },
     close: async () => {
+      unwatch();
       await streams.close();
       await writer.close();
       await sequencer.stop();

@@ -19,6 +19,7 @@ export const MIGRATION_NAMES = [
   'Migration20261129000020_value_counts',
   'Migration20261129000030_actions',
   'Migration20261129000040_views',
+  'Migration20261130000000_stream_nodes',
 ] as const;
 
 export type MigrationName = (typeof MIGRATION_NAMES)[number];

@@ -15,6 +15,15 @@ import { WRITER_BOUNDS, Writer, type WriterDatabase } from './write/writer.js';
 /** One writer for all calls on the same connection pool, or in the same transaction. */
 const writers = new WeakMap<object, Writer>();
 
+/** Told of entries of this process that are not as registered, whoever writes them. */
+const watchers = new Set<(module: string, what: Mismatch) => void>();
+
+/** Until the function that it returns is called. For a router's metrics, which know nothing of its host's EntityManagers. */
+export function watchMismatches(watcher: (module: string, what: Mismatch) => void): () => void {
+  watchers.add(watcher);
+  return () => void watchers.delete(watcher);
+}
+
 /** What is registered, by connection pool and redaction key. */
 const registries = new WeakMap<object, Map<string, RegisteredActions>>();
 
@@ -33,7 +42,13 @@ export function getReelService(em: EntityManager, { config, onMismatch }: EmbedO
   const { actionModes: modes = parseActionModes([])!, redactionKeys: [key] = [] } = config ?? {};
   const rules = new RegisteredRules(
     registryOf(em, key ?? ''),
-    { modes, ...(onMismatch && { onMismatch }) },
+    {
+      modes,
+      onMismatch: (module, what) => {
+        for (const watcher of watchers) watcher(module, what);
+        onMismatch?.(module, what);
+      },
+    },
     actionsOf(em),
   );
   return new ReelService(

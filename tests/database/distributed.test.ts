@@ -230,6 +230,44 @@ test('streams deliver, park, replay and end', async () => {
   }
 });
 
+test('views are saved, changed, listed, removed and erased', async () => {
+  const tenant = randomUUID();
+  const calls = await StreamCalls.of(reel, tenant);
+  const save = async (input: object) =>
+    (await calls.ask('mutation ($input: SaveViewInput!) { saveView(input: $input) { id name } }', { input }))
+      .saveView as { id: string };
+  const [own] = await Promise.all(
+    [false, true].map((shared) => save({ name: 'of ana@example.com', query: 'module:billing', shared })),
+  );
+  await save({ id: own!.id, name: 'changed', query: '', shared: false });
+  expect((await calls.ask('{ views { id } }')).views).toHaveLength(2);
+  await calls.ask('mutation ($id: UUID!) { removeView(id: $id) }', { id: own!.id });
+  await asOwner((database) =>
+    eraseEntries(database, {
+      tenantId: tenant,
+      target: { email: 'ana@example.com' },
+      reason: 'asked',
+      ownEntries: new OwnEntries('olga', 'test'),
+    }),
+  );
+  expect((await calls.ask('{ views { name } }')).views).toEqual([{ name: '(erased)' }]);
+});
+
+test('actions are registered, listed, and hold for entries', async () => {
+  const actions = [
+    { action: 'invoices.delete', version: 1, schema: { type: 'object' }, redact: [{ path: 'card' }] },
+  ];
+  const registered = await reel.graphql(
+    await moduleToken('billing'),
+    'mutation ($actions: [RegisterActionInput!]!) { registerActions(actions: $actions) { action version } }',
+    { actions },
+  );
+  expect(registered.body.errors).toBeUndefined();
+  const { body } = await reel.graphql(reader, '{ actions { action } }');
+  expect(body.data.actions).toEqual([{ action: 'invoices.delete' }]);
+  await store(reel, token, randomUUID(), [{ action: 'invoices.delete', data: { card: '4111' } }]);
+});
+
 /** Statements of the owner's commands over all tenants, which Citus sends to every node, and those of which the tenant is what is looked for. */
 const OVER_ALL = [
   // The tenant of a hold, by its id.
@@ -247,12 +285,24 @@ test('each table in each statement has a tenant of its own', async () => {
   );
   const tables = new Set(rows.map(({ name }) => name as string));
   expect(tables.size).toBeGreaterThan(10);
-  const sent = [...recorded].filter((text) => /reel_(?:log_|stream)/.test(text) && text !== INBOX);
+  const sent = [...recorded].filter((text) => /reel_(?:log_|stream|view)/.test(text) && text !== INBOX);
   expect(sent.length).toBeGreaterThan(60);
+  for (const table of [...tables].filter((name) => !/_(?:\d{6}|default)$/.test(name)))
+    expect(
+      sent.some((text) => new RegExp(`\\b${table}\\b`).test(text)),
+      `nothing was sent of ${table}`,
+    ).toBe(true);
   const breaking = sent
     .filter((text) => tablesWithoutTenant(text, (table) => tables.has(table)).length > 0)
     .filter((text) => !OVER_ALL.some((allowed) => allowed.test(text)));
   expect(breaking).toEqual([]);
+  // What is on the coordinator alone is asked for alone.
+  const local = /\breel_(?:log_actions|log_signing_keys)\b/;
+  expect(sent.filter((text) => local.test(text)).length).toBeGreaterThan(2);
+  const mixed = sent.filter(
+    (text) => local.test(text) && [...tables].some((table) => text.includes(`${table} `)),
+  );
+  expect(mixed).toEqual([]);
 });
 
 test('no policy has a sub-select, which Citus does not take, and none but plain tables is distributed', async () => {

@@ -200,9 +200,7 @@ const REDACTED = {
 const UNKNOWN = { action: 'invoices.destroy', data: { a: 1 } };
 const WRONG = { action: 'invoices.delete', data: { reason: 'No 42', before: BEFORE } };
 
-describe.each(Object.entries(DOORS))('%s', (door, write) => {
-  const isCountedHere = !door.startsWith('in process');
-
+describe.each(Object.entries(DOORS))('%s', (_, write) => {
   it.each(['strict', 'loose', 'lenient'])('stores what is as registered, redacted, of %s', async (module) => {
     expect(await write({ module, action: 'invoices.delete', data: FITTING })).toEqual({ stored: REDACTED });
     // What the module redacted is taken as it is.
@@ -230,7 +228,6 @@ describe.each(Object.entries(DOORS))('%s', (door, write) => {
     expect(await write({ module: 'strict', action: 'invoices.delete' })).toEqual({
       refused: expect.stringContaining('must be there'),
     });
-    if (!isCountedHere) return;
     expect(await counted('strict', 'action')).toBe(before.action + 1);
     expect(await counted('strict', 'data')).toBe(before.data + 3);
   });
@@ -243,7 +240,6 @@ describe.each(Object.entries(DOORS))('%s', (door, write) => {
     expect(await write({ module: 'lenient', ...WRONG })).toEqual({
       stored: { ...REDACTED, reason: 'No 42' },
     });
-    if (!isCountedHere) return;
     expect(await counted('lenient', 'action')).toBe(before.action + 1);
     expect(await counted('lenient', 'data')).toBe(before.data + 1);
   });

