@@ -7,6 +7,8 @@ import { EMPTY_ROOT } from '../seal/merkle.js';
 import { readNote, type Verifier } from '../seal/note.js';
 import { readKeys } from '../seal/signing-keys.js';
 import type { Report } from '../verify/fault.js';
+import { PageWorkers } from '../verify/log/page-workers.js';
+import { lastSequence } from '../verify/log/sequence-rows.js';
 import { isUnreadable, reportUnreadable } from '../verify/log/unreadable-rows.js';
 import { verifyLog } from '../verify/log/verify-log.js';
 import type { CommandContext } from './context.js';
@@ -41,7 +43,8 @@ export async function verifyStoredLog(
         if (database.isDistributed) return verifyLog(execute, tenantId, { ...options, parallel: execute });
         const snapshot = await exportSnapshot(execute, url, tenantId);
         await using joined = await joinSnapshot(snapshot);
-        return await verifyLog(execute, tenantId, { ...options, parallel: joined.execute });
+        await using checker = PageWorkers.start(snapshot, await lastSequence(execute, tenantId));
+        return await verifyLog(execute, tenantId, { ...options, checker, parallel: joined.execute });
       });
       return { tenantId, ...verified };
     } catch (error) {

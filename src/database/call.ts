@@ -11,7 +11,9 @@ export interface Call {
 /** The same database, read for one call: its statements are cancelled with it, and its rows are counted. */
 export const during = (database: ReadDatabase, call: Call): ReadDatabase => ({
   ...(database.copy && {
-    copy: (tenantId, query, most, options) => database.copy!(tenantId, query, most, { ...options, call }),
+    ...(database.copy && {
+      copy: (tenantId, work, options) => database.copy!(tenantId, work, { ...options, call }),
+    }),
   }),
   read: (tenantId, work, options) => database.read(tenantId, work, { ...options, call }),
   query: (tenantId, statement, options) => database.query(tenantId, statement, { ...options, call }),

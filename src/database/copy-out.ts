@@ -105,6 +105,14 @@ export class FixedColumn {
     this.bytes = Buffer.alloc(width * expected);
   }
 
+  /** Of values that are back to back already. */
+  static of(width: number, bytes: Uint8Array): FixedColumn {
+    const column = new FixedColumn(width, 0);
+    column.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    column.count = bytes.byteLength / width;
+    return column;
+  }
+
   /** A value of another width is stored as zeros. */
   push(row: CopiedRow, column: number): void {
     const { width } = this;

@@ -1,4 +1,4 @@
-import type { CompiledQuery, RawBuilder } from 'kysely';
+import type { CompiledQuery } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
 import { FaultLog, StartError } from '../errors.js';
 import { takeTurn } from '../time-slice.js';
@@ -39,6 +39,8 @@ export interface ReadOptions {
   meter?: RowMeter;
   /** Plans read rows in the order that an index has them, whatever the planner takes the tables to hold. */
   inIndexOrder?: boolean;
+  /** Plans join rows that are read once each, and look none up by another's. */
+  joinsOnce?: boolean;
   /** Waits for a connection however many reads of the tenant do: for reads whose number is bounded elsewhere. */
   isBounded?: boolean;
   /** For whom it reads; a host's EntityManager takes no notice of it. */
@@ -54,8 +56,8 @@ export interface ReadDatabase {
     statement: Statement,
     options?: QueryOptions,
   ): Promise<R[]>;
-  /** The rows of one query as Snapshot.copyBytes has them. Not through a host's EntityManager. */
-  copy?(tenantId: string, query: RawBuilder<unknown>, most: number, options?: ReadOptions): Promise<Buffer>;
+  /** As read, with rows as COPY has them. Not through a host's EntityManager. */
+  copy?<T>(tenantId: string, work: (execute: Snapshot) => Promise<T>, options?: ReadOptions): Promise<T>;
 }
 
 export interface QueryOptions extends ReadOptions {
@@ -255,13 +257,8 @@ export class Database implements ReadDatabase, WriteDatabase {
     );
   }
 
-  copy(
-    tenantId: string,
-    query: RawBuilder<unknown>,
-    most: number,
-    options: ReadOptions = {},
-  ): Promise<Buffer> {
-    return this.read(tenantId, (execute) => execute.copyBytes(query, most), options);
+  copy<T>(tenantId: string, work: (execute: Snapshot) => Promise<T>, options: ReadOptions = {}): Promise<T> {
+    return this.read(tenantId, work, options);
   }
 
   /** As read of one statement, without a transaction of several round trips. */

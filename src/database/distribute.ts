@@ -15,6 +15,10 @@ const SETTINGS = {
   jit: 'off',
 };
 
+/** What one may read, without the sub-selects that Citus takes in no policy. */
+const READ_BY_ROW = `tenant_id = nullif(current_setting('reel.tenant_id', true), '')::uuid
+  or strpos(current_setting('reel.sealing_ids', true), tenant_id::text) > 0`;
+
 type ExecuteSql = (sql: string) => Promise<Record<string, unknown>[]>;
 
 /** Reel's tables as they are on a Citus cluster. */
@@ -74,7 +78,23 @@ export async function whatIsLeft(
   const tables = await readTables(execute);
   if (!tables.some(({ name }) => name === 'reel_log_entries'))
     throw new StartError('REEL_MIGRATE_URL: expected a migrated database (run: reel migrate)');
-  return [...(await missingSettings(execute, role)), ...distributions(tables)];
+  return [
+    ...(await missingSettings(execute, role)),
+    ...(await policiesByRow(execute)),
+    ...distributions(tables),
+  ];
+}
+
+/** For policies that were made while the database had no Citus: as it takes them. */
+export async function policiesByRow(execute: ExecuteSql) {
+  const rows = await execute(
+    `select tablename from pg_catalog.pg_policies where schemaname = current_schema() and policyname = 'reel_read' and qual like '%SELECT%'
+     order by tablename`,
+  );
+  return rows.map(({ tablename }) => ({
+    what: `${tablename}: policy without sub-selects`,
+    statement: `alter policy reel_read on ${tablename} using (${READ_BY_ROW})`,
+  }));
 }
 
 /** Of the runtime role, and of the owner, with whose rights functions run. */

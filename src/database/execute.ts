@@ -118,15 +118,19 @@ export const sealTenantsSql = (tenantIds: readonly string[]) => [
 export const readSettingsSql = ({
   statementMs,
   inIndexOrder,
+  joinsOnce,
 }: {
   statementMs?: number;
   inIndexOrder?: boolean;
+  joinsOnce?: boolean;
 }) => [
   ...(statementMs === undefined
     ? []
     : [`set local statement_timeout = ${Math.max(1, Math.round(statementMs))}`]),
   // Without statistics a sort may look cheaper than the index that has the order.
   ...(inIndexOrder ? ['set local enable_sort = off'] : []),
+  // Without statistics a nested loop looks cheap, and takes the square.
+  ...(joinsOnce ? ['set local enable_nestloop = off'] : []),
 ];
 
 /** SQL that lets a transaction write these tenants. The ids are validated UUIDs, since SET takes no parameters. */

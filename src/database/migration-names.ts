@@ -20,6 +20,7 @@ export const MIGRATION_NAMES = [
   'Migration20261129000030_actions',
   'Migration20261129000040_views',
   'Migration20261130000000_stream_nodes',
+  'Migration20261130000001_reads',
 ] as const;
 
 export type MigrationName = (typeof MIGRATION_NAMES)[number];

@@ -16,6 +16,7 @@ import { Migration20261129000020_value_counts } from './migrations/Migration2026
 import { Migration20261129000030_actions } from './migrations/Migration20261129000030_actions.js';
 import { Migration20261129000040_views } from './migrations/Migration20261129000040_views.js';
 import { Migration20261130000000_stream_nodes } from './migrations/Migration20261130000000_stream_nodes.js';
+import { Migration20261130000001_reads } from './migrations/Migration20261130000001_reads.js';
 import type { Migration, MigrationDriver } from './migrations/migration.js';
 
 const CLASSES: Record<MigrationName, new (driver: MigrationDriver) => Migration> = {
@@ -36,6 +37,7 @@ const CLASSES: Record<MigrationName, new (driver: MigrationDriver) => Migration>
   Migration20261129000030_actions,
   Migration20261129000040_views,
   Migration20261130000000_stream_nodes,
+  Migration20261130000001_reads,
 };
 
 /** In their order, for MikroORM's command line too. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { Database } from '../../src/database/database.js';
+import { policiesByRow } from '../../src/database/distribute.js';
 import { compile, type Execute, type Row, type TextRow } from '../../src/database/execute.js';
 import { connectPool } from '../../src/database/session.js';
 import { countRemovable, removeEntries } from '../../src/log/retention/cleanup.js';
@@ -35,6 +36,9 @@ beforeEach(() => {
 });
 beforeAll(async () => {
   reel = await startReel({ REEL_AUDIT_READS: 'all' });
+  // As `reel distribute` has them.
+  for (const { statement } of await policiesByRow((sql) => reel.own.query(sql)))
+    await reel.own.query(statement);
   token = await moduleToken();
   reader = await person({
     grants: [

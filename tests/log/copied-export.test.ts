@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RowsTooLong } from '../../src/database/counted-query.js';
 import type { CreateLogInput } from '../../src/log/entry/create-log-input.js';
@@ -9,6 +9,7 @@ import { type ExportRequest, exportContent } from '../../src/log/export/export-c
 import { LogExportFormat } from '../../src/log/export/export-logs-input.js';
 import { toCriteria } from '../../src/log/filter/criteria.js';
 import type { LogFilter } from '../../src/log/filter/log-filter.js';
+import { idFloor } from '../../src/log/filter/where.js';
 import { LogReader } from '../../src/log/read/reader.js';
 import { isStorable } from '../../src/query-line/values.js';
 import { storeFirstVersion } from '../support/first-version.js';
@@ -173,6 +174,44 @@ describe('a file of copied rows is, byte for byte, that of read entries', () => 
   });
 });
 
+test('entries whose ids are of another time are where the order has them', async () => {
+  const other = randomUUID();
+  const inputs = Array.from({ length: 1_000 }, (_, n) => ({
+    tenantId: other,
+    module: 'm',
+    action: `a.${n}`,
+  }));
+  await trail.service.writeLogs(inputs);
+  const upTo = await trail.sequencer.catchUp(other);
+  const criteria = toCriteria({ tenantId: other, clients: null }, null, new Date(Date.now() + 60_000));
+  const request = { ...requestOf({}), criteria, upTo };
+  // A few, which are looked up, then half of them.
+  for (const [share, at] of [
+    [100, '2020-05-01T10:00:00Z'],
+    [2, '2022-07-01T10:00:00Z'],
+  ] as const) {
+    const ids = await trail.own.query(
+      'select seq, entry_id from reel_log_sequence where tenant_id = $1 and seq % $2 = 0',
+      [other, share],
+    );
+    for (const { seq, entry_id } of ids) {
+      const id = `${idFloor(at).slice(0, 24)}${String(seq).padStart(12, '0')}`;
+      await trail.own.query(
+        'update reel_log_entries set id = $3, created_at = $4 where tenant_id = $1 and id = $2',
+        [other, entry_id, id, at],
+      );
+      await trail.own.query(
+        'update reel_log_sequence set entry_id = $3 where tenant_id = $1 and entry_id = $2',
+        [other, entry_id, id],
+      );
+    }
+    expect(await isSame(request)).toBeGreaterThan(100_000);
+  }
+});
+
+const copied = (query: RawBuilder<unknown>, most: number) =>
+  trail.database.copy(tenantId, (execute) => execute.copyBytes(query, most));
+
 test('values that stand in the text are what they are as parameters', async () => {
   const values = fc.oneof(text, fc.array(fc.option(text), { maxLength: 4 }));
   await fc.assert(
@@ -180,22 +219,20 @@ test('values that stand in the text are what they are as parameters', async () =
       const query = Array.isArray(each)
         ? sql`select to_json(${each}::text[])::text`
         : sql`select ${each}::text`;
-      const bytes = await trail.database.copy(tenantId, query, 1_000_000);
+      const bytes = await copied(query, 1_000_000);
       // Header, number of columns, length; behind it the trailer.
-      const copied = bytes.toString('utf8', 25, bytes.length - 2);
-      expect(Array.isArray(each) ? JSON.parse(copied) : copied).toEqual(each);
+      const content = bytes.toString('utf8', 25, bytes.length - 2);
+      expect(Array.isArray(each) ? JSON.parse(content) : content).toEqual(each);
     }),
     { numRuns: 60 },
   );
-  await expect(trail.database.copy(tenantId, sql`select ${new Date()}::text`, 1_000)).rejects.toThrow(
-    TypeError,
-  );
+  await expect(copied(sql`select ${new Date()}::text`, 1_000)).rejects.toThrow(TypeError);
 });
 
 test('more bytes than asked for end the statement, and the connection serves on', async () => {
   const much = sql`select repeat('x', 1000) from reel_log_sequence, reel_log_sequence b, reel_log_sequence c`;
-  await expect(trail.database.copy(tenantId, much, 1_000_000)).rejects.toThrow(RowsTooLong);
-  expect((await trail.database.copy(tenantId, sql`select 1`, 1_000)).length).toBeGreaterThan(20);
+  await expect(copied(much, 1_000_000)).rejects.toThrow(RowsTooLong);
+  expect((await copied(sql`select 1`, 1_000)).length).toBeGreaterThan(20);
 });
 
 test('nothing is read any more once a file is given up', async () => {

@@ -1,13 +1,13 @@
 import { type RawBuilder, sql } from 'kysely';
 import { RowMeter, RowsTooLong } from '../../database/counted-query.js';
 import type { ReadDatabase, ReadOptions } from '../../database/database.js';
-import type { Execute, Row } from '../../database/execute.js';
+import type { Execute, Row, Snapshot } from '../../database/execute.js';
 import { isTimeout } from '../../database/unavailable.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import { selectList, toEntry } from '../entry/row.js';
 import type { Criteria } from '../filter/criteria.js';
 import { whereAll } from '../filter/where.js';
-import { idsWithin } from '../walk/id-range.js';
+import { idsWithin, millisecondsOf } from '../walk/id-range.js';
 import { entriesById } from '../walk/walk.js';
 
 const COLUMNS = sql.raw(selectList());
@@ -129,7 +129,9 @@ async function entriesAt(
   until: number,
 ): Promise<LogEntry[]> {
   const { tenantId } = criteria.scope;
-  const positions = await execute<{ seq: string; entry_id: string }>(positionsOf(criteria, after, until));
+  const positions = await execute<{ seq: string; entry_id: string }>(
+    sql`select seq, entry_id from ${positionsOf(criteria, after, until)} positions order by seq`,
+  );
   if (positions.length === 0) return [];
   const ids = positions.map((position) => position.entry_id);
   const rows = await execute<Row>(
@@ -143,7 +145,7 @@ async function entriesAt(
 }
 
 /** Positions, at first and at most, and bytes of rows, in a stretch that is copied. */
-const [FIRST_COPIED, COPIED] = [1_000, 10_000];
+const [FIRST_COPIED, COPIED] = [1_000, 40_000];
 const COPIED_BYTES = 2 * 1_048_576;
 
 /**
@@ -151,7 +153,7 @@ const COPIED_BYTES = 2 * 1_048_576;
  * the next is read, but nothing any more once it has ended.
  */
 export async function* copySequenced(
-  copy: NonNullable<ReadDatabase['copy']>,
+  { copy }: Required<Pick<ReadDatabase, 'copy'>>,
   criteria: Criteria,
   columns: RawBuilder<unknown>,
   upTo: number,
@@ -160,8 +162,15 @@ export async function* copySequenced(
   const { tenantId } = criteria.scope;
   const read = (after: number) =>
     length.next(after, upTo, async (until, mostBytes, options) => {
-      const rows = await copy(tenantId, rowsAt(criteria, columns, after, until), mostBytes, options);
-      return { rows, until, bytes: rows.length };
+      const rows = await copy(
+        tenantId,
+        (execute) => copyAt(execute, criteria, columns, { after, until, mostBytes }),
+        {
+          ...options,
+          joinsOnce: true,
+        },
+      );
+      return { rows, until, bytes: rows?.length ?? 0 };
     });
   let next = upTo > 0 ? read(0) : null;
   try {
@@ -170,11 +179,45 @@ export async function* copySequenced(
       next = until < upTo ? read(until) : null;
       // It is awaited later.
       next?.catch(() => {});
-      yield rows;
+      if (rows) yield rows;
     }
   } finally {
     await next?.catch(() => {});
   }
+}
+
+/** Null where no entry of the stretch can match. */
+async function copyAt(
+  execute: Snapshot,
+  criteria: Criteria,
+  columns: RawBuilder<unknown>,
+  { after, until, mostBytes }: { after: number; until: number; mostBytes: number },
+): Promise<Buffer | null> {
+  const positions = positionsOf(criteria, after, until);
+  const [row] = await execute<{ ids: string[] | null }>(sql`
+    select percentile_disc(array[${sql.join(SHARES)}]::float8[]) within group (order by entry_id) as ids from ${positions} positions`);
+  if (!row?.ids) return null;
+  const [first, early, late, last] = row.ids as [string, string, string, string];
+  const entries = areTogether(first, early, late, last)
+    ? entriesWithin(criteria, first, last)
+    : entriesOf(criteria, positions);
+  return execute.copyBytes(
+    sql`select seq, ${columns} from ${positions} positions join ${entries} entries on id = entry_id order by seq`,
+    mostBytes,
+  );
+}
+
+/** Of a stretch's ids in their order: the first, two with nearly all between them, and the last. */
+const SHARES = [0, 0.02, 0.98, 1];
+/** How many times as long as nearly all of them all may span for their range to be read as a whole. */
+const MAX_SPAN = 4;
+/** In milliseconds: what is no longer holds few entries in any case. */
+const SHORT_SPAN = 60_000;
+
+/** Entries close in sequence are mostly close in id; but for a clock that was wrong once, a range of ids holds little else. */
+function areTogether(first: string, early: string, late: string, last: string): boolean {
+  const span = millisecondsOf(last) - millisecondsOf(first);
+  return span <= Math.max(SHORT_SPAN, MAX_SPAN * (millisecondsOf(late) - millisecondsOf(early)));
 }
 
 /** SQL for the positions after one up to another, without those whose entries' ids say that they are of another time. */
@@ -186,22 +229,21 @@ function positionsOf(
   const { low, high } = idsWithin(start, end);
   const ofTime =
     start === null && end === null ? sql`` : sql`and entry_id >= ${low}::uuid and entry_id <= ${high}::uuid`;
-  return sql`
+  return sql`(
     select seq, entry_id from reel_log_sequence
-    where tenant_id = ${tenantId}::uuid and seq > ${after} and seq <= ${until} ${ofTime} order by seq`;
+    where tenant_id = ${tenantId}::uuid and seq > ${after} and seq <= ${until} ${ofTime} order by seq offset 0
+  )`;
 }
 
-/** Each table is looked up by keys alone, in the order of the positions. */
-const rowsAt = (
-  criteria: Criteria,
-  columns: RawBuilder<unknown>,
-  after: number,
-  until: number,
-): RawBuilder<unknown> => {
-  const { tenantId } = criteria.scope;
-  return sql`
-  select seq, ${columns} from (${positionsOf(criteria, after, until)}) positions cross join lateral (
+/** SQL for what matches between two ids. */
+const entriesWithin = (criteria: Criteria, first: string, last: string): RawBuilder<unknown> => sql`(
+  select * from reel_log_entries where ${whereAll(criteria)} and id >= ${first}::uuid and id <= ${last}::uuid offset 0
+)`;
+
+/** SQL for what matches of the entries at some positions, each looked up by its key. */
+const entriesOf = (criteria: Criteria, positions: RawBuilder<unknown>): RawBuilder<unknown> => sql`(
+  select entries.* from ${positions} wanted cross join lateral (
     select * from reel_log_entries
-    where tenant_id = ${tenantId}::uuid and id >= positions.entry_id and id <= positions.entry_id order by id limit 1
-  ) entries where ${whereAll(criteria)} order by seq`;
-};
+    where tenant_id = ${criteria.scope.tenantId}::uuid and id >= wanted.entry_id and id <= wanted.entry_id order by id limit 1
+  ) entries where ${whereAll(criteria)} offset 0
+)`;

@@ -85,7 +85,8 @@ export const newerOrSame = (id: string): IdRange => ({ low: id, high: LAST });
 const idBefore = (id: string): string | null => (id === FIRST ? null : toId(toNumber(id) - 1n));
 const idAfter = (id: string): string | null => (id === LAST ? null : toId(toNumber(id) + 1n));
 
-const millisecondsOf = (id: string): number => Number(toNumber(id) >> 80n);
+/** When an id was made, in Unix milliseconds (RFC 9562, section 5.7). */
+export const millisecondsOf = (id: string): number => Number(toNumber(id) >> 80n);
 
 const toNumber = (id: string): bigint => BigInt(`0x${id.replaceAll('-', '')}`);
 

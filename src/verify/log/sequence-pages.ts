@@ -28,19 +28,36 @@ export interface SequencePage {
 /** Pages requested ahead, so that the database reads while one is checked. */
 const PAGES_AHEAD = 2;
 
+/** A page's rows of reel_log_sequence, and which of their entries the fast check rejected. */
+export interface CheckedColumns {
+  columns: SequenceColumns;
+  /** As findRejected has it. */
+  rejected: Map<number, number>;
+}
+
+/** Checks pages elsewhere, several at once. */
+export interface PageChecker {
+  /** Pages that may be asked for before the first is there. */
+  readonly ahead: number;
+  /** The page after one sequence, up to another. Null where it has to be checked here. */
+  check(after: number, until: number): Promise<CheckedColumns | null>;
+}
+
 /** Sequences 1 to `until` in pages of `width`, which is a multiple of TILE_WIDTH. */
 export async function* walkPages(
   execute: Snapshot,
   tenantId: string,
   until: number,
-  width: number,
+  { width, checker }: { width: number; checker: PageChecker | null },
 ): AsyncGenerator<SequencePage> {
   const fastCheck = new FastRowCheck(tenantId);
+  const check = async (after: number, end: number) =>
+    (await checker?.check(after, end)) ?? checkColumns(execute, tenantId, { after, until: end, fastCheck });
   const requested: Promise<SequencePage>[] = [];
   let next = 0;
   while (next < until || requested.length > 0) {
-    for (; next < until && requested.length <= PAGES_AHEAD; next += width) {
-      const page = readPage(execute, tenantId, next, Math.min(next + width, until), fastCheck);
+    for (; next < until && requested.length <= (checker?.ahead ?? PAGES_AHEAD); next += width) {
+      const page = readPage(execute, tenantId, next, Math.min(next + width, until), check);
       // A rejection is handled when the page is awaited.
       page.catch(() => {});
       requested.push(page);
@@ -54,12 +71,11 @@ async function readPage(
   tenantId: string,
   after: number,
   until: number,
-  fastCheck: FastRowCheck,
+  check: (after: number, until: number) => Promise<CheckedColumns>,
 ): Promise<SequencePage> {
   const tiles = readTiles(execute, tenantId, 0, after / TILE_WIDTH, Math.ceil(until / TILE_WIDTH));
   tiles.catch(() => {});
-  const columns = await readColumns(execute, tenantId, after, until);
-  const rejected = await findRejected(execute, tenantId, columns, fastCheck);
+  const { columns, rejected } = await check(after, until);
   const entries = await checkRejected(execute, tenantId, columns, rejected);
   const { sequences, ids, leafHashes } = columns;
   const isWhole =
@@ -76,6 +92,16 @@ async function readPage(
       return { sequence, entryId, leafHash, entry };
     });
   return { after, until, tiles: await tiles, leaves: isWhole ? leafHashes.all() : null, rows };
+}
+
+/** Reads the rows after one sequence up to another, and runs the fast check over their entries. */
+export async function checkColumns(
+  execute: Snapshot,
+  tenantId: string,
+  { after, until, fastCheck }: { after: number; until: number; fastCheck: FastRowCheck },
+): Promise<CheckedColumns> {
+  const columns = await readColumns(execute, tenantId, after, until);
+  return { columns, rejected: await findRejected(execute, tenantId, columns, fastCheck) };
 }
 
 async function readColumns(

@@ -12,7 +12,7 @@ import { verifyRemovals } from './removals.js';
 import { readRetentionRecords } from './retention-records.js';
 import type { CheckedRow } from './row-check.js';
 import { verifySearchGroups } from './search-groups.js';
-import { type SequencePage, walkPages } from './sequence-pages.js';
+import { type PageChecker, type SequencePage, walkPages } from './sequence-pages.js';
 import { countSequenced, lastSequence, type SequenceRow, walkPastEnd } from './sequence-rows.js';
 import { readTiles, reportExtraTiles } from './tile-rows.js';
 import { TreeCheck } from './tree-check.js';
@@ -29,6 +29,8 @@ export interface VerifyOptions {
   search?: boolean;
   /** A second connection that sees the same snapshot, for queries that run meanwhile; may be the first one. */
   parallel: Execute;
+  /** Checks pages elsewhere, meanwhile. */
+  checker?: PageChecker | null;
   /** Called after each page with how many sequences were checked, and how many there are. */
   onProgress?: (done: number, size: number) => void;
 }
@@ -82,7 +84,10 @@ export async function verifyLog(
 
   /** Sequences whose entry is there. */
   let present = 0;
-  for await (const page of walkPages(execute, tenantId, size, PAGE_WIDTH)) {
+  for await (const page of walkPages(execute, tenantId, size, {
+    width: PAGE_WIDTH,
+    checker: options.checker ?? null,
+  })) {
     present += await addPage(page, tree, leafCheck, report);
     options.onProgress?.(page.until, size);
   }
