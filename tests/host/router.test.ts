@@ -16,6 +16,7 @@ import {
 } from 'reel';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { launchBrowser, watchPage } from '../support/browser.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { grant, JWT_SECRET, moduleToken, person, SERVICE_SECRET } from '../support/reel.js';
 
@@ -141,6 +142,70 @@ describe('within a Fastify of routes, rules and files of its own', () => {
     expect(loaded.headers.get('cache-control')).toContain('immutable');
     expect((await fetch(`${origin}/audit/assets/nothing.js`)).status).toBe(404);
     expect((await fetch(`${origin}/audit/assets/..%2f..%2fpackage.json`)).status).toBe(404);
+  });
+
+  test('in a browser the viewer shows entries, follows them, checks a proof, exports and asks for a token, all below the prefix', async () => {
+    const write = async (action: string) => {
+      const entry = { module: 'prefixed', action, tenant_id: TENANT, client_id: CLIENT };
+      const { status } = await fetch(`${origin}/audit/api/v1/reel/logs`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${await moduleToken()}`, 'content-type': 'application/json' },
+        body: JSON.stringify(entry),
+      });
+      expect(status).toBe(201);
+    };
+    await write('orders.first');
+    const browser = await launchBrowser();
+    try {
+      const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, locale: 'en-US' });
+      page.setDefaultTimeout(60_000);
+      const watched = watchPage(page, origin);
+      const asked = new Set<string>();
+      const [failed, sockets]: [string[], string[]] = [[], []];
+      page.on('request', (request) => asked.add(new URL(request.url()).pathname));
+      page.on('websocket', (socket) => sockets.push(new URL(socket.url()).pathname));
+      page.on('response', (response) => {
+        if (response.status() >= 400) failed.push(`${response.status()} ${response.url()}`);
+      });
+      // Without the slash at its end, which the host's people will forget.
+      await page.goto(`${origin}/audit?q=module%3Aprefixed&live=1#token=${await reader()}`);
+      await page.locator('.indicator[data-state=live]').waitFor();
+      await page.locator('[data-row="0"]').getByText('orders.first').waitFor();
+      expect(new URL(page.url()).pathname).toBe('/audit/');
+      expect(page.url()).not.toContain('token');
+      await write('orders.second');
+      await page.locator('[data-row="0"]').getByText('orders.second').waitFor();
+      expect(sockets).toEqual(['/audit/graphql']);
+
+      await page.locator('[data-row="0"] [data-column=module]').click();
+      const details = page.getByRole('complementary', { name: 'Log details' });
+      await details.getByText('Unchanged since it was sealed').waitFor();
+      expect(asked).toContain('/audit/.well-known/reel-keys');
+      expect(new URL(page.url()).pathname).toBe('/audit/');
+      await page.reload();
+      await details.getByText('Unchanged since it was sealed').waitFor();
+      await page.keyboard.press('Escape');
+
+      await page.getByRole('button', { name: 'Export' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('button', { name: 'Export' }).click();
+      const link = await dialog.getByRole('link', { name: 'Download' }).getAttribute('href');
+      const exported = new URL(link!, page.url());
+      expect(exported.pathname).toMatch(/^\/audit\/api\/v1\/reel\/exports\//);
+      expect(await (await fetch(exported)).text()).toContain('orders.second');
+      expect([...asked].filter((path) => !path.startsWith('/audit'))).toEqual([]);
+      expect([failed, watched]).toEqual([[], { foreign: [], violations: [], errors: [] }]);
+
+      // A token that the platform does not accept any more.
+      await page.goto(`${origin}/audit/#token=${(await reader()).slice(0, -3)}xyz`);
+      await page.reload();
+      await page.getByRole('textbox').first().waitFor();
+      expect(await page.locator('[data-row]').count()).toBe(0);
+      expect(failed.length).toBeGreaterThan(0);
+      for (const answer of failed) expect(answer).toMatch(`401 ${origin}/audit/`);
+    } finally {
+      await browser.close();
+    }
   });
 
   test("has the viewer's own headers, not the host's", async () => {

@@ -1,7 +1,11 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { createPinia } from 'pinia';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { createApp } from 'vue';
+import { build } from 'vite';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Component, createApp, createSSRApp } from 'vue';
+import { renderToString } from 'vue/server-renderer';
 import { issueModuleToken, issuePersonToken } from '../../src/auth/token.js';
 import { readConfig } from '../../src/config/config.js';
 import { createReelServer, type ReelServer } from '../../src/server.js';
@@ -17,6 +21,7 @@ import {
   useReel,
   useReelTail,
 } from '../../web/reel/index.js';
+import { launchBrowser } from '../support/browser.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 
 const TENANT = '11111111-1111-4111-8111-111111111111';
@@ -179,4 +184,107 @@ test('a tail follows a real server, and stops without permission', async () => {
   await vi.waitFor(() => expect(refused.error.value?.code).toBe('FORBIDDEN'), { timeout: 60_000 });
   expect(refused.state.value).toBe('stopped');
   authorization = person;
+});
+
+// Its app is one more of this process.
+describe('a page that was rendered on a server', () => {
+  const folder = resolve(import.meta.dirname, '../../.cache', `hydrated-${randomUUID()}`);
+  const PAGE = `import { defineComponent, h } from 'vue';
+import { useReel } from '${resolve(import.meta.dirname, '../../web/reel/index.ts')}';
+export default defineComponent(() => {
+  const { logs, totalLogs, currentPage, nextPage, error } = useReel({ autoLoad: true, pageSize: 3, initialFilter: { action: 'users.create' } });
+  return () => h('main', [
+    h('p', error.value ?? \`page \${currentPage.value} of \${totalLogs.value}\`),
+    h('ul', logs.value.map((log) => h('li', { key: log.id }, \`\${log.resource_id} \${log.created_at}\`))),
+    h('button', { onClick: () => nextPage() }, 'Next'),
+  ]);
+});`;
+  const ENTRY = `import { createPinia } from 'pinia';
+import { createSSRApp } from 'vue';
+import { createReel } from '${resolve(import.meta.dirname, '../../web/reel/index.ts')}';
+import Page from './page.ts';
+const pinia = createPinia();
+pinia.state.value = JSON.parse(document.getElementById('state').textContent);
+const headers = { authorization: document.documentElement.dataset.authorization };
+createSSRApp(Page).use(pinia).use(createReel({ url: '/graphql', headers })).mount('#app');`;
+  let markup: string;
+  let state: string;
+  beforeAll(async () => {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'page.ts'), PAGE);
+    await writeFile(join(folder, 'entry.ts'), ENTRY);
+    const { default: Page } = (await import(/* @vite-ignore */ join(folder, 'page.ts'))) as {
+      default: Component;
+    };
+    const pinia = createPinia();
+    const app = createSSRApp(Page)
+      .use(pinia)
+      .use(createReel({ url: `${server.url}/graphql`, headers: { authorization: person } }));
+    markup = await renderToString(app);
+    state = JSON.stringify(pinia.state.value).replaceAll('<', '\\u003c');
+    // As in development, in which Vue says what does not fit.
+    await build({
+      root: folder,
+      base: '/hydrated/',
+      mode: 'development',
+      configFile: false,
+      logLevel: 'error',
+      define: {
+        'process.env.NODE_ENV': '"development"',
+        __VUE_OPTIONS_API__: 'true',
+        __VUE_PROD_DEVTOOLS__: 'false',
+        __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'false',
+      },
+      build: {
+        minify: false,
+        rollupOptions: { input: join(folder, 'entry.ts'), output: { entryFileNames: 'entry.js' } },
+      },
+    });
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  test('comes alive in a browser without a warning, and without loading again', async () => {
+    expect(markup).toContain('page 1 of 30');
+    const browser = await launchBrowser();
+    try {
+      const visit = async (html: string) => {
+        const page = await browser.newPage();
+        page.setDefaultTimeout(60_000);
+        const said: string[] = [];
+        const asked: string[] = [];
+        page.on('console', (message) => {
+          if (['warning', 'error'].includes(message.type())) said.push(message.text());
+        });
+        page.on('pageerror', (error) => said.push(String(error)));
+        page.on('request', (request) => {
+          if (request.url().endsWith('/graphql')) asked.push(request.url());
+        });
+        // At the server's own origin, as a platform has it that passes /graphql on.
+        await page.route('**/hydrated/**', async (route) => {
+          const name = new URL(route.request().url()).pathname.replace('/hydrated/', '');
+          if (name !== '') return route.fulfill({ path: join(folder, 'dist', name) });
+          return route.fulfill({
+            contentType: 'text/html',
+            body: `<!doctype html><html lang="en" data-authorization="${person}"><link rel="icon" href="data:,">
+              <div id="app">${html}</div><script type="application/json" id="state">${state}</script>
+              <script type="module" src="/hydrated/entry.js"></script></html>`,
+          });
+        });
+        await page.goto(`${server.url}/hydrated/`);
+        await page.waitForFunction(() => '__vue_app__' in document.getElementById('app')!);
+        return { page, said, asked };
+      };
+      const { page, said, asked } = await visit(markup);
+      expect(await page.locator('#app').innerHTML()).toBe(markup);
+      expect([said, asked]).toEqual([[], []]);
+      await page.getByRole('button', { name: 'Next' }).click();
+      await page.getByText('page 2 of 30').waitFor();
+      expect([said, asked.length]).toEqual([[], 1]);
+      // That a warning would have been heard.
+      const other = await visit(markup.replace('page 1', 'page one'));
+      expect(other.said.join()).toMatch(/Hydration/);
+    } finally {
+      await browser.close();
+    }
+  });
 });
