@@ -1,6 +1,5 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
-import cors from '@fastify/cors';
 import { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { sql } from 'kysely';
 import { Authorizer } from './auth/authorize.js';
@@ -20,6 +19,7 @@ import { edge } from './http/edge.js';
 import { health } from './http/health.js';
 import { parseJson } from './http/json.js';
 import { createMetrics, type Metrics } from './http/metrics.js';
+import { allowOrigins } from './http/origins.js';
 import { reelKeys } from './http/public-keys.js';
 import {
   type Authentication,
@@ -262,21 +262,18 @@ export async function composeReel(
     callerOf: (request) => callers.get(request),
     router: async (app) => {
       await app.register(edge);
-      // A host's own rules hold for its whole server.
-      if (config.allowedOrigins.length > 0 && !app.hasRequestDecorator('corsPreflightEnabled'))
-        await app.register(cors, {
-          origin: [...config.allowedOrigins],
-          methods: ['GET', 'POST'],
-          exposedHeaders: [
-            'Retry-After',
-            'Content-Disposition',
-            'Location',
-            'Idempotent-Replayed',
-            'X-Request-Id',
-            'RateLimit',
-            'RateLimit-Policy',
-          ],
-        });
+      const own = [
+        paths.graphql,
+        paths.keys,
+        `${rest}/*`,
+        paths.health && `${paths.health}/*`,
+        paths.metrics,
+      ];
+      await allowOrigins(
+        app,
+        config.allowedOrigins,
+        own.filter((path) => path !== false),
+      );
       await app.register(health, {
         metrics: isMeasured ? metrics : null,
         metricsPath: paths.metrics === false || config.metricsPort !== null ? null : paths.metrics,

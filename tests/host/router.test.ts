@@ -14,7 +14,7 @@ import {
   readConfig,
   router,
 } from 'reel';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { launchBrowser, watchPage } from '../support/browser.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
@@ -235,6 +235,96 @@ describe('the viewer in a frame', () => {
       await app.close();
     }
   });
+});
+
+describe('@fastify/cors of a host', () => {
+  const HOSTS = 'https://host.example.com';
+  /** What the host's log has. */
+  const said: string[] = [];
+  beforeEach(() => {
+    said.length = 0;
+  });
+  /** With the host's rules before Reel or after it. */
+  async function start(order: 'before' | 'after', settings: Record<string, string> = {}, prefix = '/audit') {
+    const stream = { write: (line: string) => said.push(line) };
+    const app = Fastify({ logger: { level: 'warn', stream } });
+    try {
+      if (order === 'before') await app.register(cors, { origin: HOSTS });
+      await app.register(router, { config: configOf(settings), prefix });
+      if (order === 'after') await app.register(cors, { origin: HOSTS });
+      await app.ready();
+      return app;
+    } catch (error) {
+      await app.close();
+      throw error;
+    }
+  }
+  const allowed = async (app: FastifyInstance, path: string, origin: string) => {
+    const preflight = { origin, 'access-control-request-method': 'POST' };
+    const answers = [
+      await app.inject({ url: path, headers: { origin } }),
+      await app.inject({ method: 'OPTIONS', url: path, headers: preflight }),
+    ];
+    return answers.map(({ headers }) => headers['access-control-allow-origin']);
+  };
+
+  test('decides for Reel, too, where it stands before it', async () => {
+    const app = await start('before');
+    try {
+      expect(await allowed(app, '/audit/graphql', HOSTS)).toEqual([HOSTS, HOSTS]);
+      expect(await allowed(app, '/audit/api/v1/reel/logs', HOSTS)).toEqual([HOSTS, HOSTS]);
+      expect(said.join('')).not.toContain('cors');
+    } finally {
+      await app.close();
+    }
+  });
+
+  test('is warned of where it stands after it, since what Reel refuses has not its headers then', async () => {
+    const app = await start('after');
+    try {
+      expect(await allowed(app, '/audit/graphql', HOSTS)).toEqual([HOSTS, HOSTS]);
+      expect(await allowed(app, '/audit/api/v1/reel/logs', HOSTS)).toEqual([undefined, HOSTS]);
+      expect(said.join('')).toContain('expected @fastify/cors registered before Reel, got it after');
+    } finally {
+      await app.close();
+    }
+  });
+
+  test('decides alone where it stands before Reel, whatever REEL_ALLOWED_ORIGINS says', async () => {
+    const app = await start('before', { REEL_ALLOWED_ORIGINS: FRAMING });
+    try {
+      expect(await allowed(app, '/audit/graphql', FRAMING)).toEqual([HOSTS, HOSTS]);
+    } finally {
+      await app.close();
+    }
+  });
+
+  test.each(['/audit', ''])(
+    'is refused at start after Reel with origins of its own, below "%s"',
+    async (prefix) => {
+      await expect(start('after', { REEL_ALLOWED_ORIGINS: FRAMING }, prefix)).rejects.toThrow(
+        'REEL_ALLOWED_ORIGINS: expected @fastify/cors registered before Reel',
+      );
+    },
+  );
+
+  test.each(['/audit', ''])(
+    'where there is none, Reel’s own origins hold for Reel alone, below "%s"',
+    async (prefix) => {
+      const app = Fastify();
+      try {
+        app.get('/own', async () => 'own');
+        await app.register(router, { config: configOf({ REEL_ALLOWED_ORIGINS: FRAMING }), prefix });
+        for (const path of ['/graphql', '/api/v1/reel/logs', '/.well-known/reel-keys']) {
+          expect(await allowed(app, prefix + path, FRAMING)).toEqual([FRAMING, FRAMING]);
+          expect(await allowed(app, prefix + path, HOSTS)).toEqual([undefined, undefined]);
+        }
+        expect(await allowed(app, '/own', FRAMING)).toEqual([undefined, undefined]);
+      } finally {
+        await app.close();
+      }
+    },
+  );
 });
 
 describe('each path', () => {

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 
@@ -30,9 +29,10 @@ export class Cluster {
     this.embedded = embedded;
   }
 
-  static async start(): Promise<Cluster> {
-    const directory = await mkdtemp(join(tmpdir(), 'reel-cluster-'));
-    await chmod(directory, 0o755);
+  /** In a folder of a run. */
+  static async start(scratch: string): Promise<Cluster> {
+    const directory = join(scratch, 'cluster');
+    await mkdir(directory, { mode: 0o755 });
     return new Cluster(directory, await startEmbedded(directory));
   }
 

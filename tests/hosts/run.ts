@@ -5,12 +5,12 @@
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { Cluster } from './cluster.ts';
 import { type Manager, makeHost } from './host.ts';
 import { KINDS } from './kinds.ts';
+import { openScratch, removeLeftBehind } from './left-behind.ts';
 import { tryHost } from './try.ts';
 
 const run = promisify(execFile);
@@ -22,8 +22,10 @@ const TABLE = /(<!-- npm run test:hosts -->\n)[\s\S]*?(?=\n<!-- end -->)/;
 const { values: options } = parseArgs({ options: { only: { type: 'string', default: '' } } });
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-const scratch = await mkdtemp(join(tmpdir(), 'reel-hosts-'));
-const cluster = await Cluster.start();
+for (const folder of await removeLeftBehind())
+  say(`removed ${folder}, which a run that was killed left behind`);
+const scratch = await openScratch();
+const cluster = await Cluster.start(scratch);
 const rows: string[] = [];
 let failed = 0;
 try {
