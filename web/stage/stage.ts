@@ -54,7 +54,7 @@ export function createStage(session: Session, embedding: Embedding | null = null
   /** When the list was last loaded; relative ranges end here. */
   let loadedAt = Date.now();
 
-  const language = computed(() => locale.value as Language);
+  const language = computed<Language>(() => locale.value);
   const zone = computed(() => view.tz ?? browserZone());
 
   /** The line that is typed, in its canonical form; the applied one where the typed one has a fault. */
