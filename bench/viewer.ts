@@ -94,10 +94,11 @@ async function scroll(page: Page): Promise<number> {
       for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
     }).observe({ type: 'longtask' });
     const grid = document.querySelector('[role=grid]')!;
-    const last = () =>
-      Math.max(
-        ...[...grid.querySelectorAll<HTMLElement>('[data-row]')].map((row) => Number(row.dataset.row)),
-      );
+    const last = () => {
+      const shown = [...grid.querySelectorAll<HTMLElement>('[data-row]')];
+      if (shown.length > 60) throw new Error(`expected at most 60 rows in the document, got ${shown.length}`);
+      return Math.max(...shown.map((row) => Number(row.dataset.row)));
+    };
     const until = performance.now() + 60_000;
     while (last() < rows && performance.now() < until) {
       grid.scrollTop += 600;

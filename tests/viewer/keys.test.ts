@@ -18,6 +18,8 @@ beforeAll(async () => {
 });
 afterAll(() => viewer?.close());
 
+const rowIndexesFrom = (first: number, length: number) => Array.from({ length }, (_, at) => `${first + at}`);
+
 /** Row and column of the focused cell. */
 const focused = (page: Page) =>
   page.evaluate(() => {
@@ -52,11 +54,66 @@ describe('keys', () => {
     await page.keyboard.press('Escape');
     await expect.poll(() => details.count()).toBe(0);
     await expect.poll(() => focused(page)).toEqual([4, 'severity']);
+    await expect
+      .poll(async () => {
+        await page.locator('[role=grid]').evaluate((grid) => grid.scrollTo(0, 4_000));
+        return page.locator('[data-row="135"]').count();
+      })
+      .toBe(1);
+    expect((await focused(page))[0]).toBe(4);
+    await close();
+  });
+
+  test('Ctrl+End goes to the very last entry with one request, Ctrl+Home back, and between them pages are joined', async () => {
+    const { page, close } = await viewer.open();
+    const grid = page.getByRole('grid');
+    await expect.poll(() => grid.getAttribute('aria-rowcount')).toBe('241');
+    const asked: unknown[] = [];
+    page.on('request', (request) => {
+      const { query, variables } = JSON.parse(request.postData() ?? '{}');
+      if (/query Rows/.test(query)) asked.push(variables);
+    });
+    await page.keyboard.press('j');
+    expect(asked).toEqual([]);
+    const idOf = () =>
+      page.evaluate(() => document.activeElement?.closest('[role=row]')?.querySelector('a')?.search);
+    const rowIndex = () =>
+      page.evaluate(() => document.activeElement?.closest('[role=row]')?.getAttribute('aria-rowindex'));
     await page.keyboard.press('Control+End');
-    await expect.poll(async () => (await focused(page))[0]).toBeGreaterThan(40);
-    await page.locator('[role=grid]').evaluate((grid) => grid.scrollTo(0, 0));
-    await page.locator('[data-row="0"]').waitFor();
-    expect((await focused(page))[0]).toBeGreaterThan(40);
+    await expect.poll(rowIndex).toBe('241');
+    expect(asked).toMatchObject([{ last: 100, before: null }]);
+    await page.getByText('The oldest entries').waitFor();
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('document/document-0');
+    // Upwards the pages before come without a jump, to the very first.
+    const last = await idOf();
+    for (let step = 0; step < 30; step += 1) await page.keyboard.press('PageUp');
+    await expect.poll(rowIndex).toBe('2');
+    expect(asked.length).toBe(3);
+    const indexes = await rowsOf(page).evaluateAll((rows) =>
+      rows.map((row) => row.getAttribute('aria-rowindex')),
+    );
+    expect(indexes).toEqual(rowIndexesFrom(2, indexes.length));
+    await page.keyboard.press('Control+End');
+    await expect.poll(idOf).toBe(last);
+    expect(asked.length).toBe(3);
+    // Where the server cannot say, that is said, and what was there stays.
+    await page.reload();
+    await rowsOf(page).first().waitFor();
+    await page.keyboard.press('j');
+    await page.route('**/graphql', (route) =>
+      /"last":100/.test(route.request().postData() ?? '')
+        ? route.fulfill({ json: { errors: [{ message: 'x', extensions: { code: 'OVERLOADED' } }] } })
+        : route.fallback(),
+    );
+    await page.keyboard.press('Control+End');
+    await page.locator('[role=status]', { hasText: 'The last entries could not be loaded.' }).waitFor();
+    expect(await rowIndex()).toBe('3');
+    await page.unroute('**/graphql');
+    await page.keyboard.press('Control+End');
+    await expect.poll(rowIndex).toBe('241');
+    await page.getByRole('button', { name: 'Back to the newest' }).click();
+    await expect.poll(rowIndex).toBe('2');
+    expect(await page.getByText('The oldest entries').count()).toBe(0);
     await close();
   });
 

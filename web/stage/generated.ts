@@ -289,14 +289,16 @@ export type RowFragment = { id: string, module: string, action: string, severity
 export type RowsQueryVariables = Exact<{
   filter?: LogFilter | null | undefined;
   orderBy: LogOrder;
-  first: number;
+  first?: number | null | undefined;
   after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
   timeZone: string;
   withData: boolean;
 }>;
 
 
-export type RowsQuery = { logs: { nodes: Array<{ data?: Record<string, unknown> | null, id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, actorType: ActorType, onBehalfOfId: string | null, onBehalfOfName: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, resourceName: string | null, outcome: LogOutcome | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null, searchedUntil: string | null } } };
+export type RowsQuery = { logs: { nodes: Array<{ data?: Record<string, unknown> | null, id: string, module: string, action: string, severity: LogSeverity, origin: LogOrigin, actorId: string | null, actorEmail: string | null, actorName: string | null, actorType: ActorType, onBehalfOfId: string | null, onBehalfOfName: string | null, clientId: string | null, resourceType: string | null, resourceId: string | null, resourceName: string | null, outcome: LogOutcome | null, ipAddress: string | null, requestId: string | null, occurredAt: string, createdAt: string, sequence: number | null }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null, searchedUntil: string | null } } };
 
 export type EntryQueryVariables = Exact<{
   id: string;
@@ -473,7 +475,7 @@ const Stream = `fragment Stream on Stream{id name kind format query clientId set
 
 const View = `fragment View on SavedView{id name shared query range from to columns orderBy mayChange}`;
 
-export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int!$after:String$timeZone:String!$withData:Boolean!){logs(filter:$filter orderBy:$orderBy first:$first after:$after timeZone:$timeZone){nodes{...Row data@include(if:$withData)}pageInfo{hasNextPage endCursor searchedUntil}}}${Row}`;
+export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int$after:String$last:Int$before:String$timeZone:String!$withData:Boolean!){logs(filter:$filter orderBy:$orderBy first:$first after:$after last:$last before:$before timeZone:$timeZone){nodes{...Row data@include(if:$withData)}pageInfo{hasNextPage hasPreviousPage startCursor endCursor searchedUntil}}}${Row}`;
 
 export const EntryDocument: Operation<EntryQuery, EntryQueryVariables> = `query Entry($id:UUID!){log(id:$id){...Row tenantId userAgent data repaired erasedAt proof{leafVersion leafIndex leafHash identitySalt dataSalt identityDigest dataDigest path checkpoint{tenantId treeSize rootHash sealedAt note}}changeCount changes{path before after}related(first:50){id module action severity actorName resourceType resourceId resourceName createdAt}}}${Row}`;
 

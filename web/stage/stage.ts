@@ -41,6 +41,7 @@ export function createStage(session: Session, embedding: Embedding | null = null
   const isAtTop = ref(true);
   /** Index of the row that keyboard shortcuts act on. */
   const activeRow = ref(0);
+  watch(entries.prepended, ({ rows }) => (activeRow.value += rows), { flush: 'sync' });
   const preferences = usePreferences(embedding?.theme);
   const saved = useOpenView(view, views, preferences);
   const dialog = ref<'export' | 'keys' | null>(null);
@@ -95,7 +96,7 @@ export function createStage(session: Session, embedding: Embedding | null = null
   /** While live, what is counted ends with the newest entry that has come, since each later one is added as it comes. */
   function countedFilter(): LogFilterInput {
     const current = filter();
-    if (!view.live || view.oldest) return current;
+    if (!view.live || view.oldest || entries.isFromEnd.value) return current;
     const newest = newRows.value[0] ?? entries.rows.value[0];
     return newest ? { ...current, endDate: newest.createdAt } : current;
   }
@@ -107,7 +108,8 @@ export function createStage(session: Session, embedding: Embedding | null = null
 
   const isOver = () => view.to !== null && Date.parse(view.to) < Date.now();
 
-  async function load(): Promise<void> {
+  /** Resolves when the rows are there; `withCounts`: and everything that is counted. */
+  async function load(withCounts = true): Promise<void> {
     if (!session.token.value) return;
     if (view.page) {
       live.stop();
@@ -144,7 +146,7 @@ export function createStage(session: Session, embedding: Embedding | null = null
       activeRow.value = 0;
       if (view.live) startLive();
     }
-    await countsLoaded;
+    if (withCounts) await countsLoaded;
   }
 
   /** Shows a fault of a line in place of its answer. */
@@ -203,7 +205,7 @@ export function createStage(session: Session, embedding: Embedding | null = null
     const arrived = rows.filter(({ id }) => !listed.has(id) && !waiting.has(id));
     counts.add(arrived);
     if (arrived.length === 0) return;
-    const isReading = !isAtTop.value || view.entry || newRows.value.length > 0;
+    const isReading = !isAtTop.value || entries.isFromEnd.value || view.entry || newRows.value.length > 0;
     // Oldest first, they are appended, which moves no row.
     if (view.oldest || !isReading) {
       const added = entries.insert(arrived);
@@ -232,12 +234,30 @@ export function createStage(session: Session, embedding: Embedding | null = null
   }
 
   function showNewRows(): void {
+    // From the end, there are others between them and those that are listed.
+    if (entries.isFromEnd.value && !view.oldest) {
+      void load();
+      return;
+    }
     entries.insert(newRows.value);
     newRows.value = [];
     activeRow.value = 0;
     isAtTop.value = true;
     entries.version.value++;
   }
+
+  // ---- Both ends
+
+  /** The last entries, at once. False where the server could not say them, which is announced. */
+  async function showEnd(): Promise<boolean> {
+    announce(t('status.toEnd'));
+    const isShown = await entries.loadEnd();
+    if (isShown === false) announce(`${t('status.noEnd')} ${t(`reel.errors.${entries.error.value?.code}`)}`);
+    return isShown === true;
+  }
+
+  /** The first ones again. */
+  const showStart = () => load(false);
 
   // ---- One entry
 
@@ -436,6 +456,8 @@ export function createStage(session: Session, embedding: Embedding | null = null
     ...{
       toggleLive,
       showNewRows,
+      showEnd,
+      showStart,
       openEntry,
       closeEntry,
       announce,

@@ -33,33 +33,39 @@ export function useEntries(reload: () => void) {
   const searchedUntil = shallowRef<string | null>(null);
   const error = shallowRef<ReelError | null>(null);
   const query = shallowRef<Question>({ filter: {}, oldest: false, timeZone: 'UTC', withData: false });
-  /** Incremented whenever the list should scroll to its top. */
+  /** Incremented whenever the list should scroll to its top; where it is loaded from its end, to that. */
   const version = shallowRef(0);
+  /** Whether the pages loaded are the last ones: then more of them come before. */
+  const isFromEnd = shallowRef(false);
+  /** How many rows came before those that were there. */
+  const prepended = shallowRef({ rows: 0 });
   let cursor: string | null = null;
   let controller: AbortController | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
 
-  /** False where a later request superseded this one. */
-  async function fetchPage(first: number, after: string | null): Promise<boolean> {
+  /** False where a later request superseded this one. `after`: goes on from there, downwards or, from the end, upwards; null: begins. */
+  async function fetchPage(size: number, after: string | null, fromEnd: boolean): Promise<boolean> {
     controller?.abort();
     clearTimeout(timer);
     controller = new AbortController();
     const { signal } = controller;
     const { filter, oldest, timeZone, withData } = query.value;
+    const place = fromEnd ? { last: size, before: after } : { first: size, after };
     try {
       const { logs } = await askReel(
         RowsDocument,
-        { filter, orderBy: oldest ? 'OLDEST_FIRST' : 'NEWEST_FIRST', first, after, timeZone, withData },
+        { filter, orderBy: oldest ? 'OLDEST_FIRST' : 'NEWEST_FIRST', timeZone, withData, ...place },
         signal,
       );
       if (signal.aborted) return false;
-      const known = new Set(after === null ? [] : rows.value.map(({ id }) => id));
-      rows.value =
-        after === null ? logs.nodes : [...rows.value, ...logs.nodes.filter(({ id }) => !known.has(id))];
-      cursor = logs.pageInfo.endCursor;
-      searchedUntil.value = logs.pageInfo.searchedUntil ?? null;
-      more.value = searchedUntil.value ? 'stopped' : logs.pageInfo.hasNextPage ? 'available' : 'none';
+      const { pageInfo } = logs;
+      const hasMore = fromEnd ? pageInfo.hasPreviousPage : pageInfo.hasNextPage;
+      add(logs.nodes, after !== null, fromEnd);
+      if (after === null) version.value++;
+      cursor = fromEnd ? pageInfo.startCursor : pageInfo.endCursor;
+      searchedUntil.value = pageInfo.searchedUntil ?? null;
+      more.value = searchedUntil.value ? 'stopped' : hasMore ? 'available' : 'none';
       error.value = null;
       failures = 0;
       return true;
@@ -72,14 +78,25 @@ export function useEntries(reload: () => void) {
     }
   }
 
+  function add(nodes: readonly Row[], isMore: boolean, fromEnd: boolean): void {
+    isFromEnd.value = fromEnd;
+    if (!isMore) {
+      rows.value = nodes;
+      return;
+    }
+    const known = new Set(rows.value.map(({ id }) => id));
+    const added = nodes.filter(({ id }) => !known.has(id));
+    rows.value = fromEnd ? [...added, ...rows.value] : [...rows.value, ...added];
+    if (fromEnd) prepended.value = { rows: added.length };
+  }
+
   /** Loads the first page. False where it failed or was superseded. */
   async function load(question: Question): Promise<boolean> {
     query.value = question;
     state.value = 'loading';
     try {
-      if (!(await fetchPage(FIRST_PAGE, null))) return false;
+      if (!(await fetchPage(FIRST_PAGE, null, false))) return false;
       state.value = 'shown';
-      version.value++;
       return true;
     } catch {
       rows.value = [];
@@ -89,11 +106,25 @@ export function useEntries(reload: () => void) {
     }
   }
 
+  /** Loads the last page by itself, in place of the rows that are there, which stay where that fails. Null where it was superseded. */
+  async function loadEnd(): Promise<boolean | null> {
+    const before = more.value;
+    more.value = 'loading';
+    try {
+      if (!(await fetchPage(NEXT_PAGE, null, true))) return null;
+      return true;
+    } catch {
+      clearTimeout(timer);
+      more.value = before;
+      return false;
+    }
+  }
+
   async function loadMore(): Promise<void> {
     if (state.value !== 'shown' || more.value === 'none' || more.value === 'loading') return;
     more.value = 'loading';
     try {
-      await fetchPage(NEXT_PAGE, cursor);
+      await fetchPage(NEXT_PAGE, cursor, isFromEnd.value);
     } catch {
       more.value = 'failed';
     }
@@ -106,6 +137,7 @@ export function useEntries(reload: () => void) {
 
   /** Shows an error that is known without a request. */
   function fail(cause: ReelError): void {
+    isFromEnd.value = false;
     controller?.abort();
     clearTimeout(timer);
     error.value = cause;
@@ -118,17 +150,19 @@ export function useEntries(reload: () => void) {
   function insert(arrived: readonly Row[]): number {
     const { oldest } = query.value;
     const byId = new Map(rows.value.map((row) => [row.id, row]));
-    const last = rows.value.at(-1);
+    const sign = oldest ? 1 : -1;
+    const edge = rows.value.at(isFromEnd.value ? 0 : -1);
+    const isBeyond = ({ id }: Row) =>
+      edge !== undefined && (isFromEnd.value ? -sign : sign) * (id < edge.id ? -1 : 1) > 0;
     let added = 0;
     for (const row of arrived) {
       if (!byId.has(row.id)) {
         // Beyond the pages loaded so far: scrolling will load it.
-        if (more.value !== 'none' && last && (oldest ? row.id > last.id : row.id < last.id)) continue;
+        if (more.value !== 'none' && isBeyond(row)) continue;
         added++;
       }
       byId.set(row.id, row);
     }
-    const sign = oldest ? 1 : -1;
     rows.value = [...byId.values()].sort((a, b) => (a.id < b.id ? -sign : a.id > b.id ? sign : 0));
     return added;
   }
@@ -140,9 +174,12 @@ export function useEntries(reload: () => void) {
     searchedUntil,
     error,
     version,
+    isFromEnd,
+    prepended,
     isEmpty: computed(() => state.value === 'shown' && rows.value.length === 0 && more.value === 'none'),
     load,
     loadMore,
+    loadEnd,
     fail,
     insert,
   };
