@@ -16,6 +16,7 @@ export interface AuthorizerSettings {
 /** In which a person's entries, and their bytes, are counted. */
 const WINDOW_SECONDS = 60;
 const BYTES_PER_MINUTE = 1024 * 1024;
+const [VIEWS_PER_MINUTE, VIEWS_PER_MINUTE_OF_TENANT] = [120, 1_200];
 /** How often Mentor is asked for one person's tenants, and how often at once. */
 const MAX_LOOKUPS = 100;
 const LOOKUPS_AT_ONCE = 8;
@@ -34,6 +35,11 @@ export class Authorizer {
   readonly #settings: AuthorizerSettings;
   readonly #entries: RateLimiterMemory;
   readonly #bytes = new RateLimiterMemory({ points: BYTES_PER_MINUTE, duration: WINDOW_SECONDS });
+  readonly #views = new RateLimiterMemory({ points: VIEWS_PER_MINUTE, duration: WINDOW_SECONDS });
+  readonly #viewsOfTenant = new RateLimiterMemory({
+    points: VIEWS_PER_MINUTE_OF_TENANT,
+    duration: WINDOW_SECONDS,
+  });
   readonly #now: () => number;
 
   constructor(mentor: MentorPort, settings: AuthorizerSettings, now: () => number = Date.now) {
@@ -117,6 +123,19 @@ export class Authorizer {
       });
   }
 
+  /** Counts a change of a person's saved views, each of which is recorded in the trail. Errors: TOO_MANY_REQUESTS. */
+  async countViewChange(caller: Caller, { tenantId }: Pick<Scope, 'tenantId'>): Promise<void> {
+    const { id } = this.#person(caller, () => forbidden('Views are saved by people'));
+    await consume(this.#views, id, 1, {
+      name: 'view-changes',
+      refusal: `At most ${VIEWS_PER_MINUTE} changes of views per minute and person`,
+    });
+    await consume(this.#viewsOfTenant, tenantId, 1, {
+      name: 'view-changes-of-tenant',
+      refusal: `At most ${VIEWS_PER_MINUTE_OF_TENANT} changes of views per minute and tenant`,
+    });
+  }
+
   /** The calling module. Errors: UNAUTHENTICATED; FORBIDDEN for a person. */
   internal(caller: Caller): Author & { kind: 'module' } {
     const credential = this.authenticated(caller);
@@ -180,7 +199,7 @@ export class Authorizer {
 /** Errors: TOO_MANY_REQUESTS with `refusal`. */
 async function consume(
   limiter: RateLimiterMemory,
-  person: string,
+  who: string,
   points: number,
   { name, refusal }: { name: string; refusal: string },
 ): Promise<Allowance> {
@@ -192,7 +211,7 @@ async function consume(
     resetSeconds: Math.max(1, Math.ceil(msBeforeNext / 1000)),
   });
   try {
-    return allowance(await limiter.consume(person, points));
+    return allowance(await limiter.consume(who, points));
   } catch (refused) {
     if (!(refused instanceof RateLimiterRes)) throw refused;
     const left = allowance(refused);

@@ -218,20 +218,24 @@ export class Database implements ReadDatabase, WriteDatabase {
       throw new StartError(
         `REEL_DATABASE_URL: expected a role under row-level security that can only append, got ${excess}`,
       );
-    if (!(await this.isMigrated()))
+    const missing = await this.missingMigrations();
+    if (missing.length > 0) {
+      // Of a database that never was migrated the list would tell nothing.
+      const lacks = missing.length < MIGRATION_NAMES.length ? `, got one without ${missing.join(', ')}` : '';
       throw new StartError(
-        `REEL_DATABASE_URL: expected a migrated database at ${hostOf(url)} (run: reel migrate)`,
+        `REEL_DATABASE_URL: expected a migrated database at ${hostOf(url)}${lacks} (run: reel migrate)`,
       );
+    }
   }
 
-  /** Whether every migration of this release is applied, as far as the role may see. */
-  async isMigrated(): Promise<boolean> {
+  /** Migrations of this release that are not applied, as far as the role may see. */
+  private async missingMigrations(): Promise<string[]> {
     try {
       const { rows } = await this.writing.query<{ name: string }>('select name from reel_migrations');
       const applied = new Set(rows.map((row) => row.name));
-      return MIGRATION_NAMES.every((name) => applied.has(name));
+      return MIGRATION_NAMES.filter((name) => !applied.has(name));
     } catch (error) {
-      if (['42P01', '42501'].includes((error as { code?: string }).code ?? '')) return false;
+      if (['42P01', '42501'].includes((error as { code?: string }).code ?? '')) return [...MIGRATION_NAMES];
       throw error;
     }
   }

@@ -45,6 +45,7 @@ export interface Services {
     | 'exportScope'
     | 'author'
     | 'countBytes'
+    | 'countViewChange'
     | 'internal'
     | 'authenticated'
     | 'standings'

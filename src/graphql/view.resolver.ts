@@ -42,7 +42,9 @@ export class ViewResolver {
   }
 }
 
+/** Whose change of a view counts. */
 async function viewCaller(scope: Scope, { services, caller }: ReelContext): Promise<ViewCaller> {
+  await services.authorizer.countViewChange(caller, scope);
   return { scope, by: readerOf(caller), isTenantViewer: await viewsTenant(services, caller) };
 }
 

@@ -281,6 +281,27 @@ describe('who writes', () => {
   });
 });
 
+describe('changes of saved views', () => {
+  const somebody = (n: number) => person([], [], { id: `person-${n}` });
+
+  test('are bounded a minute for a person, and for the people of a tenant together', async () => {
+    const limited = authorizer();
+    const change = (who: Caller, tenantId: string) => limited.countViewChange(who, { tenantId });
+    for (let n = 0; n < 120; n++) await change(somebody(0), T1);
+    await expect(change(somebody(0), T1)).rejects.toMatchObject({
+      code: 'TOO_MANY_REQUESTS',
+      message: 'At most 120 changes of views per minute and person',
+    });
+    for (let n = 120; n < 1_200; n++) await change(somebody(Math.floor(n / 100)), T1);
+    await expect(change(somebody(99), T1)).rejects.toMatchObject({
+      code: 'TOO_MANY_REQUESTS',
+      message: 'At most 1200 changes of views per minute and tenant',
+    });
+    await change(somebody(99), T2);
+    await expect(change(module, T2)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  });
+});
+
 describe('any set of grants', () => {
   const tenant = fc.constantFrom(T1, T2);
   const client = fc.constantFrom(C1, C2, C3);

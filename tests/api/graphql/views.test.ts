@@ -222,6 +222,22 @@ describe('bounds', () => {
   });
 });
 
+test('a person changes 120 views a minute', async () => {
+  const { ana, bob } = await people();
+  const codes = await Promise.all(
+    Array.from({ length: 125 }, async () => (await refusal(remove(ana, randomUUID()))).code),
+  );
+  expect(codes.filter((code) => code === 'NOT_FOUND')).toHaveLength(120);
+  expect(codes.filter((code) => code === 'TOO_MANY_REQUESTS')).toHaveLength(5);
+  expect(await refusal(save(ana, { name: 'one more' }))).toEqual({
+    code: 'TOO_MANY_REQUESTS',
+    message: 'At most 120 changes of views per minute and person',
+  });
+  // She still sees what there is, and others go on.
+  expect(await list(ana)).toEqual([]);
+  expect(await save(bob, { name: 'a view' })).toMatchObject({ name: 'a view' });
+});
+
 /** Reel's own entries about views, oldest first. */
 const recordsOf = (tenantId: string) =>
   reel.own.query(
