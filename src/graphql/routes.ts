@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../config/config.js';
@@ -9,6 +8,7 @@ import { bodyText } from '../http/body-text.js';
 import { type BodyBound, BodyTooLarge, UnsupportedCoding } from '../http/content-encoding.js';
 import { edge } from '../http/edge.js';
 import { checkJson } from '../http/json.js';
+import { sendPieces } from '../http/pieces.js';
 import type { Caller, IncomingCall } from '../http/request.js';
 import { requestIdOf } from '../http/request-id.js';
 import { MAX_UNKNOWN_BYTES } from '../http/unread-body.js';
@@ -110,7 +110,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     const short = await execute(request, reply);
     const answer = answerOf.get(request);
     const chunks = answer && textOf(answer);
-    return chunks ? sendChunks(reply, chunks) : short;
+    return chunks ? sendPieces(reply, chunks) : short;
   };
   app.route({
     method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
@@ -150,17 +150,6 @@ function boundOf({ credential }: Caller): BodyBound {
   if (credential === null) return { bytes: MAX_UNKNOWN_BYTES, refusal: unauthenticated };
   const bytes = credential.kind === 'person' ? MAX_PERSON_BYTES : MAX_BODY_BYTES;
   return { bytes, refusal: () => new BodyTooLarge(bytes) };
-}
-
-/** Text that was made piece by piece. */
-function sendChunks(reply: FastifyReply, chunks: readonly Buffer[]): FastifyReply {
-  const [first] = chunks;
-  if (chunks.length === 1) return reply.send(first);
-  reply.header(
-    'content-length',
-    chunks.reduce((sum, chunk) => sum + chunk.length, 0),
-  );
-  return reply.send(Readable.from(chunks));
 }
 
 /** Only what is in variables may be a number that no double holds: Apollo would take these two for objects. */

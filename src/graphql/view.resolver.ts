@@ -28,7 +28,7 @@ export class ViewResolver {
     @Arg('input', () => SaveViewInput, { description: 'The view as it is to be.' }) input: SaveViewInput,
     @Ctx() context: ReelContext,
   ): Promise<SavedView> {
-    return context.services.views.save(await viewCaller(scope, context), input);
+    return context.services.views.save(await viewChanger(scope, context), input);
   }
 
   @Mutation(() => Boolean, { description: 'Removes a saved view.' })
@@ -38,13 +38,17 @@ export class ViewResolver {
     @Arg('id', () => UUID, { description: "The view's id." }) id: string,
     @Ctx() context: ReelContext,
   ): Promise<boolean> {
-    return context.services.views.remove(await viewCaller(scope, context), id);
+    return context.services.views.remove(await viewChanger(scope, context), id);
   }
 }
 
-/** Whose change of a view counts. */
+/** Whose changes are counted. */
+async function viewChanger(scope: Scope, context: ReelContext): Promise<ViewCaller> {
+  await context.services.authorizer.countViewChange(context.caller, scope);
+  return viewCaller(scope, context);
+}
+
 async function viewCaller(scope: Scope, { services, caller }: ReelContext): Promise<ViewCaller> {
-  await services.authorizer.countViewChange(caller, scope);
   return { scope, by: readerOf(caller), isTenantViewer: await viewsTenant(services, caller) };
 }
 

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { readerOf } from '../auth/caller.js';
 import type { Author, Scope } from '../auth/scope.js';
@@ -6,6 +5,7 @@ import { type Fault, ReelError } from '../errors.js';
 import { Answers } from '../http/answer.js';
 import { Bodies } from '../http/bodies.js';
 import { edge } from '../http/edge.js';
+import { sendPieces } from '../http/pieces.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
 import { entryToJson, entryToWire } from '../log/entry/wire.js';
 import { toCriteria } from '../log/filter/criteria.js';
@@ -129,7 +129,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     ]);
     await recordView(request, scope, { path: '/logs', filter, page, after, before });
     const list = await listToWire(found, { total, number: page, size: pageSize });
-    return sendJson(reply, await answer.write(list));
+    return sendPieces(reply.type(ANSWER_TYPE), await answer.write(list));
   });
 
   app.get('/logs/stats', { onRequest: mayView, exposeHeadRoute: true }, async (request, reply) => {
@@ -198,13 +198,6 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
   app.get('/openapi.json', { exposeHeadRoute: true }, async (_request, reply) =>
     reply.type(ANSWER_TYPE).send(description),
   );
-}
-
-/** Text that was made piece by piece. */
-function sendJson(reply: FastifyReply, chunks: readonly Buffer[]): FastifyReply {
-  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  reply.headers({ 'content-type': ANSWER_TYPE, 'content-length': length });
-  return reply.send(chunks.length === 1 ? chunks[0] : Readable.from(chunks));
 }
 
 /** What the caller may do. Errors: BAD_USER_INPUT if anything in the request is wrong. */

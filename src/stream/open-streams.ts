@@ -16,21 +16,12 @@ import { SecretKeeper } from './stream-secrets.js';
 /** Streams whose lag is measured. */
 const MOST_MEASURED = 1_000;
 
-export interface StreamLag {
-  readonly stream: string;
-  readonly kind: string;
-  readonly entries: number;
-  readonly seconds: number;
-  readonly isFailing: boolean;
-  /** A status or a word of few; null where the last batch was taken. */
-  readonly error: string | null;
-}
-
 export interface Streams {
   readonly service: StreamService;
   /** Streams that are served, or wait for their turn. */
   readonly deliveries: Pick<Deliveries, 'length'>;
-  lags(): Promise<StreamLag[]>;
+  /** How far the streams are behind that are to deliver, 1,000 of them at most. */
+  lags(): ReturnType<typeof readLags>;
   start(): void;
   /** To be called when a tenant's entries were sealed. */
   onSealed(sealed: { tenantId: string }): void;
@@ -99,7 +90,8 @@ interface LagRow {
   error: string | null;
 }
 
-async function readLags(database: Pick<Database, 'system'>): Promise<StreamLag[]> {
+/** `error`: a status or a word of few; null where the last batch was taken. */
+async function readLags(database: Pick<Database, 'system'>) {
   const rows = await database.system<LagRow>(
     sql`select id, kind, state, position, last, oldest, error from reel_lagging_streams(${MOST_MEASURED})`,
   );

@@ -3,7 +3,7 @@ import { v7 } from 'uuid';
 import type { Reader, Scope } from '../auth/scope.js';
 import type { Execute } from '../database/execute.js';
 import { badInput, conflict, ReelError } from '../errors.js';
-import { toCriteria } from '../log/filter/criteria.js';
+import { checkSavedName, checkSavedQuery } from '../log/filter/saved-query.js';
 import { lockStreams } from '../log/stream-lock.js';
 import { parseInstant } from '../query-line/values.js';
 import type { BatchReader } from './batches.js';
@@ -39,8 +39,6 @@ import {
 import { NO_SECRETS, type SecretKeeper } from './stream-secrets.js';
 
 const MAX_STREAMS = 20;
-const MAX_NAME = 100;
-const MAX_QUERY = 2_000;
 const MAX_PARKED = 1_000;
 
 export interface StreamServiceParts {
@@ -79,8 +77,8 @@ export class StreamService {
     const id = v7();
     const own = { tenantId, id };
     const checked = this.settings.check(own, kind, input.format, input.settings, input.secret ?? null, null);
-    const name = readName(input.name);
-    const query = this.readQuery(tenantId, input.query);
+    const name = checkSavedName(input.name);
+    const query = checkSavedQuery(tenantId, input.query);
     const stream = await database.seal(tenantId, async (execute) => {
       await lockStreams(execute, tenantId);
       if ((await readStreams(execute, tenantId)).length >= MAX_STREAMS)
@@ -126,8 +124,8 @@ export class StreamService {
       const isMade = kind.makeSecret?.(stream.settings as CommonSettings) != null;
       const known = isMoved ? { ...NO_SECRETS, secret: isMade ? before.secret : null } : before;
       const checked = this.settings.check(own, kind, format, settings, input.secret, known);
-      const name = input.name == null ? stream.name : readName(input.name);
-      const query = input.query == null ? stream.query : this.readQuery(tenantId, input.query);
+      const name = input.name == null ? stream.name : checkSavedName(input.name);
+      const query = input.query == null ? stream.query : checkSavedQuery(tenantId, input.query);
       const clientId = input.clientId === undefined ? stream.clientId : input.clientId;
       const next = { ...stream, name, format, query, clientId, settings: checked.settings };
       // A batch under way must not have another content under the same id.
@@ -276,22 +274,9 @@ export class StreamService {
     this.parts.onChanged(stream.tenantId);
     return shownStream(stream);
   }
-
-  private readQuery(tenantId: string, query: string): string {
-    if (query.length > MAX_QUERY) throw badInput('query', `at most ${MAX_QUERY} characters`, query);
-    toCriteria({ tenantId, clients: null }, { query }, new Date());
-    return query;
-  }
 }
 
 const notFound = (id: string) => new ReelError('NOT_FOUND', `No stream ${id}`);
-
-function readName(name: string): string {
-  const isName =
-    name.trim() !== '' && [...name].length <= MAX_NAME && !/\p{Cc}/u.test(name) && name.isWellFormed();
-  if (!isName) throw badInput('name', `1 to ${MAX_NAME} characters without control characters`, name);
-  return name;
-}
 
 /** What a record of the trail says of a stream. */
 const describe = ({

@@ -67,7 +67,7 @@ describe('on the schema of the release after', () => {
     try {
       const entries = [1, 2, 3].map((n) => ({
         client_id: CLIENT,
-        actor_email: 'ana@example.com',
+        actor_email: 'carla@example.com',
         data: { word: `needle ${n}` },
       }));
       const [first] = await store(reel, token, TENANT, entries);
@@ -83,16 +83,19 @@ describe('on the schema of the release after', () => {
         const exported = await fetch(new URL(body.download_url, reel.url));
         expect([exported.status, await exported.text()]).toEqual([
           200,
-          expect.stringContaining('ana@example.com'),
+          expect.stringContaining('carla@example.com'),
         ]);
       }
       const { body } = await reel.graphql(
         reader,
-        'query ($id: UUID!) { proof(id: $id) { leafIndex } logs(last: 1, filter: { query: "email:ana@example.com" }) { nodes { id data } totalCount { value } } }',
+        'query ($id: UUID!) { log(id: $id) { proof { leafIndex } } logs(last: 1, filter: { query: "actor:carla@example.com" }) { nodes { id data } totalCount { value } } }',
         { id: first },
       );
       expect(body.errors).toBeUndefined();
-      expect([body.data.proof.leafIndex, body.data.logs.totalCount.value]).toEqual([expect.any(Number), 3]);
+      expect([body.data.log.proof.leafIndex, body.data.logs.totalCount.value]).toEqual([
+        expect.any(Number),
+        3,
+      ]);
       const calls = await StreamCalls.of(reel, TENANT);
       const { id } = await calls.create({ settings: { url: receiver.url }, after: 0 });
       await calls.until(id, ({ lagEntries }) => expect(lagEntries).toBe(0));
@@ -120,7 +123,7 @@ describe('on the schema of the release after', () => {
     expect(await command('hold', 'add', ...of, '--reason', 'case', '--actor', 'bob')).toMatchObject({
       code: 0,
     });
-    expect(await command('erase', ...of, '--reason', 'asked', '--email', 'ana@example.com')).toMatchObject({
+    expect(await command('erase', ...of, '--reason', 'asked', '--email', 'carla@example.com')).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^erased [3-9]/),
     });

@@ -111,6 +111,7 @@ export function fakeServices(overrides: Partial<Services> = {}): Services {
         return MODULE_AUTHOR;
       },
       countBytes: async () => {},
+      countViewChange: async () => {},
       authenticated: (caller) => ({
         kind: 'module',
         module: kind(caller),

@@ -5,7 +5,7 @@ import type { Execute } from '../../database/execute.js';
 import { badInput, conflict, forbidden, ReelError } from '../../errors.js';
 import { parseInstant } from '../../query-line/values.js';
 import { foldEmail } from '../entry/email.js';
-import { toCriteria } from '../filter/criteria.js';
+import { checkSavedName, checkSavedQuery, isLabel } from '../filter/saved-query.js';
 import type { ReelService } from '../service.js';
 import type { SavedView, SaveViewInput } from './saved-view.js';
 import {
@@ -27,8 +27,6 @@ export const VIEW_ACTIONS = {
 
 const RANGES = ['15m', '1h', '24h', '7d', '30d'];
 const MAX_VIEWS = 100;
-const MAX_NAME = 100;
-const MAX_QUERY = 2_000;
 const MAX_COLUMNS = 40;
 const MAX_COLUMN = 255;
 
@@ -146,10 +144,8 @@ function checkView(tenantId: string, input: SaveViewInput): AskedView {
     string | null,
   ];
   const columns = input.columns ?? [];
-  if (!isLabel(name, MAX_NAME))
-    throw badInput('name', `1 to ${MAX_NAME} characters without control characters`, name);
-  if (query.length > MAX_QUERY) throw badInput('query', `at most ${MAX_QUERY} characters`, query);
-  toCriteria({ tenantId, clients: null }, { query }, new Date());
+  checkSavedName(name);
+  checkSavedQuery(tenantId, query);
   if (range !== null && !RANGES.includes(range))
     throw badInput('range', `one of ${RANGES.join(', ')}`, range);
   if (range !== null && (from !== null || to !== null))
@@ -163,9 +159,6 @@ function checkView(tenantId: string, input: SaveViewInput): AskedView {
       throw badInput('columns', `1 to ${MAX_COLUMN} characters each, none twice`, column);
   return { name, shared, query, range, from, to, columns, orderBy };
 }
-
-const isLabel = (text: string, most: number): boolean =>
-  text.trim() !== '' && [...text].length <= most && !/\p{Cc}/u.test(text) && text.isWellFormed();
 
 const contentOf = ({ shared, name, query, range, from, to, columns, orderBy }: AskedView): AskedView => ({
   shared,
