@@ -97,21 +97,26 @@ export const directionOf = ({ descending }: Way): RawBuilder<unknown> => (descen
 export const whereOnWay = ({ tenantId, range }: Way): RawBuilder<unknown> =>
   sql`tenant_id = ${tenantId}::uuid and id >= ${range.low}::uuid and id <= ${range.high}::uuid`;
 
+/** SQL for the ids of a sub-select as one text: a row for each would take longer to read than to find. */
+const listed = (found: RawBuilder<unknown>) =>
+  sql`select string_agg(id::text, ',') as ids from (${found}) found`;
+
+const idsIn = (listed: string | null | undefined): string[] => (listed ? listed.split(',') : []);
+
 export async function walkKey(execute: Execute, way: Way, most: number): Promise<Part> {
   if (isEmptyRange(way.range)) return { ids: [], until: null };
-  const rows = await execute<{ id: string }>(
-    sql`select id from reel_log_entries where ${whereOnWay(way)} order by id ${directionOf(way)} limit ${sql.lit(most)}`,
+  const [row] = await execute<{ ids: string | null }>(
+    listed(sql`
+      select id from reel_log_entries where ${whereOnWay(way)} order by id ${directionOf(way)} limit ${sql.lit(most)}`),
   );
-  return cutAt(
-    rows.map(({ id }) => id),
-    most,
-  );
+  return sortedPart(idsIn(row?.ids), way, most);
 }
 
-const cutAt = (ids: string[], most: number): Part => ({
-  ids,
-  until: ids.length < most ? null : (ids.at(-1) ?? null),
-});
+function sortedPart(found: string[], { descending }: Way, most: number): Part {
+  const sorted = found.sort();
+  const ids = descending ? sorted.reverse() : sorted;
+  return { ids, until: ids.length < most ? null : (ids.at(-1) ?? null) };
+}
 
 /**
  * One walk of an index for each value. Ranges of one value, not equations, and their order hold the planner to that index:
@@ -129,20 +134,18 @@ async function walkValues(
     const { column, type } = group[0]!;
     const [name, direction] = [sql.raw(column), directionOf(way)];
     return sql`
-      (select w.nr, e.id from unnest(${group.map(({ value }) => value)}::${sql.raw(type)}[], ${group.map(({ index }) => index)}::integer[]) w(value, nr)
-      cross join lateral (
+      (select w.nr, e.ids from unnest(${group.map(({ value }) => value)}::${sql.raw(type)}[], ${group.map(({ index }) => index)}::integer[]) w(value, nr)
+      cross join lateral (${listed(sql`
         select id from reel_log_entries
         where ${whereOnWay(way)} and ${name} >= w.value and ${name} <= w.value
-        order by ${name} ${direction}, id ${direction} limit ${sql.lit(most)}
+        order by ${name} ${direction}, id ${direction} limit ${sql.lit(most)}`)}
       ) e)`;
   });
-  const rows = await execute<{ nr: number; id: string }>(sql`${sql.join(statements, sql` union all `)}`);
-  const found: string[][] = walks.map(() => []);
-  for (const { nr, id } of rows) found[nr]!.push(id);
-  return found.map((ids) => {
-    const sorted = ids.sort();
-    return cutAt(way.descending ? sorted.reverse() : sorted, most);
-  });
+  const rows = await execute<{ nr: number; ids: string | null }>(
+    sql`${sql.join(statements, sql` union all `)}`,
+  );
+  const found = new Map(rows.map(({ nr, ids }) => [nr, ids]));
+  return walks.map((_, index) => sortedPart(idsIn(found.get(index)), way, most));
 }
 
 /** All of them, unsorted; null where there are more than `most`. */
@@ -153,8 +156,11 @@ async function gather(
   most: number,
 ): Promise<string[] | null> {
   const name = sql.raw(column);
-  const rows = await execute<{ id: string }>(sql`
-    select id from reel_log_entries where ${whereOnWay(way)} and ${where}
-    order by ${name}, id limit ${sql.lit(most + 1)}`);
-  return rows.length > most ? null : rows.map(({ id }) => id);
+  const [row] = await execute<{ ids: string | null }>(
+    listed(sql`
+      select id from reel_log_entries where ${whereOnWay(way)} and ${where}
+      order by ${name}, id limit ${sql.lit(most + 1)}`),
+  );
+  const ids = idsIn(row?.ids);
+  return ids.length > most ? null : ids;
 }

@@ -90,6 +90,8 @@ export class Walk {
   /** null: along the key. */
   private source: CandidateSource | null = null;
   private pending: Part | null = null;
+  /** The last of so many ids along the key, which choosing it has found. */
+  private along: { most: number; until: string | null } | null = null;
   private size: number;
   private readonly started: number;
   private stretches = 0;
@@ -260,7 +262,7 @@ export class Walk {
     return found === 'many' ? null : allOf(found.ids, this.way());
   }
 
-  /** The first candidates of the source that leaves fewest; null where it is the key. */
+  /** The first candidates of the source that leaves fewest; null where it is the key, whose `along` may be known then. */
   private async choose(execute: Execute, wanted: number): Promise<Part | null> {
     const [first] = this.sources;
     const { first: few } = this.bounds.candidates;
@@ -286,6 +288,7 @@ export class Walk {
       [best, least] = [part, cost];
       this.source = source;
     }
+    if (best === null) this.along = { most: size, until: key.until };
     return best;
   }
 
@@ -341,17 +344,24 @@ export class Walk {
 
   private async takeFromKey(execute: Execute, wanted: number) {
     const most = this.matchesAll ? this.mostOf(wanted) : this.size;
-    const way = this.way();
-    const [last] = await execute<{ id: string }>(sql`
-      select id from reel_log_entries where ${whereOnWay(way)}
-      order by id ${directionOf(way)} limit 1 offset ${sql.lit(most - 1)}`);
-    const until = last?.id ?? null;
+    const known = this.along?.most === most ? this.along : null;
+    this.along = null;
+    const until = known ? known.until : await this.lastOf(execute, most);
     const taken = until === null ? this.range : intersect(this.range, this.upTo(until));
     return {
       candidates: this.alongKey(taken, null),
       isEmpty: false,
       done: () => this.moveTo(until),
     };
+  }
+
+  /** The last of so many ids along the key; null where there are fewer. */
+  private async lastOf(execute: Execute, most: number): Promise<string | null> {
+    const way = this.way();
+    const [last] = await execute<{ id: string }>(sql`
+      select id from reel_log_entries where ${whereOnWay(way)}
+      order by id ${directionOf(way)} limit 1 offset ${sql.lit(most - 1)}`);
+    return last?.id ?? null;
   }
 
   private way(): Way {
