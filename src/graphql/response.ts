@@ -14,6 +14,7 @@ const RESPONSE_TYPE = 'application/graphql-response+json; charset=utf-8';
  * has no preference; null where it accepts neither.
  */
 export function negotiateType(accept: string | undefined): typeof JSON_TYPE | typeof RESPONSE_TYPE | null {
+  if (accept === JSON_TYPE || accept === RESPONSE_TYPE) return accept;
   if (accept === undefined || accept.trim() === '') return JSON_TYPE;
   const ranges = accept.split(',').map(parseRange);
   /** The most specific range that matches a type, the first of several. */

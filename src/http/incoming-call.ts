@@ -6,8 +6,14 @@ export interface IncomingCall {
 }
 
 /** Every value of a header, its name in lower case. */
-export const headerValues = (call: IncomingCall, name: string): string[] =>
-  headerPairs(call.rawHeaders).flatMap(([each, value]) => (each === name ? [value.trim()] : []));
+export function headerValues({ rawHeaders }: IncomingCall, name: string): string[] {
+  const values: string[] = [];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const each = rawHeaders[at]!;
+    if (each.length === name.length && each.toLowerCase() === name) values.push(rawHeaders[at + 1]!.trim());
+  }
+  return values;
+}
 
 /** Names in lower case, each with its value. */
 export function headerPairs(rawHeaders: readonly string[]): [string, string][] {

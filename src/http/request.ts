@@ -108,9 +108,22 @@ function mapped(base: Address, bits: number): [Address, number] {
 /** The longest address has 45 characters, and the name of a zone some. */
 const MAX_ADDRESS = 100;
 
+/** Those that were read lately: nearly all calls come from few. */
+const known = new Map<string, Address | null>();
+const MAX_KNOWN = 1_000;
+
 /** An address without port, brackets and zone; IPv4-mapped IPv6 as IPv4. */
 function readAddress(text: string): Address | null {
   if (text.length > MAX_ADDRESS) return null;
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  const address = parseAddress(text);
+  if (known.size >= MAX_KNOWN) known.clear();
+  known.set(text, address);
+  return address;
+}
+
+function parseAddress(text: string): Address | null {
   const [bare = ''] = text
     .trim()
     .replace(/^\[(.*)\](:\d+)?$/, '$1')
