@@ -358,8 +358,10 @@ describe('the role of the server', () => {
     );
     expect(functions.map(({ name }) => name)).toEqual([
       'reel_due_streams',
+      'reel_due_streams_on_node',
       'reel_ensure_month',
       'reel_lagging_streams',
+      'reel_lagging_streams_on_node',
       'reel_search_backlog',
       'reel_search_backlog_on_node',
       'reel_search_candidates',
