@@ -169,7 +169,9 @@ describe('the page of streams', () => {
 
     await button(page, 'Replay').click();
     await page.getByRole('radio', { name: 'A time' }).check();
-    await page.getByLabel('Sealed since').fill('2026-01-01T00:00');
+    await page.getByLabel('Sealed since').fill('yesterday');
+    await page.getByRole('alert').getByText('YYYY-MM-DD HH:MM:SS').waitFor();
+    await page.getByLabel('Sealed since').fill('2026-01-01 00:00');
     await page.getByRole('dialog').getByRole('button', { name: 'Replay' }).click();
     await expect
       .poll(() => receiver.requests.map((request) => batchOf(request).id), SOON)
