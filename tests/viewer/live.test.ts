@@ -55,6 +55,25 @@ test('live entries are added at the top, but wait while the list is scrolled or 
   await close();
 });
 
+test('oldest first, too, each new entry is counted once, whether or not the list has come to it', async () => {
+  const { page, close } = await viewer.open('?sort=oldest&live=1');
+  await page.locator('.indicator[data-state=live]').waitFor();
+  const count = async () => Number(await page.getByRole('grid').getAttribute('aria-rowcount')) - 1;
+  await expect.poll(count).toBeGreaterThan(200);
+  const before = await count();
+  const { body } = await viewer.reel.graphql(viewer.token, '{ logs { totalCount { value } } }');
+  expect(before).toBe(body.data.logs.totalCount.value);
+  await viewer.write([{ action: 'late.first' }, { action: 'late.second' }]);
+  await expect.poll(count).toBe(before + 2);
+  await rowsOf(page).first().locator('[data-cell="0"]').focus();
+  await page.keyboard.press('Control+End');
+  await rowsOf(page).last().getByText('late.second').waitFor();
+  await viewer.write([{ action: 'late.third' }]);
+  await expect.poll(count).toBe(before + 3);
+  expect(await page.getByText('late.first').count()).toBe(1);
+  await close();
+});
+
 test('live entries match the query', async () => {
   const { page, close } = await viewer.open('?q=severity%3E%3DERROR&live=1');
   await page.locator('.indicator[data-state=live]').waitFor();

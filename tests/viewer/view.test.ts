@@ -174,7 +174,7 @@ describe('components', () => {
     await chooseRange(page, 'All time');
     await expect.poll(() => searchParams(page).has('from')).toBe(false);
     const figure = page.getByRole('figure', { name: 'Entries over time' });
-    await figure.locator('svg rect.bar').first().waitFor();
+    await figure.locator('svg path.bar').first().waitFor();
     const sums = () => figure.locator('tbody td:last-child').allTextContents();
     await expect.poll(async () => (await sums()).reduce((sum, each) => sum + Number(each), 0)).toBe(240);
     const box = (await figure.locator('svg[viewBox^="0 0"]:has(.base)').boundingBox())!;

@@ -11,7 +11,8 @@ import { askOtherTabs, useSession } from './session/session.js';
 import { createStage, STAGE } from './stage.js';
 
 const app = createApp(App).use(i18n);
-await switchLanguage(initialLanguage(readLink(location.search).lang));
+// While it comes, the first rows are asked for.
+const language = switchLanguage(initialLanguage(readLink(location.search).lang));
 const embedding = readEmbedding(location.hash);
 const session = useSession({ isEmbedded: embedding !== null });
 if (!embedding && !session.token.value && !/[#&]token=/.test(location.hash)) {
@@ -22,4 +23,5 @@ const stage = app.runWithContext(() => createStage(session, embedding));
 app.use(createReel({ url: new URL('graphql', document.baseURI).href, headers: stage.headers }));
 app.provide(STAGE, stage);
 stage.start();
+await language;
 app.mount('#stage');

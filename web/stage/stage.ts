@@ -54,6 +54,10 @@ export function createStage(session: Session, embedding: Embedding | null = null
   const focusDetails = ref(false);
   /** When the list was last loaded; relative ranges end here. */
   let loadedAt = Date.now();
+  /** Counts what the list was asked. */
+  let question = 0;
+  /** While live: the newest entry that was sealed when the list was loaded. */
+  let lastSealed: Row | null = null;
 
   const language = computed<Language>(() => locale.value);
   const zone = computed(() => view.tz ?? browserZone());
@@ -96,8 +100,11 @@ export function createStage(session: Session, embedding: Embedding | null = null
   /** While live, what is counted ends with the newest entry that has come, since each later one is added as it comes. */
   function countedFilter(): LogFilterInput {
     const current = filter();
-    if (!view.live || view.oldest || entries.isFromEnd.value) return current;
-    const newest = newRows.value[0] ?? entries.rows.value[0];
+    if (!view.live) return current;
+    const { rows, more, isFromEnd } = entries;
+    const isBeyond = view.oldest ? more.value !== 'none' : isFromEnd.value;
+    const listed = view.oldest ? rows.value.at(-1) : (newRows.value[0] ?? rows.value[0]);
+    const newest = isBeyond ? lastSealed : listed;
     return newest ? { ...current, endDate: newest.createdAt } : current;
   }
 
@@ -110,6 +117,8 @@ export function createStage(session: Session, embedding: Embedding | null = null
 
   /** Resolves when the rows are there; `withCounts`: and everything that is counted. */
   async function load(withCounts = true): Promise<void> {
+    question += 1;
+    const asked = question;
     if (!session.token.value) return;
     if (view.page) {
       live.stop();
@@ -141,16 +150,21 @@ export function createStage(session: Session, embedding: Embedding | null = null
       timeZone: zone.value,
       withData,
     });
-    const countsLoaded = counts.load(countedFilter, zone.value, rowsLoaded);
-    if (await rowsLoaded) {
-      activeRow.value = 0;
-      if (view.live) startLive();
-    }
+    const ready = rowsLoaded.then(async (isLoaded) => {
+      if (isLoaded && view.live) await findLastSealed();
+      return isLoaded;
+    });
+    const countsLoaded = counts.load(countedFilter, zone.value, ready);
+    if (await rowsLoaded) activeRow.value = 0;
+    // Another one may have been asked for meanwhile.
+    if ((await ready) && view.live && asked === question)
+      live.start(pinnedFilter(), lastSealed?.sequence ?? null);
     if (withCounts) await countsLoaded;
   }
 
   /** Shows a fault of a line in place of its answer. */
   function refuse(cause: unknown, line: string): void {
+    question += 1;
     live.stop();
     newRows.value = [];
     showQueryError(cause, line);
@@ -205,6 +219,7 @@ export function createStage(session: Session, embedding: Embedding | null = null
     const arrived = rows.filter(({ id }) => !listed.has(id) && !waiting.has(id));
     counts.add(arrived);
     if (arrived.length === 0) return;
+    lastSealed = arrived[0]!;
     const isReading = !isAtTop.value || entries.isFromEnd.value || view.entry || newRows.value.length > 0;
     // Oldest first, they are appended, which moves no row.
     if (view.oldest || !isReading) {
@@ -219,9 +234,15 @@ export function createStage(session: Session, embedding: Embedding | null = null
     }
   }
 
-  function startLive(): void {
-    const last = Math.max(0, ...entries.rows.value.map(({ sequence }) => sequence ?? 0));
-    live.start(pinnedFilter(), last || null);
+  /** What is followed goes on after the newest entry that is sealed: oldest first, that is not among the first ones. */
+  async function findLastSealed(): Promise<void> {
+    const { rows, more } = entries;
+    const isListed = !view.oldest || more.value === 'none';
+    const newest = isListed ? rows.value : await entries.newest().catch(() => []);
+    lastSealed = newest.reduce<Row | null>(
+      (last, row) => ((row.sequence ?? 0) > (last?.sequence ?? 0) ? row : last),
+      null,
+    );
   }
 
   function toggleLive(): void {
@@ -423,8 +444,13 @@ export function createStage(session: Session, embedding: Embedding | null = null
     });
     watch(entries.error, (error) => showQueryError(error, view.q));
     if (!session.token.value) return;
-    void load();
-    void loadChoices();
+    // What else is asked for reads far more than the first rows, which should not wait for it.
+    const stop = watch(counts.isLoading, (isLoading) => {
+      if (isLoading) return;
+      stop();
+      void vocabulary.ensure();
+    });
+    void load(false).then(() => Promise.all([loadViews(), clients.load()]));
   }
 
   return {
@@ -435,6 +461,8 @@ export function createStage(session: Session, embedding: Embedding | null = null
     ...{ language, zone, preferences },
     ...{
       vocabulary: vocabulary.vocabulary,
+      isVocabularyKnown: vocabulary.isKnown,
+      ensureVocabulary: vocabulary.ensure,
       described: vocabulary.described,
       lookForPeople: vocabulary.lookForPeople,
       headers: clients.headers,

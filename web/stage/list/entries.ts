@@ -7,6 +7,8 @@ export type Row = RowFragment & { data?: Record<string, unknown> | null };
 
 const FIRST_PAGE = 50;
 const NEXT_PAGE = 100;
+/** More than come within the second that sealing takes. */
+const NEWEST = 50;
 const RETRYABLE = ['NETWORK', 'UNAVAILABLE', 'OVERLOADED', 'TOO_MANY_REQUESTS'];
 const MIN_RETRY_MS = 2_000;
 const MAX_RETRY_MS = 30_000;
@@ -120,6 +122,13 @@ export function useEntries(reload: () => void) {
     }
   }
 
+  /** The newest entries that match, wherever the list has come to. Rejects with ReelError. */
+  async function newest(): Promise<readonly Row[]> {
+    const { filter, timeZone } = query.value;
+    const variables = { filter, timeZone, withData: false, first: NEWEST, orderBy: 'NEWEST_FIRST' } as const;
+    return (await askReel(RowsDocument, variables)).logs.nodes;
+  }
+
   async function loadMore(): Promise<void> {
     if (state.value !== 'shown' || more.value === 'none' || more.value === 'loading') return;
     more.value = 'loading';
@@ -180,6 +189,7 @@ export function useEntries(reload: () => void) {
     load,
     loadMore,
     loadEnd,
+    newest,
     fail,
     insert,
   };

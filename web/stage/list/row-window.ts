@@ -51,7 +51,8 @@ interface Rows {
 /** The rows of a long list that are in the document, and where they stand in it. All are of one height. */
 export function useRowWindow(scroller: Ref<HTMLElement | undefined>, { count, active, rowHeight }: Rows) {
   const scrollTop = ref(0);
-  const viewport = ref(0);
+  /** Until it is measured, that of the window: the first rows are then there at once. */
+  const viewport = ref(innerHeight);
   const extent = computed(() => ({ total: count() * rowHeight.value, viewport: viewport.value }));
   const offset = computed(() => offsetAt(scrollTop.value, extent.value));
   // As text, which is the same while the same rows are.

@@ -31,11 +31,22 @@ const LEAST_LETTERS = 2;
 export function useVocabulary() {
   const vocabulary = shallowRef<Vocabulary | null>(null);
   const descriptions = shallowRef<ReadonlyMap<string, string>>(new Map());
+  /** Whether it was asked for and answered, even if by a failure. */
+  const isKnown = shallowRef(false);
+  let begun: Promise<void> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let controller: AbortController | undefined;
   const looked = new Set<string>();
 
-  async function load(): Promise<void> {
+  /** Anew, for who is signed in now. */
+  const load = (): Promise<void> => {
+    begun = ask();
+    return begun;
+  };
+  /** Unless it was asked for already. */
+  const ensure = (): Promise<void> => begun ?? load();
+
+  async function ask(): Promise<void> {
     looked.clear();
     const [counted, sample, registered] = await Promise.all([
       askReel(VocabularyDocument, {}).then(
@@ -58,6 +69,7 @@ export function useVocabulary() {
     );
     // Completion then offers fields and severities only.
     if (counted) vocabulary.value = { ...counted, paths: pathsOf(sample), registered };
+    isKnown.value = true;
   }
 
   /** Looks for people beside the most frequent ones, when typing pauses. */
@@ -82,7 +94,7 @@ export function useVocabulary() {
   const described = (entry: { module: string; action: string }) =>
     descriptions.value.get(nameOf(entry)) ?? null;
 
-  return { vocabulary, described, load, lookForPeople };
+  return { vocabulary, isKnown, described, load, ensure, lookForPeople };
 }
 
 /** Neither holds a line break. */
