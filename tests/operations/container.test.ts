@@ -1,17 +1,8 @@
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  chmodSync,
-  existsSync,
-  globSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { chmodSync, existsSync, globSync, readFileSync, symlinkSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Ajv } from 'ajv';
@@ -20,7 +11,6 @@ import { parse } from 'yaml';
 import { readConfig, SETTINGS } from '../../src/config/config.js';
 import { renderChart } from '../support/chart.js';
 import { BuiltImage, lastOf, readStages } from '../support/image.js';
-import { NPM_ONCE } from '../support/npm-once.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 
 const root = resolve(import.meta.dirname, '..', '..');
@@ -74,14 +64,9 @@ describe('its steps, run in clean folders', { timeout: 300_000 }, () => {
   let own: TestDatabase;
   const isRoot = userInfo().uid === 0;
   const user = isRoot ? { uid: 1000, gid: 1000 } : {};
-  let programs: string;
   beforeAll(async () => {
-    const { HOME } = process.env;
-    const path = `${dirname(process.execPath)}:${process.env.PATH}`;
-    const npm = execFileSync('which', ['npm'], { encoding: 'utf8', env: { PATH: path } }).trim();
-    programs = mkdtempSync(join(tmpdir(), 'reel-programs-'));
-    writeFileSync(join(programs, 'npm'), `#!/usr/bin/env bash\nreal=${npm}\n${NPM_ONCE}`, { mode: 0o755 });
-    const env = { PATH: `${programs}:${path}`, HOME, npm_config_prefer_offline: 'true' };
+    const { PATH, HOME } = process.env;
+    const env = { PATH: `${dirname(process.execPath)}:${PATH}`, HOME, npm_config_prefer_offline: 'true' };
     image = await BuiltImage.build(
       dockerfile,
       root,
@@ -103,7 +88,6 @@ describe('its steps, run in clean folders', { timeout: 300_000 }, () => {
   }, 300_000);
   afterAll(async () => {
     image?.remove();
-    rmSync(programs, { recursive: true, force: true });
     await own?.drop();
   });
   const settings = () => ({

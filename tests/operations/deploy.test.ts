@@ -14,7 +14,6 @@ import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Checkout } from '../support/checkout.js';
 import { settingsOf } from '../support/cli.js';
-import { NPM_ONCE } from '../support/npm-once.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 
 let checkout: Checkout;
@@ -254,7 +253,6 @@ describe('--service', { timeout: 120_000 }, () => {
 
   test('makes a release that runs by itself, and answers with the command that starts it', async () => {
     names.push(checkout.commit());
-    await checkout.replace('npm', NPM_ONCE);
     const { code, stdout, stderr } = await run();
     expect(code, stderr).toBe(0);
     expect(current()).toBe(`releases/${names[0]}`);
