@@ -68,7 +68,7 @@ export async function pages(app: FastifyInstance, options: PagesOptions): Promis
     if (allowedOrigins.length > 0) reply.removeHeader(FRAMES);
     else reply.header(FRAMES, 'DENY');
   });
-  await app.register(stage, { root: join(directory, 'stage') });
+  await app.register(stage, { root: join(directory, 'stage'), leadsToPlayground: options.playground });
   if (options.playground)
     await app.register(playground, { root: join(directory, 'playground'), allowedOrigins });
 }
@@ -78,7 +78,16 @@ const FRAMES = 'X-Frame-Options';
 /** Answers with a policy of their own. */
 const ownPolicies = new WeakSet<FastifyReply>();
 
-async function stage(app: FastifyInstance, { root }: { root: string }): Promise<void> {
+interface StageOptions {
+  root: string;
+  /** Whether the viewer links to the playground. */
+  leadsToPlayground: boolean;
+}
+
+/** In web/stage/index.html, what the viewer is put into. */
+const MOUNT = '<div id="stage"';
+
+async function stage(app: FastifyInstance, { root, leadsToPlayground }: StageOptions): Promise<void> {
   app.get('/', async (request, reply) => {
     const [path = '', query] = request.url.split('?', 2);
     // What the page refers to would be looked for beside the prefix.
@@ -89,7 +98,8 @@ async function stage(app: FastifyInstance, { root }: { root: string }): Promise<
       );
     const html = await readPage(root);
     reply.header('Cache-Control', 'no-cache').type('text/html; charset=utf-8');
-    return html ?? NOT_BUILT;
+    if (html === null) return NOT_BUILT;
+    return leadsToPlayground ? html.replace(MOUNT, `${MOUNT} data-playground`) : html;
   });
   await app.register(assets, { prefix: '/assets', root: join(root, 'assets') });
 }

@@ -165,6 +165,9 @@ describe('keys', () => {
     expect(await focused(page)).toEqual([1, 'time']);
     await page.getByRole('button', { name: 'Keys' }).click();
     expect(await page.getByRole('switch').isChecked()).toBe(false);
+    // From there on to the playground, signed in.
+    await page.getByRole('link', { name: 'Ask by GraphQL in the playground' }).click();
+    await page.getByText('Signed in as Ana Souza').waitFor();
     await close();
   });
 

@@ -21,9 +21,12 @@ const root = document.getElementById('playground');
 if (!root) throw new Error('expected an element with the id playground, found none');
 
 createRoot(root).render(
-  <GraphiQL fetcher={fetcher} defaultTabs={startersFor(session)} defaultEditorToolsVisibility={true}>
-    <GraphiQL.Logo>
-      <SignedIn />
-    </GraphiQL.Logo>
-  </GraphiQL>,
+  <>
+    <h1 className="reel-title">Reel playground</h1>
+    <GraphiQL fetcher={fetcher} defaultTabs={startersFor(session)} defaultEditorToolsVisibility={true}>
+      <GraphiQL.Logo>
+        <SignedIn />
+      </GraphiQL.Logo>
+    </GraphiQL>
+  </>,
 );

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { pages } from '../../../src/http/pages.ts';
 import { STARTERS } from '../../../web/playground/starters.ts';
 import { launchBrowser, type Watched, watchPage } from '../../support/browser.ts';
+import { axeViolations } from '../../support/viewer.ts';
 
 const SCHEMA = buildSchema(`
   type Query { logs(filter: LogFilter, first: Int): LogConnection! }
@@ -168,6 +169,18 @@ describe('the playground in a browser', () => {
     await page.getByText('"timeZone"').waitFor();
   });
 
+  it.each([1280, 390])('axe-core finds no violation, and nothing overflows, at %d px', async (width) => {
+    await open(`/playground#token=${TOKEN}`);
+    await page.setViewportSize({ width, height: 844 });
+    await editor().click();
+    await page.keyboard.press('Control+Enter');
+    await answer().getByText('guardian').waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBe(0);
+    // The tabs are GraphiQL's own: each holds its buttons.
+    const found = (await axeViolations(page)).filter((each) => !each.startsWith('nested-interactive: '));
+    expect(found).toEqual([]);
+  });
+
   it('completes from the schema', async () => {
     await open('/playground');
     await editor().click();
@@ -296,7 +309,11 @@ describe('the pages over HTTP', () => {
     const app = Fastify();
     await app.register(pages, { playground: false });
     expect((await app.inject('/playground')).statusCode).toBe(404);
-    expect((await app.inject('/')).statusCode).toBe(200);
+    const viewer = await app.inject('/');
+    expect(viewer.statusCode).toBe(200);
+    // Nor does the viewer lead to it.
+    expect(viewer.body).not.toContain('data-playground');
+    expect((await server.app.inject('/')).body).toContain('<div id="stage" data-playground>');
     await app.close();
   });
 });
