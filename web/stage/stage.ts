@@ -271,7 +271,6 @@ export function createStage(session: Session, embedding: Embedding | null = null
 
   /** The last entries, at once. False where the server could not say them, which is announced. */
   async function showEnd(): Promise<boolean> {
-    announce(t('status.toEnd'));
     const isShown = await entries.loadEnd();
     if (isShown === false) announce(`${t('status.noEnd')} ${t(`reel.errors.${entries.error.value?.code}`)}`);
     return isShown === true;
