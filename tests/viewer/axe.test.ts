@@ -137,14 +137,73 @@ test.each(['en-US', 'pt-BR'])(
   180_000,
 );
 
-test('on a narrow screen, axe-core finds no violation and nothing overflows', async () => {
+test('at 400 % zoom, as on a narrow screen, axe-core finds no violation, nothing overflows, and what opens is seen whole', async () => {
+  // 1280 x 1024 at 400 %.
   const { page, close } = await viewer.open('', { viewport: { width: 320, height: 256 } });
   const beside = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   expect.soft(await violationsInBoth(page), 'list').toEqual([]);
   expect(await beside()).toBe(0);
+  await page.locator('.views > button').click();
+  await page.locator('.views .foot button').last().click();
+  expect.soft(await violationsInBoth(page), 'saving a view').toEqual([]);
+  expect(await beside()).toBe(0);
+  const box = (await page.locator('dialog').boundingBox())!;
+  expect([box.x >= 0, box.y >= 0, box.x + box.width <= 320, box.y + box.height <= 256]).toEqual(
+    Array(4).fill(true),
+  );
+  await page.locator('dialog [type=submit]').scrollIntoViewIfNeeded();
+  await page.keyboard.press('Escape');
   await rowsOf(page).nth(3).locator('[data-column=action]').click();
-  await page.getByRole('complementary', { name: 'Log details' }).locator('tbody').waitFor();
+  await page.getByRole('complementary', { name: 'Log details' }).locator('h2').waitFor();
   expect.soft(await violationsInBoth(page), 'details').toEqual([]);
   expect(await beside()).toBe(0);
   await close();
 });
+
+test("in the system's own colours, axe-core finds no violation, and what is chosen is told from what is not", async () => {
+  const { page, close } = await viewer.open(`?range=30d&${ONE_ROW}`, { forcedColors: 'active' });
+  expect.soft(await axeViolations(page), 'list').toEqual([]);
+  const colours = (selector: string) =>
+    page
+      .locator(selector)
+      .first()
+      .evaluate((element) => {
+        const { backgroundColor, outlineStyle } = getComputedStyle(element);
+        return `${backgroundColor} ${outlineStyle}`;
+      });
+  await page.locator('.live').click();
+  const pressed = await colours('.live');
+  await page.locator('.live').click();
+  expect(pressed).not.toBe(await colours('.live'));
+  await page.locator('.range > button').click();
+  expect(await colours('.choices [aria-pressed=true]')).not.toBe(
+    await colours('.choices [aria-pressed=false]'),
+  );
+  await page.keyboard.press('Escape');
+  await page.locator('.query input').fill('');
+  await page.keyboard.press('Enter');
+  await rowsOf(page).nth(3).locator('[data-column=action]').click();
+  expect(await colours('[data-row][aria-selected=true]')).not.toBe(
+    await colours('[data-row][aria-selected=false]:not(.active)'),
+  );
+  await page.getByRole('complementary', { name: 'Log details' }).locator('h2').waitFor();
+  expect.soft(await axeViolations(page), 'details').toEqual([]);
+  await close();
+});
+
+test.each(['reduce', 'no-preference'] as const)(
+  'with the preference %s for motion',
+  async (reducedMotion) => {
+    const { page, close } = await viewer.open('?live=1', { reducedMotion });
+    await page.locator('.indicator[data-state=live]').waitFor();
+    const moving = () => page.evaluate(() => document.getAnimations().length);
+    if (reducedMotion === 'reduce') expect(await moving()).toBe(0);
+    else await expect.poll(moving).toBeGreaterThan(0);
+    await page.route('**/graphql', () => {});
+    await page.goto(`${viewer.reel.url}/?q=module:b`);
+    await page.locator('.state.loading').waitFor();
+    if (reducedMotion === 'reduce') expect(await moving()).toBe(0);
+    else await expect.poll(moving).toBeGreaterThan(0);
+    await close();
+  },
+);

@@ -49,7 +49,47 @@ const PICTURES: Picture[] = [
   },
   { name: 'completion', act: (page) => query(page).pressSequentially('severity>=ERROR inv') },
   { name: 'export', search: 'q=module:billing&range=30d', act: (page) => page.keyboard.press('e') },
-  { name: 'views', act: (page) => page.locator('.views > button').click() },
+  {
+    name: 'views',
+    act: async (page) => {
+      const saved = [
+        ['Failures of billing', 'module:billing outcome:failure,denied', '30d', true],
+        ['What support deleted', 'action:invoices.* tom', '7d', false],
+      ] as const;
+      for (const [name, line, range, isShared] of saved) {
+        await page.goto(page.url().replace(/\?.*|$/, `?q=${encodeURIComponent(line)}&range=${range}`));
+        await page.locator('[data-row], .state:not(.loading)').first().waitFor();
+        await page.locator('.views > button').click();
+        await page.locator('.views .foot button').last().click();
+        await page.locator('dialog input').first().fill(name);
+        if (isShared) await page.locator('dialog [type=radio]').last().check();
+        await page.keyboard.press('Enter');
+        await page.locator('dialog').waitFor({ state: 'detached' });
+      }
+      await page.locator('.stale').first().waitFor({ state: 'detached' });
+      await page.locator('.views > button').click();
+      await page.locator('.views ul').nth(1).waitFor();
+    },
+  },
+  {
+    name: 'save-view',
+    link: 1,
+    search: 'q=severity>=ERROR+module:billing&range=7d',
+    options: { locale: 'pt-BR' },
+    act: async (page) => {
+      await page.locator('.views > button').click();
+      await page.locator('.views .foot button').last().click();
+      await page.locator('dialog input').first().fill('Erros do faturamento');
+      await page.locator('dialog [type=radio]').last().check();
+    },
+  },
+  {
+    name: 'registered',
+    act: async (page) => {
+      await query(page).pressSequentially('action:');
+      await page.locator('#query-options .found').first().waitFor();
+    },
+  },
   { name: 'time-range', search: 'range=24h', act: (page) => page.locator('.range > button').click() },
   { name: 'columns', act: (page) => page.locator('.columns > button').click() },
   {
@@ -76,6 +116,21 @@ const PICTURES: Picture[] = [
       await query(page).pressSequentially(' tom');
       await page.locator('#query-options li').first().waitFor();
     },
+  },
+  {
+    name: 'last',
+    search: 'range=30d',
+    act: async (page) => {
+      await page.locator('[data-row="0"] [data-column=action]').focus();
+      await page.keyboard.press('Control+End');
+      await page.locator('.from-end').waitFor();
+    },
+  },
+  {
+    name: 'playground-narrow',
+    path: 'playground',
+    options: NARROW,
+    act: (page) => page.locator('.graphiql-query-editor .view-line').first().waitFor(),
   },
   {
     name: 'playground',
@@ -113,7 +168,7 @@ try {
       ...options,
     });
     const page = await context.newPage();
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(60_000);
     const url = new URL(links[link]!);
     await page.goto(`${url.origin}/${path}?${search}${url.hash}`);
     if (path === '') {
