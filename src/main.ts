@@ -3,13 +3,15 @@ import 'reflect-metadata';
 import { writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { readConfig } from './config/config.js';
 import { oneLineFault } from './errors.js';
 import { hasSdk } from './tracing.js';
 
+const MIB = 1_048_576;
+
 /** In percent. */
-const SAVING_GROWTH = 20;
+const [GROWTH, SAVING_GROWTH] = [60, 20];
 
 /** A database that does not answer keeps nobody from ending; what it did not take was not acknowledged either. */
 const END_MS = 20_000;
@@ -28,8 +30,8 @@ const NO_SDK =
 
 // Libraries that are loaded later check themselves at each call otherwise; Reel goes by REEL_ENV.
 process.env.NODE_ENV ??= 'production';
-keepYoungGeneration(8 * 1_048_576, 300 * 1_048_576);
-saveMemoryAbove(208 * 1_048_576);
+keepYoungGeneration(8 * MIB, 300 * MIB);
+saveMemoryAbove(208 * MIB, 112 * MIB);
 
 // Heard from the first moment, so that a start that is broken off leaves no database behind.
 const askedToEnd = new Promise<null>((end) => {
@@ -88,19 +90,21 @@ function endInJson(): void {
 }
 
 /**
- * While more than so many bytes are resident, V8 collects once the heap has grown by a fifth, and gives pages that it has
- * emptied back to the system. Left alone it lets the heap grow to several times what is in use, and keeps such pages, which
- * takes less time.
+ * While more than so many bytes are resident, so many of them V8's, V8 collects once the heap has grown by a fifth, and gives pages that it has
+ * emptied back to the system. Left alone it lets the heap grow to several times what is in use, and keeps such pages, which takes less
+ * time; a limit holds until the next collection, so that even then it is not let alone altogether.
  */
-function saveMemoryAbove(bytes: number): void {
-  let isSaving = false;
-  setInterval(() => {
-    const isAbove = process.memoryUsage.rss() > bytes;
+function saveMemoryAbove(bytes: number, ofHeap: number): void {
+  let isSaving: boolean | null = null;
+  const save = () => {
+    const isAbove = process.memoryUsage.rss() > bytes && getHeapStatistics().total_heap_size > ofHeap;
     if (isAbove === isSaving) return;
     isSaving = isAbove;
-    setFlagsFromString(`--heap-growing-percent=${isAbove ? SAVING_GROWTH : 0}`);
+    setFlagsFromString(`--heap-growing-percent=${isAbove ? SAVING_GROWTH : GROWTH}`);
     setFlagsFromString(isAbove ? '--memory-saver-mode' : '--no-memory-saver-mode');
-  }, 100).unref();
+  };
+  save();
+  setInterval(save, 100).unref();
 }
 
 /**
