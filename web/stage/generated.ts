@@ -439,19 +439,19 @@ export type RemoveStreamMutationVariables = Exact<{
 
 export type RemoveStreamMutation = { removeStream: boolean };
 
-export type ViewFragment = { id: string, name: string, shared: boolean, query: string, range: string | null, from: string | null, to: string | null, columns: Array<string>, orderBy: LogOrder, mayChange: boolean };
+export type ViewFragment = { id: string, name: string, shared: boolean, query: string, range: string | null, from: string | null, to: string | null, columns: Array<string>, orderBy: LogOrder, ownerId: string };
 
 export type ViewsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ViewsQuery = { views: Array<{ id: string, name: string, shared: boolean, query: string, range: string | null, from: string | null, to: string | null, columns: Array<string>, orderBy: LogOrder, mayChange: boolean }> };
+export type ViewsQuery = { views: Array<{ id: string, name: string, shared: boolean, query: string, range: string | null, from: string | null, to: string | null, columns: Array<string>, orderBy: LogOrder, ownerId: string }> };
 
 export type SaveViewMutationVariables = Exact<{
   input: SaveViewInput;
 }>;
 
 
-export type SaveViewMutation = { saveView: { id: string, name: string, shared: boolean, query: string, range: string | null, from: string | null, to: string | null, columns: Array<string>, orderBy: LogOrder, mayChange: boolean } };
+export type SaveViewMutation = { saveView: { id: string, name: string, shared: boolean, query: string, range: string | null, from: string | null, to: string | null, columns: Array<string>, orderBy: LogOrder, ownerId: string } };
 
 export type RemoveViewMutationVariables = Exact<{
   id: string;
@@ -473,7 +473,7 @@ const Row = `fragment Row on LogEntry{id module action severity origin actorId a
 
 const Stream = `fragment Stream on Stream{id name kind format query clientId settings hasSecret state position lagEntries lagSeconds lastDeliveredAt lastError parkedCount createdAt}`;
 
-const View = `fragment View on SavedView{id name shared query range from to columns orderBy mayChange}`;
+const View = `fragment View on SavedView{id name shared query range from to columns orderBy ownerId}`;
 
 export const RowsDocument: Operation<RowsQuery, RowsQueryVariables> = `query Rows($filter:LogFilter$orderBy:LogOrder!$first:Int$after:String$last:Int$before:String$timeZone:String!$withData:Boolean!){logs(filter:$filter orderBy:$orderBy first:$first after:$after last:$last before:$before timeZone:$timeZone){nodes{...Row data@include(if:$withData)}pageInfo{hasNextPage hasPreviousPage startCursor endCursor searchedUntil}}}${Row}`;
 

@@ -51,9 +51,6 @@ export class SavedView {
 
   @Field(() => DateTime, { description: 'When it was saved last.' })
   updatedAt!: string;
-
-  @Field(() => Boolean, { description: 'Whether the caller may change and remove it.' })
-  mayChange!: boolean;
 }
 
 @InputType('SaveViewInput', { description: 'A view as it is to be; what is left out gets its default.' })

@@ -8,15 +8,7 @@ import { foldEmail } from '../entry/email.js';
 import { checkSavedName, checkSavedQuery, isLabel } from '../filter/saved-query.js';
 import type { ReelService } from '../service.js';
 import type { SavedView, SaveViewInput } from './saved-view.js';
-import {
-  countOtherViews,
-  deleteView,
-  lockViews,
-  readView,
-  readViews,
-  type StoredView,
-  writeView,
-} from './store.js';
+import { countOtherViews, deleteView, lockViews, readView, readViews, writeView } from './store.js';
 
 /** Actions of the entries, of module `reel`, that record what became of views. */
 export const VIEW_ACTIONS = {
@@ -49,10 +41,7 @@ export class ViewService {
   /** The person's own and the tenant's shared ones, by name. */
   async list(caller: ViewCaller): Promise<SavedView[]> {
     const { tenantId } = caller.scope;
-    const views = await this.database.read(tenantId, (execute) =>
-      readViews(execute, tenantId, ownerOf(caller.by)),
-    );
-    return views.map((view) => ({ ...view, mayChange: mayChange(view, caller) }));
+    return this.database.read(tenantId, (execute) => readViews(execute, tenantId, ownerOf(caller.by)));
   }
 
   async save(caller: ViewCaller, input: SaveViewInput): Promise<SavedView> {
@@ -72,7 +61,7 @@ export class ViewService {
       return readView(execute, tenantId, view.id);
     });
     this.onRecorded();
-    return { ...saved!, mayChange: true };
+    return saved!;
   }
 
   async remove(caller: ViewCaller, id: string): Promise<boolean> {
@@ -88,10 +77,10 @@ export class ViewService {
   }
 
   /** Somebody else's own view is as if it did not exist. */
-  private async changeable(execute: Execute, caller: ViewCaller, id: string): Promise<StoredView> {
+  private async changeable(execute: Execute, caller: ViewCaller, id: string): Promise<SavedView> {
     const view = await readView(execute, caller.scope.tenantId, id);
     if (!view || !(view.shared || isOwn(view, caller))) throw new ReelError('NOT_FOUND', `No view ${id}`);
-    if (!mayChange(view, caller))
+    if (!isOwn(view, caller) && !caller.isTenantViewer)
       throw forbidden('A shared view is changed by who saved it, or by a viewer of the whole tenant');
     return view;
   }
@@ -101,8 +90,8 @@ export class ViewService {
     execute: Execute,
     action: keyof typeof VIEW_ACTIONS,
     { scope: { tenantId }, by }: ViewCaller,
-    before: StoredView | null,
-    after: Omit<StoredView, 'updatedAt'> | null,
+    before: SavedView | null,
+    after: Omit<SavedView, 'updatedAt'> | null,
   ): Promise<void> {
     const [old, now] = [before, after].map(
       (view) => view && (view.shared ? contentOf(view) : { shared: false }),
@@ -128,13 +117,9 @@ export class ViewService {
 /** Whose a view is: a person's id, else their address. */
 const ownerOf = ({ id, email }: Reader): string => id ?? foldEmail(email ?? '');
 
-const isOwn = (view: StoredView, { by }: ViewCaller): boolean => view.ownerId === ownerOf(by);
+const isOwn = (view: SavedView, { by }: ViewCaller): boolean => view.ownerId === ownerOf(by);
 
-/** Of those that the caller sees. */
-const mayChange = (view: StoredView, caller: ViewCaller): boolean =>
-  isOwn(view, caller) || caller.isTenantViewer;
-
-type AskedView = Omit<StoredView, 'id' | 'ownerId' | 'updatedAt'>;
+type AskedView = Omit<SavedView, 'id' | 'ownerId' | 'updatedAt'>;
 
 function checkView(tenantId: string, input: SaveViewInput): AskedView {
   const { name, shared, query, orderBy } = input;

@@ -4,9 +4,6 @@ import { instant } from '../entry/instant.js';
 import type { LogOrder } from '../read/page.js';
 import type { SavedView } from './saved-view.js';
 
-/** A view as it is kept, whoever asks. */
-export type StoredView = Omit<SavedView, 'mayChange'>;
-
 interface ViewRow extends Row {
   id: string;
   owner_id: string;
@@ -25,7 +22,7 @@ const COLUMNS = sql.raw(
   'id, owner_id, shared, name, query, range, from_at::text as from_at, to_at::text as to_at, columns, order_by, updated_at::text as updated_at',
 );
 
-const toView = (row: ViewRow): StoredView => ({
+const toView = (row: ViewRow): SavedView => ({
   id: row.id,
   name: row.name,
   shared: row.shared,
@@ -44,14 +41,14 @@ export const lockViews = (execute: Execute, tenantId: string): Promise<Row[]> =>
   execute(sql`select pg_advisory_xact_lock(hashtextextended(${`reel_views/${tenantId}`}, 0))`);
 
 /** Those that a person sees, by name. */
-export async function readViews(execute: Execute, tenantId: string, ownerId: string): Promise<StoredView[]> {
+export async function readViews(execute: Execute, tenantId: string, ownerId: string): Promise<SavedView[]> {
   const rows = await execute<ViewRow>(sql`
     select ${COLUMNS} from reel_views where tenant_id = ${tenantId}::uuid and (shared or owner_id = ${ownerId})
     order by name, id`);
   return rows.map(toView);
 }
 
-export async function readView(execute: Execute, tenantId: string, id: string): Promise<StoredView | null> {
+export async function readView(execute: Execute, tenantId: string, id: string): Promise<SavedView | null> {
   const [row] = await execute<ViewRow>(sql`
     select ${COLUMNS} from reel_views where tenant_id = ${tenantId}::uuid and id = ${id}::uuid`);
   return row ? toView(row) : null;
@@ -61,7 +58,7 @@ export async function readView(execute: Execute, tenantId: string, id: string): 
 export async function countOtherViews(
   execute: Execute,
   tenantId: string,
-  { id, ownerId }: Pick<StoredView, 'id' | 'ownerId'>,
+  { id, ownerId }: Pick<SavedView, 'id' | 'ownerId'>,
 ): Promise<{ owned: number; shared: number }> {
   const [row] = await execute<{ owned: string; shared: string }>(sql`
     select count(*) filter (where owner_id = ${ownerId}) as owned, count(*) filter (where shared) as shared
@@ -73,7 +70,7 @@ export async function countOtherViews(
 export const writeView = (
   execute: Execute,
   tenantId: string,
-  view: Omit<StoredView, 'updatedAt'>,
+  view: Omit<SavedView, 'updatedAt'>,
 ): Promise<Row[]> =>
   execute(sql`
     insert into reel_views (tenant_id, id, owner_id, shared, name, query, range, from_at, to_at, columns, order_by, updated_at)

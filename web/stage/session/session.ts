@@ -6,7 +6,7 @@ export interface Claims {
   name?: string;
   /** Unix seconds. */
   exp?: number;
-  grants?: { action?: string; tenant_id?: string; client_id?: string | null }[];
+  grants?: { action?: string; scope?: string; tenant_id?: string; client_id?: string | null }[];
   tenants?: (string | { id?: string })[];
 }
 
@@ -52,6 +52,12 @@ export function useSession({ isEmbedded = false } = {}) {
       ),
     ]),
   ]);
+  /** Whether the token lets view a whole tenant, as far as it tells: others' grants are known to the server alone. */
+  const mayViewAllOf = (tenantId: string | null) =>
+    claims.value?.grants?.some(
+      ({ action, scope, tenant_id }) =>
+        action === 'reel.logs.view' && scope === 'ACCOUNT' && tenant_id === tenantId,
+    ) ?? true;
   const signIns = shallowRef(0);
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -100,6 +106,7 @@ export function useSession({ isEmbedded = false } = {}) {
     tenant: readonly(tenant),
     claims,
     tenants,
+    mayViewAllOf,
     /** Whether a new token is needed, and was not declined by dismiss(). */
     isExpired: readonly(isExpired),
     /** Counts sign-ins. Whatever failed for want of a valid token is loaded again when it changes. */
