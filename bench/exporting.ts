@@ -10,16 +10,8 @@ const MOST = 500_000;
 
 /** Exports of a client beside a bare COPY TO, and the server's memory meanwhile. */
 export async function exporting(server: BenchServer): Promise<Line[]> {
-  const { url, exporter, sql, tenant, clientId, pid } = server;
-  const { rows } = await sql.query(
-    `select percentile_disc(array[1 - 0.1 * share, 1 - share]) within group (order by created_at) as since
-     from reel_log_entries cross join (
-       select least(1, ${MOST}::float / sum(count)) as share from reel_log_counts
-       where tenant_id = $1 and client_id = $2 and span = 23040
-     ) counted where tenant_id = $1 and client_id = $2 group by share`,
-    [tenant.tenantId, clientId],
-  );
-  const [tenth, whole] = rows[0].since as [Date, Date];
+  const { url, exporter, pid } = server;
+  const [tenth, whole] = await sinceWhen(server);
   const prepare = async (format: string, since: Date) => {
     const response = await send(
       graphql(
@@ -66,6 +58,19 @@ export async function exporting(server: BenchServer): Promise<Line[]> {
     );
   }
   return lines;
+}
+
+/** Since when a tenth of the longest file's entries are, and since when all. */
+export async function sinceWhen({ sql, tenant, clientId }: BenchServer): Promise<[Date, Date]> {
+  const { rows } = await sql.query(
+    `select percentile_disc(array[1 - 0.1 * share, 1 - share]) within group (order by created_at) as since
+     from reel_log_entries cross join (
+       select least(1, ${MOST}::float / sum(count)) as share from reel_log_counts
+       where tenant_id = $1 and client_id = $2 and span = 23040
+     ) counted where tenant_id = $1 and client_id = $2 group by share`,
+    [tenant.tenantId, clientId],
+  );
+  return rows[0].since as [Date, Date];
 }
 
 /** Seconds to read the same rows by one COPY, as text. */

@@ -12,6 +12,7 @@ import { insertColumns } from './built.ts';
 const COLUMNS = insertColumns();
 
 import { type CommandRun, runReel } from './command.ts';
+import { sinceWhen } from './exporting.ts';
 import { graphql, median, send } from './load.ts';
 import type { BenchServer } from './server.ts';
 import type { Line } from './table.ts';
@@ -164,16 +165,18 @@ async function ofExport(server: BenchServer): Promise<Line[]> {
   }
 }
 
-/** All entries of the client with the most, into a file. */
+/** The newest entries of the client with the most, into a file. */
 async function exportWithProofs(
-  { url, exporter }: BenchServer,
+  server: BenchServer,
   file: string,
 ): Promise<{ lines: number; bytes: number; seconds: number }> {
+  const { url, exporter } = server;
+  const [, since] = await sinceWhen(server);
   const response = await send(
     graphql(
       url,
       exporter,
-      'mutation { exportLogs(input: { format: NDJSON, includeProofs: true }) { downloadUrl recordCount } }',
+      `mutation { exportLogs(input: { format: NDJSON, includeProofs: true, filter: { startDate: "${since.toISOString()}" } }) { downloadUrl recordCount } }`,
     ),
   );
   const { downloadUrl, recordCount } = (
