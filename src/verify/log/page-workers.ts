@@ -16,6 +16,9 @@ const MAX_WORKERS = 4;
 /** Pages that a thread has before it, so that the database reads while it checks. */
 const PAGES_EACH = 2;
 
+/** Left alone, V8 lets each thread's heap grow with the log. A thread that is past it ends, and its pages are checked by the main one. */
+const HEAP = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 };
+
 interface Page {
   until: number;
   done: (columns: CheckedColumns | null) => void;
@@ -29,7 +32,7 @@ export class PageWorkers implements PageChecker {
   private constructor(snapshot: ExportedSnapshot, count: number) {
     this.ahead = PAGES_EACH * count;
     this.workers = Array.from({ length: count }, () => {
-      const worker = new Worker(PROGRAM, { workerData: snapshot });
+      const worker = new Worker(PROGRAM, { workerData: snapshot, resourceLimits: HEAP });
       const pages = new Map<number, Page>();
       const take = (after: number, columns: CheckedColumns | null) => {
         pages.get(after)?.done(columns);
