@@ -17,7 +17,7 @@ const TABLES = [
 const QUESTIONS = [
   'select * from reel_due_streams(100)',
   'select * from reel_lagging_streams(100)',
-  'select * from reel_search_backlog(100)',
+  'select * from reel_search_backlog(100) order by tenant_id',
   'select tenant_id, oldest, entries from reel_waiting_logs(100, 10) where silent_node is null order by oldest',
 ];
 const [NEAR, FAR] = [randomUUID(), randomUUID()];
