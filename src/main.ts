@@ -90,9 +90,10 @@ function endInJson(): void {
 }
 
 /**
- * While more than so many bytes are resident, so many of them V8's, V8 collects once the heap has grown by a fifth, and gives pages that it has
- * emptied back to the system. Left alone it lets the heap grow to several times what is in use, and keeps such pages, which takes less
- * time; a limit holds until the next collection, so that even then it is not let alone altogether.
+ * While more than so many bytes are resident, and V8's heap takes more than `ofHeap` of them, V8 collects once the heap has grown by a
+ * fifth, and gives pages that it has emptied back to the system; else once it has grown by three fifths, since a limit that was set before
+ * holds until the next collection. Left alone V8 lets the heap grow to several times what is in use, and keeps such pages, which takes
+ * less time.
  */
 function saveMemoryAbove(bytes: number, ofHeap: number): void {
   let isSaving: boolean | null = null;

@@ -11,9 +11,7 @@ export interface Call {
 /** The same database, read for one call: its statements are cancelled with it, and its rows are counted. */
 export const during = (database: ReadDatabase, call: Call): ReadDatabase => ({
   ...(database.copy && {
-    ...(database.copy && {
-      copy: (tenantId, work, options) => database.copy!(tenantId, work, { ...options, call }),
-    }),
+    copy: (tenantId, work, options) => database.copy!(tenantId, work, { ...options, call }),
   }),
   read: (tenantId, work, options) => database.read(tenantId, work, { ...options, call }),
   query: (tenantId, statement, options) => database.query(tenantId, statement, { ...options, call }),

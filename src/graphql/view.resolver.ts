@@ -17,8 +17,8 @@ export class ViewResolver {
     description: "The caller's saved views and the tenant's shared ones, by name.",
   })
   @Viewing()
-  async views(@GrantedScope() scope: Scope, @Ctx() context: ReelContext): Promise<SavedView[]> {
-    return context.services.views.list(await viewCaller(scope, context));
+  views(@GrantedScope() scope: Scope, @Ctx() { services, caller }: ReelContext): Promise<SavedView[]> {
+    return services.views.list(scope, readerOf(caller));
   }
 
   @Mutation(() => SavedView, { description: 'Saves a view, for oneself or for all who may view.' })
@@ -43,12 +43,8 @@ export class ViewResolver {
 }
 
 /** Whose changes are counted. */
-async function viewChanger(scope: Scope, context: ReelContext): Promise<ViewCaller> {
-  await context.services.authorizer.countViewChange(context.caller, scope);
-  return viewCaller(scope, context);
-}
-
-async function viewCaller(scope: Scope, { services, caller }: ReelContext): Promise<ViewCaller> {
+async function viewChanger(scope: Scope, { services, caller }: ReelContext): Promise<ViewCaller> {
+  await services.authorizer.countViewChange(caller, scope);
   return { scope, by: readerOf(caller), isTenantViewer: await viewsTenant(services, caller) };
 }
 

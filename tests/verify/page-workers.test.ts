@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MIN_ENTRIES } from '../../src/verify/log/page-workers.js';
 import { runCommand } from '../support/cli.js';
@@ -34,4 +36,22 @@ test('a log that threads check is told as any other', async () => {
   expect(code).toBe(1);
   const told = stdout.split('\n').map((line) => /^\w+ \d+/.exec(line)?.[0]);
   expect(told).toEqual(expect.arrayContaining(['changed 5', 'missing 15000', 'missing 18000']));
+});
+
+test('what a thread cannot check, or no thread is left to, is for whoever asked to check', async () => {
+  const built = join(resolve(import.meta.dirname, '..', '..'), 'dist', 'verify', 'log', 'page-workers.js');
+  const { PageWorkers } = createRequire(import.meta.url)(
+    built,
+  ) as typeof import('../../src/verify/log/page-workers.js');
+  const nowhere = { url: own.runtimeUrl, tenantId, id: '00000000-00000000-1', searchPath: 'public' };
+  const workers = PageWorkers.start(nowhere, ENTRIES)!;
+  expect(await Promise.all([0, 1, 2].map((page) => workers.check(page * 100, page * 100 + 100)))).toEqual([
+    null,
+    null,
+    null,
+  ]);
+  const underWay = workers.check(300, 400);
+  await workers[Symbol.asyncDispose]();
+  expect(await underWay).toBeNull();
+  expect(await workers.check(400, 500)).toBeNull();
 });

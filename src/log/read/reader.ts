@@ -255,7 +255,7 @@ export class LogReader {
   ): AsyncGenerator<Buffer> | null {
     const { database } = this;
     if (!database.copy) return null;
-    return copySequenced({ copy: database.copy.bind(database) }, criteria, columns, upTo);
+    return copySequenced(database.copy.bind(database), criteria, columns, upTo);
   }
 }
 

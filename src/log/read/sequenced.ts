@@ -153,7 +153,7 @@ const COPIED_BYTES = 2 * 1_048_576;
  * the next is read, but nothing any more once it has ended.
  */
 export async function* copySequenced(
-  { copy }: Required<Pick<ReadDatabase, 'copy'>>,
+  copy: NonNullable<ReadDatabase['copy']>,
   criteria: Criteria,
   columns: RawBuilder<unknown>,
   upTo: number,
@@ -162,14 +162,11 @@ export async function* copySequenced(
   const { tenantId } = criteria.scope;
   const read = (after: number) =>
     length.next(after, upTo, async (until, mostBytes, options) => {
-      const rows = await copy(
-        tenantId,
-        (execute) => copyAt(execute, criteria, columns, { after, until, mostBytes }),
-        {
-          ...options,
-          joinsOnce: true,
-        },
-      );
+      const stretch = { after, until, mostBytes };
+      const rows = await copy(tenantId, (execute) => copyAt(execute, criteria, columns, stretch), {
+        ...options,
+        joinsOnce: true,
+      });
       return { rows, until, bytes: rows?.length ?? 0 };
     });
   let next = upTo > 0 ? read(0) : null;

@@ -39,9 +39,8 @@ export class ViewService {
   ) {}
 
   /** The person's own and the tenant's shared ones, by name. */
-  async list(caller: ViewCaller): Promise<SavedView[]> {
-    const { tenantId } = caller.scope;
-    return this.database.read(tenantId, (execute) => readViews(execute, tenantId, ownerOf(caller.by)));
+  list({ tenantId }: Scope, by: Reader): Promise<SavedView[]> {
+    return this.database.read(tenantId, (execute) => readViews(execute, tenantId, ownerOf(by)));
   }
 
   async save(caller: ViewCaller, input: SaveViewInput): Promise<SavedView> {

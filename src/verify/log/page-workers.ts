@@ -19,35 +19,36 @@ const PAGES_EACH = 2;
 /** Left alone, V8 lets each thread's heap grow with the log. A thread that is past it ends, and its pages are checked by the main one. */
 const HEAP = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 };
 
-interface Page {
-  until: number;
-  done: (columns: CheckedColumns | null) => void;
+interface PageThread {
+  readonly worker: Worker;
+  /** What waits for a page, by the sequence that it comes after. */
+  readonly pages: Map<number, (checked: CheckedColumns | null) => void>;
 }
 
 /** Threads that check pages of one tenant's log, each on a connection of its own that sees the same snapshot. */
 export class PageWorkers implements PageChecker {
   readonly ahead: number;
-  private readonly workers: { worker: Worker; pages: Map<number, Page> }[];
+  /** Those that have not ended. */
+  private readonly threads = new Set<PageThread>();
 
   private constructor(snapshot: ExportedSnapshot, count: number) {
     this.ahead = PAGES_EACH * count;
-    this.workers = Array.from({ length: count }, () => {
+    for (let started = 0; started < count; started += 1) {
       const worker = new Worker(PROGRAM, { workerData: snapshot, resourceLimits: HEAP });
-      const pages = new Map<number, Page>();
-      const take = (after: number, columns: CheckedColumns | null) => {
-        pages.get(after)?.done(columns);
-        pages.delete(after);
-      };
-      worker.on('message', (page: PageChecked | PageFailed) =>
-        take(page.after, page.rejected === null ? null : columnsOf(page)),
-      );
+      const thread: PageThread = { worker, pages: new Map() };
+      worker.on('message', (page: PageChecked | PageFailed) => {
+        thread.pages.get(page.after)?.(page.rejected === null ? null : columnsOf(page));
+        thread.pages.delete(page.after);
+      });
       // What it had is checked by whoever waits for it.
       for (const event of ['error', 'exit'] as const)
         worker.on(event, () => {
-          for (const after of [...pages.keys()]) take(after, null);
+          this.threads.delete(thread);
+          for (const done of thread.pages.values()) done(null);
+          thread.pages.clear();
         });
-      return { worker, pages };
-    });
+      this.threads.add(thread);
+    }
   }
 
   /** For a log of so many entries. Null where threads would not pay. */
@@ -59,21 +60,16 @@ export class PageWorkers implements PageChecker {
   }
 
   check(after: number, until: number): Promise<CheckedColumns | null> {
-    const [first, ...others] = this.workers;
-    const { worker, pages } = others.reduce(
-      (least, each) => (each.pages.size < least.pages.size ? each : least),
-      first!,
-    );
-    // Of a thread that has ended nothing comes back.
-    if (worker.threadId < 0) return Promise.resolve(null);
+    const [thread] = [...this.threads].sort((one, other) => one.pages.size - other.pages.size);
+    if (!thread) return Promise.resolve(null);
     return new Promise((done) => {
-      pages.set(after, { until, done });
-      worker.postMessage({ after, until } satisfies PageAsked);
+      thread.pages.set(after, done);
+      thread.worker.postMessage({ after, until } satisfies PageAsked);
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.workers.map(({ worker }) => worker.terminate()));
+    await Promise.all([...this.threads].map(({ worker }) => worker.terminate()));
   }
 }
 

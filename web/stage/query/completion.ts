@@ -31,6 +31,20 @@ interface Value {
   written?: string;
 }
 
+/** `shown` and `written`: what stands before the value in the list, and in the line. */
+const valueCompletion = (
+  { key, label, about, count, written: asWritten }: Value,
+  { shown, written, from, to }: { shown: string; written: string; from: number; to: number },
+): Completion => ({
+  kind: 'value',
+  label: `${shown}${label ?? key}`,
+  text: `${written}${asWritten ?? quotedIfNeeded(key!)}`,
+  from,
+  to,
+  ...(count !== undefined && { count }),
+  ...(label && label !== key ? { found: key! } : about ? { found: about } : {}),
+});
+
 const MAX_COMPLETIONS = 12;
 const TIMES = ['-1h', '-24h', '-7d', '-4w'];
 
@@ -46,16 +60,9 @@ export function completionsAt(line: string, caret: number, vocabulary: Vocabular
     // Values are separated by commas; the last one is completed.
     const used = value.split(',').slice(0, -1);
     const at = caret - (value.split(',').at(-1) ?? '').length;
-    return matching(valuesOf(field, vocabulary), line.slice(at, caret), used).map(
-      ({ key, label, about, count, written }) => ({
-        kind: 'value',
-        label: `${typed.slice(0, head.length).toLowerCase()}${label ?? key}`,
-        text: written ?? quotedIfNeeded(key!),
-        from: at,
-        to,
-        ...(count !== undefined && { count }),
-        ...(label && label !== key ? { found: key! } : about ? { found: about } : {}),
-      }),
+    const shown = typed.slice(0, head.length).toLowerCase();
+    return matching(valuesOf(field, vocabulary), line.slice(at, caret), used).map((found) =>
+      valueCompletion(found, { shown, written: '', from: at, to }),
     );
   }
   if (typed.includes('"')) return [];
@@ -82,15 +89,9 @@ export function completionsAt(line: string, caret: number, vocabulary: Vocabular
   const wholeTerms = (field: FieldName): Completion[] =>
     word === ''
       ? []
-      : matching(valuesOf(field, vocabulary), word, []).map(({ key, label, about, count, written }) => ({
-          kind: 'value',
-          label: `${minus}${field}:${label ?? key}`,
-          text: `${minus}${field}:${written ?? quotedIfNeeded(key!)}`,
-          from,
-          to,
-          ...(count !== undefined && { count }),
-          ...(label && label !== key ? { found: key! } : about ? { found: about } : {}),
-        }));
+      : matching(valuesOf(field, vocabulary), word, []).map((found) =>
+          valueCompletion(found, { shown: `${minus}${field}:`, written: `${minus}${field}:`, from, to }),
+        );
   return [
     ...fields.flatMap((field) => headsOf(field).map((text) => fieldCompletion(field, text))),
     ...(['module', 'action', 'severity', 'outcome', 'actor', 'resource'] as const).flatMap(wholeTerms),
