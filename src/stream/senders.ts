@@ -2,9 +2,10 @@ import { LRUCache } from 'lru-cache';
 import { badInput } from '../errors.js';
 import { SpanKind, traced } from '../tracing.js';
 import { connectionFault, type Egress, isAddressRefused } from './egress/egress.js';
-import type { BatchToSend, CommonSettings, Kind, Sender } from './kinds/kind.js';
+import type { BatchToSend, Kind, Sender } from './kinds/kind.js';
 import { KINDS } from './kinds/kinds.js';
 import { answerText, type Outcome } from './kinds/outcome.js';
+import type { CommonSettings } from './kinds/settings.js';
 import type { StoredStream } from './store.js';
 import { type SecretKeeper, type StreamSecrets, UnreadableSecrets } from './stream-secrets.js';
 

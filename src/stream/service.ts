@@ -8,7 +8,7 @@ import { lockStreams } from '../log/stream-lock.js';
 import { parseInstant } from '../query-line/values.js';
 import type { BatchReader } from './batches.js';
 import type { Egress } from './egress/egress.js';
-import { type CommonSettings, SECRET_SETTINGS } from './kinds/kind.js';
+import { type CommonSettings, SECRET_SETTINGS } from './kinds/settings.js';
 import { testEntry } from './marked-entry.js';
 import type { StreamRecords } from './records.js';
 import { kindOf, type Senders } from './senders.js';

@@ -1,7 +1,8 @@
 import { badInput } from '../errors.js';
 import type { Egress } from './egress/egress.js';
 import type { StreamFormat } from './formats/format.js';
-import { type CommonSettings, type Kind, readSettings } from './kinds/kind.js';
+import type { Kind } from './kinds/kind.js';
+import { type CommonSettings, readSettings } from './kinds/settings.js';
 import type { StoredStream } from './store.js';
 import type { UpdateStreamInput } from './stream.js';
 import { isReference, NO_SECRETS, type SecretKeeper, type StreamSecrets } from './stream-secrets.js';

@@ -1,51 +1,33 @@
-import { createHash, createHmac, randomUUID } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import protobuf from '@apollo/protobufjs';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Received, Receiver, type Reply } from '../support/receiver.js';
-import { moduleToken, startReel, type TestReel } from '../support/reel.js';
-import { StreamCalls, store } from '../support/streams.js';
+import { reelOfFile, type StreamCalls, store, tenantWith } from '../support/streams.js';
 
 const FIXTURES = resolve(import.meta.dirname, '..', 'fixtures');
 const COUNT = 30;
 
-let reel: TestReel;
-let token: string;
-beforeAll(async () => {
-  reel = await startReel();
-  token = await moduleToken();
-});
-afterAll(() => reel.close());
+const own = reelOfFile();
 
 let receiver: Receiver;
 let tenant: string;
 let calls: StreamCalls;
 let ids: string[];
+let stream: Awaited<ReturnType<typeof tenantWith>>['stream'];
+let whole: Awaited<ReturnType<typeof tenantWith>>['whole'];
 beforeEach(async () => {
   receiver = await Receiver.start();
-  tenant = randomUUID();
-  calls = await StreamCalls.of(reel, tenant);
-  ids = await store(
-    reel,
-    token,
-    tenant,
-    Array.from({ length: COUNT }, (_, at) => ({
-      resource_type: 'invoice',
-      resource_id: `${at}`,
-      data: { at, deep: { list: [1, 2.5, 'ü'] } },
-    })),
-  );
+  const entries = Array.from({ length: COUNT }, (_, at) => ({
+    resource_type: 'invoice',
+    resource_id: `${at}`,
+    data: { at, deep: { list: [1, 2.5, 'ü'] } },
+  }));
+  ({ tenant, calls, ids, stream, whole } = await tenantWith(own, entries));
 });
 afterEach(() => receiver.close());
 
-/** A stream of all of it, and of the record that it was made. */
-const stream = (input: object) => calls.create({ after: 0, ...input });
-const whole = (id: string) =>
-  calls.until(id, ({ position, lagEntries }) => {
-    expect(position).toBeGreaterThan(COUNT);
-    expect(lagEntries).toBe(0);
-  });
 const lines = (body: Buffer | string) =>
   body
     .toString()
@@ -141,7 +123,7 @@ describe('splunk', () => {
 
 describe('datadog', () => {
   it('gets logs, old ones without a timestamp of theirs', async () => {
-    await reel.own.query(
+    await own.reel.own.query(
       `update reel_log_entries set created_at = created_at - interval '20 hours' where id = $1`,
       [ids[0]],
     );
@@ -426,16 +408,17 @@ describe('s3', () => {
       settings: { ...settings(), ...bound, batchSeconds: 3_600 },
     });
     await vi.waitFor(async () => {
-      const [row] = await reel.own.query('select retry_at > now() as waits from reel_streams where id = $1', [
-        id,
-      ]);
+      const [row] = await own.reel.own.query(
+        'select retry_at > now() as waits from reel_streams where id = $1',
+        [id],
+      );
       expect(row).toEqual({ waits: true });
     }, 20_000);
     expect(objects.size).toBe(0);
     for (let round = 0; round < 5; round += 1)
       await store(
-        reel,
-        token,
+        own.reel,
+        own.token,
         tenant,
         Array.from({ length: 5 }, (_, at) => ({ resource_id: `${round}-${at}` })),
       );

@@ -1,39 +1,24 @@
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer as createTcpServer, type Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { moduleToken, startReel, type TestReel } from '../support/reel.js';
-import { StreamCalls, store } from '../support/streams.js';
+import { expect, it, vi } from 'vitest';
+import { reelOfFile, tenantWith } from '../support/streams.js';
 
 /** Syslog acknowledges nothing, so each of these waits for what was written to settle: they do so at the same time. */
 
 const FIXTURES = resolve(import.meta.dirname, '..', 'fixtures');
 const COUNT = 30;
 
-let reel: TestReel;
-let token: string;
-beforeAll(async () => {
-  reel = await startReel();
-  token = await moduleToken();
-});
-afterAll(() => reel?.close());
+const own = reelOfFile();
 
-/** A tenant with entries, and a stream of them, and of the record that it was made. */
+/** A tenant with entries, and a stream of them. */
 async function streaming(settings: object, format = 'REEL', more: readonly object[] = []) {
-  const tenant = randomUUID();
-  const calls = await StreamCalls.of(reel, tenant);
   const entries = Array.from({ length: COUNT }, (_, at) => ({ resource_id: `${at}`, data: { at } }));
-  const ids = await store(reel, token, tenant, [...entries, ...more]);
-  const stream = await calls.create({ after: 0, kind: 'SYSLOG', secret: null, format, settings });
-  const whole = () =>
-    calls.until(stream.id, ({ position, lagEntries }) => {
-      expect(position).toBeGreaterThan(COUNT);
-      expect(lagEntries).toBe(0);
-    });
-  return { tenant, calls, ids, stream, whole };
+  const { whole, ...of } = await tenantWith(own, [...entries, ...more]);
+  const stream = await of.stream({ kind: 'SYSLOG', secret: null, format, settings });
+  return { ...of, stream, whole: () => whole(stream.id) };
 }
 
 const pem = (name: string) => readFileSync(join(FIXTURES, 'tls', name), 'utf8');

@@ -1,5 +1,6 @@
-import { expect, vi } from 'vitest';
-import { grant, person, type TestReel } from './reel.js';
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, vi } from 'vitest';
+import { grant, moduleToken, person, startReel, type TestReel } from './reel.js';
 
 export const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 
@@ -107,4 +108,38 @@ export async function store(
     ids.push(...made.body.results.map(({ entry }: { entry: { id: string } }) => entry.id));
   }
   return ids;
+}
+
+/** A Reel for all tests of a file, and a module's token for it: there when they run. */
+export function reelOfFile(): { readonly reel: TestReel; readonly token: string } {
+  const made = {} as { reel: TestReel; token: string };
+  beforeAll(async () => {
+    made.reel = await startReel();
+    made.token = await moduleToken();
+  });
+  afterAll(() => made.reel?.close());
+  return made;
+}
+
+/** Of a tenant of its own whose entries streams are to deliver: what is called, and the entries' ids. */
+export async function tenantWith(
+  { reel, token }: { readonly reel: TestReel; readonly token: string },
+  entries: readonly object[],
+) {
+  const tenant = randomUUID();
+  const calls = await StreamCalls.of(reel, tenant);
+  const ids = await store(reel, token, tenant, entries);
+  return {
+    tenant,
+    calls,
+    ids,
+    /** A stream of all of it, and of the record that it was made. */
+    stream: (input: object) => calls.create({ after: 0, ...input }),
+    /** Resolves when a stream has delivered all of that. */
+    whole: (id: string) =>
+      calls.until(id, ({ position, lagEntries }) => {
+        expect(position).toBeGreaterThan(entries.length);
+        expect(lagEntries).toBe(0);
+      }),
+  };
 }

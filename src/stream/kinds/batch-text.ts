@@ -1,5 +1,5 @@
 import { StreamFormat } from '../formats/format.js';
-import type { BatchToSend } from './kind.js';
+import type { BatchToSend, Delivered } from './kind.js';
 
 /** What a batch says of itself, without the braces around it and without its entries. */
 function membersOf({ streamId, tenantId, previous, first, last }: BatchToSend): string {
@@ -22,3 +22,19 @@ export function batchText(batch: BatchToSend, format: StreamFormat): string {
 /** The line that ends a batch whose entries stand in lines of their own. */
 export const closingLine = (batch: BatchToSend): string =>
   `{${membersOf(batch)},"checkpoint":${JSON.stringify(batch.checkpoint)}${aboutOf(batch)}}`;
+
+/** An object as JSON text, with one more member at its end whose value is JSON text already. */
+export const withMember = (object: object, name: string, text: string): string =>
+  `${JSON.stringify(object).slice(0, -1)},${JSON.stringify(name)}:${text}}`;
+
+/** Which stream, tenant and entry something is of: each name begins with `reel` and what parts it from the word. */
+export const originOf = (
+  { entry }: Pick<Delivered, 'entry'>,
+  { streamId, tenantId }: Pick<BatchToSend, 'streamId' | 'tenantId'>,
+  parting: '_' | '.',
+): Record<string, string | number | null> => ({
+  [`reel${parting}stream`]: streamId,
+  [`reel${parting}tenant`]: tenantId,
+  [`reel${parting}id`]: entry.id,
+  [`reel${parting}sequence`]: entry.sequence,
+});

@@ -1,22 +1,18 @@
+import type { z } from 'zod';
 import { badInput } from '../../errors.js';
 import { messageOf } from '../formats/ocsf.js';
+import { originOf, withMember } from './batch-text.js';
 import { httpKind } from './http-kind.js';
-import {
-  type BatchToSend,
-  type CommonSettings,
-  checkToken,
-  StreamKind,
-  settingsOf,
-  text,
-  urlText,
-} from './kind.js';
+import { type BatchToSend, type Delivered, StreamKind } from './kind.js';
+import { checkToken, settingsOf, text, urlText } from './settings.js';
 
-interface DatadogSettings extends CommonSettings {
-  url?: string | undefined;
-  site?: string | undefined;
-  service?: string | undefined;
-  tags?: string | undefined;
-}
+const SETTINGS = settingsOf({
+  url: urlText.optional(),
+  site: text(100).optional(),
+  service: text(100).optional(),
+  tags: text(1_000).optional(),
+});
+type DatadogSettings = z.infer<typeof SETTINGS>;
 
 /** Datadog drops what is dated more than 18 hours back; an hour for the way. */
 const MOST_AGE_MS = 17 * 3_600_000;
@@ -25,12 +21,7 @@ const SITE = /^[a-z0-9-]+(\.[a-z0-9-]+)+$/;
 /** Datadog's logs intake, v2. */
 export const datadog = httpKind<DatadogSettings>({
   name: StreamKind.DATADOG,
-  settings: settingsOf({
-    url: urlText.optional(),
-    site: text(100).optional(),
-    service: text(100).optional(),
-    tags: text(1_000).optional(),
-  }),
+  settings: SETTINGS,
   destination: ['url', 'site'],
   check: ({ url, site }, egress) => {
     if ((url === undefined) === (site === undefined))
@@ -41,43 +32,29 @@ export const datadog = httpKind<DatadogSettings>({
   },
   checkSecret: (secret) => checkToken(secret, 'an API key'),
   readsAnswer: false,
-  exchange: ({ settings, secret, format }) => {
-    const { service = 'reel', tags } = settings;
-    return {
-      post(batch) {
-        const now = Date.now();
-        const logs = batch.entries.map((each) => logOf(each, batch, { format, service, tags, now }));
-        return {
-          url: intakeOf(settings),
-          headers: { 'dd-api-key': secret ?? '', 'content-type': 'application/json' },
-          body: `[${logs.join(',')}]`,
-        };
-      },
-    };
-  },
+  exchange: ({ settings, secret, format }) => ({
+    post: (batch) => ({
+      url: intakeOf(settings),
+      headers: { 'dd-api-key': secret ?? '', 'content-type': 'application/json' },
+      // Under its format's name no field of an entry is taken for one of Datadog's own.
+      body: `[${batch.entries.map((each) => withMember(aboutOf(each, batch, settings), format.toLowerCase(), each.text)).join(',')}]`,
+    }),
+  }),
 });
 
-const intakeOf = ({ url, site }: DatadogSettings): string =>
+const intakeOf = ({ url, site }: Pick<DatadogSettings, 'url' | 'site'>): string =>
   url ?? `https://http-intake.logs.${site}/api/v2/logs`;
 
-/** The entry stands under its format's name, so that no field of it is taken for one of Datadog's own. */
-function logOf(
-  { entry, text: value }: BatchToSend['entries'][number],
-  { streamId, tenantId }: BatchToSend,
-  { format, service, tags, now }: { format: string; service: string; tags: string | undefined; now: number },
-): string {
-  const isOld = now - Date.parse(entry.createdAt) > MOST_AGE_MS;
-  const about = {
+function aboutOf(each: Delivered, batch: BatchToSend, { service = 'reel', tags }: DatadogSettings): object {
+  const { createdAt, severity } = each.entry;
+  const isOld = Date.now() - Date.parse(createdAt) > MOST_AGE_MS;
+  return {
     ddsource: 'reel',
     service,
     ...(tags === undefined ? {} : { ddtags: tags }),
-    message: messageOf(entry),
-    status: entry.severity.toLowerCase(),
-    ...(isOld ? { reel_created_at: entry.createdAt } : { timestamp: entry.createdAt }),
-    reel_stream: streamId,
-    reel_tenant: tenantId,
-    reel_id: entry.id,
-    reel_sequence: entry.sequence,
+    message: messageOf(each.entry),
+    status: severity.toLowerCase(),
+    ...(isOld ? { reel_created_at: createdAt } : { timestamp: createdAt }),
+    ...originOf(each, batch, '_'),
   };
-  return `${JSON.stringify(about).slice(0, -1)},"${format.toLowerCase()}":${value}}`;
 }

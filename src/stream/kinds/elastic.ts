@@ -1,22 +1,21 @@
+import type { z } from 'zod';
 import { StreamFormat } from '../formats/format.js';
 import { readAnswer } from './answer.js';
 import { httpKind } from './http-kind.js';
-import { type CommonSettings, checkToken, StreamKind, settingsOf, text, urlText } from './kind.js';
+import { StreamKind } from './kind.js';
 import { answerText, type Outcome, type RefusedEntry } from './outcome.js';
+import { checkToken, settingsOf, text, urlText } from './settings.js';
 
-interface ElasticSettings extends CommonSettings {
-  url: string;
-  index: string;
-}
+const SETTINGS = settingsOf({ url: urlText, index: text(255) });
 
 interface BulkAnswer {
   items?: { create?: { status?: number; error?: { type?: string; reason?: string } } }[];
 }
 
 /** Elasticsearch or OpenSearch. */
-export const elastic = httpKind<ElasticSettings>({
+export const elastic = httpKind<z.infer<typeof SETTINGS>>({
   name: StreamKind.ELASTIC,
-  settings: settingsOf({ url: urlText, index: text(255) }),
+  settings: SETTINGS,
   checkSecret: (secret) => checkToken(secret, 'an API key, or user:password'),
   readsAnswer: true,
   exchange: ({ settings, secret, format }) => {

@@ -1,7 +1,8 @@
 import type { HttpAnswer, HttpCall } from '../egress/egress.js';
 import { StreamFormat } from '../formats/format.js';
-import type { BatchBounds, BatchToSend, CommonSettings, Kind, Target } from './kind.js';
+import type { BatchBounds, BatchToSend, Kind, Target } from './kind.js';
 import { answerText, type Outcome, outcomeOfStatus } from './outcome.js';
+import type { CommonSettings } from './settings.js';
 
 /** What is sent over HTTP. */
 export interface Post extends Pick<HttpCall, 'url' | 'headers' | 'body'> {

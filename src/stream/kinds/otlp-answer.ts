@@ -1,6 +1,8 @@
 import type { HttpAnswer } from '../egress/egress.js';
 import { readAnswer } from './answer.js';
+import { type AcceptedOutcome, unreadable } from './http-kind.js';
 import { readPartialSuccess } from './otlp-message.js';
+import { answerText } from './outcome.js';
 
 const isJsonAnswer = ({ contentType }: HttpAnswer) => contentType.startsWith('application/json');
 
@@ -8,8 +10,21 @@ const isJsonAnswer = ({ contentType }: HttpAnswer) => contentType.startsWith('ap
 export const textOf = (answer: HttpAnswer): string =>
   isJsonAnswer(answer) || answer.contentType.startsWith('text/') ? answer.body.toString('utf8') : '';
 
+/** A batch that is accepted in part is parked whole: it does not say which entries, and sending any of them again is forbidden. */
+export function acceptedOf(answer: HttpAnswer, count: number): AcceptedOutcome {
+  const partial = partialOf(answer);
+  if (partial === undefined) return unreadable(answer);
+  if (!partial || partial.rejected === 0) return null;
+  const reason = answerText(`${partial.rejected} of ${count} rejected: ${partial.message}`);
+  return {
+    kind: 'done',
+    answer: reason,
+    refused: Array.from({ length: count }, (_, index) => ({ index, reason })),
+  };
+}
+
 /** null: accepted whole; undefined: it cannot be read. */
-export function partialOf(answer: HttpAnswer): { rejected: number; message: string } | null | undefined {
+function partialOf(answer: HttpAnswer): { rejected: number; message: string } | null | undefined {
   if (answer.body.length === 0) return null;
   if (!isJsonAnswer(answer)) return readPartialSuccess(answer.body);
   const said = readAnswer<{

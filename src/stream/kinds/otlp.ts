@@ -1,44 +1,24 @@
 import { hostname } from 'node:os';
+import type { z } from 'zod';
 import { StreamFormat } from '../formats/format.js';
-import { messageOf } from '../formats/ocsf.js';
-import { httpKind, unreadable } from './http-kind.js';
-import {
-  type BatchToSend,
-  type CommonSettings,
-  checkToken,
-  choice,
-  headerValues,
-  StreamKind,
-  settingsOf,
-  urlText,
-} from './kind.js';
-import { partialOf, textOf } from './otlp-answer.js';
-import { encodeLogs, type LogRecord, logsAsJson } from './otlp-message.js';
-import { answerText } from './outcome.js';
+import { httpKind } from './http-kind.js';
+import { StreamKind } from './kind.js';
+import { acceptedOf, textOf } from './otlp-answer.js';
+import { encodeLogs, logsAsJson } from './otlp-message.js';
+import { recordOf } from './otlp-record.js';
+import { checkToken, choice, headerValues, settingsOf, urlText } from './settings.js';
 
-interface OtlpSettings extends CommonSettings {
-  url: string;
-  encoding?: 'protobuf' | 'json' | undefined;
-}
-
-/** OpenTelemetry's numbers of severity, and their short names. */
-const SEVERITY = {
-  DEBUG: [5, 'DEBUG'],
-  INFO: [9, 'INFO'],
-  WARNING: [13, 'WARN'],
-  ERROR: [17, 'ERROR'],
-  CRITICAL: [21, 'FATAL'],
-} as const;
+const SETTINGS = settingsOf({
+  url: urlText,
+  headers: headerValues.optional(),
+  encoding: choice('protobuf', 'json').optional(),
+});
 
 /** OTLP/HTTP logs. */
-export const otlp = httpKind<OtlpSettings>({
+export const otlp = httpKind<z.infer<typeof SETTINGS>>({
   name: StreamKind.OTLP,
   formats: [StreamFormat.REEL, StreamFormat.OCSF],
-  settings: settingsOf({
-    url: urlText,
-    headers: headerValues.optional(),
-    encoding: choice('protobuf', 'json').optional(),
-  }),
+  settings: SETTINGS,
   checkSecret: (secret) => checkToken(secret, 'the value of the header Authorization, or none', false),
   readsAnswer: true,
   exchange: ({ settings, secret, headers }) => {
@@ -60,40 +40,7 @@ export const otlp = httpKind<OtlpSettings>({
         };
       },
       textOf,
-      accepted(answer, { entries }) {
-        const partial = partialOf(answer);
-        if (partial === undefined) return unreadable(answer);
-        if (!partial || partial.rejected === 0) return null;
-        // It does not say which: sending any of them again is forbidden.
-        const reason = answerText(`${partial.rejected} of ${entries.length} rejected: ${partial.message}`);
-        return { kind: 'done', answer: reason, refused: entries.map((_, index) => ({ index, reason })) };
-      },
+      accepted: (answer, { entries }) => acceptedOf(answer, entries.length),
     };
   },
 });
-
-function recordOf(
-  { entry, value }: BatchToSend['entries'][number],
-  { streamId, tenantId }: BatchToSend,
-): LogRecord {
-  const [severityNumber, severityText] = SEVERITY[entry.severity];
-  return {
-    timeUnixNano: nanosecondsOf(entry.occurredAt),
-    observedTimeUnixNano: nanosecondsOf(entry.createdAt),
-    severityNumber,
-    severityText,
-    eventName: entry.action,
-    body: value as Record<string, unknown>,
-    attributes: {
-      'reel.stream': streamId,
-      'reel.tenant': tenantId,
-      'reel.id': entry.id,
-      'reel.sequence': entry.sequence,
-      'reel.message': messageOf(entry),
-    },
-  };
-}
-
-/** Of an instant with six digits of a second. */
-const nanosecondsOf = (instant: string): bigint =>
-  BigInt(Date.parse(`${instant.slice(0, 19)}Z`)) * 1_000_000n + BigInt(instant.slice(20, -1)) * 1_000n;

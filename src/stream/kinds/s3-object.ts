@@ -1,17 +1,22 @@
 import { promisify } from 'node:util';
 import { gzip, zstdCompress } from 'node:zlib';
+import type { z } from 'zod';
 import { closingLine } from './batch-text.js';
-import type { BatchToSend, CommonSettings } from './kind.js';
+import type { BatchToSend } from './kind.js';
+import { choice, settingsOf, text, truth, urlText, whole } from './settings.js';
 
-export interface S3Settings extends CommonSettings {
-  endpoint?: string | undefined;
-  region: string;
-  bucket: string;
-  prefix?: string | undefined;
-  accessKeyId: string;
-  compression?: 'gzip' | 'zstd' | undefined;
-  pathStyle?: boolean | undefined;
-}
+export const S3_SETTINGS = settingsOf({
+  endpoint: urlText.optional(),
+  region: text(50),
+  bucket: text(63),
+  prefix: text(200).optional(),
+  accessKeyId: text(128),
+  compression: choice('gzip', 'zstd').optional(),
+  pathStyle: truth.optional(),
+  proofs: truth.optional(),
+  batchEntries: whole(1, 50_000).optional(),
+});
+export type S3Settings = z.infer<typeof S3_SETTINGS>;
 
 export const COMPRESS = {
   gzip: { of: promisify(gzip), suffix: 'gz', type: 'application/gzip' },

@@ -2,27 +2,19 @@ import { createHash } from 'node:crypto';
 import { AwsV4Signer } from 'aws4fetch';
 import { badInput } from '../../errors.js';
 import { httpKind } from './http-kind.js';
-import { checkToken, choice, StreamKind, settingsOf, text, truth, urlText, whole } from './kind.js';
+import { StreamKind } from './kind.js';
 import type { Outcome } from './outcome.js';
-import { COMPRESS, contentOf, keyOf, type S3Settings, urlOf } from './s3-object.js';
+import { COMPRESS, contentOf, keyOf, S3_SETTINGS, type S3Settings, urlOf } from './s3-object.js';
+import { checkToken } from './settings.js';
 
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const REGION = /^[a-z0-9-]{1,50}$/;
 const PREFIX = /^[A-Za-z0-9!_.*'()-]+(?:\/[A-Za-z0-9!_.*'()-]+)*$/;
+
 /** Objects in any S3-compatible store: NDJSON, compressed, one a batch. */
 export const s3 = httpKind<S3Settings>({
   name: StreamKind.S3,
-  settings: settingsOf({
-    endpoint: urlText.optional(),
-    region: text(50),
-    bucket: text(63),
-    prefix: text(200).optional(),
-    accessKeyId: text(128),
-    compression: choice('gzip', 'zstd').optional(),
-    pathStyle: truth.optional(),
-    proofs: truth.optional(),
-    batchEntries: whole(1, 50_000).optional(),
-  }),
+  settings: S3_SETTINGS,
   destination: ['endpoint', 'region', 'bucket'],
   batch: { entries: 50_000, bytes: 5 * 1_048_576, seconds: 60 },
   proofs: true,

@@ -1,56 +1,38 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
-import type { HttpAnswer } from '../egress/egress.js';
+import type { z } from 'zod';
 import { readAnswer } from './answer.js';
+import { originOf, withMember } from './batch-text.js';
 import { httpKind, type Post, unreadable } from './http-kind.js';
-import {
-  type BatchToSend,
-  type CommonSettings,
-  checkToken,
-  StreamKind,
-  settingsOf,
-  text,
-  truth,
-  urlText,
-} from './kind.js';
+import { type BatchToSend, type Delivered, StreamKind } from './kind.js';
+import { checkToken, settingsOf, text, truth, urlText } from './settings.js';
+import { CHANNEL_HEADER, indexing } from './splunk-acknowledgement.js';
 
-interface SplunkSettings extends CommonSettings {
-  url: string;
-  index?: string | undefined;
-  sourcetype?: string | undefined;
-  acknowledge?: boolean | undefined;
-}
+const SETTINGS = settingsOf({
+  url: urlText,
+  index: text(100).optional(),
+  sourcetype: text(100).optional(),
+  acknowledge: truth.optional(),
+});
+type SplunkSettings = z.infer<typeof SETTINGS>;
 
 const COLLECTOR = '/services/collector';
 /** Codes of the collector's answers (Splunk, "HTTP Event Collector error codes") that are about the data, and not about token, index or channel. */
 const ABOUT_DATA: ReadonlySet<unknown> = new Set([5, 6, 12, 13, 15]);
-/** How often it is asked whether events are indexed, and for how long. */
-const [ASK_MS, MOST_ASK_MS, INDEXED_MS] = [250, 5_000, 60_000];
-
-interface Answer {
-  code?: number;
-  ackId?: number;
-}
 
 /** Splunk's HTTP Event Collector. */
 export const splunk = httpKind<SplunkSettings>({
   name: StreamKind.SPLUNK,
-  settings: settingsOf({
-    url: urlText,
-    index: text(100).optional(),
-    sourcetype: text(100).optional(),
-    acknowledge: truth.optional(),
-  }),
+  settings: SETTINGS,
   checkSecret: (secret) => checkToken(secret, "a collector's token"),
   readsAnswer: true,
   exchange: ({ settings, secret }) => {
-    const channel = randomUUID();
+    const channel = settings.acknowledge ? randomUUID() : null;
     const post = (path: string, body: string): Post => ({
       url: new URL(COLLECTOR + path, settings.url).href,
       headers: {
         authorization: `Splunk ${secret}`,
         'content-type': 'application/json',
-        ...(settings.acknowledge ? { 'x-splunk-request-channel': channel } : {}),
+        ...(channel === null ? {} : { [CHANNEL_HEADER]: channel }),
       },
       body,
     });
@@ -59,54 +41,30 @@ export const splunk = httpKind<SplunkSettings>({
       refused: (outcome, answer) =>
         outcome.kind === 'refused' &&
         answer.status === 400 &&
-        !ABOUT_DATA.has(readAnswer<Answer>(answer)?.code)
+        !ABOUT_DATA.has(readAnswer<{ code?: number }>(answer)?.code)
           ? { kind: 'failing', answer: outcome.answer }
           : outcome,
-      async accepted(answer, _batch, call, signal) {
-        const said = readAnswer<Answer>(answer);
+      accepted(answer, _batch, call, signal) {
+        const said = readAnswer<{ code?: number; ackId?: number }>(answer);
         if (said?.code !== 0) return unreadable(answer);
-        if (!settings.acknowledge) return null;
-        const { ackId } = said;
-        if (ackId === undefined)
-          return { kind: 'failing', answer: 'the token has no indexer acknowledgement' };
-        const ask = () => call(post(`/ack?channel=${channel}`, JSON.stringify({ acks: [ackId] })));
-        return (await isIndexed(ackId, ask, signal))
-          ? null
-          : { kind: 'later', answer: 'not indexed within a minute' };
+        if (channel === null) return null;
+        return indexing(said.ackId, (query, body) => call(post(`/ack?${query}`, body)), channel, signal);
       },
     };
   },
 });
 
-async function isIndexed(
-  ackId: number,
-  ask: () => Promise<HttpAnswer>,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const until = performance.now() + INDEXED_MS;
-  for (let wait = ASK_MS; performance.now() < until; wait = Math.min(2 * wait, MOST_ASK_MS)) {
-    if (readAnswer<{ acks?: Record<string, boolean> }>(await ask())?.acks?.[ackId]) return true;
-    await pause(wait, undefined, { signal });
-  }
-  return false;
-}
-
 function eventOf(
-  { entry, text: event }: BatchToSend['entries'][number],
-  { streamId, tenantId }: BatchToSend,
+  each: Delivered,
+  batch: BatchToSend,
   { index, sourcetype = 'reel:audit' }: SplunkSettings,
 ): string {
   const about = {
-    time: Date.parse(entry.createdAt) / 1_000,
+    time: Date.parse(each.entry.createdAt) / 1_000,
     source: 'reel',
     sourcetype,
     ...(index === undefined ? {} : { index }),
-    fields: {
-      reel_stream: streamId,
-      reel_tenant: tenantId,
-      reel_id: entry.id,
-      reel_sequence: entry.sequence,
-    },
+    fields: originOf(each, batch, '_'),
   };
-  return `${JSON.stringify(about).slice(0, -1)},"event":${event}}`;
+  return withMember(about, 'event', each.text);
 }

@@ -1,34 +1,29 @@
-import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import type { z } from 'zod';
 import { badInput } from '../../errors.js';
 import { StreamFormat } from '../formats/format.js';
 import { BATCH } from './http-kind.js';
-import { type CommonSettings, type Kind, StreamKind, settingsOf, text, truth, whole } from './kind.js';
-import type { Outcome, RefusedEntry } from './outcome.js';
+import { type Kind, StreamKind } from './kind.js';
+import type { RefusedEntry } from './outcome.js';
+import { settingsOf, text, truth, whole } from './settings.js';
+import { SyslogConnection } from './syslog-connection.js';
 import { frameOf } from './syslog-message.js';
 
-interface SyslogSettings extends CommonSettings {
-  host: string;
-  port?: number | undefined;
-  tls?: boolean | undefined;
-  maxBytes?: number | undefined;
-}
+const SETTINGS = settingsOf({
+  host: text(255),
+  port: whole(1, 65_535).optional(),
+  tls: truth.optional(),
+  maxBytes: whole(2_048, 65_536).optional(),
+});
 
 /** Syslog acknowledges nothing: so long a connection has to stand after what was written. */
 const SETTLE_MS = 5_000;
-const DRAIN_MS = 30_000;
 const HOST = /^(?:[a-z0-9](?:[a-z0-9.-]{0,252})|\[?[0-9a-f:.]+\]?)$/i;
 
 /** RFC 5424 over TLS (RFC 5425), or over TCP with octet counting (RFC 6587). */
-export const syslog: Kind<SyslogSettings> = {
+export const syslog: Kind<z.infer<typeof SETTINGS>> = {
   name: StreamKind.SYSLOG,
   formats: [StreamFormat.REEL, StreamFormat.OCSF, StreamFormat.ECS, StreamFormat.CEF],
-  settings: settingsOf({
-    host: text(255),
-    port: whole(1, 65_535).optional(),
-    tls: truth.optional(),
-    maxBytes: whole(2_048, 65_536).optional(),
-  }),
+  settings: SETTINGS,
   destination: ['host', 'port'],
   batch: BATCH,
   proofs: false,
@@ -43,27 +38,13 @@ export const syslog: Kind<SyslogSettings> = {
   },
   open: ({ settings, format, tls, egress }) => {
     const { host, tls: isSecure = true, port = isSecure ? 6514 : 601, maxBytes = 8_192 } = settings;
-    let socket: Socket | null = null;
-    let connections = 0;
-    const isOpen = () => socket !== null && !socket.destroyed && socket.writable;
-    const connect = async (): Promise<Socket> => {
-      if (socket && isOpen()) return socket;
-      const opened = await egress.socket(host, port, isSecure ? tls : null);
-      // An end that comes of itself is seen by its next use.
-      opened.on('error', () => {});
-      // Nothing is expected; what comes is thrown away.
-      opened.resume();
-      opened.on('end', () => opened.destroy());
-      socket = opened;
-      connections += 1;
-      return opened;
-    };
+    const connection = new SyslogConnection(() => egress.socket(host, port, isSecure ? tls : null));
     return {
       settleMs: SETTLE_MS,
       get connection() {
-        return isOpen() ? connections : null;
+        return connection.number;
       },
-      async send(batch, signal): Promise<Outcome> {
+      async send(batch, signal) {
         const refused: RefusedEntry[] = [];
         const frames: Buffer[] = [];
         for (const [index, each] of batch.entries.entries()) {
@@ -71,21 +52,10 @@ export const syslog: Kind<SyslogSettings> = {
           if (frame) frames.push(frame);
           else refused.push({ index, reason: `more than ${maxBytes} bytes without its data` });
         }
-        const opened = await connect();
-        if (!opened.write(Buffer.concat(frames))) {
-          const bound = AbortSignal.any([signal, AbortSignal.timeout(DRAIN_MS)]);
-          const closed = once(opened, 'close', { signal: bound }).then(() => {
-            throw Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' });
-          });
-          closed.catch(() => {});
-          await Promise.race([once(opened, 'drain', { signal: bound }), closed]).catch((error) => {
-            opened.destroy();
-            throw error;
-          });
-        }
+        await connection.write(Buffer.concat(frames), signal);
         return { kind: 'done', answer: 'written', refused };
       },
-      close: () => socket?.destroy(),
+      close: () => connection.close(),
     };
   },
 };

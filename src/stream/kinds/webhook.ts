@@ -1,23 +1,22 @@
+import type { z } from 'zod';
 import { badInput } from '../../errors.js';
 import { batchText } from './batch-text.js';
 import { httpKind } from './http-kind.js';
-import { type CommonSettings, choice, headerValues, StreamKind, settingsOf, truth, urlText } from './kind.js';
+import { StreamKind } from './kind.js';
+import { choice, headerValues, settingsOf, truth, urlText } from './settings.js';
 import { bytesOf, newPrivateKey, PREFIX, privateKeyOf, publicKeyOf, signerOf } from './webhook-keys.js';
 
-interface WebhookSettings extends CommonSettings {
-  url: string;
-  signing?: 'v1' | 'v1a' | undefined;
-}
+const SETTINGS = settingsOf({
+  url: urlText,
+  headers: headerValues.optional(),
+  signing: choice('v1', 'v1a').optional(),
+  proofs: truth.optional(),
+});
 
 /** A POST of a JSON batch, signed as Standard Webhooks says. */
-export const webhook = httpKind<WebhookSettings>({
+export const webhook = httpKind<z.infer<typeof SETTINGS>>({
   name: StreamKind.WEBHOOK,
-  settings: settingsOf({
-    url: urlText,
-    headers: headerValues.optional(),
-    signing: choice('v1', 'v1a').optional(),
-    proofs: truth.optional(),
-  }),
+  settings: SETTINGS,
   proofs: true,
   makeSecret: ({ signing }) => (signing === 'v1a' ? newPrivateKey() : null),
   checkSecret: (secret, { signing }) => {
