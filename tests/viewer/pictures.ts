@@ -19,6 +19,7 @@ interface Picture {
 }
 
 const NARROW = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 };
+const MEDIUM = { viewport: { width: 1024, height: 768 } };
 const query = (page: Page) => page.locator('.query input');
 
 /** Opens the entry of the demo's story: somebody of support deleted an invoice while acting for a customer. */
@@ -32,6 +33,8 @@ const PICTURES: Picture[] = [
   { name: 'details', search: 'q=action:invoices.delete', act: openDeletion },
   { name: 'details-narrow', search: 'q=action:invoices.delete', options: NARROW, act: openDeletion },
   { name: 'list-narrow', options: NARROW },
+  { name: 'list-medium', options: MEDIUM },
+  { name: 'details-medium', search: 'q=action:invoices.delete', options: MEDIUM, act: openDeletion },
   {
     name: 'dark',
     search: 'range=7d&q=severity>=WARNING',
@@ -159,7 +162,10 @@ try {
   const links = await printedLinks();
   await mkdir(folder, { recursive: true });
   const browser = await launchBrowser();
-  for (const { name, link = 0, search = '', path = '', options, act } of PICTURES) {
+  /** Of those named on the command line; without any, of all. */
+  const chosen = process.argv.slice(2);
+  const pictures = PICTURES.filter(({ name }) => chosen.length === 0 || chosen.includes(name));
+  for (const { name, link = 0, search = '', path = '', options, act } of pictures) {
     const context = await browser.newContext({
       viewport: { width: 1440, height: 900 },
       locale: 'en-US',

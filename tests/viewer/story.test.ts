@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -198,3 +199,76 @@ test('the proof is saved as a file, which the command checks without the server'
   expect((await runCommand(['verify', '--export', file, '--key', keys])).code).not.toBe(0);
   await close();
 });
+
+/** Support deleted a customer's invoice while acting for them, among the other entries of a week. */
+async function writeDeletion() {
+  const [tom, helena, request] = [randomUUID(), randomUUID(), randomUUID()];
+  const acting = {
+    actorId: tom,
+    actorName: 'Tom Becker',
+    onBehalfOfId: helena,
+    onBehalfOfName: 'Helena Prado',
+  };
+  const invoice = { resourceType: 'invoice', resourceId: '4711', resourceName: 'Invoice 2026-4711' };
+  await viewer.write([
+    { ...acting, action: 'sessions.impersonate', requestId: request },
+    {
+      ...{ ...acting, ...invoice, module: 'billing', action: 'invoices.delete', requestId: request },
+      data: { before: { number: '2026-4711', amount: 18_250.4 }, reason: 'duplicate' },
+    },
+    { ...acting, module: 'billing', action: 'invoices.view', requestId: request },
+    ...Array.from({ length: 30 }, () => ({ module: 'aurora', action: 'documents.delete' })),
+  ]);
+}
+
+test.each([
+  ['on a laptop', { width: 1440, height: 900 }],
+  ['on a phone', { width: 390, height: 844 }],
+])(
+  'who deleted an invoice for a customer, what was in it, what else they did, proved and sent on, %s',
+  async (_, viewport) => {
+    await writeDeletion();
+    const { page, watched, close } = await viewer.open('', {
+      viewport,
+      permissions: ['clipboard-read', 'clipboard-write'],
+    });
+    // Whatever word comes to mind first.
+    await page.getByRole('combobox', { name: 'Query' }).fill('invoice delete');
+    await page.keyboard.press('Enter');
+    await page.getByText('Tom Becker for Helena Prado').first().click();
+    const details = page.getByRole('complementary', { name: 'Log details' });
+    await details
+      .getByRole('heading', { name: 'Tom Becker, acting for Helena Prado, deleted Invoice 2026-4711.' })
+      .waitFor();
+    const removed = details.getByRole('region', { name: 'Changes' });
+    await removed.getByText('18250.4').waitFor();
+    await details.getByText('What was removed: 2 values').waitFor();
+    expect(await removed.getByRole('columnheader').allTextContents()).toEqual(['Field', 'Before']);
+    await details.getByText('Unchanged since it was sealed').waitFor();
+    const [proof] = await Promise.all([
+      page.waitForEvent('download'),
+      details.getByRole('button', { name: 'Save the proof' }).click(),
+    ]);
+    expect(proof.suggestedFilename()).toMatch(/^entry-.+\.ndjson$/);
+    await details.getByRole('button', { name: 'Copy a link to this entry' }).click();
+    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain('entry=');
+    const link = await page.evaluate(() => navigator.clipboard.readText());
+    await details.getByRole('link', { name: 'This person Tom Becker' }).click();
+    // The list answers where it is seen: on a phone in place of the details.
+    const shown = page.getByRole('grid').getByText('invoices.view');
+    await shown.first().click({ trial: true });
+    await page.getByRole('list', { name: 'Conditions' }).getByText('Tom Becker').waitFor();
+    await page.getByRole('button', { name: 'Back to where you were' }).click();
+    await details.getByText('Unchanged since it was sealed').waitFor();
+    expect(searchParams(page).get('q')).toBe('invoice delete');
+
+    const colleague = await viewer.open(new URL(link).search, { viewport });
+    await colleague.page
+      .getByRole('heading', { name: 'Tom Becker, acting for Helena Prado, deleted Invoice 2026-4711.' })
+      .waitFor();
+    await colleague.page.getByText('Unchanged since it was sealed').waitFor();
+    await colleague.close();
+    expect(watched).toEqual({ foreign: [], violations: [], errors: [] });
+    await close();
+  },
+);

@@ -58,6 +58,14 @@ export function exportClients(session: Session | null): string[] {
   return [...new Set(clients)];
 }
 
+/** As the token's grants name the session's tenant; null where they do not. */
+export function tenantName(session: Session): string | null {
+  const grants = claimsOf(session.token)?.grants;
+  if (!Array.isArray(grants)) return null;
+  const named = grants.find(({ tenant_id, tenant_name }) => tenant_id === session.tenant && tenant_name);
+  return named ? String(named.tenant_name) : null;
+}
+
 function claimsOf(token: string): Record<string, unknown> | null {
   try {
     const [, payload = ''] = token.split('.');

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import { closeSession, openSession, readBearer, type Session } from './session.ts';
+import { closeSession, openSession, readBearer, type Session, tenantName } from './session.ts';
 
 /** Shows who is signed in and in which tenant, with a button that signs out. */
 export function SignedIn() {
@@ -38,7 +38,7 @@ function Bearer({ session }: { session: Session }) {
     <p title={session.tenant ? `Tenant ${session.tenant}` : undefined}>
       Signed in as {bearer?.kind === 'module' ? 'module ' : ''}
       <strong>{bearer?.name ?? 'the bearer of a token'}</strong>
-      {session.tenant && <> in {session.tenant.slice(0, 8)}…</>}
+      {session.tenant && <> in {tenantName(session) ?? `${session.tenant.slice(0, 8)}…`}</>}
     </p>
   );
 }

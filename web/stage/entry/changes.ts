@@ -31,3 +31,9 @@ export const shownChanges = (changes: readonly Change[]): ShownChange[] =>
     before: readable(before),
     after: readable(after),
   }));
+
+/** What all of them are: values of what was removed or added as a whole are shown as what it held. */
+export function kindOf(changes: readonly ShownChange[]): 'removed' | 'added' | 'changes' {
+  if (changes.every(({ after }) => after === null)) return 'removed';
+  return changes.every(({ before }) => before === null) ? 'added' : 'changes';
+}

@@ -157,6 +157,7 @@ export function useCounts() {
     total.value = null;
     stopped.value = null;
     buckets.value = [];
+    facets.value = null;
     isLoading.value = false;
   }
 

@@ -65,10 +65,10 @@ function valueName(
 ): string {
   if ('none' in value) return t(field === 'actor' ? 'breakdown.nobody' : 'breakdown.unsaid');
   if ('exists' in value) return t('chips.exists');
-  if ('prefix' in value) return `${value.prefix}…`;
+  if ('prefix' in value) return `${value.prefix}*`;
   if ('type' in value) {
     const { type, id } = value;
-    return id ? `${type}/${'is' in id ? id.is : `${id.prefix}…`}` : type;
+    return id ? `${type}/${'is' in id ? id.is : `${id.prefix}*`}` : type;
   }
   const { is } = value;
   if (field === null) return t('chips.text', { text: is });
