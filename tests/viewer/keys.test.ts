@@ -117,6 +117,41 @@ describe('keys', () => {
     await close();
   });
 
+  test.each(['', '?sort=oldest'])(
+    'with %j, a page upwards that fails is missed where it would stand',
+    async (search) => {
+      const { page, close } = await viewer.open(search);
+      await page.route('**/graphql', (route) =>
+        /"before":"/.test(route.request().postData() ?? '')
+          ? route.fulfill({
+              json: { errors: [{ message: 'x', extensions: { code: 'INTERNAL_SERVER_ERROR' } }] },
+            })
+          : route.fallback(),
+      );
+      await page.keyboard.press('j');
+      await page.keyboard.press('Control+End');
+      const rowIndex = () =>
+        page.evaluate(() => document.activeElement?.closest('[role=row]')?.getAttribute('aria-rowindex'));
+      await expect.poll(rowIndex).toBe('241');
+      for (let step = 0; step < 10; step += 1) await page.keyboard.press('PageUp');
+      const missing = page.getByText('The entries above could not be loaded.');
+      await missing.waitFor();
+      const [message, grid] = [await missing.boundingBox(), await page.getByRole('grid').boundingBox()];
+      expect(message!.y + message!.height).toBeLessThanOrEqual(grid!.y);
+      expect(await page.getByRole('button', { name: 'Try again' }).count()).toBe(1);
+      expect(await rowIndex()).toBe('142');
+      await page.unroute('**/graphql');
+      await page.getByRole('button', { name: 'Try again' }).press('Enter');
+      await expect.poll(() => missing.count()).toBe(0);
+      // Who pressed it by a key goes on from the row where they were.
+      await expect.poll(rowIndex).toBe('142');
+      await page.locator('[aria-rowindex="141"]').waitFor();
+      await page.keyboard.press('ArrowUp');
+      await expect.poll(rowIndex).toBe('141');
+      await close();
+    },
+  );
+
   test('f filters by the cell, x excludes its value, / focuses the query', async () => {
     const { page, close } = await viewer.open();
     await page.keyboard.press('j');
