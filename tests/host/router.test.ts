@@ -186,6 +186,24 @@ describe('within a Fastify of routes, rules and files of its own', () => {
       await details.getByText('Unchanged since it was sealed').waitFor();
       await page.keyboard.press('Escape');
 
+      const views = page.getByRole('button', { name: /^Views/ });
+      const menu = page.getByRole('dialog', { name: 'Views' });
+      await views.click();
+      await menu.getByRole('button', { name: 'Save this view' }).click();
+      await page.getByLabel('Name').fill('Prefixed');
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      await page.getByRole('button', { name: 'Views: Prefixed' }).waitFor();
+      const saved = new URL(page.url());
+      expect(saved.pathname).toBe('/audit/');
+      expect(saved.searchParams.has('q')).toBe(false);
+      await page.reload();
+      await page.locator('[data-row="0"]').getByText('orders.second').waitFor();
+      expect(await page.locator('.query input').inputValue()).toBe('module:prefixed');
+      await views.click();
+      const entry = menu.getByRole('link', { name: /Prefixed/ });
+      expect(new URL((await entry.getAttribute('href'))!, page.url()).pathname).toBe('/audit/');
+      await page.keyboard.press('Escape');
+
       await page.getByRole('button', { name: 'Export' }).click();
       const dialog = page.getByRole('dialog');
       await dialog.getByRole('button', { name: 'Export' }).click();

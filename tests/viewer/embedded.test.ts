@@ -33,10 +33,13 @@ beforeAll(async () => {
       given.push(await tokenFor(lifetimes[given.length] ?? 600));
       return response.end(given.at(-1));
     }
-    const page = await readFile(PAGE, 'utf8');
+    const page = (await readFile(PAGE, 'utf8')).replace(
+      "new URL('/audit/', location.href)",
+      `new URL('${viewer.reel.url}/')`,
+    );
     return response
       .setHeader('Content-Type', 'text/html')
-      .end(page.replace("new URL('/audit/', location.href)", `new URL('${viewer.reel.url}/')`));
+      .end(url === '/views' ? page.replace('hide=search,export,views', 'hide=search,export') : page);
   });
   await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
   origin = `http://127.0.0.1:${(host.address() as AddressInfo).port}`;
@@ -70,6 +73,48 @@ test("in a host's frame it shows a fixed query and chosen parts, keeps its token
   await expect.poll(() => sent.has(`Bearer ${given[1]}`), { timeout: 30_000 }).toBe(true);
   expect(await inside.getByRole('dialog').count()).toBe(0);
   await inside.locator('[data-row]').first().waitFor();
+  await page.close();
+});
+
+test("in a host's frame views are saved, opened and removed, and stay through a reload, which asks for a new token", async () => {
+  const page = await viewer.browser.newPage({ viewport: { width: 1280, height: 800 } });
+  page.setDefaultTimeout(60_000);
+  const watched = { errors: [] as string[] };
+  page.on('pageerror', ({ message }) => watched.errors.push(message));
+  await page.goto(`${origin}/views`);
+  const inside = page.frameLocator('iframe');
+  const child = () => new URL(page.frames()[1]!.url());
+  const rows = inside.locator('[data-row]');
+  await rows.first().waitFor();
+  const button = inside.getByRole('button', { name: /^Views/ });
+  const menu = inside.getByRole('dialog', { name: 'Views' });
+  await button.click();
+  await menu.getByRole('button', { name: 'Save this view' }).click();
+  await inside.getByLabel('Name').fill('Of the frame');
+  await inside.getByRole('button', { name: 'Save', exact: true }).click();
+  await inside.getByRole('button', { name: 'Views: Of the frame' }).waitFor();
+  expect([...child().searchParams.keys()]).toEqual(['v']);
+  expect(child().hash).toMatch(/^#embed&hide=/);
+  const before = given.length;
+  await page.frames()[1]!.evaluate(() => location.reload());
+  await inside.getByRole('button', { name: 'Views: Of the frame' }).waitFor();
+  await rows.first().waitFor();
+  expect(await rows.first().locator('[data-column=module]').textContent()).toBe('billing');
+  expect(given.length).toBe(before + 1);
+  await button.click();
+  await menu.getByRole('link', { name: /Deletions this week/ }).click();
+  await expect.poll(() => child().searchParams.get('q')).toBe('action:invoices.delete');
+  await button.click();
+  await menu.getByRole('link', { name: /Of the frame/ }).click();
+  await expect.poll(() => child().searchParams.has('v')).toBe(true);
+  await button.click();
+  await menu.getByRole('button', { name: 'Remove Of the frame' }).click();
+  await inside.getByRole('button', { name: 'Remove the view' }).click();
+  await expect.poll(() => child().searchParams.has('v')).toBe(false);
+  expect(child().hash).toMatch(/^#embed&hide=/);
+  // The host's own page stays where it was.
+  expect(page.url()).toBe(`${origin}/views`);
+  expect(watched.errors).toEqual([]);
   await page.close();
 });
 
