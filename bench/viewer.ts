@@ -110,7 +110,7 @@ type Watched = { longest?: number; observer?: PerformanceObserver };
 /** What `act` resolves with, and the milliseconds of the longest task meanwhile: 0 if none exceeded the 50 ms from which browsers report them. */
 async function watchTasks<T>(page: Page, act: () => Promise<T>): Promise<{ result: T; longest: number }> {
   await page.evaluate(() => {
-    const watched: Watched = globalThis;
+    const watched = globalThis as Watched;
     watched.longest = 0;
     // Held, since an observer that nobody holds is collected.
     watched.observer = new PerformanceObserver((list) => {

@@ -1,18 +1,19 @@
 import { computed, type InjectionKey, inject, ref, shallowRef, watch } from 'vue';
 import { printQueryLine } from '../../src/query-line/print.js';
-import { askReel, type LogFilterInput, ReelError } from '../reel/index.js';
+import { askReel, type ReelError } from '../reel/index.js';
 import { MeDocument } from './generated.js';
 import { browserLanguage, i18n, type Language, storeLanguage, switchLanguage } from './i18n.js';
-import { RANGES, type Range, type View } from './link.js';
+import type { Range, View } from './link.js';
 import { isDataColumn } from './list/columns.js';
 import { useCounts } from './list/counts.js';
-import { type Row, useEntries } from './list/entries.js';
-import { useLive } from './list/live.js';
+import { useEntries } from './list/entries.js';
+import { isOver, useFollowing } from './list/following.js';
+import { useListed } from './list/listed.js';
 import { useAnnouncer } from './parts/announcer.js';
 import { copyToClipboard } from './parts/clipboard.js';
 import { browserZone, trimInstant } from './parts/times.js';
 import { usePreferences } from './preferences.js';
-import { canonicalLine, pinnedLine, type Terms, termsOf } from './query/edit.js';
+import { canonicalLine, type Terms, termsOf } from './query/edit.js';
 import { useQueryError } from './query/error.js';
 import { useVocabulary } from './query/vocabulary.js';
 import { useClients } from './session/clients.js';
@@ -24,21 +25,17 @@ import { useViews } from './views/saved.js';
 
 /** The viewer's state and actions; components render the state and call the actions. */
 export function createStage(session: Session, embedding: Embedding | null = null) {
-  const { t, n, locale } = i18n.global;
+  const { t, locale } = i18n.global;
   const views = useViews();
   const urlState = useUrlState(session, views, embedding);
   const { view } = urlState;
   const clients = useClients(session, view);
   const vocabulary = useVocabulary();
   const { message, announce } = useAnnouncer();
-  const { queryError, showQueryError } = useQueryError();
+  const queryErrors = useQueryError();
+  const { queryError, showQueryError } = queryErrors;
   const entries = useEntries(retry);
   const counts = useCounts();
-  const live = useLive(onLiveRows);
-  /** Entries that arrived live and are not in the list yet. */
-  const newRows = shallowRef<Row[]>([]);
-  /** Whether the list is scrolled to its top; set by the grid. */
-  const isAtTop = ref(true);
   /** Index of the row that keyboard shortcuts act on. */
   const activeRow = ref(0);
   watch(entries.prepended, ({ rows }) => (activeRow.value += rows), { flush: 'sync' });
@@ -52,15 +49,17 @@ export function createStage(session: Session, embedding: Embedding | null = null
   const origin = shallowRef<View | null>(null);
   /** Set when the details are opened by keyboard and should take the focus. */
   const focusDetails = ref(false);
-  /** When the list was last loaded; relative ranges end here. */
-  let loadedAt = Date.now();
-  /** Counts what the list was asked. */
-  let question = 0;
-  /** While live: the newest entry that was sealed when the list was loaded. */
-  let lastSealed: Row | null = null;
-
   const language = computed<Language>(() => locale.value);
   const zone = computed(() => view.tz ?? browserZone());
+  const following = useFollowing({
+    ...{ view, entries, counts, activeRow, announce },
+    reload: () => void load(),
+  });
+  const { live, newRows, isAtTop, showNewRows } = following;
+  const { load, refuse, pinned, pinnedFilter, fixedSpan } = useListed({
+    ...{ view, session, views, saved, preferences, zone, navigate: urlState.navigate },
+    ...{ entries, counts, following, queryErrors, activeRow },
+  });
 
   /** The line that is typed, in its canonical form; the applied one where the typed one has a fault. */
   function typedLine(): string {
@@ -80,96 +79,9 @@ export function createStage(session: Session, embedding: Embedding | null = null
     urlState.navigate(isTyped ? { q, ...change } : change, mode);
   }
 
-  /** The range as instants. */
-  function timeSpan(): { from: string | null; to: string | null } {
-    if (view.range) return { from: new Date(loadedAt - RANGES[view.range]).toISOString(), to: null };
-    return { from: view.from, to: view.to };
-  }
-
-  function filter(): LogFilterInput {
-    const { from, to } = timeSpan();
-    return { ...(view.q && { query: view.q }), ...(from && { startDate: from }), ...(to && { endDate: to }) };
-  }
-
-  /** The same in a time zone of any kind, for what is asked for without one. */
-  function pinnedFilter(): LogFilterInput {
-    const { query, ...others } = filter();
-    return { ...others, ...(query && { query: pinned(query) }) };
-  }
-
-  /** While live, what is counted ends with the newest entry that has come, since each later one is added as it comes. */
-  function countedFilter(): LogFilterInput {
-    const current = filter();
-    if (!view.live) return current;
-    const { rows, more, isFromEnd } = entries;
-    const isBeyond = view.oldest ? more.value !== 'none' : isFromEnd.value;
-    const listed = view.oldest ? rows.value.at(-1) : (newRows.value[0] ?? rows.value[0]);
-    const newest = isBeyond ? lastSealed : listed;
-    return newest ? { ...current, endDate: newest.createdAt } : current;
-  }
-
   /** After a failure. */
   function retry(): void {
     void (views.error.value && !saved.openView.value ? loadViews() : load());
-  }
-
-  const isOver = () => view.to !== null && Date.parse(view.to) < Date.now();
-
-  /** Resolves when the rows are there; `withCounts`: and everything that is counted. */
-  async function load(withCounts = true): Promise<void> {
-    question += 1;
-    const asked = question;
-    if (!session.token.value) return;
-    if (view.page) {
-      live.stop();
-      return;
-    }
-    if (saved.isWaiting.value) return;
-    const unknown = view.v !== null && view.isAsSaved && !saved.openView.value;
-    if (unknown) {
-      live.stop();
-      entries.fail(views.error.value ?? new ReelError('NOT_FOUND', `No view ${view.v}`));
-      counts.clear();
-      return;
-    }
-    loadedAt = Date.now();
-    if (view.live && isOver()) urlState.navigate({ live: false }, 'replace');
-    newRows.value = [];
-    live.stop();
-    try {
-      if (view.q) termsOf(view.q, zone.value);
-      queryError.value = null;
-    } catch (cause) {
-      refuse(cause, view.q);
-      return;
-    }
-    const withData = preferences.columns.value.some(({ key }) => isDataColumn(key));
-    const rowsLoaded = entries.load({
-      filter: filter(),
-      oldest: view.oldest,
-      timeZone: zone.value,
-      withData,
-    });
-    const ready = rowsLoaded.then(async (isLoaded) => {
-      if (isLoaded && view.live) await findLastSealed();
-      return isLoaded;
-    });
-    const countsLoaded = counts.load(countedFilter, zone.value, ready);
-    if (await rowsLoaded) activeRow.value = 0;
-    // Another one may have been asked for meanwhile.
-    if ((await ready) && view.live && asked === question)
-      live.start(pinnedFilter(), lastSealed?.sequence ?? null);
-    if (withCounts) await countsLoaded;
-  }
-
-  /** Shows a fault of a line in place of its answer. */
-  function refuse(cause: unknown, line: string): void {
-    question += 1;
-    live.stop();
-    newRows.value = [];
-    showQueryError(cause, line);
-    entries.fail(new ReelError('BAD_USER_INPUT', (cause as Error).message));
-    counts.clear();
   }
 
   /** Applies the line in its canonical form. If it has a fault, shows that instead of an older answer and returns false. */
@@ -210,61 +122,13 @@ export function createStage(session: Session, embedding: Embedding | null = null
 
   // ---- Live
 
-  function onLiveRows(rows: Row[]): void {
-    const listed = new Set(entries.rows.value.map(({ id }) => id));
-    const waiting = new Set(newRows.value.map(({ id }) => id));
-    // A listed entry arrives again with its sequence once it is sealed.
-    const sealed = rows.filter(({ id }) => listed.has(id));
-    if (sealed.length > 0) entries.insert(sealed);
-    const arrived = rows.filter(({ id }) => !listed.has(id) && !waiting.has(id));
-    counts.add(arrived);
-    if (arrived.length === 0) return;
-    lastSealed = arrived[0]!;
-    const isReading = !isAtTop.value || entries.isFromEnd.value || view.entry || newRows.value.length > 0;
-    // Oldest first, they are appended, which moves no row.
-    if (view.oldest || !isReading) {
-      const added = entries.insert(arrived);
-      // The row that has the focus keeps it.
-      const isFocused = document.activeElement?.closest('[role=grid]') ?? null;
-      if (!view.oldest && (isFocused || activeRow.value > 0)) activeRow.value += added;
-      if (added > 0) announce(t('status.arrived', { n: n(added) }, added));
-    } else {
-      newRows.value = [...arrived, ...newRows.value];
-      announce(t('status.waiting', { n: n(newRows.value.length) }, newRows.value.length));
-    }
-  }
-
-  /** What is followed goes on after the newest entry that is sealed: oldest first, that is not among the first ones. */
-  async function findLastSealed(): Promise<void> {
-    const { rows, more } = entries;
-    const isListed = !view.oldest || more.value === 'none';
-    const newest = isListed ? rows.value : await entries.newest().catch(() => []);
-    lastSealed = newest.reduce<Row | null>(
-      (last, row) => ((row.sequence ?? 0) > (last?.sequence ?? 0) ? row : last),
-      null,
-    );
-  }
-
   function toggleLive(): void {
-    if (!view.live && isOver()) {
+    if (!view.live && isOver(view)) {
       announce(t('status.over'));
       return;
     }
     navigate({ live: !view.live }, 'replace');
     announce(t(view.live ? 'status.liveOn' : 'status.liveOff'));
-  }
-
-  function showNewRows(): void {
-    // From the end, there are others between them and those that are listed.
-    if (entries.isFromEnd.value && !view.oldest) {
-      void load();
-      return;
-    }
-    entries.insert(newRows.value);
-    newRows.value = [];
-    activeRow.value = 0;
-    isAtTop.value = true;
-    entries.version.value++;
   }
 
   // ---- Both ends
@@ -325,28 +189,15 @@ export function createStage(session: Session, embedding: Embedding | null = null
   /** A link to this view with its range as instants, so that it will show the same tomorrow. */
   function permalink(): string {
     if (view.page) return location.href;
-    const { from, to } = timeSpan();
-    const first = from ?? counts.buckets.value[0]?.start ?? null;
-    const last = to ?? new Date(loadedAt).toISOString();
     const fixed = {
       ...view,
       q: pinned(view.q),
       v: null,
       range: null,
-      from: first && trimInstant(first),
-      to: trimInstant(last),
+      ...fixedSpan(),
       live: false,
     };
     return location.origin + location.pathname + urlState.searchOf(fixed);
-  }
-
-  function pinned(line: string): string {
-    try {
-      return pinnedLine(line, zone.value);
-    } catch {
-      // A line with a fault shows the fault.
-      return line;
-    }
   }
 
   async function setLanguage(to: Language): Promise<void> {

@@ -29,3 +29,5 @@ export function useQueryError() {
 
   return { queryError, showQueryError };
 }
+
+export type QueryErrorState = ReturnType<typeof useQueryError>;
