@@ -54,19 +54,31 @@ export function proofBundle(
 /** What an erasure takes of an entry. */
 const ERASED = Object.fromEntries(FIELDS.flatMap(({ name, personal }) => (personal ? [[name, null]] : [])));
 
-/** The proofs that exported lines carry. An entry that was erased since it was read is blanked, as its salts are gone. */
+/**
+ * The proof of each entry, in order. An entry that was erased since it was read is blanked, as its salts are gone. Errors: CONFLICT
+ * if one was removed since.
+ */
+export function proofBundles(
+  proofs: ReadonlyMap<string, InclusionProof>,
+  entries: readonly LogEntry[],
+  includeData: boolean,
+): Record<string, unknown>[] {
+  return entries.map((entry) => {
+    const proof = proofs.get(entry.id);
+    if (!proof) throw conflict(`Entry ${entry.id} was removed since it was read; prepare the export again`);
+    if (proof.identitySalt === null) Object.assign(entry, ERASED);
+    return proofBundle(entry, proof, includeData);
+  });
+}
+
+/** The proofs that exported lines carry. */
 export const exportProofs = (prover: Pick<StoredProver, 'inclusionProofsAt' | 'noteAt'>): ExportProofs => ({
   bundles: async (scope, entries, upTo, includeData) => {
     const ids = entries.map(({ id }) => id);
     const sequences = entries.flatMap(({ sequence }) => (sequence === null ? [] : [sequence]));
     const known = sequences.length === ids.length ? sequences : undefined;
     const proofs = await prover.inclusionProofsAt(scope, ids, upTo, known);
-    return entries.map((entry) => {
-      const proof = proofs.get(entry.id);
-      if (!proof) throw conflict(`Entry ${entry.id} was removed since it was read; prepare the export again`);
-      if (proof.identitySalt === null) Object.assign(entry, ERASED);
-      return proofBundle(entry, proof, includeData);
-    });
+    return proofBundles(proofs, entries, includeData);
   },
   note: (scope, upTo) => prover.noteAt(scope, upTo),
 });

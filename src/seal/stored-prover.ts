@@ -61,32 +61,49 @@ export class StoredProver implements Prover {
     );
   }
 
-  /** The note of the checkpoint that inclusionProofsAt proves against; null if there is none. */
-  async noteAt({ tenantId }: Scope, sequence: number): Promise<string | null> {
-    const checkpoint = await this.database.read(
-      tenantId,
-      (execute) => checkpointCovering(execute, tenantId, sequence),
+  /** As inclusionProofsAt, of entries at known sequences, against a checkpoint that is known. */
+  inclusionProofsAgainst(
+    checkpoint: StoredCheckpoint,
+    scope: Scope,
+    entryIds: readonly string[],
+    sequences: readonly number[],
+  ): Promise<ReadonlyMap<string, InclusionProof>> {
+    return this.database.read(
+      scope.tenantId,
+      (execute) => proveEntries(execute, scope, entryIds, checkpoint, sequences),
       { isBounded: true },
     );
-    return checkpoint?.note ?? null;
+  }
+
+  /** The smallest checkpoint that covers a sequence; null if there is none. For work whose number is bounded. */
+  checkpointAt({ tenantId }: Scope, sequence: number): Promise<StoredCheckpoint | null> {
+    return this.database.read(tenantId, (execute) => checkpointCovering(execute, tenantId, sequence), {
+      isBounded: true,
+    });
+  }
+
+  /** The note of the checkpoint that inclusionProofsAt proves against; null if there is none. */
+  async noteAt(scope: Scope, sequence: number): Promise<string | null> {
+    return (await this.checkpointAt(scope, sequence))?.note ?? null;
   }
 }
 
 interface PositionRow extends Row {
   seq: string;
   entry_id: string;
-  leaf_hash: Buffer;
+  leaf_hash: string;
 }
 
 type LeafRow = EntryRow & PositionRow;
 
+/** Digests in hexadecimal, all other bytes in base64: the database writes them so faster than they are read and written here. */
 interface EntryRow extends Row {
   id: string;
   leaf_version: number;
-  identity_salt: Buffer | null;
-  data_salt: Buffer | null;
-  identity_digest: Buffer;
-  data_digest: Buffer | null;
+  identity_salt: string | null;
+  data_salt: string | null;
+  identity_digest: string;
+  data_digest: string | null;
 }
 
 async function proveEntries(
@@ -100,11 +117,12 @@ async function proveEntries(
   const { tenantId } = scope;
   const { treeSize } = checkpoint;
   const entries = await execute<EntryRow>(sql`
-    select id, leaf_version, identity_salt, data_salt, identity_digest, data_digest from reel_log_entries
+    select id, leaf_version, encode(identity_salt, 'base64') as identity_salt, encode(data_salt, 'base64') as data_salt,
+      encode(identity_digest, 'hex') as identity_digest, encode(data_digest, 'hex') as data_digest from reel_log_entries
     where ${whereInScope(scope)} and id = any (${entryIds}::uuid[])`);
   // Not joined: by what the planner knows of a tenant that has just come, it would read the whole log for each entry.
   const leaves = await execute<PositionRow>(sql`
-    select seq, entry_id, leaf_hash from reel_log_sequence
+    select seq, entry_id, encode(leaf_hash, 'base64') as leaf_hash from reel_log_sequence
     where tenant_id = ${tenantId}::uuid and ${sequences ? sql`seq = any (${sequences}::bigint[])` : sql`entry_id = any (${entryIds}::uuid[])`}`);
   const leafOf = new Map(leaves.map((leaf) => [leaf.entry_id, leaf]));
   const rows = entries.flatMap((entry): LeafRow[] => {
@@ -132,11 +150,11 @@ async function proveEntries(
 const proofOf = (row: LeafRow, path: string[], checkpoint: Checkpoint): InclusionProof => ({
   leafVersion: row.leaf_version,
   leafIndex: Number(row.seq) - 1,
-  leafHash: base64(row.leaf_hash),
-  identitySalt: row.identity_salt && base64(row.identity_salt),
-  dataSalt: row.data_salt && base64(row.data_salt),
-  identityDigest: row.identity_digest.toString('hex'),
-  dataDigest: row.data_digest?.toString('hex') ?? null,
+  leafHash: row.leaf_hash,
+  identitySalt: row.identity_salt,
+  dataSalt: row.data_salt,
+  identityDigest: row.identity_digest,
+  dataDigest: row.data_digest,
   path,
   checkpoint,
 });

@@ -3,8 +3,9 @@ import type { ReadDatabase } from '../database/database.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import { type Criteria, toCriteria } from '../log/filter/criteria.js';
 import { SequencedReader } from '../log/read/sequenced.js';
-import { exportProofs } from '../seal/proof-bundle.js';
+import { proofBundles } from '../seal/proof-bundle.js';
 import type { StoredProver } from '../seal/stored-prover.js';
+import type { StoredCheckpoint } from '../seal/stored-tree.js';
 import { takeTurn } from '../time-slice.js';
 import type { FormatContext } from './formats/format.js';
 import { StreamFormat } from './formats/format.js';
@@ -178,32 +179,20 @@ export class BatchReader {
     return entries[0] ? this.format(entries[0], recipe.format, { streamId: stream.id }) : null;
   }
 
-  /** With proofs and checkpoint where the stream has them. `size`: of the checkpoint. */
+  /** With proofs and checkpoint where the stream has them. `size`: of the checkpoint; `known`: it, where it was read before. */
   async complete(
     stream: StoredStream,
     recipe: Recipe,
     { previous, last, size }: { previous: number; last: number; size: number },
     read: readonly Delivered[],
+    known: StoredCheckpoint | null = null,
   ): Promise<BatchToSend> {
     const { tenantId, id: streamId, run } = stream;
     const first = previous + 1;
     const bounds = { id: `${streamId}_${run}_${first}_${last}`, streamId, tenantId, previous, first, last };
     if (recipe.format !== StreamFormat.REEL) return { ...bounds, entries: read, checkpoint: null, about: {} };
-    const proofs = exportProofs(this.prover);
-    const scope = { tenantId, clients: null };
-    const bundles =
-      recipe.hasProofs && read.length > 0
-        ? await proofs.bundles(
-            scope,
-            read.map(({ entry }) => entry),
-            size,
-            true,
-          )
-        : null;
-    await takeTurn(tenantId);
-    const entries = bundles
-      ? read.map(({ entry }, index) => withProof(entry, bundles[index] as Bundle))
-      : read;
+    const checkpoint = known ?? (await this.prover.checkpointAt({ tenantId, clients: null }, size));
+    const entries = recipe.hasProofs && checkpoint ? await this.proven(tenantId, read, checkpoint) : read;
     const isWhole = read.length === last - previous;
     const { parked, removed } = isWhole
       ? { parked: [], removed: [] }
@@ -214,7 +203,25 @@ export class BatchReader {
       ...(recipe.hasProofs && !isWhole ? { removed, parked } : {}),
       ...(recipe.isFiltered ? { filtered: true } : {}),
     };
-    return { ...bounds, entries, checkpoint: await proofs.note(scope, size), about };
+    return { ...bounds, entries, checkpoint: checkpoint?.note ?? null, about };
+  }
+
+  private async proven(
+    tenantId: string,
+    read: readonly Delivered[],
+    checkpoint: StoredCheckpoint,
+  ): Promise<readonly Delivered[]> {
+    if (read.length === 0) return read;
+    const entries = read.map(({ entry }) => entry);
+    const proofs = await this.prover.inclusionProofsAgainst(
+      checkpoint,
+      { tenantId, clients: null },
+      entries.map(({ id }) => id),
+      entries.map(({ sequence }) => sequence!),
+    );
+    const bundles = proofBundles(proofs, entries, true);
+    await takeTurn(tenantId);
+    return entries.map((entry, index) => withProof(entry, bundles[index] as unknown as Bundle));
   }
 
   format(entry: LogEntry, format: StreamFormat, context: FormatContext): Delivered {

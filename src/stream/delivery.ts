@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { Turns } from '../database/turns.js';
 import { overloaded } from '../errors.js';
-import { checkpointCovering } from '../seal/stored-tree.js';
+import { checkpointCovering, type StoredCheckpoint } from '../seal/stored-tree.js';
 import { type BatchReader, type Read, type Recipe, recipeOf } from './batches.js';
 import { isDelivering, isWaiting, readStream } from './due.js';
 import { Filling } from './filling.js';
@@ -29,6 +29,8 @@ export interface DeliveryParts extends ProgressParts {
 interface Begun extends Bounds {
   /** Null where it has to be read again. */
   readonly entries: readonly Delivered[] | null;
+  /** The one of its size, where it was read. */
+  readonly checkpoint?: StoredCheckpoint;
   /** With its proofs, where it was made while the one before was sent. */
   readonly batch?: BatchToSend;
 }
@@ -115,13 +117,14 @@ export class Delivery {
         await settle(execute, stream, [retryIn(waitMs)]);
         return null;
       }
-      const size = (await checkpointCovering(execute, stream.tenantId, read.until))?.treeSize;
-      if (size === undefined) return null;
+      const checkpoint = await checkpointCovering(execute, stream.tenantId, read.until);
+      if (!checkpoint) return null;
+      const size = checkpoint.treeSize;
       const isKept = await settle(execute, stream, [
         sql`pending_last = ${read.until}`,
         sql`pending_size = ${size}`,
       ]);
-      return isKept ? { last: read.until, size, entries: read.entries } : null;
+      return isKept ? { last: read.until, size, entries: read.entries, checkpoint } : null;
     });
   }
 
@@ -132,7 +135,7 @@ export class Delivery {
   private async deliverBatch(
     stream: StoredStream,
     recipe: Recipe,
-    { last, size, entries, batch: made }: Begun,
+    { last, size, entries, checkpoint, batch: made }: Begun,
     signal: AbortSignal,
   ): Promise<{ stream: StoredStream | null; begun: Begun | null } | null> {
     const { database, reader, senders, onDelivered } = this.parts;
@@ -144,7 +147,8 @@ export class Delivery {
       return { stream: null, begun: null };
     }
     const batch =
-      made ?? (await reader.complete(stream, recipe, { previous: stream.previous, last, size }, read));
+      made ??
+      (await reader.complete(stream, recipe, { previous: stream.previous, last, size }, read, checkpoint));
     const after: StoredStream = { ...stream, position: last, previous: last, pending: null };
     const ahead = this.readAhead(after, recipe);
     // It is awaited where it is used.
@@ -196,7 +200,7 @@ export class Delivery {
     );
     if (!checkpoint) return null;
     const size = checkpoint.treeSize;
-    const batch = await reader.complete(stream, recipe, { previous, last, size }, entries);
+    const batch = await reader.complete(stream, recipe, { previous, last, size }, entries, checkpoint);
     return { last, size, entries, batch, lastSequence };
   }
 

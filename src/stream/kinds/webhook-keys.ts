@@ -7,17 +7,17 @@ export const PREFIX = { shared: 'whsec_', private: 'whsk_', public: 'whpk_' } as
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 const KEY_BYTES = 32;
 
-type Sign = (id: string, at: Date, body: string) => string;
+type Sign = (id: string, at: Date, body: Uint8Array) => string;
 
 /** Of the webhook-signature header, one item. */
 export function signerOf(secret: string): Sign {
   const key = privateKeyOf(secret);
   const shared = Buffer.from(secret.replace(PREFIX.shared, ''), 'base64');
   return (id, at, body) => {
-    const signed = `${id}.${Math.floor(at.getTime() / 1_000)}.${body}`;
+    const head = `${id}.${Math.floor(at.getTime() / 1_000)}.`;
     return key
-      ? `v1a,${sign(null, Buffer.from(signed), key).toString('base64')}`
-      : `v1,${createHmac('sha256', shared).update(signed).digest('base64')}`;
+      ? `v1a,${sign(null, Buffer.concat([Buffer.from(head), body]), key).toString('base64')}`
+      : `v1,${createHmac('sha256', shared).update(head).update(body).digest('base64')}`;
   };
 }
 

@@ -39,7 +39,7 @@ export const webhook = httpKind<z.infer<typeof SETTINGS>>({
     const signers = [secret, previousSecret].filter((each) => each !== null).map(signerOf);
     return {
       post(batch) {
-        const text = batchText(batch, format);
+        const body = Buffer.from(batchText(batch, format));
         const at = new Date();
         return {
           url: settings.url,
@@ -49,9 +49,9 @@ export const webhook = httpKind<z.infer<typeof SETTINGS>>({
             'content-type': 'application/json',
             'webhook-id': batch.id,
             'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-            'webhook-signature': signers.map((each) => each(batch.id, at, text)).join(' '),
+            'webhook-signature': signers.map((each) => each(batch.id, at, body)).join(' '),
           },
-          body: Buffer.from(text),
+          body,
         };
       },
     };
