@@ -33,6 +33,7 @@ import { RegisteredActions } from './log/actions/registry.js';
 import { watchMismatches } from './log/embed.js';
 import { Identifier } from './log/entry/identifier.js';
 import { ExportService } from './log/export/export.js';
+import { PageSpans } from './log/read/page-spans.js';
 import { LogReader } from './log/read/reader.js';
 import { Tail } from './log/read/tail.js';
 import { ReadAudit } from './log/read-audit.js';
@@ -93,7 +94,8 @@ export async function composeReel(
   const metrics = createMetrics();
   const isMeasured = config.metrics || config.metricsPort !== null;
   const bounds = { searchMs: config.searchMs, statementMs: config.statementMs };
-  const reader = new LogReader(database, config.defaultPageSize, bounds);
+  const spans = new PageSpans();
+  const reader = new LogReader(database, config.defaultPageSize, bounds, spans);
   const trail = new Tail(database);
   const seal = await openSeal(
     database,
@@ -210,7 +212,7 @@ export async function composeReel(
   const readersFor = (call: Call) => {
     const own = during(database, call);
     const prover = new StoredProver(own);
-    const reader = new LogReader(own, config.defaultPageSize, bounds);
+    const reader = new LogReader(own, config.defaultPageSize, bounds, spans);
     return {
       reader,
       stats: new StatsService(own, bounds),

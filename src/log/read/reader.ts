@@ -10,10 +10,20 @@ import { STORED_COLUMNS, StoredEntry } from '../entry/stored-entry.js';
 import type { Criteria } from '../filter/criteria.js';
 import { whereInScope } from '../filter/where.js';
 import { Budget, LOOKING_BOUNDS, type LookingBounds } from '../walk/budget.js';
-import { type IdRange, idsWithin, newerOrSame, newerThan, olderOrSame, olderThan } from '../walk/id-range.js';
-import { entriesById, type Matching, Walk } from '../walk/walk.js';
+import {
+  EVERY_ID,
+  type IdRange,
+  idsWithin,
+  newerOrSame,
+  newerThan,
+  olderOrSame,
+  olderThan,
+  rangeOf,
+} from '../walk/id-range.js';
+import { entriesById, isWhole, type Matching, Walk, type WalkOptions } from '../walk/walk.js';
 import { Counting, type CountReach } from './counting.js';
 import { LogOrder, type PageRequest } from './page.js';
+import { PageSpans } from './page-spans.js';
 import { copySequenced, streamSequenced } from './sequenced.js';
 
 /** What is looked up when it is asked for, if it takes a statement of its own. */
@@ -49,6 +59,7 @@ export class LogReader {
     private readonly database: ReadDatabase,
     private readonly defaultPageSize = 50,
     bounds: Partial<LookingBounds> = {},
+    private readonly spans = new PageSpans(),
   ) {
     this.bounds = { ...LOOKING_BOUNDS, ...bounds };
     this.counting = new Counting(database, this.bounds);
@@ -70,8 +81,7 @@ export class LogReader {
     const cursor = request.after ?? request.before ?? null;
     const towardsOlder = (order === LogOrder.NEWEST_FIRST) === (request.after != null);
     const within = cursor === null ? undefined : towardsOlder ? olderThan(cursor) : newerThan(cursor);
-    const walk = this.walk(criteria, { descending, within, budget });
-    const rows = await this.entriesOf(walk, criteria, size + 1, descending);
+    const { walk, rows } = await this.page(criteria, { descending, within, budget }, size + 1);
     const entries = rows.slice(0, size);
     const more = rows.length > size || !walk.ended;
     if (backwards) entries.reverse();
@@ -109,11 +119,12 @@ export class LogReader {
       this.database.query(tenantId, statement, { inIndexOrder: true, isKept: true });
     const start = await locatePage(execute, criteria, (page - 1) * size, descending);
     const within = idsWithin(start.from ?? null, start.until ?? null);
-    const walk = this.walk(criteria, { descending, within, skip: start.skip, budget: this.budget() });
-    const rows =
-      start.skip === 0 || walk.isWhole
-        ? await this.entriesOf(walk, criteria, size + 1, descending)
-        : await this.entriesAfter(walk, criteria, start.skip, size + 1, descending);
+    const { skip } = start;
+    const { walk, rows } = await this.page(
+      criteria,
+      { descending, within, skip, budget: this.budget() },
+      size + 1,
+    );
     return {
       entries: rows.slice(0, size),
       hasNextPage: rows.length > size || !walk.ended,
@@ -126,14 +137,33 @@ export class LogReader {
     return new Budget(this.bounds.searchMs, this.bounds.clock);
   }
 
-  private walk(
-    criteria: Criteria,
-    options: { descending: boolean; within?: IdRange | undefined; skip?: number; budget: Budget },
-  ): Walk {
+  private walk(criteria: Criteria, options: WalkOptions): Walk {
     return new Walk(this.database, criteria, options, this.bounds);
   }
 
   /** The first `wanted` entries of a walk, in its order. */
+  private async page(
+    criteria: Criteria,
+    options: WalkOptions,
+    wanted: number,
+  ): Promise<{ walk: Walk; rows: LogEntry[] }> {
+    const { descending, within, skip = 0 } = options;
+    if (!isWhole(criteria)) {
+      const walk = this.walk(criteria, options);
+      const rows = await (skip === 0
+        ? this.entriesOf(walk, criteria, wanted, descending)
+        : this.entriesAfter(walk, criteria, skip, wanted, descending));
+      return { walk, rows };
+    }
+    const { tenantId } = criteria.scope;
+    const range = within ?? EVERY_ID;
+    const page = { tenantId, wanted: skip + wanted, range, descending };
+    const walk = this.walk(criteria, { ...options, near: this.spans.monthsOf(page) });
+    const rows = await this.entriesOf(walk, criteria, wanted, descending);
+    this.spans.took(page, rows.length < wanted ? null : rows.at(-1)!.id);
+    return { walk, rows };
+  }
+
   private async entriesOf(
     walk: Walk,
     criteria: Criteria,
@@ -142,7 +172,8 @@ export class LogReader {
   ): Promise<LogEntry[]> {
     const entries: LogEntry[] = [];
     const left = () => wanted - entries.length;
-    const page = (matching: Matching) => this.withSequence(criteria.scope, matching, left(), descending);
+    const page = (matching: Matching, range: IdRange) =>
+      this.withSequence(criteria.scope, { matching, range }, left(), descending);
     for await (const rows of walk.read<Row | TextRow>(page, left)) {
       entries.push(...rows.map(toStored));
       if (left() === 0) break;
@@ -173,20 +204,22 @@ export class LogReader {
     return ids.flatMap((id) => found.get(id) ?? []);
   }
 
-  /** Entries, with their sequence: adds it to the first `limit` rows, each looked up by its own key. */
+  /** Entries, with their sequence: adds it to the first `limit` rows, whose ids are within a range, each looked up by its own key. */
   private withSequence(
     { tenantId }: Scope,
-    rows: Matching,
+    { matching, range }: { matching: Matching; range: IdRange },
     limit: number,
     descending: boolean,
   ): TextStatement {
     const order = orderOf(descending);
     return asText(sql`
       select e.*, s.seq as sequence
-      from (select ${COLUMNS} from ${rows} matching order by ${order} limit ${sql.lit(limit)}) e
+      from (select ${COLUMNS} from ${matching} matching order by ${order} limit ${sql.lit(limit)}) e
       left join lateral (
         select seq from reel_log_sequence
-        where tenant_id = ${tenantId}::uuid and entry_id >= e.id and entry_id <= e.id order by entry_id limit 1
+        where tenant_id = ${tenantId}::uuid and entry_id >= ${range.low}::uuid and entry_id <= ${range.high}::uuid
+          and entry_id >= e.id and entry_id <= e.id
+        order by entry_id limit 1
       ) s on true order by e.${order}`);
   }
 
@@ -207,7 +240,8 @@ export class LogReader {
   ): Promise<Map<string, LogEntry>> {
     if (ids.length === 0) return new Map();
     const visible = sql`(select * from ${entriesById(scope.tenantId, ids)} entries where ${whereInScope(scope)})`;
-    const statement = this.withSequence(scope, visible, ids.length, true);
+    const found = { matching: visible, range: rangeOf(ids) };
+    const statement = this.withSequence(scope, found, ids.length, true);
     const isKept = ids.length === 1 && scope.clients === null;
     const rows = await this.database.query<Row | TextRow>(scope.tenantId, statement, {
       inIndexOrder: true,
@@ -230,7 +264,12 @@ export class LogReader {
         where ${whereInScope(scope)} and request_id >= wanted and request_id <= wanted
         order by request_id, id limit ${limit}
       ) e)`;
-    const statement = this.withSequence(scope, found, requestIds.length * limit, false);
+    const statement = this.withSequence(
+      scope,
+      { matching: found, range: EVERY_ID },
+      requestIds.length * limit,
+      false,
+    );
     const rows = await this.database.query<Row | TextRow>(scope.tenantId, statement, { inIndexOrder: true });
     const groups = new Map<string, LogEntry[]>(requestIds.map((id) => [id, []]));
     for (const entry of rows.map(toStored)) if (entry.requestId) groups.get(entry.requestId)?.push(entry);

@@ -94,7 +94,7 @@ const isWithin = (id: string, { low, high }: IdRange): boolean => id >= low && i
 export const directionOf = ({ descending }: Way): RawBuilder<unknown> => (descending ? sql`desc` : sql`asc`);
 
 /** SQL for the tenant's entries of the way; nothing but indexes that begin with the tenant serves it. */
-export const whereOnWay = ({ tenantId, range }: Way): RawBuilder<unknown> =>
+export const whereOnWay = ({ tenantId, range }: Pick<Way, 'tenantId' | 'range'>): RawBuilder<unknown> =>
   sql`tenant_id = ${tenantId}::uuid and id >= ${range.low}::uuid and id <= ${range.high}::uuid`;
 
 /** SQL for the ids of a sub-select as one text: a row for each would take longer to read than to find. */

@@ -9,6 +9,8 @@ export interface IdRange {
 
 const FIRST = '00000000-0000-0000-0000-000000000000';
 const LAST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+export const EVERY_ID: IdRange = { low: FIRST, high: LAST };
+const NONE: IdRange = { low: LAST, high: FIRST };
 
 /** The ids that entries of the criteria's time can have; their created_at decides to the microsecond. */
 export function idsWithin(start: Criteria['start'], end: Criteria['end']): IdRange {
@@ -40,6 +42,16 @@ export function idsOfDays(days: readonly number[], first: string | null): IdRang
   return joined;
 }
 
+/** The shortest range that has these ids; an empty one for none. */
+export function rangeOf(ids: readonly string[]): IdRange {
+  let { low, high } = NONE;
+  for (const id of ids) {
+    if (id < low) low = id;
+    if (id > high) high = id;
+  }
+  return { low, high };
+}
+
 export const isEmptyRange = ({ low, high }: IdRange): boolean => low > high;
 
 export const intersect = (one: IdRange, other: IdRange): IdRange => ({
@@ -64,7 +76,13 @@ export function partsOf(range: IdRange, descending: boolean, now: number): IdRan
   return parts.filter((part) => !isEmptyRange(part));
 }
 
-const NONE: IdRange = { low: LAST, high: FIRST };
+/** Of a range, the ids of the months that a walk touches in so many milliseconds from the Unix time at which it begins. */
+export function monthsOfSpan(range: IdRange, descending: boolean, began: number, spanMs: number): IdRange {
+  const edge = new Date(descending ? Math.max(0, began - spanMs) : began + spanMs);
+  const month = Date.UTC(edge.getUTCFullYear(), edge.getUTCMonth() + (descending ? 0 : 1));
+  const bound = idFloor(`${isoOf(month)}Z`);
+  return intersect(range, descending ? newerOrSame(bound) : olderThan(bound));
+}
 
 /** The ids older than one, that one not among them. */
 export function olderThan(id: string): IdRange {

@@ -28,6 +28,7 @@ import {
   newerThan,
   olderThan,
   partsOf,
+  rangeOf,
   roundedBack,
 } from './id-range.js';
 import { allConditions, needlesOf, sourcesOf } from './sources.js';
@@ -36,9 +37,11 @@ export interface WalkOptions {
   /** Newest first. */
   descending: boolean;
   /** Only these ids. */
-  within?: IdRange;
+  within?: IdRange | undefined;
   /** Without the first so many, where isWhole. */
   skip?: number;
+  /** Where isWhole, the ids among which as many as are wanted probably are: all are looked at only where they are not. */
+  near?: IdRange | null;
   budget: Budget;
   /** Milliseconds that one statement may take, whatever is left of the budget; null: what is left of it. */
   statementMs?: number | null;
@@ -50,12 +53,14 @@ export type Matching = RawBuilder<unknown>;
 /** Candidates that are tested next. */
 interface Stretch {
   readonly candidates: RawBuilder<unknown>;
+  /** Within which their ids are. */
+  readonly range: IdRange;
   readonly isEmpty: boolean;
+  /** Whether more may be found elsewhere where fewer are found than are wanted. */
+  readonly isNear?: boolean;
   /** Moves the walk past them, of which so many matched. */
   done(found: number): void;
 }
-
-const NOTHING: Stretch = { candidates: sql`(select)`, isEmpty: true, done() {} };
 
 /** What a walk that has not come anywhere yet may take past its budget for a few candidates before it tries fewer, in graceMs. */
 const FORCED = 4;
@@ -68,6 +73,10 @@ const FIRST_GATHERED = 1_000;
 
 /** A candidate that is looked up by its id costs so many times what one does on the way along the key. */
 const LOOKUP_COST = 4;
+
+/** Whether every entry is wanted, of any time: then one statement serves, which is prepared. */
+export const isWhole = (criteria: Criteria): boolean =>
+  criteria.start === null && criteria.end === null && allConditions(criteria).length === 0;
 
 /**
  * Looks at one tenant's entries in the order of their ids, stretch by stretch, until there are no more or the budget is
@@ -87,6 +96,7 @@ export class Walk {
   private readonly whole: IdRange;
   private readonly sources: readonly CandidateSource[];
   private readonly matchesAll: boolean;
+  private readonly isWhole: boolean;
   /** null: along the key. */
   private source: CandidateSource | null = null;
   private pending: Part | null = null;
@@ -96,6 +106,7 @@ export class Walk {
   private readonly started: number;
   private stretches = 0;
   private found = 0;
+  private near: IdRange | null;
   /** Whether the search index was asked, and the counts. */
   private isSearched = false;
   private isNarrowed = false;
@@ -110,30 +121,27 @@ export class Walk {
     this.whole = options.within ? intersect(ofTime, options.within) : ofTime;
     this.sources = sourcesOf(criteria);
     this.matchesAll = allConditions(criteria).length === 0;
+    this.isWhole = isWhole(criteria);
     const parts =
       this.isWhole || this.sources.length === 0
         ? [this.whole]
         : partsOf(this.whole, options.descending, Date.now());
     this.range = parts[0] ?? this.whole;
     this.rest = parts.slice(1);
+    this.near = options.near ?? null;
     this.size = bounds.candidates.first;
     this.started = bounds.clock();
     this.ended = isEmptyRange(this.whole);
   }
 
-  /** Whether every entry is wanted, of any time: then one statement serves, which is prepared. */
-  get isWhole(): boolean {
-    return this.matchesAll && this.criteria.start === null && this.criteria.end === null;
-  }
-
   /**
-   * Runs a statement over the matching rows of one stretch after another. It must not depend on stretches: they are as
-   * long as time allows. `wanted`: how many rows the caller still has use for, where the statement gives one, in the
+   * Runs a statement over the matching rows of one stretch after another, whose ids are within `range`. It must not depend on
+   * stretches: they are as long as time allows. `wanted`: how many rows the caller still has use for, where the statement gives one, in the
    * walk's order, for each matching row up to that number. Stops where it has ended or the budget is spent, though never
    * before the first stretch, or has given so many rows. Errors: UNAVAILABLE where a statement takes too long for a single candidate.
    */
   async *read<R extends Row | TextRow>(
-    select: (matching: Matching) => Statement,
+    select: (matching: Matching, range: IdRange) => Statement,
     wanted: () => number = () => Number.POSITIVE_INFINITY,
   ): AsyncGenerator<R[]> {
     while (!this.ended && (this.stretches === 0 || !this.options.budget.isSpent)) {
@@ -151,9 +159,9 @@ export class Walk {
     return this.reached && toldPlace(this.database, this.criteria.scope, way, this.reached);
   }
 
-  /** Null where the statement took too long; the next stretch is shorter. */
+  /** Null where the statement took too long, and the next stretch is shorter, or where it looked in too few months. */
   private async stretch<R extends Row | TextRow>(
-    select: (matching: Matching) => Statement,
+    select: (matching: Matching, range: IdRange) => Statement,
     wanted: number,
   ): Promise<R[] | null> {
     const { clock, candidates } = this.bounds;
@@ -169,7 +177,7 @@ export class Walk {
         sql`(select * from ${candidates} candidates where ${whereAll(this.criteria)})`;
       const test = async (execute: Execute) => {
         const taken = this.takeWhole(wanted) ?? (await this.take(execute, wanted));
-        const found = taken.isEmpty ? [] : await execute<R>(select(matchingOf(taken)));
+        const found = taken.isEmpty ? [] : await execute<R>(select(matchingOf(taken), taken.range));
         return { rows: found, stretch: taken };
       };
       // Of a page's first stretch the texts are few, since its sizes are always the same: they stay planned.
@@ -177,6 +185,10 @@ export class Walk {
         this.stretches === 0 && Number.isFinite(wanted)
           ? await test((statement) => this.database.query(tenantId, statement, { ...options, isKept: true }))
           : await this.database.read(tenantId, test, options);
+      if (stretch.isNear && rows.length < wanted) {
+        this.near = null;
+        return null;
+      }
       stretch.done(rows.length);
       this.found += rows.length;
       // Where the first part has no candidate at all, the next is looked at before the walk may stop.
@@ -231,7 +243,7 @@ export class Walk {
       if (this.stretches > 0 && !this.isSearched) part = await this.searched(execute);
       if (part === null && this.stretches > 0 && this.found === 0 && !this.isNarrowed) {
         await this.keepToDays(execute);
-        if (this.ended) return NOTHING;
+        if (this.ended) return { candidates: sql`(select)`, range: this.range, isEmpty: true, done() {} };
       }
       // Now and then, since what is rare here may be frequent further on.
       if (part !== null) this.source = null;
@@ -315,12 +327,13 @@ export class Walk {
     return ids.length / Math.max(1, distance(firstId, end));
   }
 
-  private takeFrom({ ids, until }: Part) {
+  private takeFrom({ ids, until }: Part): Stretch {
     const taken = ids.slice(0, this.size);
     const rest = ids.slice(this.size);
     const reached = rest.length > 0 ? taken.at(-1)! : until;
     return {
-      candidates: this.byIds(taken),
+      candidates: entriesById(this.criteria.scope.tenantId, taken),
+      range: this.range,
       isEmpty: taken.length === 0,
       done: () => {
         this.pending = rest.length > 0 ? { ids: rest, until } : null;
@@ -332,9 +345,12 @@ export class Walk {
   /** What is wanted, where every entry matches; else null. */
   private takeWhole(wanted: number): Stretch | null {
     if (!this.isWhole || this.pending !== null || wanted > this.bounds.candidates.most) return null;
+    const range = this.near ?? this.range;
     return {
-      candidates: this.alongKey(this.range, wanted, this.options.skip),
+      candidates: this.alongKey(range, wanted, this.options.skip),
+      range,
       isEmpty: false,
+      isNear: this.near !== null,
       // Every row is wanted, so fewer are all that there are; of more, the caller knows how far they go.
       done: (found) => {
         if (found < wanted) this.moveTo(null);
@@ -342,7 +358,7 @@ export class Walk {
     };
   }
 
-  private async takeFromKey(execute: Execute, wanted: number) {
+  private async takeFromKey(execute: Execute, wanted: number): Promise<Stretch> {
     const most = this.matchesAll ? this.mostOf(wanted) : this.size;
     const known = this.along?.most === most ? this.along : null;
     this.along = null;
@@ -350,6 +366,7 @@ export class Walk {
     const taken = until === null ? this.range : intersect(this.range, this.upTo(until));
     return {
       candidates: this.alongKey(taken, null),
+      range: taken,
       isEmpty: false,
       done: () => this.moveTo(until),
     };
@@ -384,10 +401,6 @@ export class Walk {
         ? sql``
         : sql`and id ${isPast} (select id from reel_log_entries where ${whereOnWay(way)} ${order} limit 1 offset ${skip})`;
     return sql`(select * from reel_log_entries where ${whereOnWay(way)} ${start} ${order} ${end})`;
-  }
-
-  private byIds(ids: readonly string[]): RawBuilder<unknown> {
-    return entriesById(this.criteria.scope.tenantId, ids);
   }
 
   /** Null: past all of this part. */
@@ -430,10 +443,11 @@ export async function toldPlace(
   return isBehind ? roundedBack(reached, began.id) : reached;
 }
 
-/** SQL for one tenant's entries by their ids, as a sub-select in parentheses: one look-up of the key for each. */
-export const entriesById = (tenantId: string, ids: readonly string[]): RawBuilder<unknown> => sql`
-  (select e.* from unnest(${ids}::uuid[]) wanted(id)
-  cross join lateral (
-    select * from reel_log_entries where tenant_id = ${tenantId}::uuid and id >= wanted.id and id <= wanted.id
-    order by id limit 1
-  ) e)`;
+/** SQL for one tenant's entries by their ids, as a sub-select in parentheses: one look-up of the key for each, in no other months than theirs. */
+export function entriesById(tenantId: string, ids: readonly string[]): RawBuilder<unknown> {
+  const entries = sql`select * from reel_log_entries where ${whereOnWay({ tenantId, range: rangeOf(ids) })}`;
+  if (ids.length === 1) return sql`(${entries} order by id limit 1)`;
+  return sql`
+    (select e.* from unnest(${ids}::uuid[]) wanted(id)
+    cross join lateral (${entries} and id >= wanted.id and id <= wanted.id order by id limit 1) e)`;
+}
