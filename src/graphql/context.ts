@@ -2,8 +2,8 @@ import type { Config } from '../config/config.js';
 import type { Allowance } from '../errors.js';
 import type { Answer } from '../http/answer.js';
 import type { Caller } from '../http/request.js';
-import type { PlacedList } from './flat-lists.js';
 import { Loaders } from './loaders.js';
+import type { Finished } from './plain-fields.js';
 import type { Services } from './services.js';
 
 export type PageSizes = Pick<Config, 'defaultPageSize' | 'maxPageSize'>;
@@ -18,8 +18,8 @@ export type ReelContext = {
   readonly now: Date;
   /** What is made for it. */
   readonly answer: Answer;
-  /** Lists that are finished beside the result, which its maker places; without it none are. */
-  readonly placed?: PlacedList[] | undefined;
+  /** What is finished beside the result, whose maker places it; without it nothing is. */
+  readonly finished?: Finished[] | undefined;
   /** What is left of the entries that a person may report; set once they have reported one. */
   allowance?: Allowance | undefined;
 };

@@ -1,3 +1,4 @@
+import type { GraphQLResolveInfo } from 'graphql';
 import {
   Arg,
   Args,
@@ -5,6 +6,7 @@ import {
   Ctx,
   Field,
   FieldResolver,
+  Info,
   Int,
   Mutation,
   Query,
@@ -32,6 +34,7 @@ import { InclusionProof } from '../seal/proof.js';
 import type { ReelContext } from './context.js';
 import { Authenticated, GrantedAuthor, GrantedScope, grantedScope, Internal, Mentor } from './directives.js';
 import { followLog } from './log-added.js';
+import { selectedColumns } from './selected-columns.js';
 
 const WHICH = 'Which entries; none: all that the caller may view.';
 const BARE_DATES = 'Of bare dates in the query line.';
@@ -77,9 +80,11 @@ export class LogResolver {
     @GrantedScope() scope: Scope,
     @Args(() => LogsArgs) args: LogsArgs,
     @Ctx() { services, pageSizes, now }: ReelContext,
+    @Info() info: GraphQLResolveInfo,
   ): Promise<LogConnection> {
     const criteria = toCriteria(scope, args.filter, now, args.timeZone);
-    return new LogConnection(await services.reader.list(criteria, checkPage(args, pageSizes)), criteria);
+    const page = checkPage(args, pageSizes);
+    return new LogConnection(await services.reader.list(criteria, page, selectedColumns(info)), criteria);
   }
 
   @Query(() => LogEntry, {
@@ -91,8 +96,9 @@ export class LogResolver {
     @GrantedScope() scope: Scope,
     @Arg('id', () => UUID, { description: "The entry's id." }) id: string,
     @Ctx() { services }: ReelContext,
+    @Info() info: GraphQLResolveInfo,
   ): Promise<LogEntry | null> {
-    return services.reader.get(scope, id);
+    return services.reader.get(scope, id, selectedColumns(info));
   }
 
   @Query(() => LogStats, { description: 'Counts of the entries that match, in all, by field and over time.' })

@@ -3,8 +3,8 @@ import type { GraphQLFormattedError } from 'graphql';
 import { type Allowance, type ErrorCode, ReelError } from '../errors.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
 import type { ReelContext } from './context.js';
-import { placeLists } from './flat-lists.js';
 import { causeOf, formatReelError } from './format-error.js';
+import { placeFinished } from './plain-fields.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 const RESPONSE_TYPE = 'application/graphql-response+json; charset=utf-8';
@@ -90,12 +90,12 @@ export const textOf = (answer: ReelContext['answer']): readonly Buffer[] | undef
 /** Writes the response, within the bounds of an answer; where it is past them, one that says so. */
 export const answerPlugin: ApolloServerPlugin<ReelContext> = {
   requestDidStart: async () => ({
-    async willSendResponse({ response, contextValue: { answer, placed = [] } }) {
+    async willSendResponse({ response, contextValue: { answer, finished = [] } }) {
       const { body, http } = response;
       if (body.kind !== 'single') return;
       const { errors, data, extensions } = body.singleResult;
       body.singleResult = {};
-      placeLists(data, placed);
+      placeFinished(data, finished);
       try {
         texts.set(answer, await answer.write({ errors, data, extensions }));
       } catch (error) {

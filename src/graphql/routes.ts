@@ -103,7 +103,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     context: async (request: FastifyRequest, reply: FastifyReply) => {
       const answer = answers.open(reply.raw);
       answerOf.set(request, answer);
-      return { ...createContext(callerOf(request.raw), services, config, answer), placed: [] };
+      return { ...createContext(callerOf(request.raw), services, config, answer), finished: [] };
     },
   }).bind(app);
   const respond = async (request: FastifyRequest, reply: FastifyReply) => {

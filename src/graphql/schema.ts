@@ -4,9 +4,9 @@ import { type GraphQLObjectType, type GraphQLSchema, specifiedDirectives } from 
 import { buildSchemaSync, getMetadataStorage, type PubSub } from 'type-graphql';
 import { ActionResolver } from './action.resolver.js';
 import { DIRECTIVES, enforceDirectives } from './directives.js';
-import { finishFlatLists } from './flat-lists.js';
 import { LogConnectionResolver, LogResolver } from './log.resolver.js';
 import { MeResolver } from './me.resolver.js';
+import { finishPlainFields } from './plain-fields.js';
 import { SealResolver } from './seal.resolver.js';
 import { StreamResolver } from './stream.resolver.js';
 import { ViewResolver } from './view.resolver.js';
@@ -32,7 +32,7 @@ export function buildReelSchema(): GraphQLSchema {
   describe(schema.getQueryType(), 'What can be asked.');
   describe(schema.getMutationType(), 'What can be stored, and prepared for download.');
   describe(schema.getSubscriptionType(), 'What can be followed, over a websocket or an event stream.');
-  return finishFlatLists(enforceDirectives(schema));
+  return finishPlainFields(enforceDirectives(schema));
 }
 
 /**

@@ -28,8 +28,8 @@ interface Traits<T> {
   readonly written?: boolean;
   /** false: REST does not show it. */
   readonly rest?: boolean;
-  /** The value for entries that were written before the field was added. */
-  readonly before?: (row: Row) => T;
+  /** The value for entries that were written before the field was added, told from other fields. */
+  readonly before?: { readonly from: readonly FieldName[]; tell(row: Row): T };
 }
 
 /** A field's name in the entity. */
@@ -50,12 +50,14 @@ export interface Field {
   readonly searched: boolean;
   readonly written: boolean;
   readonly rest: boolean;
+  /** Fields without which its value cannot be told. */
+  readonly toldFrom: readonly FieldName[];
   /** The stored form of the entry's value, as a parameter of a statement. */
   store(entry: Partial<LogEntry>): unknown;
   /** Reads the value from a row into the entry. Errors: TypeError if the row has something else. */
   read(row: Row, entry: Partial<LogEntry>): void;
-  /** The value as JSON text, given the column as the database writes it, and the row. Errors: those of read. */
-  json(text: string | null, row: () => Row): string;
+  /** The value as JSON text, given the column as the database writes it, and where the row is. Errors: those of read. */
+  json(text: string | null, of: { row(): Row }): string;
   /** Reads the value from its JSON form into the entry; false if it is of another type. */
   accept(value: unknown, entry: Partial<LogEntry>): boolean;
 }
@@ -86,13 +88,14 @@ export function field<K extends FieldName>(
     searched: traits.searched ?? false,
     written: traits.written ?? true,
     rest: traits.rest ?? true,
+    toldFrom: before?.from ?? [],
     store: (entry) => kind.store(entry[name] as LogEntry[K]),
     read: (row, entry) => {
-      entry[name] = before && row[column] === null ? before(row) : kind.read(row[column], column);
+      entry[name] = before && row[column] === null ? before.tell(row) : kind.read(row[column], column);
     },
-    json: (text, row) =>
+    json: (text, of) =>
       text === null
-        ? JSON.stringify(before ? before(row()) : kind.read(null, column))
+        ? JSON.stringify(before ? before.tell(of.row()) : kind.read(null, column))
         : kind.json(text, column),
     accept: (value, entry) => {
       if (!kind.accepts(value)) return false;
@@ -107,9 +110,11 @@ const { uuid, text, address, instant, json, list, sequence } = storedAs;
 /**
  * For an entry of leaf version 1, which has no actor type: a user acted if a field of the actor is set or was erased.
  */
-const guessActorType = (row: Row): ActorType => {
-  const acted = [row.actor_id, row.actor_email, row.actor_name, row.erased_at].some((value) => value != null);
-  return acted ? ActorType.USER : ActorType.SYSTEM;
+const ACTED: readonly FieldName[] = ['actorId', 'actorEmail', 'actorName', 'erasedAt'];
+const actorTypeBefore = {
+  from: ACTED,
+  tell: (row: Row): ActorType =>
+    ACTED.some((name) => row[snake(name)] != null) ? ActorType.USER : ActorType.SYSTEM,
 };
 
 /**
@@ -163,7 +168,7 @@ export const FIELDS: readonly Field[] = [
   // Stored in reel_log_sequence, since an entry's row is never written again.
   field('sequence', nullable(sequence), { sealed: null, written: false, export: 16 }),
   field('onBehalfOfId', nullable(text), { sealed: 'leaf', export: 18, searched: true }),
-  field('actorType', oneOf(ACTOR_TYPES), { sealed: 'leaf', since: 2, export: 17, before: guessActorType }),
+  field('actorType', oneOf(ACTOR_TYPES), { sealed: 'leaf', since: 2, export: 17, before: actorTypeBefore }),
   field('outcome', nullable(oneOf(OUTCOMES)), { sealed: 'leaf', since: 2, export: 21 }),
   field('onBehalfOfName', nullable(text), {
     sealed: 'identity',

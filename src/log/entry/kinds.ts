@@ -92,8 +92,11 @@ export function oneOf<T extends string>(names: readonly T[]): Kind<T> {
   });
 }
 
+/** JSON of text that has nothing to escape. */
+const quoted = (text: string): string => `"${text}"`;
+
 export const storedAs = {
-  uuid: kind({ type: 'uuid', expected: 'a UUID', accepts: isText }),
+  uuid: kind({ type: 'uuid', expected: 'a UUID', accepts: isText, json: quoted }),
   text: kind({ type: 'text', expected: 'text', accepts: isText }),
   /** Shown as host() prints it. */
   address: kind({
@@ -101,6 +104,7 @@ export const storedAs = {
     expected: 'an IP address',
     accepts: isText,
     select: (column) => `host(${column}) as ${column}`,
+    json: quoted,
   }),
   /** Read as `2026-01-05T10:00:00.123456Z`. */
   instant: kind({
@@ -111,7 +115,7 @@ export const storedAs = {
       if (!isText(value)) throw mismatch(column, 'an instant as text', value);
       return instant(value);
     },
-    json: (text) => `"${instant(text)}"`,
+    json: (text) => quoted(instant(text)),
   }),
   /** A JSON object; parsed by the driver, or here if it is still text. */
   json: kind({

@@ -7,8 +7,8 @@ const MOST = 10_000;
 /** A page whose entries are wanted whatever they are. */
 export interface WholePage {
   readonly tenantId: string;
-  /** So many entries. */
-  readonly wanted: number;
+  /** So many entries, those before it that are skipped among them. */
+  readonly most: number;
   /** Where they may be. */
   readonly range: IdRange;
   /** Newest first. */
@@ -35,7 +35,7 @@ export class PageSpans {
   }
 }
 
-const keyOf = ({ tenantId, wanted }: WholePage) => `${tenantId} ${wanted}`;
+const keyOf = ({ tenantId, most }: WholePage) => `${tenantId} ${most}`;
 
 const beganAt = ({ range, descending }: WholePage): number =>
   descending ? Math.min(millisecondsOf(range.high), Date.now()) : millisecondsOf(range.low);

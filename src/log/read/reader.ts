@@ -5,8 +5,8 @@ import { asText, type Execute, type Row, type TextRow, type TextStatement } from
 import { locatePage } from '../counts/locate-page.js';
 import type { LogCount } from '../counts/log-count.js';
 import { type LogEntry } from '../entry/log-entry.entity.js';
-import { toEntry } from '../entry/row.js';
-import { STORED_COLUMNS, StoredEntry } from '../entry/stored-entry.js';
+import { readEntry } from '../entry/row.js';
+import { ALL_COLUMNS, type EntryColumns, StoredEntry } from '../entry/stored-entry.js';
 import type { Criteria } from '../filter/criteria.js';
 import { whereInScope } from '../filter/where.js';
 import { Budget, LOOKING_BOUNDS, type LookingBounds } from '../walk/budget.js';
@@ -48,7 +48,11 @@ export interface PageStop {
   backwards: boolean;
 }
 
-const COLUMNS = sql.raw(STORED_COLUMNS);
+/** Which entries, and what of them. */
+interface Wanted {
+  readonly criteria: Criteria;
+  readonly columns: EntryColumns;
+}
 
 /** Reads one tenant's entries within a scope. */
 export class LogReader {
@@ -65,15 +69,15 @@ export class LogReader {
     this.counting = new Counting(database, this.bounds);
   }
 
-  /** `request` has passed checkPage. */
-  async list(criteria: Criteria, request: PageRequest): Promise<LogPage> {
-    const order = request.orderBy ?? LogOrder.NEWEST_FIRST;
+  /** `request` has passed checkPage. `columns`: what is read of the entries. */
+  async list(criteria: Criteria, request: PageRequest, columns = ALL_COLUMNS): Promise<LogPage> {
     return request.page != null
-      ? this.numbered(criteria, order, request.first ?? this.defaultPageSize, request.page)
-      : this.byCursor(criteria, order, request);
+      ? this.numbered({ criteria, columns }, request, request.page)
+      : this.byCursor({ criteria, columns }, request);
   }
 
-  private async byCursor(criteria: Criteria, order: LogOrder, request: PageRequest): Promise<LogPage> {
+  private async byCursor({ criteria, columns }: Wanted, request: PageRequest): Promise<LogPage> {
+    const order = request.orderBy ?? LogOrder.NEWEST_FIRST;
     const budget = this.budget();
     const backwards = request.last != null || (request.first == null && request.before != null);
     const size = (backwards ? request.last : request.first) ?? this.defaultPageSize;
@@ -81,7 +85,7 @@ export class LogReader {
     const cursor = request.after ?? request.before ?? null;
     const towardsOlder = (order === LogOrder.NEWEST_FIRST) === (request.after != null);
     const within = cursor === null ? undefined : towardsOlder ? olderThan(cursor) : newerThan(cursor);
-    const { walk, rows } = await this.page(criteria, { descending, within, budget }, size + 1);
+    const { walk, rows } = await this.page({ criteria, columns }, { descending, within, budget }, size + 1);
     const entries = rows.slice(0, size);
     const more = rows.length > size || !walk.ended;
     if (backwards) entries.reverse();
@@ -112,19 +116,21 @@ export class LogReader {
     return !walk.ended;
   }
 
-  private async numbered(criteria: Criteria, order: LogOrder, size: number, page: number): Promise<LogPage> {
-    const descending = order === LogOrder.NEWEST_FIRST;
+  private async numbered(
+    { criteria, columns }: Wanted,
+    { first, orderBy }: PageRequest,
+    page: number,
+  ): Promise<LogPage> {
+    const size = first ?? this.defaultPageSize;
+    const descending = (orderBy ?? LogOrder.NEWEST_FIRST) === LogOrder.NEWEST_FIRST;
     const { tenantId } = criteria.scope;
     const execute: Execute = (statement) =>
       this.database.query(tenantId, statement, { inIndexOrder: true, isKept: true });
     const start = await locatePage(execute, criteria, (page - 1) * size, descending);
     const within = idsWithin(start.from ?? null, start.until ?? null);
     const { skip } = start;
-    const { walk, rows } = await this.page(
-      criteria,
-      { descending, within, skip, budget: this.budget() },
-      size + 1,
-    );
+    const options = { descending, within, skip, budget: this.budget() };
+    const { walk, rows } = await this.page({ criteria, columns }, options, size + 1);
     return {
       entries: rows.slice(0, size),
       hasNextPage: rows.length > size || !walk.ended,
@@ -141,41 +147,40 @@ export class LogReader {
     return new Walk(this.database, criteria, options, this.bounds);
   }
 
-  /** The first `wanted` entries of a walk, in its order. */
+  /** The first `most` entries of a walk, in its order. */
   private async page(
-    criteria: Criteria,
+    wanted: Wanted,
     options: WalkOptions,
-    wanted: number,
+    most: number,
   ): Promise<{ walk: Walk; rows: LogEntry[] }> {
-    const { descending, within, skip = 0 } = options;
-    if (!isWhole(criteria)) {
-      const walk = this.walk(criteria, options);
+    const { descending, within = EVERY_ID, skip = 0 } = options;
+    if (!isWhole(wanted.criteria)) {
+      const walk = this.walk(wanted.criteria, options);
       const rows = await (skip === 0
-        ? this.entriesOf(walk, criteria, wanted, descending)
-        : this.entriesAfter(walk, criteria, skip, wanted, descending));
+        ? this.entriesOf(walk, wanted, most, descending)
+        : this.entriesAfter(walk, wanted, { skip, most, descending }));
       return { walk, rows };
     }
-    const { tenantId } = criteria.scope;
-    const range = within ?? EVERY_ID;
-    const page = { tenantId, wanted: skip + wanted, range, descending };
-    const walk = this.walk(criteria, { ...options, near: this.spans.monthsOf(page) });
-    const rows = await this.entriesOf(walk, criteria, wanted, descending);
-    this.spans.took(page, rows.length < wanted ? null : rows.at(-1)!.id);
+    const { tenantId } = wanted.criteria.scope;
+    const page = { tenantId, most: skip + most, range: within, descending };
+    const walk = this.walk(wanted.criteria, { ...options, near: this.spans.monthsOf(page) });
+    const rows = await this.entriesOf(walk, wanted, most, descending);
+    this.spans.took(page, rows.length < most ? null : rows.at(-1)!.id);
     return { walk, rows };
   }
 
   private async entriesOf(
     walk: Walk,
-    criteria: Criteria,
-    wanted: number,
+    { criteria, columns }: Wanted,
+    most: number,
     descending: boolean,
   ): Promise<LogEntry[]> {
     const entries: LogEntry[] = [];
-    const left = () => wanted - entries.length;
+    const left = () => most - entries.length;
     const page = (matching: Matching, range: IdRange) =>
-      this.withSequence(criteria.scope, { matching, range }, left(), descending);
+      selectEntries(criteria.scope, columns, { matching, range }, left(), descending);
     for await (const rows of walk.read<Row | TextRow>(page, left)) {
-      entries.push(...rows.map(toStored));
+      entries.push(...rows.map(entryOf(columns)));
       if (left() === 0) break;
     }
     return entries;
@@ -184,14 +189,12 @@ export class LogReader {
   /** The same after the first `skip`, of which only the ids are read. */
   private async entriesAfter(
     walk: Walk,
-    criteria: Criteria,
-    skip: number,
-    wanted: number,
-    descending: boolean,
+    { criteria, columns }: Wanted,
+    { skip, most, descending }: { skip: number; most: number; descending: boolean },
   ): Promise<LogEntry[]> {
     let seen = 0;
     const ids: string[] = [];
-    const left = () => skip + wanted - seen;
+    const left = () => skip + most - seen;
     const order = orderOf(descending);
     const select = (matching: Matching) =>
       sql`select id from ${matching} matching order by ${order} limit ${left()}`;
@@ -200,27 +203,8 @@ export class LogReader {
       seen += rows.length;
       if (left() === 0) break;
     }
-    const found = await this.byIds(criteria.scope, ids);
+    const found = await this.byIds(criteria.scope, ids, { columns });
     return ids.flatMap((id) => found.get(id) ?? []);
-  }
-
-  /** Entries, with their sequence: adds it to the first `limit` rows, whose ids are within a range, each looked up by its own key. */
-  private withSequence(
-    { tenantId }: Scope,
-    { matching, range }: { matching: Matching; range: IdRange },
-    limit: number,
-    descending: boolean,
-  ): TextStatement {
-    const order = orderOf(descending);
-    return asText(sql`
-      select e.*, s.seq as sequence
-      from (select ${COLUMNS} from ${matching} matching order by ${order} limit ${sql.lit(limit)}) e
-      left join lateral (
-        select seq from reel_log_sequence
-        where tenant_id = ${tenantId}::uuid and entry_id >= ${range.low}::uuid and entry_id <= ${range.high}::uuid
-          and entry_id >= e.id and entry_id <= e.id
-        order by entry_id limit 1
-      ) s on true order by e.${order}`);
   }
 
   /** `reach`: see Counting. */
@@ -228,27 +212,27 @@ export class LogReader {
     return this.counting.count(criteria, reach);
   }
 
-  async get(scope: Scope, id: string): Promise<LogEntry | null> {
-    return (await this.byIds(scope, [id])).get(id) ?? null;
+  async get(scope: Scope, id: string, columns = ALL_COLUMNS): Promise<LogEntry | null> {
+    return (await this.byIds(scope, [id], { columns })).get(id) ?? null;
   }
 
   /** `isBounded`: see ReadOptions. */
   async byIds(
     scope: Scope,
     ids: readonly string[],
-    { isBounded = false }: { isBounded?: boolean } = {},
+    { isBounded = false, columns = ALL_COLUMNS }: { isBounded?: boolean; columns?: EntryColumns } = {},
   ): Promise<Map<string, LogEntry>> {
     if (ids.length === 0) return new Map();
     const visible = sql`(select * from ${entriesById(scope.tenantId, ids)} entries where ${whereInScope(scope)})`;
     const found = { matching: visible, range: rangeOf(ids) };
-    const statement = this.withSequence(scope, found, ids.length, true);
+    const statement = selectEntries(scope, columns, found, ids.length, true);
     const isKept = ids.length === 1 && scope.clients === null;
     const rows = await this.database.query<Row | TextRow>(scope.tenantId, statement, {
       inIndexOrder: true,
       isBounded,
       isKept,
     });
-    return new Map(rows.map(toStored).map((entry) => [entry.id, entry]));
+    return new Map(rows.map(entryOf(columns)).map((entry) => [entry.id, entry]));
   }
 
   /** The entries of each request id, oldest first, at most `limit` each: one statement, one index walk per request. */
@@ -264,15 +248,12 @@ export class LogReader {
         where ${whereInScope(scope)} and request_id >= wanted and request_id <= wanted
         order by request_id, id limit ${limit}
       ) e)`;
-    const statement = this.withSequence(
-      scope,
-      { matching: found, range: EVERY_ID },
-      requestIds.length * limit,
-      false,
-    );
+    const anywhere = { matching: found, range: EVERY_ID };
+    const statement = selectEntries(scope, ALL_COLUMNS, anywhere, requestIds.length * limit, false);
     const rows = await this.database.query<Row | TextRow>(scope.tenantId, statement, { inIndexOrder: true });
     const groups = new Map<string, LogEntry[]>(requestIds.map((id) => [id, []]));
-    for (const entry of rows.map(toStored)) if (entry.requestId) groups.get(entry.requestId)?.push(entry);
+    for (const entry of rows.map(entryOf(ALL_COLUMNS)))
+      if (entry.requestId) groups.get(entry.requestId)?.push(entry);
     return groups;
   }
 
@@ -299,7 +280,34 @@ export class LogReader {
 }
 
 const isText = (row: Row | TextRow): row is TextRow => Array.isArray(row);
-const toStored = (row: Row | TextRow): LogEntry => (isText(row) ? new StoredEntry(row) : toEntry(row));
+const entryOf =
+  (columns: EntryColumns) =>
+  (row: Row | TextRow): LogEntry =>
+    isText(row) ? new StoredEntry(row, columns) : readEntry(row, columns.fields);
+
+/**
+ * The first `limit` of these rows, whose ids are within a range, as entries. The sequence of each is looked up by its own key.
+ */
+function selectEntries(
+  { tenantId }: Scope,
+  { selected, hasSequence }: EntryColumns,
+  { matching, range }: { matching: Matching; range: IdRange },
+  limit: number,
+  descending: boolean,
+): TextStatement {
+  const order = orderOf(descending);
+  const entries = sql`select ${sql.raw(selected)} from ${matching} matching order by ${order} limit ${sql.lit(limit)}`;
+  if (!hasSequence) return asText(entries);
+  return asText(sql`
+    select e.*, s.seq as sequence
+    from (${entries}) e
+    left join lateral (
+      select seq from reel_log_sequence
+      where tenant_id = ${tenantId}::uuid and entry_id >= ${range.low}::uuid and entry_id <= ${range.high}::uuid
+        and entry_id >= e.id and entry_id <= e.id
+      order by entry_id limit 1
+    ) s on true order by e.${order}`);
+}
 
 const orderOf = (descending: boolean) => (descending ? sql`id desc` : sql`id asc`);
 

@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { execute, parse, validate } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import type { ReelContext } from '../../../src/graphql/context.js';
-import { type PlacedList, placeLists } from '../../../src/graphql/flat-lists.js';
+import { type Finished, placeFinished } from '../../../src/graphql/plain-fields.js';
 import { buildReelSchema } from '../../../src/graphql/schema.js';
 import { writeJson } from '../../../src/http/json-writer.js';
-import { FIELDS, type Field } from '../../../src/log/entry/fields.js';
+import type { Field } from '../../../src/log/entry/fields.js';
 import type { LogEntry } from '../../../src/log/entry/log-entry.entity.js';
-import { StoredEntry } from '../../../src/log/entry/stored-entry.js';
+import { ALL_COLUMNS, type EntryColumns, StoredEntry } from '../../../src/log/entry/stored-entry.js';
 import { entryToJson, entryToWire } from '../../../src/log/entry/wire.js';
 
 const schema = buildReelSchema();
@@ -38,7 +38,7 @@ const entry = fc.record({
   resourceName: textOrNull,
   outcome: fc.constantFrom(null, 'SUCCESS'),
   data: fc.option(fc.dictionary(fc.string(), fc.jsonValue()), { nil: null }),
-  ipAddress: textOrNull,
+  ipAddress: fc.option(fc.oneof(fc.ipV4(), fc.ipV6()), { nil: null }),
   userAgent: textOrNull,
   requestId: textOrNull,
   repaired: fc.array(fc.string(), { maxLength: 2 }),
@@ -66,43 +66,51 @@ const selection: fc.Arbitrary<string> = fc
       `... @skip(if: true) { ${fields.join(' ')} } id`,
     ),
   );
-const document = fc
-  .tuple(selection, selection, fc.array(name, { minLength: 1, maxLength: 5 }))
-  .map(
-    ([nodes, other, some]) =>
-      `{ logs { nodes { ${nodes} } } more: logs { list: nodes { ${other} } nodes { id } edges { node { id } } } } fragment Some on LogEntry { ${some.join(' ')} }`,
-  );
+const document = fc.tuple(selection, selection, fc.array(name, { minLength: 1, maxLength: 5 })).map(
+  ([nodes, other, some]) =>
+    `{ logs { nodes { ${nodes} } } more: logs { list: nodes { ${other} } nodes { id } edges { node { id } } } edged: logs { edges { cursor node { ${nodes} } } pageInfo { endCursor } }
+        log(id: "01a21dc7-3f00-7b18-b23d-4c2df61b571d") { ${nodes} } none: log(id: "01a21dc7-3f00-7b18-b23d-4c2df61b571d") { ${other} } } fragment Some on LogEntry { ${some.join(' ')} }`,
+);
 
-function contextOf(entries: readonly object[], placed?: PlacedList[]) {
-  const page = { entries, hasNextPage: false, hasPreviousPage: false, stopped: null };
+/** Entries of which the given columns are read. */
+type Read = (columns: EntryColumns) => readonly object[];
+
+function contextOf(read: Read, finished?: Finished[]) {
+  const rest = { hasNextPage: false, hasPreviousPage: false, stopped: null };
   return {
     caller: {},
     services: {
       authorizer: { require: async () => ({ tenantId: '', clients: null }) },
-      reader: { list: async () => page },
+      reader: {
+        list: async (_criteria: unknown, _page: unknown, columns: EntryColumns) => ({
+          entries: read(columns),
+          ...rest,
+        }),
+        get: async (_scope: unknown, _id: string, columns: EntryColumns) => read(columns)[0] ?? null,
+      },
     },
     loaders: { recordView: async () => {} },
     pageSizes: { defaultPageSize: 50, maxPageSize: 100 },
     now: new Date(),
-    placed,
+    finished,
   } as unknown as ReelContext;
 }
 
 /** As JSON: of graphql-js alone, and with lists that were finished beside it; and their number. */
-async function both(text: string, entries: readonly object[]) {
+async function both(text: string, entries: readonly object[] | Read) {
+  const read = typeof entries === 'function' ? entries : () => entries;
   const parsed = parse(text);
-  const placed: PlacedList[] = [];
-  const plain = await execute({ schema, document: parsed, contextValue: contextOf(entries) });
-  const result = await execute({ schema, document: parsed, contextValue: contextOf(entries, placed) });
-  placeLists(result.data, placed);
+  const finished: Finished[] = [];
+  const plain = await execute({ schema, document: parsed, contextValue: contextOf(read) });
+  const result = await execute({ schema, document: parsed, contextValue: contextOf(read, finished) });
+  placeFinished(result.data, finished);
   const written = Buffer.concat(await writeJson(result, () => {})).toString();
-  return { plain: JSON.stringify(plain), result: written, lists: placed.length };
+  return { plain: JSON.stringify(plain), result: written, lists: finished.length };
 }
 
-/** A row with these values, as the database writes it. */
-function rowOf(values: Readonly<Record<string, unknown>>): (string | null)[] {
-  const last = FIELDS.filter(({ column }) => column === 'sequence');
-  return [...FIELDS.filter((field) => !last.includes(field)), ...last].map(({ name, kind }: Field) => {
+/** These columns of a row with these values, as the database writes them. */
+function rowOf(values: Readonly<Record<string, unknown>>, columns = ALL_COLUMNS): (string | null)[] {
+  return columns.fields.map(({ name, kind }: Field) => {
     const value = values[name] ?? null;
     if (value === null) return null;
     if (kind.names) return String(kind.names.indexOf(value as string));
@@ -111,6 +119,9 @@ function rowOf(values: Readonly<Record<string, unknown>>): (string | null)[] {
     return typeof value === 'string' ? value : JSON.stringify(value);
   });
 }
+
+const storedEntry = (values: Readonly<Record<string, unknown>>, columns = ALL_COLUMNS) =>
+  new StoredEntry(rowOf({ ...values, origin: 'MODULE' }, columns), columns);
 
 /** As jsonb has it: it knows no -0, and no value that is undefined. */
 const asJson = (value: object | null): Record<string, unknown> | null => JSON.parse(JSON.stringify(value));
@@ -130,7 +141,7 @@ describe('lists of entries', () => {
   test('of stored rows are what graphql-js makes of them, as text', () =>
     fc.assert(
       fc.asyncProperty(document.filter(isValid), fc.array(entry, { maxLength: 3 }), async (text, entries) => {
-        const stored = entries.map((each) => new StoredEntry(rowOf({ ...each, origin: 'MODULE' })));
+        const stored: Read = (columns) => entries.map((each) => storedEntry(each, columns));
         const { plain, result } = await both(text, stored);
         expect(JSON.parse(result)).toEqual(JSON.parse(plain));
       }),
@@ -144,9 +155,12 @@ describe('lists of entries', () => {
       ['module', null],
       ['createdAt', null],
     ] as const) {
-      const row = rowOf({ ...one, origin: 'MODULE', data: {} });
-      row[FIELDS.findIndex((field) => field.name === name)] = text;
-      const { plain, result } = await both(`{ logs { nodes { ${name} } } }`, [new StoredEntry(row)]);
+      const broken: Read = (columns) => {
+        const row = rowOf({ ...one, origin: 'MODULE', data: {} }, columns);
+        row[columns.placeOf(name)] = text;
+        return [new StoredEntry(row, columns)];
+      };
+      const { plain, result } = await both(`{ logs { nodes { ${name} } } }`, broken);
       expect(JSON.parse(result)).toEqual(JSON.parse(plain));
       expect(JSON.parse(result).errors).toHaveLength(1);
     }
@@ -155,7 +169,7 @@ describe('lists of entries', () => {
   test('of stored rows are over REST as entries are', () =>
     fc.assert(
       fc.property(entry, (values) => {
-        const stored = new StoredEntry(rowOf({ ...values, origin: 'MODULE' }));
+        const stored = storedEntry(values);
         expect(JSON.parse(entryToJson(stored))).toEqual(JSON.parse(JSON.stringify(entryToWire(stored))));
         expect(stored.toJSON()).toMatchObject({
           id: values.id,
@@ -182,6 +196,24 @@ describe('lists of entries', () => {
       ),
     ));
 
+  test('are read in the columns that are selected, and in those that these are told from', () => {
+    const seen: (readonly string[])[] = [];
+    const read: Read = (columns) => {
+      seen.push(columns.fields.map(({ name }) => name));
+      return [];
+    };
+    const all = ALL_COLUMNS.fields.map(({ name }) => name);
+    return fc.assert(
+      fc.asyncProperty(fc.subarray(STORED.slice(0, -1), { minLength: 1 }), async (names) => {
+        seen.length = 0;
+        const text = `{ logs { nodes { ${names.join(' ')} } pageInfo { endCursor } } other: logs { nodes { id changeCount } } }`;
+        await execute({ schema, document: parse(text), contextValue: contextOf(read) });
+        const told = names.includes('actorType') ? ['actorId', 'actorEmail', 'actorName', 'erasedAt'] : [];
+        expect(seen.map((each) => new Set(each))).toEqual([new Set(['id', ...names, ...told]), new Set(all)]);
+      }),
+    );
+  });
+
   test.each([
     ['{ logs { nodes { id data } } }', 1],
     ['{ logs { nodes { ...F } } } fragment F on LogEntry { id m: module ... { action } __typename }', 1],
@@ -192,9 +224,13 @@ describe('lists of entries', () => {
     ['{ logs { nodes { id changeCount } } }', 0],
     ['{ logs { nodes { id @include(if: true) } } }', 0],
     ['{ logs { nodes { id related { id } } } }', 0],
-  ])('%s is finished in %i of its lists', async (text, lists) => {
+    ['{ log(id: "01a21dc7-3f00-7b18-b23d-4c2df61b571d") { id data } }', 1],
+    ['{ log(id: "01a21dc7-3f00-7b18-b23d-4c2df61b571d") { id changeCount } }', 0],
+  ])('%s is finished in %i of its places', async (text, lists) => {
     const [one] = fc.sample(entry, { numRuns: 1, seed: 1 });
-    const { lists: found } = await both(text, [{ ...one, requestId: null }]);
+    const { lists: found } = await both(text, (columns) => [
+      storedEntry({ ...one, requestId: null }, columns),
+    ]);
     expect(found).toBe(lists);
   });
 });

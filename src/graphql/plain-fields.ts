@@ -20,33 +20,33 @@ import { FIELDS, type FieldName } from '../log/entry/fields.js';
 import { StoredEntry } from '../log/entry/stored-entry.js';
 import type { ReelContext } from './context.js';
 
-/** Objects of a list, finished, and where in the result they go. */
-export interface PlacedList {
+/** An object, or those of a list, finished, and where in the result they go. */
+export interface Finished {
   readonly path: GraphQLResolveInfo['path'];
-  readonly objects: readonly object[];
+  readonly value: object;
 }
 
 /** Makes an object of the result, or its text. Errors: whatever graphql-js would report of the field. */
 type Finish = (source: unknown) => object;
 
 /**
- * Finishes lists of objects whose selections are nothing but fields without resolvers, which graphql-js does field by field at ten times
- * the cost: their resolvers answer an empty list, and `placeLists` puts the objects in its place. What is not so plain, or goes wrong, is left
- * to graphql-js, as are operations whose context has no `placed`.
+ * Finishes single entries, and lists of objects, whose selections are nothing but fields without resolvers, which graphql-js does field by
+ * field at ten times the cost: their resolvers answer null or an empty list, and `placeFinished` puts them in its place. What is not so plain,
+ * or goes wrong, is left to graphql-js, as are operations whose context has no `finished`.
  */
-export function finishFlatLists(schema: GraphQLSchema): GraphQLSchema {
+export function finishPlainFields(schema: GraphQLSchema): GraphQLSchema {
   return mapSchema(schema, {
     [MapperKind.OBJECT_FIELD]: (field: GraphQLFieldConfig<unknown, ReelContext>) => {
       if (!itemOf(field.type)) return field;
       const { resolve = defaultFieldResolver } = field;
-      const finished = finisher();
+      const finish = finisher();
       return {
         ...field,
         resolve: (source, args, context, info) => {
           const found: unknown = resolve(source, args, context, info);
           return found instanceof Promise
-            ? found.then((objects: unknown) => finished(objects, context, info))
-            : finished(found, context, info);
+            ? found.then((value: unknown) => finish(value, context, info))
+            : finish(found, context, info);
         },
       };
     },
@@ -55,31 +55,35 @@ export function finishFlatLists(schema: GraphQLSchema): GraphQLSchema {
 
 function finisher() {
   const known = new WeakMap<FieldNode, Finish | null>();
-  return (objects: unknown, { placed }: ReelContext, info: GraphQLResolveInfo): unknown => {
-    if (!placed || !Array.isArray(objects) || objects.length === 0) return objects;
+  return (found: unknown, { finished }: ReelContext, info: GraphQLResolveInfo): unknown => {
+    if (!finished || !(Array.isArray(found) ? found.length > 0 : found instanceof StoredEntry)) return found;
     const [node, ...others] = info.fieldNodes;
-    if (!node || others.length > 0) return objects;
+    if (!node || others.length > 0) return found;
     let finish = known.get(node);
     if (finish === undefined) {
       finish = finishOf(node, info);
       known.set(node, finish);
     }
-    if (finish === null) return objects;
+    if (finish === null) return found;
     try {
-      placed.push({ path: info.path, objects: objects.map(finish) });
-      return [];
+      const value = Array.isArray(found) ? found.map(finish) : finish(found);
+      finished.push({ path: info.path, value });
+      return Array.isArray(found) ? [] : null;
     } catch {
-      return objects;
+      return found;
     }
   };
 }
 
-/** Puts the lists that were finished in their places in the data of a result. */
-export function placeLists(data: unknown, placed: readonly PlacedList[]): void {
-  for (const { path, objects } of placed) {
-    const list = at(data, path);
+/** Puts what was finished in its places in the data of a result. */
+export function placeFinished(data: unknown, finished: readonly Finished[]): void {
+  for (const { path, value } of finished) {
+    const parent = path.prev ? at(data, path.prev) : data;
     // Else an error has left null there, or above it.
-    if (Array.isArray(list)) list.push(...objects);
+    if (typeof parent !== 'object' || parent === null) continue;
+    const place = parent as Record<string | number, unknown>;
+    if (Array.isArray(value) ? Array.isArray(place[path.key]) : place[path.key] === null)
+      place[path.key] = value;
   }
 }
 
@@ -88,8 +92,9 @@ function at(data: unknown, { prev, key }: GraphQLResolveInfo['path']): unknown {
   return (parent as Record<string | number, unknown> | null | undefined)?.[key];
 }
 
-/** What a list of objects has, else null. */
+/** What a list of objects has, or a field that may be null is; else null. */
 function itemOf(returned: GraphQLOutputType): GraphQLObjectType | null {
+  if (isObjectType(returned)) return returned;
   const list = getNullableType(returned);
   const type = isListType(list) ? getNullableType(list.ofType as GraphQLOutputType) : null;
   return isObjectType(type) ? type : null;

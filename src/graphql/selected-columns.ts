@@ -1,0 +1,61 @@
+import {
+  type FieldNode,
+  type GraphQLResolveInfo,
+  getNamedType,
+  isObjectType,
+  type SelectionSetNode,
+} from 'graphql';
+import { FIELDS, type FieldName } from '../log/entry/fields.js';
+import { ALL_COLUMNS, EntryColumns } from '../log/entry/stored-entry.js';
+
+const STORED: ReadonlyMap<string, FieldName> = new Map(FIELDS.map(({ name }) => [name, name]));
+
+const known = new WeakMap<FieldNode, EntryColumns>();
+
+/**
+ * The columns of entries that the selection of a field asks for, which answers entries: itself, in a list, or as a connection's
+ * nodes and edges. All where it asks for more of an entry than what is stored, or depends on variables.
+ */
+export function selectedColumns(info: GraphQLResolveInfo): EntryColumns {
+  const [node, ...others] = info.fieldNodes;
+  if (!node || others.length > 0) return ALL_COLUMNS;
+  const columns = known.get(node) ?? columnsOf(node, info);
+  known.set(node, columns);
+  return columns;
+}
+
+function columnsOf({ selectionSet }: FieldNode, info: GraphQLResolveInfo): EntryColumns {
+  const names = new Set<FieldName>();
+  const entry = info.schema.getType('LogEntry');
+  const stored = isObjectType(entry) ? entry.getFields() : {};
+  const ofEntry = ({ name, arguments: given }: FieldNode): boolean => {
+    if (name.value === '__typename') return true;
+    const field = STORED.get(name.value);
+    if (!field || stored[field]?.resolve || given?.length) return false;
+    names.add(field);
+    return true;
+  };
+  const ofEdge = (node: FieldNode) => node.name.value !== 'node' || every(node.selectionSet, info, ofEntry);
+  const ofConnection = (node: FieldNode) => {
+    if (node.name.value === 'nodes') return every(node.selectionSet, info, ofEntry);
+    return node.name.value !== 'edges' || every(node.selectionSet, info, ofEdge);
+  };
+  const isEntry = getNamedType(info.returnType) === entry;
+  return every(selectionSet, info, isEntry ? ofEntry : ofConnection) ? new EntryColumns(names) : ALL_COLUMNS;
+}
+
+/** Whether the test holds of every field of a selection, fragments included. False where there are directives. */
+function every(
+  selectionSet: SelectionSetNode | undefined,
+  info: GraphQLResolveInfo,
+  holds: (node: FieldNode) => boolean,
+): boolean {
+  return (selectionSet?.selections ?? []).every((selection) => {
+    if (selection.directives?.length) return false;
+    if (selection.kind === 'Field') return holds(selection);
+    const fragment = selection.kind === 'FragmentSpread' ? info.fragments[selection.name.value] : selection;
+    return (
+      fragment !== undefined && !fragment.directives?.length && every(fragment.selectionSet, info, holds)
+    );
+  });
+}
