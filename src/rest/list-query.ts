@@ -65,14 +65,26 @@ export interface ListQuery extends FilterRequest {
   before: string | null;
 }
 
-export function readListQuery(
+export interface PageSizes {
+  readonly defaultPageSize: number;
+  readonly maxPageSize: number;
+}
+
+/** Reads queries of lists with these sizes of pages; adds what is wrong with one to `faults`. */
+export function listQueryReader(sizes: PageSizes) {
+  const shape = pageShape(sizes);
+  return (request: FastifyRequest, faults: Fault[], now: Date): ListQuery =>
+    readListQuery(request, { sizes, shape }, faults, now);
+}
+
+function readListQuery(
   request: FastifyRequest,
-  sizes: { defaultPageSize: number; maxPageSize: number },
+  { sizes, shape }: { sizes: PageSizes; shape: ReturnType<typeof pageShape> },
   faults: Fault[],
   now: Date,
 ): ListQuery {
   const fields = new Fields(queryOf(request), ['query'], faults);
-  const { page, page_size: pageSize = sizes.defaultPageSize, ...cursors } = fields.read(pageShape(sizes));
+  const { page, page_size: pageSize = sizes.defaultPageSize, ...cursors } = fields.read(shape);
   const after = fields.checked('after', cursors.after, (text) => checkPage({ page, after: text }, sizes));
   const before = fields.checked('before', cursors.before, (text) =>
     checkPage({ page, after, before: text }, sizes),

@@ -23,7 +23,7 @@ import {
   sendError,
   UnsupportedType,
 } from './errors.js';
-import { LAST_PAGE, queryOf, readListQuery, readStatsQuery } from './list-query.js';
+import { LAST_PAGE, listQueryReader, queryOf, readStatsQuery } from './list-query.js';
 import { openApi } from './openapi.js';
 import type { RestOptions } from './options.js';
 import { exportToWire, listToWire, statsToWire } from './wire.js';
@@ -56,6 +56,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     ...options,
     ...options.during?.(answer),
   });
+  const readListQuery = listQueryReader(config);
   const access = new AccessControl(app.prefix, options.readCaller);
 
   app.setErrorHandler((error, request, reply) => {
@@ -119,7 +120,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     const allowed = access.of<Scope>(request);
     const faults: Fault[] = [];
     const now = new Date();
-    const { filter, timeZone, page, pageSize, after, before } = readListQuery(request, config, faults, now);
+    const { filter, timeZone, page, pageSize, after, before } = readListQuery(request, faults, now);
     const scope = granted(allowed, faults);
     const criteria = toCriteria(scope, filter, now, timeZone);
     const asked = before === null ? { first: pageSize, after, page } : { last: pageSize, before };

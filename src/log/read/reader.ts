@@ -178,9 +178,9 @@ export class LogReader {
     const entries: LogEntry[] = [];
     const left = () => most - entries.length;
     const page = (matching: Matching, range: IdRange) =>
-      selectEntries(criteria.scope, columns, { matching, range }, left(), descending);
+      selectEntries(criteria.scope, columns, { matching, range }, most, descending);
     for await (const rows of walk.read<Row | TextRow>(page, left)) {
-      entries.push(...rows.map(entryOf(columns)));
+      entries.push(...rows.slice(0, left()).map(entryOf(columns)));
       if (left() === 0) break;
     }
     return entries;

@@ -144,12 +144,13 @@ export class Walk {
     select: (matching: Matching, range: IdRange) => Statement,
     wanted: () => number = () => Number.POSITIVE_INFINITY,
   ): AsyncGenerator<R[]> {
+    const most = wanted();
     while (!this.ended && (this.stretches === 0 || !this.options.budget.isSpent)) {
-      const most = wanted();
+      const left = wanted();
       const rows = await this.stretch<R>(select, most);
       if (rows === null) continue;
       yield rows;
-      if (rows.length >= most) return;
+      if (rows.length >= left) return;
     }
   }
 
@@ -180,11 +181,10 @@ export class Walk {
         const found = taken.isEmpty ? [] : await execute<R>(select(matchingOf(taken), taken.range));
         return { rows: found, stretch: taken };
       };
-      // Of a page's first stretch the texts are few, since its sizes are always the same: they stay planned.
-      const { rows, stretch } =
-        this.stretches === 0 && Number.isFinite(wanted)
-          ? await test((statement) => this.database.query(tenantId, statement, { ...options, isKept: true }))
-          : await this.database.read(tenantId, test, options);
+      // For a page the texts are few, since sizes come in steps: they stay planned.
+      const { rows, stretch } = Number.isFinite(wanted)
+        ? await test((statement) => this.database.query(tenantId, statement, { ...options, isKept: true }))
+        : await this.database.read(tenantId, test, options);
       if (stretch.isNear && rows.length < wanted) {
         this.near = null;
         return null;
@@ -232,7 +232,9 @@ export class Walk {
     const aim = Math.min(stretchMs, this.options.budget.left);
     const factor = Math.min(4, Math.max(1 / 4, aim / Math.max(elapsed, 0.1)));
     const least = Math.min(candidates.least, this.size);
-    this.size = Math.min(candidates.most, Math.max(least, Math.round(this.size * factor)));
+    // In steps, so that statements whose text has the size are few.
+    const step = 2 ** Math.floor(Math.log2(factor));
+    this.size = Math.min(candidates.most, Math.max(least, Math.floor(this.size * step)));
   }
 
   /** The next candidates. `done` moves the walk past them, once they have been tested. */
