@@ -21,6 +21,7 @@ export const MIGRATION_NAMES = [
   'Migration20261129000040_views',
   'Migration20261130000000_stream_nodes',
   'Migration20261130000001_reads',
+  'Migration20261130000002_grave',
 ] as const;
 
 export type MigrationName = (typeof MIGRATION_NAMES)[number];

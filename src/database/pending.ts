@@ -17,6 +17,7 @@ import { Migration20261129000030_actions } from './migrations/Migration202611290
 import { Migration20261129000040_views } from './migrations/Migration20261129000040_views.js';
 import { Migration20261130000000_stream_nodes } from './migrations/Migration20261130000000_stream_nodes.js';
 import { Migration20261130000001_reads } from './migrations/Migration20261130000001_reads.js';
+import { Migration20261130000002_grave } from './migrations/Migration20261130000002_grave.js';
 import type { Migration, MigrationDriver } from './migrations/migration.js';
 
 const CLASSES: Record<MigrationName, new (driver: MigrationDriver) => Migration> = {
@@ -38,6 +39,7 @@ const CLASSES: Record<MigrationName, new (driver: MigrationDriver) => Migration>
   Migration20261129000040_views,
   Migration20261130000000_stream_nodes,
   Migration20261130000001_reads,
+  Migration20261130000002_grave,
 };
 
 /** In their order, for MikroORM's command line too. */

@@ -106,6 +106,8 @@ const FILTERS: Record<string, LogFilter> = {
   'a frequent module': { modules: ['common'] },
   'a rare module': { modules: ['rare'] },
   'a rare module and a severity': { modules: ['rare'], severities: ['CRITICAL'] as never },
+  errors: { minSeverity: LogSeverity.ERROR },
+  'a severity and an absent actor': { severities: [LogSeverity.CRITICAL], actorIds: ['nobody'] },
   'a rare actor': { actorIds: ['somebody'] },
   'a rare actor and a frequent module': { actorIds: ['somebody'], modules: ['common', 'rare'] },
   'an absent actor': { actorIds: ['nobody'] },

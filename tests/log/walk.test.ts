@@ -63,6 +63,8 @@ const indexedFilters = (newest: number, secondsApart: number): fc.Arbitrary<LogF
     .map((seconds) => new Date(newest + seconds * secondsApart * 1000).toISOString());
   return fc.record({
     modules: maybe(['rare'], ['rare', 'common']),
+    severities: maybe(['CRITICAL'], ['ERROR', 'CRITICAL'], ['DEBUG', 'ERROR']),
+    minSeverity: maybe('CRITICAL', 'ERROR', 'WARNING'),
     actions: maybe(['users.*'], ['users.1*'], ['users.7', 'users.8'], ['roles.*', 'users.9'], ['none']),
     actorIds: maybe(['somebody'], ['actor-*'], ['actor-3', 'some*'], ['nobody']),
     resourceType: maybe('invoice', 'none'),

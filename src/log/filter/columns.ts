@@ -1,7 +1,7 @@
 import { ACTOR_TYPES, ActorType } from '../entry/actor-type.js';
 import { ORIGINS } from '../entry/origin.js';
 import { OUTCOMES } from '../entry/outcome.js';
-import { SEVERITIES } from '../entry/severity.js';
+import { LogSeverity, SEVERITIES } from '../entry/severity.js';
 import type { FilterField, Test } from './condition.js';
 
 /**
@@ -15,8 +15,8 @@ export interface Column {
   readonly nullable: boolean;
   /** The names whose indices the column stores. */
   readonly enumeration?: readonly string[];
-  /** Whether (tenant_id, the column, id) is an index, which leaves out null at most. */
-  readonly indexed: boolean;
+  /** Whether (tenant_id, the column, id) is an index, which leaves out null at most; `grave`: it has errors and what is graver. */
+  readonly indexed: boolean | 'grave';
 }
 
 /** An entry of leaf version 1 has no actor type: a user acted if a field of the actor is set or was erased (log/entry/fields). */
@@ -32,7 +32,7 @@ export const COLUMNS: Readonly<Record<FilterField, Column>> = {
     type: 'smallint',
     nullable: false,
     enumeration: SEVERITIES,
-    indexed: false,
+    indexed: 'grave',
   },
   origin: { sql: 'origin', type: 'smallint', nullable: false, enumeration: ORIGINS, indexed: false },
   occurredAt: { sql: 'occurred_at', type: 'timestamptz', nullable: false, indexed: false },
@@ -53,17 +53,34 @@ export const COLUMNS: Readonly<Record<FilterField, Column>> = {
 export interface IndexUse {
   /** The index is (tenant_id, this, id), or the primary key. */
   readonly column: string;
-  /** `ordered`: by id, all of them one stretch of the index. `grouped`: by value and then by id, so that they have to be sorted. */
-  readonly order: 'ordered' | 'grouped';
+  readonly type: Column['type'];
+  /** The stored values that pass, of each of which the entries are one stretch of the index, by id; null: a range, by value and then by id. */
+  readonly values: readonly string[] | null;
+  /** SQL: which entries the index has; null: all. */
+  readonly only: string | null;
 }
+
+const GRAVE = SEVERITIES.indexOf(LogSeverity.ERROR);
 
 /** The index that serves a test; null where entries have to be walked. */
 export function indexOf(test: Test): IndexUse | null {
   if (!('field' in test) || 'absent' in test) return null;
   // Every value has it.
   if ('prefix' in test && test.prefix === '') return null;
-  const { sql, indexed } = COLUMNS[test.field];
+  const { sql: column, type, indexed } = COLUMNS[test.field];
   if (!indexed) return null;
-  const order = 'is' in test || test.field === 'id' ? 'ordered' : 'grouped';
-  return { column: sql, order };
+  if (indexed === true) return { column, type, values: 'is' in test ? [test.is] : null, only: null };
+  const [least, ...graver] = severitiesOf(test);
+  return least === undefined || least < GRAVE
+    ? null
+    : { column, type, values: [least, ...graver].map(String), only: `${column} >= ${GRAVE}` };
+}
+
+/** Severities of which one passes, as they are stored; none where the test is of no such kind. */
+function severitiesOf(test: Test): number[] {
+  const [stored, isGraver] =
+    'is' in test ? [test.is, false] : 'atLeast' in test ? [test.atLeast, true] : [null, false];
+  const least = SEVERITIES.indexOf(stored as LogSeverity);
+  if (least < 0) return [];
+  return isGraver ? SEVERITIES.map((_, index) => index).slice(least) : [least];
 }

@@ -20,6 +20,8 @@ export interface Part {
 export interface ValueWalk {
   /** SQL. */
   readonly column: string;
+  /** SQL: which entries the index has; null: all. */
+  readonly only: string | null;
   readonly type: string;
   readonly value: string;
 }
@@ -131,13 +133,13 @@ async function walkValues(
   const numbered = walks.map((walk, index) => ({ ...walk, index }));
   const byColumn = Map.groupBy(numbered, ({ column, type }) => `${column} ${type}`);
   const statements = [...byColumn.values()].map((group) => {
-    const { column, type } = group[0]!;
+    const { column, type, only } = group[0]!;
     const [name, direction] = [sql.raw(column), directionOf(way)];
     return sql`
       (select w.nr, e.ids from unnest(${group.map(({ value }) => value)}::${sql.raw(type)}[], ${group.map(({ index }) => index)}::integer[]) w(value, nr)
       cross join lateral (${listed(sql`
         select id from reel_log_entries
-        where ${whereOnWay(way)} and ${name} >= w.value and ${name} <= w.value
+        where ${whereOnWay(way)} and ${name} >= w.value and ${name} <= w.value${only === null ? sql`` : sql` and ${sql.raw(only)}`}
         order by ${name} ${direction}, id ${direction} limit ${sql.lit(most)}`)}
       ) e)`;
   });

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { COLUMNS, indexOf } from '../filter/columns.js';
+import { indexOf } from '../filter/columns.js';
 import { type Condition, type Subject, subjectOf, type Test } from '../filter/condition.js';
 import type { Criteria } from '../filter/criteria.js';
 import { wherePasses } from '../filter/where.js';
@@ -52,7 +52,13 @@ function sourcesOfCondition({ negated, anyOf }: Condition, isOnly: boolean): Can
 const indexed = (group: readonly Test[]): Test[] => group.filter((test) => indexOf(test) !== null);
 
 /** Few values are of many entries. */
-const COMMON: ReadonlySet<Subject> = new Set<Subject>(['module', 'action', 'resourceType', 'clientId']);
+const COMMON: ReadonlySet<Subject> = new Set<Subject>([
+  'module',
+  'action',
+  'severity',
+  'resourceType',
+  'clientId',
+]);
 
 function rarest(group: readonly Test[]): Test[] {
   const tests = indexed(group);
@@ -65,9 +71,10 @@ function sourceOf(tests: readonly Test[], isExact: boolean): CandidateSource | n
   for (const test of tests) {
     const use = indexOf(test);
     if (use === null) return null;
-    if (!('is' in test)) gatherings.push({ column: use.column, where: wherePasses(test) });
-    else if (test.field === 'id') given.push(test.is);
-    else walks.push({ ...use, type: COLUMNS[test.field].type, value: test.is });
+    const { column, type, only, values } = use;
+    if (values === null) gatherings.push({ column, where: wherePasses(test) });
+    else if (column === 'id') given.push(...values);
+    else walks.push(...values.map((value) => ({ column, type, only, value })));
   }
   if (walks.length > MAX_WALKS || gatherings.length > MAX_GATHERINGS) return null;
   return { walks, gatherings, given, within: null, isExact };
