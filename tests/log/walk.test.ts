@@ -253,3 +253,69 @@ describe('entries of which each takes long to test', () => {
     expect(found).toEqual(newest.map(({ id }) => id));
   }, 60_000);
 });
+
+describe('pages of a log of a year', () => {
+  test('are found in whichever months they are, whatever pages were asked for before', async () => {
+    const years = randomUUID();
+    const days = randomUUID();
+    const newest = new Date(Date.now() - 3_600_000);
+    await own.query(
+      `select reel_ensure_month(now() - make_interval(months => ago)) from generate_series(0, 13) ago`,
+      [],
+      'superuser',
+    );
+    const own300 = { clientId: manyClient, count: 300, newest };
+    await storeMany(own, { ...own300, tenantId: years, secondsApart: 100_000 });
+    await storeMany(own, { ...own300, tenantId: days, secondsApart: 1_000 });
+    const idsOf = async (tenant: string) =>
+      (
+        await own.query(
+          'select id from reel_log_entries where tenant_id = $1 order by id desc',
+          [tenant],
+          'superuser',
+        )
+      ).map(({ id }) => id as string);
+    const known = new Map([
+      [years, await idsOf(years)],
+      [days, await idsOf(days)],
+    ]);
+    const seen: number[] = [];
+    const counting = {
+      read: database.read.bind(database),
+      query: (...args: Parameters<Database['query']>) => {
+        seen[seen.length - 1]! += 1;
+        return database.query(...args);
+      },
+    } as unknown as Database;
+    const reader = new LogReader(counting, 50);
+    const asked = fc.record({
+      tenant: fc.constantFrom(years, days),
+      size: fc.constantFrom(1, 10, 60),
+      isNewestFirst: fc.boolean(),
+      at: fc.integer({ min: -1, max: 299 }),
+      byNumber: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(asked, { minLength: 1, maxLength: 12 }), async (pages) => {
+        for (const { tenant, size, isNewestFirst, at, byNumber } of pages) {
+          seen.push(0);
+          const newestFirst = known.get(tenant)!;
+          const ids = isNewestFirst ? newestFirst : newestFirst.toReversed();
+          const from = byNumber ? Math.floor((at + 1) / size) * size : at + 1;
+          const criteria = toCriteria({ tenantId: tenant, clients: null }, {}, NOW);
+          const page = await reader.list(criteria, {
+            orderBy: isNewestFirst ? LogOrder.NEWEST_FIRST : LogOrder.OLDEST_FIRST,
+            first: size,
+            ...(byNumber ? { page: from / size + 1 } : { after: ids[at] ?? null }),
+          });
+          expect(page.entries.map(({ id }) => id)).toEqual(ids.slice(from, from + size));
+          expect(page.hasNextPage).toBe(from + size < ids.length);
+        }
+      }),
+      { numRuns: 30 },
+    );
+    // Where the months of the page before do not suffice, all are looked at, and no more than once.
+    expect(Math.max(...seen)).toBe(2);
+    expect(Math.min(...seen)).toBe(1);
+  });
+});
