@@ -252,6 +252,9 @@ test.each([
     expect(proof.suggestedFilename()).toMatch(/^entry-.+\.ndjson$/);
     await details.getByRole('button', { name: 'Copy a link to this entry' }).click();
     await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain('entry=');
+    // Where the details cover the list, they say so themselves.
+    const told = viewport.width < 960 ? details : page;
+    await told.getByRole('status').getByText('Link copied').waitFor();
     const link = await page.evaluate(() => navigator.clipboard.readText());
     await details.getByRole('link', { name: 'This person Tom Becker' }).click();
     // The list answers where it is seen: on a phone in place of the details.
