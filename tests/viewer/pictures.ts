@@ -182,6 +182,8 @@ try {
       await page.locator('.stale').first().waitFor({ state: 'detached' });
     }
     await act?.(page);
+    // Nothing is pointed at that what was done last did not open.
+    await page.mouse.move(0, 0);
     // Let the last response render.
     await page.waitForLoadState('networkidle');
     await page.screenshot({ path: join(folder, `${name}.png`) });
