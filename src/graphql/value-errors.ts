@@ -140,13 +140,28 @@ export function valueMessage(error: GraphQLError, reason: string, hints: boolean
   if (missing !== undefined)
     return `${at(`.${missing}`)}: expected ${expectedOf(memberOf(place.type, missing), hints)}, got nothing`;
   const own = OWN.exec(reason)?.[0];
-  if (own !== undefined) return `${at()}: ${own}${cut(reason.slice(own.length), MAX_CAME)}`;
+  if (own !== undefined) return `${at()}: ${own}${shown(place, reason.slice(own.length))}`;
   if (/^Variable "\$/.test(reason) && !inVariable) return `${at()}: ${cut(reason, MAX_CAME)}`;
-  const came = cut(place.came(), MAX_CAME);
+  const came = shown(place, place.came());
   const isQuoted = !inVariable && isEnumType(getNamedType(place.type)) && came.startsWith('"');
   const expected = `${expectedOf(place.type, hints)}${isQuoted ? ', without quotation marks' : ''}`;
   return `${at()}: expected ${expected}, got ${came}${hint && '.'}${hint}`;
 }
+
+/** No secret is as short. */
+const MAX_OPEN = 8;
+const SECRET_FIELD = 'secret';
+
+/** Whether a value is a stream's secret, holds one, or stands beside one: settings hold headers and keys. */
+function isSecret({ path, type }: Place): boolean {
+  const named = getNamedType(type);
+  return (
+    /\.(?:secret|settings)\b/.test(path) || (isInputObjectType(named) && SECRET_FIELD in named.getFields())
+  );
+}
+
+const shown = (place: Place, came: string): string =>
+  came.length > MAX_OPEN && isSecret(place) ? 'something else' : cut(came, MAX_CAME);
 
 /**
  * A message of graphql-js, and what it suggests at its end, which names what is in the schema. Not by a pattern: before it

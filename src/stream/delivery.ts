@@ -162,8 +162,7 @@ export class Delivery {
     this.progress.grow(stream, recipe);
     const next = await ahead;
     const begun = await this.progress.keepDelivered(stream, batch, outcome, next);
-    if (begun === undefined) return { stream: null, begun: null };
-    if (begun === null) return { stream: null, begun: null };
+    if (!begun || outcome.refused?.length) return { stream: null, begun: null };
     return {
       stream: {
         ...after,

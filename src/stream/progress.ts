@@ -3,18 +3,17 @@ import type { Execute } from '../database/execute.js';
 import { OWN_MODULE } from '../log/entry/module-name.js';
 import type { Recipe } from './batches.js';
 import { forgetAnswersOfErased } from './erased-meanwhile.js';
+import { MOST_PARKED_IN_ROW, rowOf } from './in-a-row.js';
 import type { BatchToSend, Delivered } from './kinds/kind.js';
-import { answerText, type Outcome } from './kinds/outcome.js';
+import { answerText, type Done, type Outcome } from './kinds/outcome.js';
 import { STREAM_ACTIONS, type StreamAction, type StreamRecords } from './records.js';
-import { AFRESH, addAttempt, park, type StoredStream, type StreamDatabase, settle, unpark } from './store.js';
+import { addAttempt, afresh, park, type StoredStream, type StreamDatabase, settle, unpark } from './store.js';
 import { StreamState } from './stream.js';
 
 const FIRST_DELAY_MS = 1_000;
 export const MOST_DELAY_MS = 300_000;
 /** Refused for longer, a stream is failing. */
 const FAILING_AFTER_MS = 300_000;
-/** Parked in a row with none accepted between. */
-const MOST_PARKED_IN_ROW = 10;
 
 export interface ProgressParts {
   readonly database: StreamDatabase;
@@ -51,14 +50,23 @@ export class Progress {
   keepDelivered<Next extends Bounds>(
     stream: StoredStream,
     batch: BatchToSend,
-    outcome: Outcome & { kind: 'done' },
+    outcome: Done,
     next: Next | null,
   ): Promise<Next | null | undefined> {
     const { database } = this.parts;
     const { tenantId } = stream;
-    const refused = (outcome.refused ?? []).map(({ index, reason }) =>
-      parkedOf(batch.entries[index]!, reason),
-    );
+    const row = rowOf(stream.parkedInRow, batch.entries.length, outcome);
+    const refused = row.parked.map(({ index, reason }) => parkedOf(batch.entries[index]!, reason));
+    if (row.inRow >= MOST_PARKED_IN_ROW)
+      return this.keepRow(
+        stream,
+        row.done === batch.entries.length
+          ? batch.last
+          : (batch.entries[row.done - 1]?.entry.sequence ?? null),
+        batch,
+        refused,
+        outcome.refused![0]!.reason,
+      );
     return database.seal(tenantId, async (execute) => {
       const pending = next ? [sql`pending_last = ${next.last}`, sql`pending_size = ${next.size}`] : NO_BATCH;
       const state = await settle(execute, stream, [
@@ -68,7 +76,7 @@ export class Progress {
         sql`last_error = null`,
         sql`state = case when state = 'FAILING' then 'RUNNING' else state end`,
         addAttempt(attemptOf(batch, true, outcome.answer)),
-        ...AFRESH,
+        ...afresh(row.inRow),
         ...pending,
       ]);
       if (!state) return undefined;
@@ -86,6 +94,43 @@ export class Progress {
         await this.record(execute, 'recovered', stream, {});
       if (state !== StreamState.RUNNING) return undefined;
       return next;
+    });
+  }
+
+  /** Ten are parked in a row: the stream fails, and what comes after `last` waits; null: the whole batch does. */
+  private keepRow(
+    stream: StoredStream,
+    last: number | null,
+    batch: BatchToSend,
+    refused: readonly ReturnType<typeof parkedOf>[],
+    answer: string,
+  ): Promise<undefined> {
+    this.limits.set(stream.id, 1);
+    return this.parts.database.seal(stream.tenantId, async (execute) => {
+      const state = await settle(execute, stream, [
+        addAttempt(attemptOf(batch, false, answer)),
+        sql`last_error = ${answerText(answer)}`,
+        ...(last === null ? [] : [sql`position = ${last}`, sql`previous = ${last}`, ...NO_BATCH]),
+        sql`failures = failures + 1`,
+        sql`parked_in_row = ${MOST_PARKED_IN_ROW}`,
+        AS_FAILING,
+        sinceNow(),
+        retryIn(MOST_DELAY_MS),
+      ]);
+      if (!state) return undefined;
+      if (stream.parkedCount > 0 && last !== null)
+        await unpark(
+          execute,
+          stream,
+          stream.position,
+          last,
+          refused.map(({ sequence }) => sequence),
+        );
+      await this.park(execute, stream, refused);
+      await forgetAnswersOfErased(execute, batch, [answer, ...refused.map(({ reason }) => reason)]);
+      if (stream.state === StreamState.RUNNING && state === StreamState.FAILING)
+        await this.record(execute, 'failed', stream, { answer: codeOf(answer) });
+      return undefined;
     });
   }
 

@@ -6,6 +6,7 @@ import type { BatchToSend, Kind, Sender } from './kinds/kind.js';
 import { KINDS } from './kinds/kinds.js';
 import { answerText, type Outcome } from './kinds/outcome.js';
 import type { CommonSettings } from './kinds/settings.js';
+import { maskedOutcome } from './masked.js';
 import type { StoredStream } from './store.js';
 import { type SecretKeeper, type StreamSecrets, UnreadableSecrets } from './stream-secrets.js';
 
@@ -19,9 +20,16 @@ export const kindOf = ({ kind }: Pick<StoredStream, 'kind'>): Kind => {
   return known;
 };
 
+interface Opened {
+  readonly sender: Sender;
+  readonly fingerprint: string;
+  /** What it sends that is to be shown to nobody. */
+  readonly secrets: readonly string[];
+}
+
 /** Connections to streams' receivers, each kept for as long as it is used and the stream stays as it is. */
 export class Senders {
-  private readonly open = new LRUCache<string, { sender: Sender; fingerprint: string }>({
+  private readonly open = new LRUCache<string, Opened>({
     max: KEPT,
     ttl: KEPT_MS,
     updateAgeOnGet: true,
@@ -37,24 +45,31 @@ export class Senders {
 
   /** Errors: UnreadableSecrets. */
   of(stream: StoredStream): Sender {
+    return this.opened(stream).sender;
+  }
+
+  private opened(stream: StoredStream): Opened {
     const { tenantId, id, format, settings, secret } = stream;
     const kept = this.secrets.open(tenantId, id, secret);
     const previous = kept.previous && kept.previous.until > this.now() ? kept.previous.secret : null;
     const resolved = this.secrets.resolve(tenantId, kept.secret);
     const fingerprint = JSON.stringify([format, settings, resolved, previous, kept.headers, kept.clientKey]);
     const known = this.open.get(id);
-    if (known?.fingerprint === fingerprint) return known.sender;
+    if (known?.fingerprint === fingerprint) return known;
+    const previousSecret = this.resolveQuietly(tenantId, previous);
     const sender = kindOf(stream).open({
       settings: settings as CommonSettings,
       format,
       secret: resolved,
-      previousSecret: this.resolveQuietly(tenantId, previous),
+      previousSecret,
       headers: kept.headers,
       tls: tlsOf(settings, kept),
       egress: this.egress,
     });
-    this.open.set(id, { sender, fingerprint });
-    return sender;
+    const said = [resolved, previousSecret, kept.clientKey, ...Object.values(kept.headers)];
+    const opened = { sender, fingerprint, secrets: said.filter((each) => each !== null) };
+    this.open.set(id, opened);
+    return opened;
   }
 
   /** What went wrong with the connection is an outcome. Errors: the reason of the signal. */
@@ -68,14 +83,17 @@ export class Senders {
   }
 
   private async sendOnce(stream: StoredStream, batch: BatchToSend, signal: AbortSignal): Promise<Outcome> {
+    let secrets: readonly string[] = [];
     try {
-      return await this.of(stream).send(batch, signal);
+      const opened = this.opened(stream);
+      secrets = opened.secrets;
+      return maskedOutcome(await opened.sender.send(batch, signal), secrets);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       this.open.delete(stream.id);
       if (error instanceof UnreadableSecrets) return { kind: 'failing', answer: answerText(error.message) };
       const answer = answerText(connectionFault(error));
-      return isAddressRefused(error) ? { kind: 'failing', answer } : { kind: 'later', answer };
+      return maskedOutcome({ kind: isAddressRefused(error) ? 'failing' : 'later', answer }, secrets);
     }
   }
 

@@ -15,7 +15,7 @@ import { kindOf, type Senders } from './senders.js';
 import { SettingsCheck } from './settings-check.js';
 import { shownStream } from './shown-stream.js';
 import {
-  AFRESH,
+  afresh,
   inNewRun,
   insertStream,
   readLastSequence,
@@ -36,7 +36,7 @@ import {
   type StreamTest,
   type UpdateStreamInput,
 } from './stream.js';
-import { NO_SECRETS, type SecretKeeper } from './stream-secrets.js';
+import { NO_SECRETS, type SecretKeeper, type StreamSecrets, UnreadableSecrets } from './stream-secrets.js';
 
 const MAX_STREAMS = 20;
 const MAX_PARKED = 1_000;
@@ -115,9 +115,9 @@ export class StreamService {
       const kind = kindOf(stream);
       const format = input.format ?? stream.format;
       const given = input.settings ?? {};
-      const settings = { ...stream.settings, ...given };
+      const settings = { ...this.settings.ownOf(kind, stream), ...given };
       for (const [setting, value] of Object.entries(given)) if (value === null) delete settings[setting];
-      const before = this.parts.secrets.open(tenantId, id, stream.secret);
+      const before = this.opened(stream);
       const isMoved = kind.destination.some((setting) => settings[setting] !== stream.settings[setting]);
       if (isMoved) this.settings.needSecretAgain(kind, stream, before, input, given);
       // A key that Reel made is nobody's else, wherever it signs.
@@ -163,7 +163,7 @@ export class StreamService {
   /** Of one that is failing or disabled: tries it now. */
   resume({ tenantId }: Scope, by: Reader, id: string): Promise<Stream> {
     return this.change({ tenantId, id }, async (execute, stream) => {
-      await updateStream(execute, stream, [sql`state = 'RUNNING'`, ...AFRESH]);
+      await updateStream(execute, stream, [sql`state = 'RUNNING'`, ...afresh()]);
       if (stream.state !== StreamState.RUNNING)
         await this.parts.records.write(execute, 'resumed', stream, by);
     });
@@ -183,7 +183,7 @@ export class StreamService {
         throw badInput('after', `a sequence up to ${last}, which is the last one`, after);
       const at = since == null ? null : parseInstant(since);
       const position = after ?? (await readSizeBefore(execute, tenantId, at!));
-      await updateStream(execute, stream, [...inNewRun(position), ...AFRESH]);
+      await updateStream(execute, stream, [...inNewRun(position), ...afresh()]);
       await this.parts.records.write(execute, 'replayed', stream, by, {
         after: position,
         ...(since ? { since } : {}),
@@ -247,6 +247,16 @@ export class StreamService {
 
   private read(tenantId: string, id: string | null = null): Promise<StoredStream[]> {
     return this.parts.database.read(tenantId, (execute) => readStreams(execute, tenantId, id));
+  }
+
+  /** Errors: CONFLICT where the key is not there that they are encrypted under. */
+  private opened({ tenantId, id, secret }: StoredStream): StreamSecrets {
+    try {
+      return this.parts.secrets.open(tenantId, id, secret);
+    } catch (error) {
+      if (!(error instanceof UnreadableSecrets)) throw error;
+      throw conflict(`REEL_STREAM_KEY: ${error.message}; else remove the stream and make it anew`);
+    }
   }
 
   private async one(

@@ -1,3 +1,6 @@
+import { X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
+import { z } from 'zod';
 import { badInput } from '../errors.js';
 import type { Egress } from './egress/egress.js';
 import type { StreamFormat } from './formats/format.js';
@@ -5,7 +8,13 @@ import type { Kind } from './kinds/kind.js';
 import { type CommonSettings, readSettings } from './kinds/settings.js';
 import type { StoredStream } from './store.js';
 import type { UpdateStreamInput } from './stream.js';
-import { isReference, NO_SECRETS, type SecretKeeper, type StreamSecrets } from './stream-secrets.js';
+import {
+  isReference,
+  NO_SECRETS,
+  type SecretKeeper,
+  type StreamSecrets,
+  UnreadableSecrets,
+} from './stream-secrets.js';
 
 /** How long a secret that was changed goes on to sign beside the new one. */
 const BOTH_SIGN_MS = 24 * 3_600_000;
@@ -13,6 +22,12 @@ const BOTH_SIGN_MS = 24 * 3_600_000;
 /** Checks settings and secrets as somebody gave them. Errors: BAD_USER_INPUT. */
 export class SettingsCheck {
   constructor(private readonly parts: { readonly secrets: SecretKeeper; readonly egress: Egress }) {}
+
+  /** A stream's settings as they were given, without what is shown beside them. */
+  ownOf(kind: Kind, { settings }: Pick<StoredStream, 'settings'>): Record<string, unknown> {
+    const known = kind.settings instanceof z.ZodObject ? kind.settings.shape : settings;
+    return Object.fromEntries(Object.entries(settings).filter(([name]) => Object.hasOwn(known, name)));
+  }
 
   /** What changes hands by an address is sent there only where it is given for it. */
   needSecretAgain(
@@ -34,6 +49,16 @@ export class SettingsCheck {
         throw badInput(`settings.${setting}`, `${setting} again, since ${where} changes`, null);
   }
 
+  /** Errors: BAD_USER_INPUT where the operator's own cannot be read. */
+  private resolved(tenantId: string, secret: string | null): string | null {
+    try {
+      return this.parts.secrets.resolve(tenantId, secret);
+    } catch (error) {
+      if (!(error instanceof UnreadableSecrets)) throw error;
+      throw badInput('secret', 'a secret that the server can read', secret);
+    }
+  }
+
   /**
    * Settings as they are kept, and what of them is secret, encrypted. `given`: the secret; undefined: as it is. `before`: what
    * was secret.
@@ -48,8 +73,7 @@ export class SettingsCheck {
   ): { settings: Record<string, unknown>; secret: Buffer | null } {
     const { secrets, egress } = this.parts;
     if (!kind.formats.includes(format)) throw badInput('format', `one of ${kind.formats.join(', ')}`, format);
-    const { publicKey: _, ...own_settings } = given;
-    const settings = readSettings(kind.settings, own_settings);
+    const settings = readSettings(kind.settings, given);
     kind.check(settings, egress);
     const old = before ?? NO_SECRETS;
     const headers = keptHeaders(settings.headers ?? {}, old.headers);
@@ -60,10 +84,11 @@ export class SettingsCheck {
         'a private key with a client certificate',
         clientKey ? 'a key alone' : null,
       );
+    checkTls(settings, clientKey);
     let secret = givenSecret === undefined ? old.secret : givenSecret;
     secret ??= kind.makeSecret?.(settings) ?? null;
     if (secret !== null && isReference(secret)) secrets.checkReference(own.tenantId, secret);
-    const resolved = secrets.resolve(own.tenantId, secret);
+    const resolved = this.resolved(own.tenantId, secret);
     kind.checkSecret(resolved, settings);
     const isOther = old.secret !== null && old.secret !== secret;
     const previous = isOther ? { secret: old.secret!, until: Date.now() + BOTH_SIGN_MS } : old.previous;
@@ -81,6 +106,26 @@ export class SettingsCheck {
   }
 }
 
+/** Errors: BAD_USER_INPUT for certificates or a key that cannot be read, or do not belong together. */
+function checkTls({ ca, clientCertificate }: CommonSettings, clientKey: string | null): void {
+  const read = (setting: string, what: string, reading: () => unknown) => {
+    try {
+      reading();
+    } catch {
+      throw badInput(`settings.${setting}`, what, 'something else in PEM');
+    }
+  };
+  if (ca !== undefined)
+    read('ca', 'certificates as PEM', () =>
+      ca.split(/(?=-----BEGIN )/).map((each) => new X509Certificate(each)),
+    );
+  if (clientCertificate === undefined || clientKey === null) return;
+  read('clientCertificate', 'a certificate as PEM', () => new X509Certificate(clientCertificate));
+  read('clientKey', 'the private key of clientCertificate as PEM', () =>
+    createSecureContext({ cert: clientCertificate, key: clientKey }),
+  );
+}
+
 /** A header given without a value keeps the one it has. Errors: BAD_USER_INPUT where it has none. */
 function keptHeaders(
   given: Readonly<Record<string, string | null>>,
@@ -88,7 +133,7 @@ function keptHeaders(
 ): Record<string, string> {
   return Object.fromEntries(
     Object.entries(given).map(([name, value]) => {
-      const kept = value ?? before[name];
+      const kept = value ?? (Object.hasOwn(before, name) ? before[name] : undefined);
       if (kept === undefined) throw badInput('settings.headers', `a value of ${name}`, null);
       return [name, kept];
     }),

@@ -182,12 +182,12 @@ export const inNewRun = (position: number): RawBuilder<unknown>[] => [
   sql`pending_size = null`,
 ];
 
-/** As nothing had gone wrong. */
-export const AFRESH: readonly RawBuilder<unknown>[] = [
+/** As nothing had gone wrong, but for entries that are parked in a row. */
+export const afresh = (parkedInRow = 0): RawBuilder<unknown>[] => [
   sql`failures = 0`,
   sql`failing_since = null`,
   sql`retry_at = null`,
-  sql`parked_in_row = 0`,
+  sql`parked_in_row = ${parkedInRow}`,
 ];
 
 /**

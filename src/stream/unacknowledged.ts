@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { Recipe } from './batches.js';
 import { isDelivering, readStream } from './due.js';
 import type { BatchToSend, Sender } from './kinds/kind.js';
+import type { Done } from './kinds/outcome.js';
 import type { RetryParts } from './parked.js';
 import { readLastSequence, type StoredStream, settle } from './store.js';
 import { StreamState } from './stream.js';
@@ -24,7 +25,8 @@ export class UnacknowledgedDelivery {
   async deliver(stream: StoredStream, recipe: Recipe, sender: Sender, signal: AbortSignal): Promise<boolean> {
     const { database, reader, senders, progress, onDelivered } = this.parts;
     const until = performance.now() + TURN_MS;
-    const sent: { batch: BatchToSend; at: number; connection: number | null | undefined }[] = [];
+    const sent: { batch: BatchToSend; outcome: Done; at: number; connection: number | null | undefined }[] =
+      [];
     let known = stream;
     let written = { ...stream, pending: null };
     for (;;) {
@@ -41,12 +43,7 @@ export class UnacknowledgedDelivery {
         }
         sent.shift();
         onDelivered(stream.kind, oldest.batch.entries.length);
-        const kept = await progress.keepDelivered(
-          known,
-          oldest.batch,
-          { kind: 'done', answer: 'written' },
-          null,
-        );
+        const kept = await progress.keepDelivered(known, oldest.batch, oldest.outcome, null);
         if (kept === undefined && known.state === StreamState.RUNNING) return true;
         const fresh = await readStream(database, stream);
         if (!fresh || !isDelivering(fresh) || fresh.run !== known.run) return false;
@@ -75,7 +72,7 @@ export class UnacknowledgedDelivery {
         );
         return false;
       }
-      sent.push({ batch, at: performance.now(), connection: sender.connection });
+      sent.push({ batch, outcome, at: performance.now(), connection: sender.connection });
       written = { ...written, position: read.until, previous: read.until };
       const lastSequence = await database.read(
         stream.tenantId,

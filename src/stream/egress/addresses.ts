@@ -50,6 +50,12 @@ export class Addresses {
       throw new AddressRefused(`expected a public address, or one of REEL_STREAM_ALLOW, got ${bare}`);
   }
 
+  /** Errors: AddressRefused for an address that no rule of the operator's names; names pass. */
+  checkListed(bare: string): void {
+    if (ipaddr.isValid(bare) && !this.isAllowed(bare))
+      throw new AddressRefused(`expected TLS, or an address of REEL_STREAM_ALLOW, got ${bare}`);
+  }
+
   /** Resolves names for a socket, to addresses that it may connect to alone. */
   readonly lookup: LookupFunction = (hostname, options, callback) => {
     const asked: LookupOptions = { ...(options as LookupOptions), all: true };

@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, isIPv6, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { Agent, Client, type Dispatcher, ProxyAgent, request } from 'undici';
 import { badInput, clip } from '../../errors.js';
@@ -11,6 +11,8 @@ export const ANSWER_MS = 30_000;
 export const MAX_ANSWER_BYTES = 1_048_576;
 /** Of an answer of which only the status counts. */
 const GLANCE_BYTES = 16_384;
+/** How long the rest of it is waited for when its status has come. */
+const GLANCE_MS = 1_000;
 
 /** A server's certificate authority and the client's own certificate, as PEM; null: none. */
 export interface TlsOptions {
@@ -85,8 +87,15 @@ export class Egress {
 
   /** Whether a host may be connected to without TLS: in development, or where the operator lists its address. */
   checkPlain(field: string, host: string): void {
-    if (!this.rules.isDevelopment && this.rules.allow.length === 0)
+    if (this.rules.isDevelopment) return;
+    if (this.rules.allow.length === 0)
       throw badInput(field, 'TLS, since REEL_STREAM_ALLOW lists no address', host);
+    try {
+      this.addresses.checkListed(host.replace(/^\[|\]$/g, ''));
+    } catch (error) {
+      if (!(error instanceof AddressRefused)) throw error;
+      throw badInput(field, 'TLS, or an address that REEL_STREAM_ALLOW lists', host);
+    }
   }
 
   /** Connections to receivers over HTTP, kept open until it is closed. */
@@ -115,11 +124,14 @@ export class Egress {
   /** A connection to a receiver that does not speak HTTP. `tls` null: in the clear. */
   async socket(host: string, port: number, tls: TlsOptions | null): Promise<Socket> {
     const { isDevelopment, proxy } = this.rules;
-    this.addresses.checkLiteral(host);
+    const bare = host.replace(/^\[|\]$/g, '');
+    this.addresses.checkLiteral(bare);
+    // An address is not looked up.
+    if (!tls && !isDevelopment) this.addresses.checkListed(bare);
     const lookup = tls || isDevelopment ? this.addresses.lookup : this.onlyAllowed();
     const raw = proxy
-      ? await throughProxy(proxy, host, port)
-      : connectTcp({ host, port, lookup, timeout: CONNECT_MS });
+      ? await throughProxy(proxy, bare, port)
+      : connectTcp({ host: bare, port, lookup, timeout: CONNECT_MS });
     // Heard from the first moment; whoever waits for the connection is told.
     raw.on('error', () => {});
     try {
@@ -127,7 +139,7 @@ export class Egress {
       if (!tls) return raw;
       const secure = connectTls({
         socket: raw,
-        servername: host.replace(/^\[|\]$/g, ''),
+        servername: bare,
         ...(tls.ca === null ? {} : { ca: tls.ca }),
         ...(tls.cert === null ? {} : { cert: tls.cert }),
         ...(tls.key === null ? {} : { key: tls.key }),
@@ -183,6 +195,7 @@ export class Http {
     const { statusCode: status, headers: came } = answer;
     const chunks: Buffer[] = [];
     let size = 0;
+    const glance = readsAnswer ? undefined : setTimeout(() => answer.body.destroy(), GLANCE_MS);
     // Nothing of an answer that breaks off is of use where its status alone counts.
     try {
       for await (const chunk of answer.body as AsyncIterable<Buffer>) {
@@ -192,6 +205,8 @@ export class Http {
       }
     } catch (error) {
       if (readsAnswer || signal.aborted) throw error;
+    } finally {
+      clearTimeout(glance);
     }
     if (readsAnswer && size > MAX_ANSWER_BYTES)
       throw new AnswerTooLong(`expected an answer of at most ${MAX_ANSWER_BYTES} bytes, got more`);
@@ -216,7 +231,7 @@ export class Http {
 async function throughProxy(proxy: string, host: string, port: number): Promise<Socket> {
   const client = new Client(proxy, { connect: { timeout: CONNECT_MS } });
   const { statusCode, socket } = await client.connect({
-    path: `${host}:${port}`,
+    path: `${isIPv6(host) ? `[${host}]` : host}:${port}`,
     signal: AbortSignal.timeout(CONNECT_MS),
   });
   if (statusCode !== 200) {

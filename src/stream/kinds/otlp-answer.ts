@@ -15,10 +15,13 @@ export function acceptedOf(answer: HttpAnswer, count: number): AcceptedOutcome {
   const partial = partialOf(answer);
   if (partial === undefined) return unreadable(answer);
   if (!partial || partial.rejected === 0) return null;
+  const taken = Math.max(0, count - partial.rejected);
   const reason = answerText(`${partial.rejected} of ${count} rejected: ${partial.message}`);
   return {
     kind: 'done',
     answer: reason,
+    isFinal: true,
+    taken,
     refused: Array.from({ length: count }, (_, index) => ({ index, reason })),
   };
 }
@@ -28,9 +31,11 @@ function partialOf(answer: HttpAnswer): { rejected: number; message: string } | 
   if (answer.body.length === 0) return null;
   if (!isJsonAnswer(answer)) return readPartialSuccess(answer.body);
   const said = readAnswer<{
-    partialSuccess?: { rejectedLogRecords?: number | string; errorMessage?: string };
+    partialSuccess?: { rejectedLogRecords?: unknown; errorMessage?: unknown };
   }>(answer);
   if (!said) return undefined;
   const { rejectedLogRecords = 0, errorMessage = '' } = said.partialSuccess ?? {};
-  return { rejected: Number(rejectedLogRecords), message: errorMessage };
+  const rejected = Number(rejectedLogRecords);
+  if (!Number.isSafeInteger(rejected) || rejected < 0 || typeof errorMessage !== 'string') return undefined;
+  return { rejected, message: errorMessage };
 }

@@ -1,12 +1,13 @@
 import { hostname } from 'node:os';
 import type { z } from 'zod';
+import { badInput } from '../../errors.js';
 import { StreamFormat } from '../formats/format.js';
 import { httpKind } from './http-kind.js';
 import { StreamKind } from './kind.js';
 import { acceptedOf, textOf } from './otlp-answer.js';
 import { encodeLogs, logsAsJson } from './otlp-message.js';
 import { recordOf } from './otlp-record.js';
-import { checkToken, choice, headerValues, settingsOf, urlText } from './settings.js';
+import { checkToken, choice, headerValues, isNamed, settingsOf, urlText } from './settings.js';
 
 const SETTINGS = settingsOf({
   url: urlText,
@@ -19,7 +20,11 @@ export const otlp = httpKind<z.infer<typeof SETTINGS>>({
   name: StreamKind.OTLP,
   formats: [StreamFormat.REEL, StreamFormat.OCSF],
   settings: SETTINGS,
-  checkSecret: (secret) => checkToken(secret, 'the value of the header Authorization, or none', false),
+  checkSecret: (secret, { headers = {} }) => {
+    checkToken(secret, 'the value of the header Authorization, or none', false);
+    if (secret !== null && isNamed(headers, 'authorization'))
+      throw badInput('settings.headers', 'no Authorization beside a secret, which is its value', 'one');
+  },
   readsAnswer: true,
   exchange: ({ settings, secret, headers }) => {
     const url = new URL(settings.url);

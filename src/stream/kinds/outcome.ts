@@ -1,7 +1,6 @@
 /** What became of a batch that was sent. `answer`: what came back, in at most 200 characters. */
 export type Outcome =
-  /** `refused`: entries of it, by their index, that the receiver refused for good. */
-  | { readonly kind: 'done'; readonly answer: string; readonly refused?: readonly RefusedEntry[] }
+  | Done
   /** Refused for now. `retryAfterMs`: what the receiver asked for. */
   | { readonly kind: 'later'; readonly answer: string; readonly retryAfterMs?: number }
   /** Refused for good, by reason of what is in it. */
@@ -10,6 +9,17 @@ export type Outcome =
   | { readonly kind: 'failing'; readonly answer: string }
   /** The receiver is not there any more and never will be. */
   | { readonly kind: 'gone'; readonly answer: string };
+
+export interface Done {
+  readonly kind: 'done';
+  readonly answer: string;
+  /** Entries of it, by their index in order, that the receiver refused for good. */
+  readonly refused?: readonly RefusedEntry[];
+  /** Whether nothing of it may be sent again, whatever was refused. */
+  readonly isFinal?: boolean;
+  /** Of what was refused, as the receiver does not say which: how many it took all the same. */
+  readonly taken?: number;
+}
 
 export interface RefusedEntry {
   readonly index: number;

@@ -9,7 +9,8 @@ import { checkToken } from './settings.js';
 
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const REGION = /^[a-z0-9-]{1,50}$/;
-const PREFIX = /^[A-Za-z0-9!_.*'()-]+(?:\/[A-Za-z0-9!_.*'()-]+)*$/;
+const PREFIX = /^(?!\.{1,2}(?:\/|$))[A-Za-z0-9!_.*'()-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9!_.*'()-]+)*$/;
+const ACCESS_KEY_ID = /^[A-Za-z0-9_-]+$/;
 
 /** Objects in any S3-compatible store: NDJSON, compressed, one a batch. */
 export const s3 = httpKind<S3Settings>({
@@ -19,12 +20,16 @@ export const s3 = httpKind<S3Settings>({
   batch: { entries: 50_000, bytes: 5 * 1_048_576, seconds: 60 },
   proofs: true,
   check: (settings, egress) => {
-    const { region, bucket, prefix, endpoint } = settings;
+    const { region, bucket, prefix, endpoint, accessKeyId } = settings;
     if (!REGION.test(region)) throw badInput('settings.region', 'a region, for example eu-central-1', region);
     if (!BUCKET.test(bucket)) throw badInput('settings.bucket', 'the name of a bucket', bucket);
     if (prefix !== undefined && !PREFIX.test(prefix))
       throw badInput('settings.prefix', 'a prefix of keys without a slash at either end', prefix);
+    if (!ACCESS_KEY_ID.test(accessKeyId))
+      throw badInput('settings.accessKeyId', 'letters, digits, hyphens and underscores', accessKeyId);
     egress.checkUrl(endpoint === undefined ? 'settings.bucket' : 'settings.endpoint', urlOf(settings, 'key'));
+    if (!settings.pathStyle && endpoint !== undefined && !urlOf(settings, 'key').includes(`//${bucket}.`))
+      throw badInput('settings.pathStyle', 'true for an endpoint that is an address', false);
   },
   checkSecret: (secret) => checkToken(secret, 'the secret access key'),
   readsAnswer: true,

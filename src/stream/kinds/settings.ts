@@ -39,11 +39,12 @@ const RESERVED =
   /^(host|content-.*|transfer-encoding|connection|te|upgrade|trailer|expect|keep-alive|proxy-.*|webhook-.*)$/i;
 /** By name; null stands for a value that is kept. */
 export const headerValues = expected<Record<string, string | null>>(
-  'at most 20 names of headers, none of which Reel sets itself, each with a value of 1 to 4,000 characters',
+  'at most 20 names of headers, each once and none that Reel sets itself, each with a value of 1 to 4,000 characters',
   (value) =>
     typeof value === 'object' &&
     value !== null &&
     Object.keys(value).length <= 20 &&
+    new Set(Object.keys(value).map((name) => name.toLowerCase())).size === Object.keys(value).length &&
     Object.entries(value).every(
       ([name, each]) =>
         HEADER_NAME.test(name) &&
@@ -51,6 +52,10 @@ export const headerValues = expected<Record<string, string | null>>(
         (each === null || (typeof each === 'string' && HEADER_VALUE.test(each))),
     ),
 );
+
+/** Whether a header is among those that were given, in whatever case. */
+export const isNamed = (headers: Readonly<Record<string, string | null>>, header: string): boolean =>
+  Object.keys(headers).some((name) => name.toLowerCase() === header);
 
 const pem = (label: RegExp, what: string) =>
   expected<string>(

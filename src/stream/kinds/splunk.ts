@@ -27,8 +27,10 @@ export const splunk = httpKind<SplunkSettings>({
   readsAnswer: true,
   exchange: ({ settings, secret }) => {
     const channel = settings.acknowledge ? randomUUID() : null;
+    const { origin, pathname } = new URL(settings.url);
+    const collector = origin + pathname.replace(/\/$/, '') + COLLECTOR;
     const post = (path: string, body: string): Post => ({
-      url: new URL(COLLECTOR + path, settings.url).href,
+      url: collector + path,
       headers: {
         authorization: `Splunk ${secret}`,
         'content-type': 'application/json',

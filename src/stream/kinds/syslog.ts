@@ -53,7 +53,7 @@ export const syslog: Kind<z.infer<typeof SETTINGS>> = {
           else refused.push({ index, reason: `more than ${maxBytes} bytes without its data` });
         }
         await connection.write(Buffer.concat(frames), signal);
-        return { kind: 'done', answer: 'written', refused };
+        return { kind: 'done', answer: 'written', refused, isFinal: true };
       },
       close: () => connection.close(),
     };

@@ -3,7 +3,7 @@ import { badInput } from '../../errors.js';
 import { batchText } from './batch-text.js';
 import { httpKind } from './http-kind.js';
 import { StreamKind } from './kind.js';
-import { choice, headerValues, settingsOf, truth, urlText } from './settings.js';
+import { choice, headerValues, isNamed, settingsOf, truth, urlText } from './settings.js';
 import { bytesOf, newPrivateKey, PREFIX, privateKeyOf, publicKeyOf, signerOf } from './webhook-keys.js';
 
 const SETTINGS = settingsOf({
@@ -44,7 +44,7 @@ export const webhook = httpKind<z.infer<typeof SETTINGS>>({
         return {
           url: settings.url,
           headers: {
-            'user-agent': 'reel',
+            ...(isNamed(headers, 'user-agent') ? {} : { 'user-agent': 'reel' }),
             ...headers,
             'content-type': 'application/json',
             'webhook-id': batch.id,
