@@ -149,7 +149,7 @@ export function valueMessage(error: GraphQLError, reason: string, hints: boolean
 }
 
 /** No secret is as short. */
-const MAX_OPEN = 8;
+const MAX_OPEN = 12;
 const SECRET_FIELD = 'secret';
 
 /** Whether a value is a stream's secret, holds one, or stands beside one: settings hold headers and keys. */

@@ -10,7 +10,9 @@ import { checkToken } from './settings.js';
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const REGION = /^[a-z0-9-]{1,50}$/;
 const PREFIX = /^(?!\.{1,2}(?:\/|$))[A-Za-z0-9!_.*'()-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9!_.*'()-]+)*$/;
-const ACCESS_KEY_ID = /^[A-Za-z0-9_-]+$/;
+/** Of what parts the credential in the Authorization header nothing. */
+const ACCESS_KEY_ID = /^[^,/=]+$/;
+const VISIBLE = /^[\x21-\x7e]+$/;
 
 /** Objects in any S3-compatible store: NDJSON, compressed, one a batch. */
 export const s3 = httpKind<S3Settings>({
@@ -25,8 +27,12 @@ export const s3 = httpKind<S3Settings>({
     if (!BUCKET.test(bucket)) throw badInput('settings.bucket', 'the name of a bucket', bucket);
     if (prefix !== undefined && !PREFIX.test(prefix))
       throw badInput('settings.prefix', 'a prefix of keys without a slash at either end', prefix);
-    if (!ACCESS_KEY_ID.test(accessKeyId))
-      throw badInput('settings.accessKeyId', 'letters, digits, hyphens and underscores', accessKeyId);
+    if (!VISIBLE.test(accessKeyId) || !ACCESS_KEY_ID.test(accessKeyId))
+      throw badInput(
+        'settings.accessKeyId',
+        'ASCII without spaces, commas, slashes and equals signs',
+        accessKeyId,
+      );
     egress.checkUrl(endpoint === undefined ? 'settings.bucket' : 'settings.endpoint', urlOf(settings, 'key'));
     if (!settings.pathStyle && endpoint !== undefined && !urlOf(settings, 'key').includes(`//${bucket}.`))
       throw badInput('settings.pathStyle', 'true for an endpoint that is an address', false);
