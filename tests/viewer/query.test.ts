@@ -131,6 +131,9 @@ describe('query line', () => {
     ]);
     expect(labels('mod')).toEqual(['module:']);
     expect(labels('gua')).toEqual(['module:guardian', 'module:guard dog']);
+    expect(labels('use')[0]).toBe('action:users.create');
+    // Other words of the line say which is meant.
+    expect(labels('delete use')[0]).toBe('action:users.delete');
     expect(labels('-act')).toEqual(['-action:', '-actor:']);
     expect(labels('-sin')).toEqual([]);
     expect(labels('action:users.')).toEqual([

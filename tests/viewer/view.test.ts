@@ -137,7 +137,7 @@ describe('components', () => {
     await expect.poll(() => searchParams(page).get('q')).toBe('module:guardian severity>=ERROR');
     await combobox.fill('module:guardian modul:x');
     await page.keyboard.press('Enter');
-    expect(await page.getByRole('alert').textContent()).toContain('Não existe o campo de modul:x.');
+    expect(await page.getByRole('alert').textContent()).toContain('O campo em modul:x não existe.');
     expect(await page.locator('.query mark').textContent()).toBe('modul:x');
     expect(await combobox.getAttribute('aria-invalid')).toBe('true');
     expect(searchParams(page).get('q')).toBe('module:guardian severity>=ERROR');
@@ -284,6 +284,11 @@ describe('components', () => {
     const dialog = page.getByRole('dialog', { name: 'Export' });
     await dialog.getByLabel('Client to export').selectOption(OTHER_CLIENT);
     await dialog.getByText('118 entries match the view').waitFor();
+    // Proofs bring their format with them, and leave with it.
+    await dialog.getByLabel('With proofs').check();
+    expect(await dialog.getByLabel('NDJSON').isChecked()).toBe(true);
+    await dialog.getByLabel('CSV').check();
+    expect(await dialog.getByLabel('With proofs').isChecked()).toBe(false);
     await dialog.getByLabel('NDJSON').check();
     await dialog.getByRole('button', { name: 'Prepare export' }).click();
     expect(searchParams(page).has('client')).toBe(false);

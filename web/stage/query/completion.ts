@@ -68,6 +68,7 @@ export function completionsAt(line: string, caret: number, vocabulary: Vocabular
   if (typed.includes('"')) return [];
   const minus = typed.startsWith('-') ? '-' : '';
   const word = typed.slice(minus.length).toLowerCase();
+  const others = wordsOf(`${line.slice(0, from)} ${line.slice(to)}`);
   const fieldCompletion = (field: FieldName, text: string): Completion => ({
     kind: 'field',
     label: minus + text,
@@ -89,7 +90,7 @@ export function completionsAt(line: string, caret: number, vocabulary: Vocabular
   const wholeTerms = (field: FieldName): Completion[] =>
     word === ''
       ? []
-      : matching(valuesOf(field, vocabulary), word, []).map((found) =>
+      : agreeingFirst(matching(valuesOf(field, vocabulary), word, []), others).map((found) =>
           valueCompletion(found, { shown: `${minus}${field}:`, written: `${minus}${field}:`, from, to }),
         );
   return [
@@ -159,6 +160,20 @@ function withPrefixes(actions: readonly Value[]): readonly Value[] {
     return [{ key: `${name}.*`, ...(count > 0 && { count }), written: `${name}.*` }];
   });
   return [...actions, ...prefixes];
+}
+
+/** The words of a line, without its conditions. */
+const wordsOf = (line: string): string[] =>
+  line
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => /^[\p{L}\p{N}_-]{3,}$/u.test(word));
+
+/** Those first that hold most of the line's other words: of `delete invoice`, invoices.delete. */
+function agreeingFirst(values: Value[], others: readonly string[]): Value[] {
+  const agreeing = ({ key, label, about }: Value) =>
+    others.filter((word) => [key, label, about].some((name) => name?.toLowerCase().includes(word))).length;
+  return values.sort((one, other) => agreeing(other) - agreeing(one));
 }
 
 /** Values that start with the text, or whose name does, then those that contain it; without the ones already used. */
