@@ -206,6 +206,27 @@ describe('a stream by commands', () => {
     }
   });
 
+  it('takes a format, a query line and a client', async () => {
+    const receiver = await Receiver.start();
+    const client = randomUUID();
+    try {
+      const of = ['--set', `url=${receiver.url}`, '--secret-file', file('secret'), '--after', '0', '--json'];
+      const some = ['--format', 'ocsf', '--query', 'action:invoices.cancel', '--client', client];
+      const { json } = await run('add', '--kind', 'webhook', '--name', 'some', ...some, ...of);
+      expect(json).toMatchObject({ format: 'OCSF', query: 'action:invoices.cancel', clientId: client });
+      const cancelled = { action: 'invoices.cancel', client_id: client, resource_id: 'wanted' };
+      await store(reel, token, tenant, [{ action: 'invoices.cancel' }, { client_id: client }, cancelled]);
+      await (await StreamCalls.of(reel, tenant)).until(json.id, ({ lagEntries }) =>
+        expect(lagEntries).toBe(0),
+      );
+      const entries = receiver.requests.flatMap(({ body }) => JSON.parse(body.toString()).entries);
+      expect(entries.map(({ unmapped }) => unmapped.resource_id)).toEqual(['wanted']);
+      await run('remove', json.id);
+    } finally {
+      await receiver.close();
+    }
+  });
+
   it('refuses what it does not know', async () => {
     expect((await run('add', '--kind', 'pigeon')).code).toBe(2);
     const unknown = await run(
