@@ -41,6 +41,11 @@ export interface ReadOptions {
   inIndexOrder?: boolean;
   /** Plans join rows that are read once each, and look none up by another's. */
   joinsOnce?: boolean;
+  /**
+   * The statements come again and again, in few texts: each is prepared once for a connection. Its plan must be good for any
+   * parameters, so a limit stands in the text.
+   */
+  isKept?: boolean;
   /** Waits for a connection however many reads of the tenant do: for reads whose number is bounded elsewhere. */
   isBounded?: boolean;
   /** For whom it reads; a host's EntityManager takes no notice of it. */
@@ -54,18 +59,10 @@ export interface ReadDatabase {
   query<R extends Row | TextRow = Row>(
     tenantId: string,
     statement: Statement,
-    options?: QueryOptions,
+    options?: ReadOptions,
   ): Promise<R[]>;
   /** As read, with rows as COPY has them. Not through a host's EntityManager. */
   copy?<T>(tenantId: string, work: (execute: Snapshot) => Promise<T>, options?: ReadOptions): Promise<T>;
-}
-
-export interface QueryOptions extends ReadOptions {
-  /**
-   * The statement comes again and again, in few texts: it is prepared once for a connection. Its plan must be good for any
-   * parameters, so a limit stands in the text.
-   */
-  isKept?: boolean;
 }
 
 /** Runs transactions that write rows of the given tenants. */
@@ -84,6 +81,17 @@ const AGAIN_MS = 5_000;
 /** SQLSTATEs of a prepared statement that is not there, as behind a pooler, or whose rows have changed; and of what Citus does not take. */
 const NOT_AS_PREPARED: ReadonlySet<unknown> = new Set(['26000', '42P05', '0A000']);
 const isNotAsPrepared = (error: unknown) => NOT_AS_PREPARED.has((error as { code?: unknown }).code);
+/** Reads once more without prepared statements where these are not as they were. */
+async function asKept<T>(isKept: boolean | undefined, read: (isKept: boolean) => Promise<T>): Promise<T> {
+  if (!isKept) return read(false);
+  try {
+    return await read(true);
+  } catch (error) {
+    if (isNotAsPrepared(error)) return read(false);
+    throw error;
+  }
+}
+
 /** How long writes are sent plainly after such an error. */
 const PLAIN_MS = 60_000;
 /** How long a server is not ready after a write found the disk full or the like, unless another one is stored. */
@@ -242,7 +250,7 @@ export class Database implements ReadDatabase, WriteDatabase {
 
   /**
    * A read-only transaction over one tenant's rows, in the tenant's turn; all its statements see one snapshot. `work` must not
-   * start another, which might wait for this one's turn. Errors: OVERLOADED where too many of the tenant's wait; UNAVAILABLE,
+   * start another, which might wait for this one's turn, and with isKept may be done twice. Errors: OVERLOADED where too many of the tenant's wait; UNAVAILABLE,
    * also where a statement takes too long (isTimeout); the reason of the call's signal.
    */
   async read<T>(
@@ -251,14 +259,16 @@ export class Database implements ReadDatabase, WriteDatabase {
     options: ReadOptions = {},
   ): Promise<T> {
     const statementMs = this.boundOf(options);
-    const opening = [
-      'begin isolation level repeatable read read only',
-      readTenantSql(tenantId),
-      ...readSettingsSql({ ...options, ...(statementMs === null ? {} : { statementMs }) }),
-    ];
-    return this.inTurn(tenantId, options, () =>
-      this.transact(this.reading, opening, work, statementMs, options),
-    );
+    const attempt = (isKept: boolean) => {
+      const bounds = { ...options, isKept, ...(statementMs === null ? {} : { statementMs }) };
+      const opening = [
+        'begin isolation level repeatable read read only',
+        readTenantSql(tenantId),
+        ...readSettingsSql(bounds),
+      ];
+      return this.transact(this.reading, opening, work, statementMs, { ...options, isKept });
+    };
+    return this.inTurn(tenantId, options, () => asKept(!this.isDistributed && options.isKept, attempt));
   }
 
   copy<T>(tenantId: string, work: (execute: Snapshot) => Promise<T>, options: ReadOptions = {}): Promise<T> {
@@ -269,28 +279,22 @@ export class Database implements ReadDatabase, WriteDatabase {
   async query<R extends Row | TextRow = Row>(
     tenantId: string,
     statement: Statement,
-    options: QueryOptions = {},
+    options: ReadOptions = {},
   ): Promise<R[]> {
     if (this.isDistributed) return this.read(tenantId, (execute) => execute<R>(statement), options);
     const statementMs = this.boundOf(options);
     const scope = { tenantId, statementMs, inIndexOrder: options.inIndexOrder ?? false };
     const deadline = performance.now() + AGAIN_MS;
-    const attempt = async (isKept: boolean): Promise<R[]> => {
-      try {
-        return await this.queryOnce<R>(statement, scope, isKept, options);
-      } catch (error) {
-        if (isKept && isNotAsPrepared(error)) return attempt(false);
-        throw error;
-      }
-    };
+    const attempt = () =>
+      asKept(options.isKept, (isKept) => this.queryOnce<R>(statement, scope, isKept, options));
     return this.inTurn(tenantId, options, async () => {
       try {
-        return await attempt(options.isKept ?? false);
+        return await attempt();
       } catch (error) {
         if (performance.now() > deadline || !databaseFault(error)?.isConnectionLost) throw error;
         // Nothing is lost where a connection turns out to be dead: it only reads.
         this.connections.renew();
-        return attempt(options.isKept ?? false);
+        return attempt();
       }
     });
   }
@@ -471,7 +475,7 @@ export class Database implements ReadDatabase, WriteDatabase {
     opening: Opening,
     work: (execute: Snapshot) => Promise<T>,
     statementMs: number | null,
-    { call, meter, prepares = false }: ReadOptions & { prepares?: boolean } = {},
+    { call, meter, isKept = false, prepares = false }: ReadOptions & { prepares?: boolean } = {},
   ): Promise<T> {
     call?.signal.throwIfAborted();
     if (this.heartbeat?.isAnswering === false) throw cutError('the database does not answer');
@@ -480,12 +484,13 @@ export class Database implements ReadDatabase, WriteDatabase {
     let broken: unknown = null;
     try {
       call?.signal.throwIfAborted();
-      const { execute, end } = executorOn(client, { call, meter, answerMs, prepares });
+      const { execute, end } = executorOn(client, { call, meter, answerMs, prepares, keeps: isKept });
       const result = await work(execute).finally(end);
       await answerWithin(client, answerMs, client.query('commit'));
       return result;
     } catch (error) {
       broken = databaseFault(error)?.isConnectionLost ? error : await rollback(client);
+      if (isKept && isNotAsPrepared(error)) forgetPrepared(client);
       throw error;
     } finally {
       this.connections.giveBack(client, broken);

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { CompiledQuery, type Transaction } from 'kysely';
 import { cutError } from './answer-within.js';
-import type { QueryOptions, ReadDatabase, ReadOptions, WriteDatabase } from './database.js';
+import type { ReadDatabase, ReadOptions, WriteDatabase } from './database.js';
 import {
   compile,
   type Execute,
@@ -30,7 +30,7 @@ export class HostDatabase implements ReadDatabase, WriteDatabase {
   query<R extends Row | TextRow>(
     tenantId: string,
     statement: Statement,
-    options?: QueryOptions,
+    options?: ReadOptions,
   ): Promise<R[]> {
     return this.read(tenantId, (execute) => execute<R>(statement), options);
   }

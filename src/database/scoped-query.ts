@@ -13,7 +13,8 @@ export interface ReadScope {
 }
 
 export interface ScopedOptions extends CountedOptions {
-  readonly scope: ReadScope;
+  /** null: within a transaction that has begun. */
+  readonly scope: ReadScope | null;
   /** Prepares the statement, whose texts are few, and plans it without regard to its parameters; else it is planned each time. */
   readonly isKept: boolean;
   /** Called once the transaction has begun. Without it nothing is heard of that before the rows. */
@@ -29,7 +30,7 @@ const driver = pg.Query.prototype as unknown as {
 };
 
 /**
- * One statement in a read-only transaction of its own, in one round trip: what bounds it goes before it in one series of
+ * One statement, in a read-only transaction of its own or in one that has begun, in one round trip: what bounds it goes before it in one series of
  * messages, whose end commits (PostgreSQL's manual, "Pipelining").
  */
 export class ScopedQuery extends CountedQuery {
@@ -63,10 +64,12 @@ export class ScopedQuery extends CountedQuery {
     const { scope, isKept, onBegun } = this.options;
     connection.stream.cork();
     try {
-      const [opening, values] = openingOf(scope);
-      connection.bind({ statement: prepareOn(connection, opening, this.forget).name, values });
-      connection.execute({});
-      if (onBegun) connection.flush();
+      if (scope) {
+        const [opening, values] = openingOf(scope);
+        connection.bind({ statement: prepareOn(connection, opening, this.forget).name, values });
+        connection.execute({});
+        if (onBegun) connection.flush();
+      }
       const statement = isKept ? prepareOn(connection, this.sql, this.forget) : null;
       this.statement = statement;
       // What the driver would send for a statement without a name.
@@ -85,6 +88,7 @@ export class ScopedQuery extends CountedQuery {
         close: () => {},
         sync: () => connection.sync(),
       });
+      if (!scope) this.begin();
     } finally {
       connection.stream.uncork();
     }

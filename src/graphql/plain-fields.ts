@@ -2,6 +2,7 @@ import { MapperKind, mapSchema } from '@graphql-tools/utils';
 import {
   defaultFieldResolver,
   type FieldNode,
+  type GraphQLField,
   type GraphQLFieldConfig,
   type GraphQLLeafType,
   type GraphQLObjectType,
@@ -26,8 +27,8 @@ export interface Finished {
   readonly value: object;
 }
 
-/** Makes an object of the result, or its text. Errors: whatever graphql-js would report of the field. */
-type Finish = (source: unknown) => object;
+/** Makes an object of the result, as text. Errors: whatever graphql-js would report of the field. */
+type Finish = (source: unknown) => JsonText;
 
 /**
  * Finishes single entries, and lists of objects, whose selections are nothing but fields without resolvers, which graphql-js does field by
@@ -40,18 +41,23 @@ export function finishPlainFields(schema: GraphQLSchema): GraphQLSchema {
       if (!itemOf(field.type)) return field;
       const { resolve = defaultFieldResolver } = field;
       const finish = finisher();
-      return {
-        ...field,
-        resolve: (source, args, context, info) => {
-          const found: unknown = resolve(source, args, context, info);
-          return found instanceof Promise
-            ? found.then((value: unknown) => finish(value, context, info))
-            : finish(found, context, info);
-        },
+      const finishing: typeof resolve = (source, args, context, info) => {
+        const found: unknown = resolve(source, args, context, info);
+        return found instanceof Promise
+          ? found.then((value: unknown) => finish(value, context, info))
+          : finish(found, context, info);
       };
+      if (!field.resolve) readers.add(finishing);
+      return { ...field, resolve: finishing };
     },
   });
 }
+
+/** Resolvers of fields that have none of their own: they read a property. */
+const readers = new WeakSet<object>();
+
+const readsProperty = ({ resolve, args }: GraphQLField<unknown, ReelContext>): boolean =>
+  args.length === 0 && (!resolve || readers.has(resolve));
 
 function finisher() {
   const known = new WeakMap<FieldNode, Finish | null>();
@@ -110,42 +116,63 @@ function finishObject(
   selectionSet: SelectionSetNode,
   info: GraphQLResolveInfo,
 ): Finish | null {
-  const fields: FinishField[] = [];
+  const write = writerOfObject(type, selectionSet, info);
+  return write && ((source) => new JsonText(write(source)));
+}
+
+/** A finished value as JSON text. Errors: whatever graphql-js would report of it. */
+type Write = (value: unknown) => string;
+
+function writerOfObject(
+  type: GraphQLObjectType,
+  selectionSet: SelectionSetNode,
+  info: GraphQLResolveInfo,
+): Write | null {
+  const fields: WrittenField[] = [];
   if (!addFields(fields, selectionSet, type, info)) return null;
   return (source) => {
-    if (source instanceof StoredEntry) return textOf(source, fields);
     // Else graphql-js calls it, awaits it, or reports it.
     if (typeof source !== 'object' || source === null || source instanceof Promise)
       throw new TypeError(`expected an object, got ${typeof source}`);
-    const object: Record<string, unknown> = {};
-    for (const { key, name, finish } of fields)
-      object[key] = finish((source as Record<string, unknown>)[name]);
-    return object;
+    const ofField = source instanceof StoredEntry ? ofEntry(source) : ofObject(source);
+    let text = '';
+    for (const field of fields) text += field.label + ofField(field);
+    return `{${text.slice(1)}}`;
   };
 }
 
-function textOf(entry: StoredEntry, fields: readonly FinishField[]): JsonText {
-  let text = '';
-  for (const { label, write } of fields) text += label + write(entry);
-  return new JsonText(`{${text.slice(1)}}`);
-}
-
-interface FinishField {
+interface WrittenField {
   /** In the result. */
   readonly key: string;
   /** In the source. */
   readonly name: string;
-  readonly finish: (value: unknown) => unknown;
   /** What stands before the value in the text: a comma and the key. */
   readonly label: string;
-  readonly write: (entry: StoredEntry) => string;
+  /** Of whatever object, the text of the value. */
+  readonly always: string | null;
+  /** The field of an entry, of which the row has the text. */
+  readonly stored: FieldName | null;
+  readonly write: Write;
 }
+
+const ofObject =
+  (source: object) =>
+  ({ always, name, write }: WrittenField): string =>
+    always ?? write((source as Record<string, unknown>)[name]);
+
+const ofEntry =
+  (entry: StoredEntry) =>
+  ({ always, name, stored }: WrittenField): string => {
+    if (always !== null) return always;
+    if (stored) return entry.json(stored);
+    throw new TypeError(`expected a field of an entry, got ${name}`);
+  };
 
 const STORED: ReadonlyMap<string, FieldName> = new Map(FIELDS.map(({ name }) => [name, name]));
 
 /** False for a selection that is more than stored fields. */
 function addFields(
-  fields: FinishField[],
+  fields: WrittenField[],
   { selections }: SelectionSetNode,
   type: GraphQLObjectType,
   info: GraphQLResolveInfo,
@@ -160,54 +187,61 @@ function addFields(
     }
     const { value: name } = selection.name;
     const key = selection.alias?.value ?? name;
-    // Names that an object has of its own, or that say more than they are.
-    if (key === '__proto__') return false;
     if (fields.some((other) => other.key === key)) return !selection.selectionSet;
     const label = `,${JSON.stringify(key)}:`;
     if (name === '__typename') {
-      const written = JSON.stringify(type.name);
-      fields.push({ key, name, finish: () => type.name, label, write: () => written });
+      const always = JSON.stringify(type.name);
+      fields.push({ key, name, label, always, stored: null, write: () => always });
       return true;
     }
     const field = type.getFields()[name];
-    const isStored = field && !field.resolve && field.args.length === 0;
-    const finish = isStored ? finishValue(field.type, selection, info) : null;
-    if (!finish) return false;
-    const stored = STORED.get(name);
-    const write = (entry: StoredEntry) => {
-      if (stored) return entry.json(stored);
-      throw new TypeError(`expected a field of an entry, got ${name}`);
-    };
-    fields.push({ key, name, finish, label, write });
+    const write = field && readsProperty(field) ? writerOf(field.type, selection, info) : null;
+    if (!write) return false;
+    fields.push({ key, name, label, always: null, stored: STORED.get(name) ?? null, write });
     return true;
   });
 }
 
-/** Finishes a value of a leaf type, a plain object, or a list of them; null for another type. */
-function finishValue(
-  type: GraphQLOutputType,
-  node: FieldNode,
-  info: GraphQLResolveInfo,
-): ((value: unknown) => unknown) | null {
+/** Of a leaf type, a plain object, or a list of them; null for another type. */
+function writerOf(type: GraphQLOutputType, node: FieldNode, info: GraphQLResolveInfo): Write | null {
   if (isNonNullType(type)) {
-    const finish = finishValue(type.ofType as GraphQLOutputType, node, info);
-    return finish && ((value) => present(finish(value)));
+    const write = writerOf(type.ofType as GraphQLOutputType, node, info);
+    return write && ((value) => present(write(value)));
   }
   if (isListType(type)) {
-    const finish = finishValue(type.ofType as GraphQLOutputType, node, info);
-    return finish && ((value) => (value == null ? null : (value as readonly unknown[]).map(finish)));
+    const write = writerOf(type.ofType as GraphQLOutputType, node, info);
+    return (
+      write &&
+      orNull(
+        (value) =>
+          `[${items(value)
+            .map((item) => write(item))
+            .join(',')}]`,
+      )
+    );
   }
   if (isObjectType(type) && node.selectionSet) {
-    const finish = finishObject(type, node.selectionSet, info);
-    return finish && ((value) => (value == null ? null : finish(value)));
+    const write = writerOfObject(type, node.selectionSet, info);
+    return write && orNull(write);
   }
   if (!isLeafType(type)) return null;
   const leaf: GraphQLLeafType = type;
-  return (value) => (value == null ? null : present(leaf.serialize(value)));
+  return orNull((value) => present(JSON.stringify(leaf.serialize(value))));
 }
 
-/** Errors: TypeError for what must not be null. */
-function present(value: unknown): unknown {
-  if (value == null) throw new TypeError('expected a value, got null');
-  return value;
+const orNull =
+  (write: Write): Write =>
+  (value) =>
+    value == null ? 'null' : write(value);
+
+/** Errors: TypeError for what must not be null, or is nothing in JSON. */
+function present(text: string | undefined): string {
+  if (text === undefined || text === 'null') throw new TypeError('expected a value, got null');
+  return text;
+}
+
+/** Errors: TypeError for what is no list. */
+function items(value: unknown): unknown[] {
+  if (Array.isArray(value)) return Array.from(value as unknown[]);
+  throw new TypeError(`expected a list, got ${typeof value}`);
 }

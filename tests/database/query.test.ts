@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Database, QueryOptions } from '../../src/database/database.js';
+import type { Database, ReadOptions } from '../../src/database/database.js';
 import type { Statement } from '../../src/database/execute.js';
 import { connectPool } from '../../src/database/session.js';
 import { isTimeout } from '../../src/database/unavailable.js';
@@ -25,7 +25,7 @@ afterAll(async () => {
   await own?.drop();
 });
 
-const ask = (tenant: string, statement: Statement, options: QueryOptions = {}) =>
+const ask = (tenant: string, statement: Statement, options: ReadOptions = {}) =>
   database.query<Record<string, string>>(tenant, statement, options);
 const count = sql`select count(*) as n from reel_log_entries`;
 

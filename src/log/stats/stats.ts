@@ -105,16 +105,17 @@ class Look implements Statistics {
 
   async #look(figures: readonly Figure<unknown>[]): Promise<Reach> {
     const budget = new Budget(this.bounds.searchMs, this.bounds.clock);
-    const tallies: Tally[] = [];
-    await this.#read(async (execute) => {
+    const tallies = await this.#read(async (execute) => {
+      const found: Tally[] = [];
       for (const figure of figures) {
         const tally = await figure.prepare(execute);
-        if (tally) tallies.push(tally);
+        if (tally) found.push(tally);
       }
+      return found;
     });
     return sumUp(this.database, tallies, budget, this.bounds);
   }
 
   readonly #read: Read = (work) =>
-    this.database.read(this.criteria.scope.tenantId, work, { inIndexOrder: true });
+    this.database.read(this.criteria.scope.tenantId, work, { inIndexOrder: true, isKept: true });
 }

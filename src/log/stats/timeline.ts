@@ -120,11 +120,12 @@ export class TimelineFigure implements Figure<TimeBucket[]> {
       bounds.findLastIndex((bound) => bound <= first),
     );
     if (bounds.length - 1 - from > MAX_BUCKETS) bucketBounds(first, this.#last, this.interval, this.timeZone);
-    return bounds.slice(from, -1).map((start, index) => {
+    const instants = bounds.slice(from).map(fromMicros);
+    return instants.slice(0, -1).map((start, index) => {
       const counts = this.#counts.get(from + index) ?? new Map<number, number>();
       const bySeverity = severityCounts(Array.from({ length: SEVERITY_BASE }, (_, each) => counts.get(each)));
       const count = bySeverity.reduce((total, each) => total + each.count, 0);
-      return { start: fromMicros(start), end: fromMicros(bounds[from + index + 1]!), count, bySeverity };
+      return { start, end: instants[index + 1]!, count, bySeverity };
     });
   }
 }

@@ -72,6 +72,19 @@ const document = fc.tuple(selection, selection, fc.array(name, { minLength: 1, m
         log(id: "01a21dc7-3f00-7b18-b23d-4c2df61b571d") { ${nodes} } none: log(id: "01a21dc7-3f00-7b18-b23d-4c2df61b571d") { ${other} } } fragment Some on LogEntry { ${some.join(' ')} }`,
 );
 
+const BUCKETS = [
+  {
+    start: '2026-01-05T10:00:00.000000Z',
+    end: '2026-01-05T11:00:00.000000Z',
+    count: 3,
+    bySeverity: [
+      { key: 'INFO', label: null, count: 2 },
+      { key: 'ERROR', label: 'with "quotes"', count: 1 },
+    ],
+  },
+  { start: '2026-01-05T11:00:00.000000Z', end: '2026-01-05T12:00:00.000000Z', count: 0, bySeverity: [] },
+];
+
 /** Entries of which the given columns are read. */
 type Read = (columns: EntryColumns) => readonly object[];
 
@@ -81,6 +94,7 @@ function contextOf(read: Read, finished?: Finished[]) {
     caller: {},
     services: {
       authorizer: { require: async () => ({ tenantId: '', clients: null }) },
+      stats: { stats: () => ({ timeline: async () => BUCKETS, facet: async () => BUCKETS[0]!.bySeverity }) },
       reader: {
         list: async (_criteria: unknown, _page: unknown, columns: EntryColumns) => ({
           entries: read(columns),
@@ -226,6 +240,8 @@ describe('lists of entries', () => {
     ['{ logs { nodes { id related { id } } } }', 0],
     ['{ log(id: "01a21dc7-3f00-7b18-b23d-4c2df61b571d") { id data } }', 1],
     ['{ log(id: "01a21dc7-3f00-7b18-b23d-4c2df61b571d") { id changeCount } }', 0],
+    ['{ logStats { timeline { start end count bySeverity { key label count } __typename } } }', 1],
+    ['{ logStats { a: timeline { bySeverity { n: count } } facet(field: MODULE) { key label } } }', 2],
   ])('%s is finished in %i of its places', async (text, lists) => {
     const [one] = fc.sample(entry, { numRuns: 1, seed: 1 });
     const { lists: found } = await both(text, (columns) => [
