@@ -1,20 +1,17 @@
 import { sql } from 'kysely';
 import type { AdvisoryLocks } from '../database/advisory-locks.js';
-import { Turns } from '../database/turns.js';
-import { overloaded, ReelError } from '../errors.js';
+import { ReelError } from '../errors.js';
 import { Poller } from '../seal/poller.js';
 import { onAccount } from '../time-slice.js';
 import type { Delivery } from './delivery.js';
 import { isDelivering, isWaiting } from './due.js';
+import { Lanes } from './lanes.js';
 import { readStreams, type StreamDatabase } from './store.js';
 
 /** How often streams are looked for that have something to deliver: of other servers' entries, or whose time has come. */
 const POLL_MS = 1_000;
 /** Streams that are begun at one look. */
 const MOST_DUE = 1_000;
-/** Batches in memory: one of each stream that is served, and the next one while it is sent. */
-const AT_ONCE = 16;
-const AT_ONCE_PER_TENANT = 4;
 /** After an error of the database. */
 const AGAIN_MS = 1_000;
 
@@ -47,10 +44,7 @@ export class Deliveries {
     POLL_MS,
     (error) => this.options.onFault(error),
   );
-  private readonly turns = new Turns(
-    { atOnce: AT_ONCE, atOncePerKey: AT_ONCE_PER_TENANT, waitingPerKey: Number.POSITIVE_INFINITY },
-    overloaded,
-  );
+  private readonly lanes = new Lanes();
   private readonly served = new Map<string, Served>();
   private readonly running = new Set<Promise<void>>();
   /** Tenants that had streams when they were looked at last. */
@@ -117,7 +111,7 @@ export class Deliveries {
   private async serveUntilDone(tenantId: string, streamId: string, served: Served): Promise<void> {
     do {
       served.again = false;
-      const hasMore = await this.turns.run(tenantId, () =>
+      const hasMore = await this.lanes.run(tenantId, streamId, () =>
         onAccount({ key: tenantId }, () => this.serveOnce(tenantId, streamId)),
       );
       served.again ||= hasMore;

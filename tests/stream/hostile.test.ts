@@ -25,10 +25,11 @@ let receiver: Receiver;
 let tenant: string;
 let calls: StreamCalls;
 let stream: Awaited<ReturnType<typeof tenantWith>>['stream'];
+let whole: Awaited<ReturnType<typeof tenantWith>>['whole'];
 beforeEach(async () => {
   receiver = await Receiver.start();
   const entries = Array.from({ length: 25 }, (_, at) => ({ resource_id: `${at}` }));
-  ({ tenant, calls, stream } = await tenantWith(own, entries));
+  ({ tenant, calls, stream, whole } = await tenantWith(own, entries));
 });
 afterEach(() => receiver.close());
 
@@ -330,6 +331,7 @@ describe('who manages the streams of a tenant', () => {
 
   it('reaches no stream of another tenant, by whichever call', async () => {
     const { id } = await stream({ settings: { url: receiver.url } });
+    await whole(id);
     await calls.act('pauseStream', id);
     const untouched = async () => ({ ...(await calls.get(id)), lagEntries: 0, lagSeconds: 0 });
     const before = await untouched();
