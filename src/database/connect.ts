@@ -1,8 +1,9 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import type { Pool } from 'pg';
 import { overloaded } from '../errors.js';
-import { Database, unreachable } from './database.js';
+import { Database } from './database.js';
 import { databaseOptions } from './options.js';
+import { unreachable } from './start-check.js';
 import { Turns } from './turns.js';
 
 /** Reads of one tenant that may wait for a connection. */

@@ -1,6 +1,6 @@
 import type { CompiledQuery } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
-import { FaultLog, StartError } from '../errors.js';
+import { FaultLog } from '../errors.js';
 import { takeTurn } from '../time-slice.js';
 import { SpanKind, traced } from '../tracing.js';
 import { AdvisoryLocks } from './advisory-locks.js';
@@ -23,11 +23,10 @@ import {
   writeTenantsSql,
 } from './execute.js';
 import { Heartbeat, type HeartbeatLog, type Unready } from './heartbeat.js';
-import { MIGRATION_NAMES } from './migration-names.js';
 import { type Dialect, dialectOf, type Opening, open } from './opening.js';
-import { forgetPrepared } from './prepared.js';
-import { excessPrivileges } from './roles.js';
+import { asKept, forgetPrepared, isNotAsPrepared } from './prepared.js';
 import type { ReadScope } from './scoped-query.js';
+import { checkReachable, checkRole } from './start-check.js';
 import type { Turns } from './turns.js';
 import { type DatabaseFault, databaseFault, translateFaults, withRetries } from './unavailable.js';
 import { WriteQuery } from './write-query.js';
@@ -78,20 +77,6 @@ const ANSWER_MARGIN_MS = 2_000;
 const ROLLBACK_MS = 4_000;
 /** In so long a lost connection is worth another try of what reads. */
 const AGAIN_MS = 5_000;
-/** SQLSTATEs of a prepared statement that is not there, as behind a pooler, or whose rows have changed; and of what Citus does not take. */
-const NOT_AS_PREPARED: ReadonlySet<unknown> = new Set(['26000', '42P05', '0A000']);
-const isNotAsPrepared = (error: unknown) => NOT_AS_PREPARED.has((error as { code?: unknown }).code);
-/** Reads once more without prepared statements where these are not as they were. */
-async function asKept<T>(isKept: boolean | undefined, read: (isKept: boolean) => Promise<T>): Promise<T> {
-  if (!isKept) return read(false);
-  try {
-    return await read(true);
-  } catch (error) {
-    if (isNotAsPrepared(error)) return read(false);
-    throw error;
-  }
-}
-
 /** How long writes are sent plainly after such an error. */
 const PLAIN_MS = 60_000;
 /** How long a server is not ready after a write found the disk full or the like, unless another one is stored. */
@@ -134,9 +119,9 @@ export class Database implements ReadDatabase, WriteDatabase {
   ): Promise<Database> {
     const database = new Database(pools.reading, pools.writing, url, close, statementMs, turns);
     try {
-      await database.checkConnection(url);
-      database.dialect = await dialectOf(database.writing);
-      await database.checkRole(url);
+      await checkReachable(pools.reading, url);
+      database.dialect = await dialectOf(pools.writing);
+      await checkRole(pools.writing, url);
       return database;
     } catch (error) {
       await close();
@@ -202,50 +187,6 @@ export class Database implements ReadDatabase, WriteDatabase {
     // Connections to a database that does not answer would never end by themselves.
     if (this.heartbeat?.isAnswering === false) this.connections.cutAll('closed');
     await this.end();
-  }
-
-  private async checkConnection(url: string): Promise<void> {
-    try {
-      await this.reading.query('select 1');
-    } catch (error) {
-      throw unreachable(url, error);
-    }
-  }
-
-  private async checkRole(url: string): Promise<void> {
-    const client = await this.writing.connect();
-    let excess: string | null;
-    try {
-      await client.query('begin');
-      excess = await excessPrivileges(async (sql) => (await client.query(sql)).rows);
-      await client.query('commit');
-    } finally {
-      client.release();
-    }
-    if (excess)
-      throw new StartError(
-        `REEL_DATABASE_URL: expected a role under row-level security that can only append, got ${excess}`,
-      );
-    const missing = await this.missingMigrations();
-    if (missing.length > 0) {
-      // Of a database that never was migrated the list would tell nothing.
-      const lacks = missing.length < MIGRATION_NAMES.length ? `, got one without ${missing.join(', ')}` : '';
-      throw new StartError(
-        `REEL_DATABASE_URL: expected a migrated database at ${hostOf(url)}${lacks} (run: reel migrate)`,
-      );
-    }
-  }
-
-  /** Migrations of this release that are not applied, as far as the role may see. */
-  private async missingMigrations(): Promise<string[]> {
-    try {
-      const { rows } = await this.writing.query<{ name: string }>('select name from reel_migrations');
-      const applied = new Set(rows.map((row) => row.name));
-      return MIGRATION_NAMES.filter((name) => !applied.has(name));
-    } catch (error) {
-      if (['42P01', '42501'].includes((error as { code?: string }).code ?? '')) return [...MIGRATION_NAMES];
-      throw error;
-    }
   }
 
   /**
@@ -510,12 +451,3 @@ const rollback = (client: PoolClient): Promise<unknown> =>
     () => null,
     (error: unknown) => error,
   );
-
-/** The database at `url` cannot be reached. */
-export const unreachable = (url: string, error: unknown) =>
-  new StartError(`REEL_DATABASE_URL: expected a PostgreSQL reachable at ${hostOf(url)}: ${oneLine(error)}`, {
-    cause: error,
-  });
-
-const hostOf = (url: string) => new URL(url).host;
-const oneLine = (error: unknown) => (error as Error).message.split('\n')[0];

@@ -75,3 +75,23 @@ export function forgetPrepared(client: ClientBase): void {
   known.stale.push(...[...known.statements.values()].map(({ name }) => name));
   known.statements.clear();
 }
+
+/** SQLSTATEs of a prepared statement that is not there, as behind a pooler, or whose rows have changed; and of what Citus does not take. */
+const NOT_AS_PREPARED: ReadonlySet<unknown> = new Set(['26000', '42P05', '0A000']);
+
+export const isNotAsPrepared = (error: unknown): boolean =>
+  NOT_AS_PREPARED.has((error as { code?: unknown }).code);
+
+/** Reads once more without prepared statements where these are not as they were. */
+export async function asKept<T>(
+  isKept: boolean | undefined,
+  read: (isKept: boolean) => Promise<T>,
+): Promise<T> {
+  if (!isKept) return read(false);
+  try {
+    return await read(true);
+  } catch (error) {
+    if (isNotAsPrepared(error)) return read(false);
+    throw error;
+  }
+}
