@@ -22,6 +22,7 @@ export const MIGRATION_NAMES = [
   'Migration20261130000000_stream_nodes',
   'Migration20261130000001_reads',
   'Migration20261130000002_grave',
+  'Migration20261130000003_failing_in_time',
 ] as const;
 
 export type MigrationName = (typeof MIGRATION_NAMES)[number];

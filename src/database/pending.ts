@@ -18,6 +18,7 @@ import { Migration20261129000040_views } from './migrations/Migration20261129000
 import { Migration20261130000000_stream_nodes } from './migrations/Migration20261130000000_stream_nodes.js';
 import { Migration20261130000001_reads } from './migrations/Migration20261130000001_reads.js';
 import { Migration20261130000002_grave } from './migrations/Migration20261130000002_grave.js';
+import { Migration20261130000003_failing_in_time } from './migrations/Migration20261130000003_failing_in_time.js';
 import type { Migration, MigrationDriver } from './migrations/migration.js';
 
 const CLASSES: Record<MigrationName, new (driver: MigrationDriver) => Migration> = {
@@ -40,6 +41,7 @@ const CLASSES: Record<MigrationName, new (driver: MigrationDriver) => Migration>
   Migration20261130000000_stream_nodes,
   Migration20261130000001_reads,
   Migration20261130000002_grave,
+  Migration20261130000003_failing_in_time,
 };
 
 /** In their order, for MikroORM's command line too. */

@@ -3,7 +3,7 @@ import { Turns } from '../database/turns.js';
 import { overloaded } from '../errors.js';
 import { checkpointCovering, type StoredCheckpoint } from '../seal/stored-tree.js';
 import { type BatchReader, type Read, type Recipe, recipeOf } from './batches.js';
-import { isDelivering, isWaiting, readStream } from './due.js';
+import { failsMeanwhile, isDelivering, isWaiting, readStream } from './due.js';
 import { Filling } from './filling.js';
 import type { BatchToSend, Delivered, Sender } from './kinds/kind.js';
 import { retryParked } from './parked.js';
@@ -65,6 +65,7 @@ export class Delivery {
     let stream = await readStream(this.parts.database, { tenantId, id: streamId });
     if (stream && isWaiting(stream))
       stream = await this.filling.filled(stream, recipeOf(stream, kindOf(stream)));
+    if (stream && failsMeanwhile(stream)) await this.progress.fail(stream);
     if (!stream || !isDelivering(stream)) return false;
     const { bounds } = recipeOf(stream, kindOf(stream));
     if (bounds.bytes < HEAVY_BYTES) return this.deliverFrom(stream, signal);

@@ -1,6 +1,9 @@
 import { readStreams, type StoredStream, type StreamDatabase } from './store.js';
 import { StreamState } from './stream.js';
 
+/** Refused for longer, a stream is failing. */
+const FAILING_AFTER_MS = 300_000;
+
 /** As it is now; null where it was removed. */
 export async function readStream(
   database: Pick<StreamDatabase, 'read'>,
@@ -23,3 +26,11 @@ export const isWaiting = ({ state, retryAt, failingSince, pending }: StoredStrea
   retryAt > Date.now() &&
   failingSince === null &&
   pending === null;
+
+/** Whether its receiver has refused for so long that the stream is failing. */
+export const isRefusedForLong = ({ failingSince }: Pick<StoredStream, 'failingSince'>): boolean =>
+  failingSince !== null && Date.now() - failingSince >= FAILING_AFTER_MS;
+
+/** Whether it is to be failing while it waits for its next attempt. */
+export const failsMeanwhile = (stream: StoredStream): boolean =>
+  stream.state === StreamState.RUNNING && isRefusedForLong(stream) && !isDelivering(stream);

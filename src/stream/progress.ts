@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Execute } from '../database/execute.js';
 import { OWN_MODULE } from '../log/entry/module-name.js';
 import type { Recipe } from './batches.js';
+import { isRefusedForLong } from './due.js';
 import { forgetAnswersOfErased } from './erased-meanwhile.js';
 import { MOST_PARKED_IN_ROW, rowOf } from './in-a-row.js';
 import type { BatchToSend, Delivered } from './kinds/kind.js';
@@ -12,8 +13,6 @@ import { StreamState } from './stream.js';
 
 const FIRST_DELAY_MS = 1_000;
 export const MOST_DELAY_MS = 300_000;
-/** Refused for longer, a stream is failing. */
-const FAILING_AFTER_MS = 300_000;
 
 export interface ProgressParts {
   readonly database: StreamDatabase;
@@ -162,7 +161,11 @@ export class Progress {
     if (outcome.kind === 'refused' && entries.length > 1) {
       const half = Math.ceil(entries.length / 2);
       this.limits.set(stream.id, half);
-      await settle(execute, stream, [...said, sql`pending_last = ${entries[half - 1]!.entry.sequence}`]);
+      await settle(execute, stream, [
+        ...said,
+        ...ANSWERED,
+        sql`pending_last = ${entries[half - 1]!.entry.sequence}`,
+      ]);
       return;
     }
     if (outcome.kind === 'refused' && stream.parkedInRow < MOST_PARKED_IN_ROW) {
@@ -173,7 +176,7 @@ export class Progress {
         sql`position = ${batch.last}`,
         sql`parked_in_row = parked_in_row + 1`,
         ...NO_BATCH,
-        ...(fails ? [AS_FAILING, sinceNow(), retryIn(MOST_DELAY_MS)] : []),
+        ...(fails ? [AS_FAILING, sinceNow(), retryIn(MOST_DELAY_MS)] : ANSWERED),
       ]);
       if (!state) return;
       await this.park(execute, stream, [parkedOf(entries[0]!, outcome.answer)]);
@@ -181,9 +184,7 @@ export class Progress {
         await this.record(execute, 'failed', stream, { answer: codeOf(outcome.answer) });
       return;
     }
-    const isFailing =
-      outcome.kind !== 'later' ||
-      (stream.failingSince !== null && Date.now() - stream.failingSince > FAILING_AFTER_MS);
+    const isFailing = outcome.kind !== 'later' || isRefusedForLong(stream);
     const state = await settle(execute, stream, [
       ...said,
       sql`failures = failures + 1`,
@@ -193,6 +194,19 @@ export class Progress {
     ]);
     if (isFailing && stream.state === StreamState.RUNNING && state === StreamState.FAILING)
       await this.record(execute, 'failed', stream, { answer: codeOf(outcome.answer) });
+  }
+
+  /** Of a stream whose receiver has refused for long, while its next attempt is far off. */
+  async fail(stream: StoredStream): Promise<void> {
+    await this.parts.database.seal(stream.tenantId, async (execute) => {
+      // Nobody has resumed it, nor begun it anew, since it was read.
+      const isStill = sql`state = 'RUNNING' and failing_since is not null`;
+      const state = await settle(execute, stream, [
+        sql`state = case when ${isStill} then 'FAILING' else state end`,
+      ]);
+      if (state === StreamState.FAILING)
+        await this.record(execute, 'failed', stream, { answer: codeOf(stream.lastError ?? '') });
+    });
   }
 
   grow({ id }: StoredStream, { bounds }: Recipe): void {
@@ -240,6 +254,8 @@ export class Progress {
 }
 
 export const NO_BATCH = [sql`pending_last = null`, sql`pending_size = null`];
+/** Its receiver did not refuse for now. */
+const ANSWERED = [sql`failures = 0`, sql`failing_since = null`];
 const AS_FAILING = sql`state = case when state = 'RUNNING' then 'FAILING' else state end`;
 /** As a value of this server's: a distributed database takes no function of the time in an UPDATE's COALESCE. */
 const instantIn = (ms: number): string => new Date(Date.now() + ms).toISOString();

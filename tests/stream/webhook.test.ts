@@ -209,6 +209,59 @@ describe('a stream to a webhook', () => {
     expect(receiver.requests.at(-1)!.headers['webhook-id']).toContain(`${stream.id}_1_`);
   });
 
+  it('is failing after five minutes, however long it is to wait for its next attempt, and is sent then', async () => {
+    receiver.behaviour = () => ({ status: 503, headers: { 'retry-after': '3600' } });
+    const stream = await calls.create({ settings: { url: receiver.url }, after: 0 });
+    await calls.until(stream.id, ({ lastError }) => expect(lastError).toBe('503'));
+    const pass = (seconds: number) =>
+      reel.own.query(
+        `update reel_streams set failing_since = failing_since - make_interval(secs => $2),
+           retry_at = retry_at - make_interval(secs => $2) where id = $1`,
+        [stream.id, seconds],
+      );
+    const isDue = async () => {
+      const due = await reel.own.query('select id from reel_due_streams(1000)');
+      return due.some(({ id }) => id === stream.id);
+    };
+    expect(await isDue()).toBe(false);
+    // A machine that stands still for four minutes would be taken for it.
+    await pass(60);
+    expect(await isDue()).toBe(false);
+    expect((await calls.get(stream.id)).state).toBe('RUNNING');
+    await pass(241);
+    await calls.until(stream.id, ({ state }) => expect(state).toBe('FAILING'));
+    expect(await isDue()).toBe(false);
+    expect(receiver.requests).toHaveLength(1);
+    const metrics = await (await fetch(`${reel.url}/metrics`)).text();
+    const ofStream = metrics.split('\n').filter((line) => line.includes(stream.id));
+    expect(ofStream).toContainEqual(expect.stringMatching(/^reel_stream_error\{.*"503".*\} 2$/));
+    receiver.behaviour = () => ({ status: 200 });
+    await pass(3_300);
+    await calls.until(stream.id, ({ state }) => expect(state).toBe('RUNNING'));
+    await calls.until(stream.id, ({ lagEntries }) => expect(lagEntries).toBe(0));
+    const { logs } = await calls.ask('{ logs(orderBy: OLDEST_FIRST) { nodes { action data } } }');
+    expect(logs.nodes.map(({ action }: { action: string }) => action)).toEqual(
+      ['created', 'failed', 'recovered'].map((each) => `reel.streams.${each}`),
+    );
+    expect(logs.nodes[1]).toMatchObject({ data: { answer: '503' } });
+  });
+
+  it('is not failing by refusals before and after an answer', async () => {
+    receiver.behaviour = () => ({ status: 503, headers: { 'retry-after': '3600' } });
+    const stream = await calls.create({ settings: { url: receiver.url }, after: 0 });
+    await calls.until(stream.id, ({ lastError }) => expect(lastError).toBe('503'));
+    receiver.behaviour = () => ({ status: 400 });
+    await reel.own.query(
+      `update reel_streams set failing_since = failing_since - interval '4 minutes', retry_at = null where id = $1`,
+      [stream.id],
+    );
+    await calls.until(stream.id, ({ parkedCount }) => expect(parkedCount).toBeGreaterThan(0));
+    const rows = await reel.own.query('select failing_since, state from reel_streams where id = $1', [
+      stream.id,
+    ]);
+    expect(rows).toEqual([{ failing_since: null, state: 'RUNNING' }]);
+  });
+
   it('is paused, resumed and replayed', async () => {
     const stream = await calls.create({ settings: { url: receiver.url }, after: 0 });
     await calls.until(stream.id, ({ position }) => expect(position).toBe(1));
