@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Scope } from '../../src/auth/scope.js';
 import { connect } from '../../src/database/connect.js';
@@ -158,6 +159,31 @@ describe('totals', () => {
       }),
     );
   });
+});
+
+test('what is asked for together is counted once where a statement is not there as it was prepared', async () => {
+  const single = await connect(own.runtimeUrl, 1);
+  const one = new StatsService(single);
+  const ask = async (fields: readonly LogFacet[], withTotals: boolean) => {
+    const stats = one.stats(toCriteria(whole, null, NOW), 'UTC', NOW);
+    return Promise.all([
+      withTotals ? stats.totals() : null,
+      ...fields.map((field) => stats.facet(field, 100)),
+      withTotals ? stats.timeline(StatsInterval.DAY) : null,
+    ]);
+  };
+  // The first two are prepared and counted before the third is found missing.
+  await ask([LogFacet.CLIENT], false);
+  await single.read(tenantId, (execute) => execute(sql`deallocate all`));
+  const together = await ask([LogFacet.MODULE, LogFacet.CLIENT], true);
+  await single.close();
+  const apart = statsOf(whole, null);
+  expect(together).toEqual([
+    await apart.totals(),
+    await apart.facet(LogFacet.MODULE, 100),
+    await apart.facet(LogFacet.CLIENT, 100),
+    await apart.timeline(StatsInterval.DAY),
+  ]);
 });
 
 describe('timeline', () => {

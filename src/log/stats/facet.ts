@@ -70,7 +70,7 @@ export class FacetFigure implements Figure<FacetCount[]> {
   /** Values that are asked for. */
   most = 0;
   readonly #criteria: Criteria;
-  readonly #values = new ValueCounts();
+  #values = new ValueCounts();
 
   constructor(
     criteria: Criteria,
@@ -81,7 +81,9 @@ export class FacetFigure implements Figure<FacetCount[]> {
 
   async prepare(execute: Execute): Promise<Tally | null> {
     const { columns, key, kind = sql`0`, counted } = FACETS[this.facet];
-    const [criteria, values] = [this.#criteria, this.#values];
+    const criteria = this.#criteria;
+    const values = new ValueCounts();
+    this.#values = values;
     const add = (row: TallyRow) => values.add(row.key, Number(row.n), row.detail);
     if (typeof counted === 'string' && isCountedBy(counted, criteria)) {
       const rows = await countValues(execute, criteria, counted, MAX_FACET);

@@ -29,7 +29,10 @@ export interface Tally {
 
 /** One of the numbers that statistics consist of. */
 export interface Figure<T> {
-  /** Counts it from the stored counts where they suffice; else returns what has to be summed up, null if nothing. */
+  /**
+   * Counts it from the stored counts where they suffice; else returns what has to be summed up, null if nothing. Called again where the
+   * transaction is run again, and then counts from zero.
+   */
   prepare(execute: Execute): Promise<Tally | null>;
   /** Once all is summed up. Errors: BAD_USER_INPUT. */
   result(read: Read): Promise<T>;

@@ -14,8 +14,8 @@ const [THIS_WEEK, TODAY] = [1, 2];
 
 /** The totals: by module and by severity, today's and this week's. */
 export class TotalsFigure implements Figure<LogTotals> {
-  readonly #modules = new ValueCounts();
-  readonly #severities = SEVERITIES.map(() => 0);
+  #modules = new ValueCounts();
+  #severities = SEVERITIES.map(() => 0);
   #today = 0;
   #thisWeek = 0;
 
@@ -26,7 +26,11 @@ export class TotalsFigure implements Figure<LogTotals> {
 
   async prepare(execute: Execute): Promise<Tally | null> {
     const { criteria, starts } = this;
-    const modules = this.#modules;
+    const modules = new ValueCounts();
+    this.#modules = modules;
+    this.#severities = SEVERITIES.map(() => 0);
+    this.#today = 0;
+    this.#thisWeek = 0;
     const add = (row: TallyRow) => this.#add(row);
     if (!isCountable(criteria))
       return {
