@@ -131,8 +131,7 @@ function writerOfObject(
   const fields: WrittenField[] = [];
   if (!addFields(fields, selectionSet, type, info)) return null;
   return (source) => {
-    // Else graphql-js calls it, awaits it, or reports it.
-    if (typeof source !== 'object' || source === null || source instanceof Promise)
+    if (typeof source !== 'object' || source === null || !isHere(source))
       throw new TypeError(`expected an object, got ${typeof source}`);
     const ofField = source instanceof StoredEntry ? ofEntry(source) : ofObject(source);
     let text = '';
@@ -226,8 +225,17 @@ function writerOf(type: GraphQLOutputType, node: FieldNode, info: GraphQLResolve
   }
   if (!isLeafType(type)) return null;
   const leaf: GraphQLLeafType = type;
-  return orNull((value) => present(JSON.stringify(leaf.serialize(value))));
+  return orNull((value) => {
+    if (!isHere(value)) throw new TypeError(`expected a value, got ${typeof value}`);
+    return present(JSON.stringify(leaf.serialize(value)));
+  });
 }
+
+/** False for what graphql-js calls, awaits or reports. */
+const isHere = (value: unknown): boolean =>
+  typeof value === 'object'
+    ? !(value instanceof Promise || value instanceof Error)
+    : typeof value !== 'function';
 
 const orNull =
   (write: Write): Write =>

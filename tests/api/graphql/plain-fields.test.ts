@@ -210,6 +210,19 @@ describe('lists of entries', () => {
       ),
     ));
 
+  test.each([
+    ['a promise', Promise.resolve({ a: 1 })],
+    ['a function', () => ({ a: 1 })],
+    ['an error', new Error('not readable')],
+  ])('with %s in place of a value are what graphql-js makes of it', async (_, value) => {
+    const { plain, result } = await both('{ logs { nodes { id data createdAt } } }', [
+      { id: 'a', data: value, createdAt: 'b' },
+    ]);
+    expect(JSON.parse(result)).toEqual(JSON.parse(plain));
+    const whole = await both('{ logs { nodes { actorName } } }', [value as object]);
+    expect(JSON.parse(whole.result)).toEqual(JSON.parse(whole.plain));
+  });
+
   test('are read in the columns that are selected, and in those that these are told from', () => {
     const seen: (readonly string[])[] = [];
     const read: Read = (columns) => {
