@@ -15,7 +15,7 @@ export interface Column {
   readonly nullable: boolean;
   /** The names whose indices the column stores. */
   readonly enumeration?: readonly string[];
-  /** Whether (tenant_id, the column, id) is an index, which leaves out null at most; `grave`: it has errors and what is graver. */
+  /** Whether (tenant_id, the column, id) is an index, which leaves out null at most; `grave`: it has ERROR and CRITICAL alone. */
   readonly indexed: boolean | 'grave';
 }
 
