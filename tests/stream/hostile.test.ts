@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Egress } from '../../src/stream/egress/egress.js';
 import { MOST_PARKED_IN_ROW, rowOf } from '../../src/stream/in-a-row.js';
 import { acceptedOf } from '../../src/stream/kinds/otlp-answer.js';
+import { answerText } from '../../src/stream/kinds/outcome.js';
 import { maskedOutcome } from '../../src/stream/masked.js';
 import { Receiver } from '../support/receiver.js';
 import { startReel } from '../support/reel.js';
@@ -95,6 +96,10 @@ describe('a receiver', () => {
         expect(answer).not.toContain(secret.slice(0, 4));
       }),
     );
+    // Of so much white space little is left.
+    const padded = answerText(`401 ${' '.repeat(785)}s-0123456789abcdef and more`);
+    const { answer } = maskedOutcome({ kind: 'later', answer: padded }, ['s-0123456789abcdef']);
+    expect(answer).toBe('401 ***…');
   });
 
   it('whose answer never ends has taken the batch where its status says so', async () => {

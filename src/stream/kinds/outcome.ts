@@ -30,7 +30,7 @@ export const MAX_ANSWER = 200;
 /** The longest that a receiver's Retry-After is obeyed. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
-/** Text of elsewhere as it may be stored and shown: at most 200 characters, without control characters. */
+/** Text of elsewhere as it may be stored and shown: at most 200 characters, without control characters, with `…` where it was cut. */
 export function answerText(text: string): string {
   const plain = text
     .slice(0, 4 * MAX_ANSWER)
@@ -38,7 +38,8 @@ export function answerText(text: string): string {
     .replace(/[\p{Cc}\s]+/gu, ' ')
     .trim();
   const characters = [...plain];
-  return characters.length > MAX_ANSWER ? `${characters.slice(0, MAX_ANSWER - 1).join('')}…` : plain;
+  const isCut = text.length > 4 * MAX_ANSWER || characters.length > MAX_ANSWER;
+  return isCut ? `${characters.slice(0, MAX_ANSWER - 1).join('')}…` : plain;
 }
 
 /** Of an HTTP answer, as all kinds have it that say nothing else. */
