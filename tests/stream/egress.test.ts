@@ -14,7 +14,7 @@ import { outcomeOfStatus, retryAfterOf } from '../../src/stream/kinds/outcome.js
 import { SecretKeeper } from '../../src/stream/stream-secrets.js';
 import { Receiver } from '../support/receiver.js';
 import { moduleToken, startReel, type TestReel } from '../support/reel.js';
-import { SECRET, StreamCalls, store } from '../support/streams.js';
+import { SECRET, StreamCalls, store, webhookTo } from '../support/streams.js';
 
 describe('addresses', () => {
   const addresses = new Addresses({ allow: ['10.1.0.0/16', 'fd00::/8'], allowsLoopback: false });
@@ -176,14 +176,7 @@ describe('a stream', () => {
   });
   afterEach(() => receiver.close());
   const CREATE = 'mutation ($input: CreateStreamInput!) { createStream(input: $input) { id } }';
-  const input = (more: object = {}) => ({
-    name: 'x',
-    kind: 'WEBHOOK',
-    secret: SECRET,
-    settings: { url: receiver.url },
-    after: 0,
-    ...more,
-  });
+  const input = (more: object = {}) => webhookTo(receiver, more);
 
   it('is refused where it leads nowhere that it may go, or lacks what it needs', async () => {
     for (const more of [

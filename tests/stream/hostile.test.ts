@@ -13,7 +13,7 @@ import { answerText } from '../../src/stream/kinds/outcome.js';
 import { maskedOutcome } from '../../src/stream/masked.js';
 import { Receiver } from '../support/receiver.js';
 import { startReel } from '../support/reel.js';
-import { reelOfFile, SECRET, StreamCalls, store, tenantWith } from '../support/streams.js';
+import { reelOfFile, SECRET, StreamCalls, store, tenantWith, webhookTo } from '../support/streams.js';
 
 /** Receivers that lie, and people who may manage the streams of one tenant and want more. */
 
@@ -34,14 +34,7 @@ beforeEach(async () => {
 });
 afterEach(() => receiver.close());
 
-const input = (more: object = {}) => ({
-  name: 'x',
-  kind: 'WEBHOOK',
-  secret: SECRET,
-  settings: { url: receiver.url },
-  after: 0,
-  ...more,
-});
+const input = (more: object = {}) => webhookTo(receiver, more);
 const rowsOf = async () =>
   JSON.stringify([
     await own.reel.own.query('select s::text as row from reel_streams s where tenant_id = $1', [tenant]),

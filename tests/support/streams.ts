@@ -4,6 +4,16 @@ import { grant, moduleToken, person, startReel, type TestReel } from './reel.js'
 
 export const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 
+/** What makes a webhook stream from the tenant's first entry on. */
+export const webhookTo = ({ url }: { readonly url: string }, more: object = {}) => ({
+  name: 'x',
+  kind: 'WEBHOOK',
+  secret: SECRET,
+  settings: { url },
+  after: 0,
+  ...more,
+});
+
 export const manager = (tenantId: string) =>
   person({
     grants: [grant(tenantId, 'reel.streams.manage:ACCOUNT'), grant(tenantId, 'reel.logs.view:ACCOUNT')],
