@@ -4,7 +4,7 @@ import { ReelError } from '../errors.js';
 import { Poller } from '../seal/poller.js';
 import { onAccount } from '../time-slice.js';
 import type { Delivery } from './delivery.js';
-import { isDelivering, isWaiting } from './due.js';
+import { isDelivering, isWaiting, readStream } from './due.js';
 import { Lanes } from './lanes.js';
 import { readStreams, type StreamDatabase } from './store.js';
 
@@ -114,8 +114,17 @@ export class Deliveries {
       const hasMore = await this.lanes.run(tenantId, streamId, () =>
         onAccount({ key: tenantId }, () => this.serveOnce(tenantId, streamId)),
       );
-      served.again ||= hasMore;
+      // A turn of one that waits to be tried again would look as if its receiver answered.
+      const isDue = hasMore || (served.again && (await this.isDue(tenantId, streamId, served)));
+      served.again ||= isDue;
     } while (served.again && !this.stopping.signal.aborted);
+  }
+
+  /** Forgets what it was told so far, which it sees itself. */
+  private async isDue(tenantId: string, streamId: string, served: Served): Promise<boolean> {
+    served.again = false;
+    const stream = await readStream(this.options.database, { tenantId, id: streamId });
+    return stream !== null && (isDelivering(stream) || isWaiting(stream));
   }
 
   private async serveOnce(tenantId: string, streamId: string): Promise<boolean> {

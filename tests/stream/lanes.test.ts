@@ -1,5 +1,10 @@
-import { expect, test } from 'vitest';
+import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { connect } from '../../src/database/connect.js';
+import { Deliveries, type DeliveriesOptions } from '../../src/stream/deliveries.js';
 import { Lanes } from '../../src/stream/lanes.js';
+import { createDatabase } from '../support/postgres.js';
 
 const TENANTS = 20;
 const STREAMS = 20;
@@ -63,4 +68,51 @@ test('a stream that is slow once is as all others when it is not any more', asyn
   await expect.poll(() => begun).toBe(4);
   released.resolve();
   await Promise.all(held);
+});
+
+test('a stream that is told of entries while its receiver hangs takes no turn before it is tried again', async () => {
+  const own = await createDatabase();
+  onTestFinished(() => own.drop());
+  const database = await connect(own.runtimeUrl);
+  onTestFinished(() => database.close());
+  const [tenantId, id] = [randomUUID(), randomUUID()];
+  await own.query(
+    `insert into reel_streams (tenant_id, id, name, kind, format, query, settings, state, run, position, previous, created_at)
+     values ($1, $2, 'x', 'WEBHOOK', 'REEL', '', '{}', 'RUNNING', 0, 0, 0, now())`,
+    [tenantId, id],
+  );
+  let turns = 0;
+  let reads = 0;
+  const deliver = async () => {
+    turns += 1;
+    if (turns > 1) return false;
+    const before = reads;
+    deliveries.wake(tenantId);
+    await expect.poll(() => reads, { timeout: 60_000 }).toBe(before + 1);
+    await setImmediate();
+    await own.query(
+      `update reel_streams set retry_at = now() + interval '1 hour', failing_since = now(), pending_last = 1`,
+    );
+    return false;
+  };
+  const deliveries = new Deliveries({
+    database: {
+      read: (...args: Parameters<typeof database.read>) =>
+        database.read(...args).finally(() => {
+          reads += 1;
+        }),
+    },
+    locks: { take: async () => ({ signal: new AbortController().signal, release: async () => {} }) },
+    delivery: { deliver },
+    onFault: (error: unknown) => {
+      throw error;
+    },
+  } as unknown as DeliveriesOptions);
+  const served = async () => {
+    deliveries.wake(tenantId, true);
+    await expect.poll(() => turns, { timeout: 60_000 }).toBe(1);
+    await expect.poll(() => deliveries.length, { timeout: 60_000 }).toBe(0);
+  };
+  await served();
+  expect(turns).toBe(1);
 });
