@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { drawChart } from './chart.ts';
 import { graphql, median, send } from './load.ts';
 import { type BenchServer, startServer } from './server.ts';
+import { remove } from './writing.ts';
 
 /** Entries of the tenant: a name of a size that is seeded, and how many that is. */
 const SIZES = [
@@ -17,13 +19,22 @@ const TIMES = 60;
 const FIELDS = `id module action severity actorId actorEmail actorName tenantId clientId resourceType resourceId data
   ipAddress userAgent requestId createdAt`;
 
+interface Asked {
+  readonly entries: number;
+  /** Of an entry in the middle of the log. */
+  readonly id: string;
+  /** Into which is written. */
+  readonly ownTenant: string;
+}
+
 /** What is asked, and one sentence of why it takes what it takes. */
-const QUESTIONS: readonly (readonly [what: string, why: string, ask: (entries: number) => string])[] = [
+const QUESTIONS: readonly (readonly [what: string, why: string, ask: (asked: Asked) => string])[] = [
   ['newest 50', 'the end of an index', () => `{ logs(first: 50) { nodes { ${FIELDS} } } }`],
+  ['one entry', 'one look at the index of its month', ({ id }) => `{ log(id: "${id}") { ${FIELDS} } }`],
   [
     'page in the middle, by number',
     'counts say in which quarter of an hour it begins',
-    (entries) => `{ logs(first: 50, page: ${Math.max(1, entries / 100)}) { nodes { ${FIELDS} } } }`,
+    ({ entries }) => `{ logs(first: 50, page: ${Math.max(1, entries / 100)}) { nodes { ${FIELDS} } } }`,
   ],
   [
     'filter that matches nothing',
@@ -61,6 +72,12 @@ const QUESTIONS: readonly (readonly [what: string, why: string, ask: (entries: n
     'stored counts by actor, and a look for each name',
     () => '{ logStats { facet(field: ACTOR) { key label count } } }',
   ],
+  [
+    'createLog',
+    'a commit of one entry and its place in the queue',
+    ({ ownTenant }) =>
+      `mutation { createLog(input: { module: "guardian", action: "users.update", tenantId: "${ownTenant}", resourceType: "user", resourceId: "42" }) { id } }`,
+  ],
 ];
 
 /**
@@ -72,10 +89,13 @@ export async function growth(isLarge: boolean): Promise<string> {
   const series = QUESTIONS.map(([name, why]) => ({ name, why, points: [] as [number, number][] }));
   for (const [size, entries] of sizes) {
     const server = await startServer(size);
+    const ownTenant = randomUUID();
     try {
+      const asked = { entries, id: await idInTheMiddle(server), ownTenant };
       for (const [at, [, , ask]] of QUESTIONS.entries())
-        series[at]!.points.push([entries, await medianOf(server, ask(entries))]);
+        series[at]!.points.push([entries, await medianOf(server, ask(asked))]);
     } finally {
+      await remove(server, ownTenant);
       await server.close();
     }
   }
@@ -92,8 +112,17 @@ export async function growth(isLarge: boolean): Promise<string> {
     .join('\n');
 }
 
+async function idInTheMiddle({ sql, tenant }: BenchServer): Promise<string> {
+  const { rows } = await sql.query<{ id: string }>(
+    `select id from reel_log_entries join reel_log_sequence on entry_id = id
+     where seq = (select max(seq) / 2 from reel_log_sequence where tenant_id = $1) and reel_log_sequence.tenant_id = $1`,
+    [tenant.tenantId],
+  );
+  return rows[0]!.id;
+}
+
 async function medianOf(server: BenchServer, query: string): Promise<number> {
-  const call = graphql(server.url, server.viewer, query);
+  const call = graphql(server.url, query.startsWith('mutation') ? server.module : server.viewer, query);
   for (let count = 0; count < WARM_UP; count += 1) await send(call);
   const times: number[] = [];
   while (times.length < TIMES) {
