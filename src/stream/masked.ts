@@ -2,6 +2,8 @@ import type { Outcome } from './kinds/outcome.js';
 
 /** Shorter ones would be found in what has nothing to do with them. */
 const SHORTEST = 4;
+/** Of what follows a scheme or a user's name in a credential: as long, no scheme is taken for it. */
+const SHORTEST_PART = 8;
 const MASK = '***';
 
 /** What a receiver says, without what it was sent that is secret: some answer with the request's headers. */
@@ -18,7 +20,7 @@ export function maskedOutcome(outcome: Outcome, secrets: readonly string[]): Out
 }
 
 function masking(secrets: readonly string[]): (text: string) => string {
-  const known = [...new Set(secrets.flatMap(spellingsOf))]
+  const known = [...new Set(secrets.flatMap(partsOf).flatMap(spellingsOf))]
     .filter((each) => each.length >= SHORTEST)
     .sort((a, b) => b.length - a.length);
   return (text) => {
@@ -26,6 +28,12 @@ function masking(secrets: readonly string[]): (text: string) => string {
     return known.reduce(withoutBeginning, whole);
   };
 }
+
+/** A secret, and of `Bearer token` and `user:password` the token and the password, which some receivers name alone. */
+const partsOf = (secret: string): string[] => {
+  const last = /[\s:]([^\s:]+)$/.exec(secret)?.[1] ?? '';
+  return last.length >= SHORTEST_PART ? [secret, last] : [secret];
+};
 
 /** As it is, as JSON has it, and in base64, each as answers are kept: without line breaks. */
 const spellingsOf = (secret: string): string[] =>

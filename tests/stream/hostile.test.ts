@@ -95,6 +95,14 @@ describe('a receiver', () => {
     expect(answer).toBe('401 ***…');
   });
 
+  it.each([
+    ['Bearer tok-0123456789', 'Bearer: no such token tok-0123456789', 'Bearer: no such token ***'],
+    ['elastic:correct-horse', 'elastic has not correct-horse', 'elastic has not ***'],
+    ['user:of', 'of whom', 'of whom'],
+  ])('that names a part of %s shows no secret of it', (secret, said, shown) => {
+    expect(maskedOutcome({ kind: 'failing', answer: said }, [secret]).answer).toBe(shown);
+  });
+
   it('whose answer never ends has taken the batch where its status says so', async () => {
     receiver.behaviour = (_, { response }) => {
       response.writeHead(200);
