@@ -12,6 +12,8 @@ import { readStreams, type StreamDatabase } from './store.js';
 const POLL_MS = 1_000;
 /** Streams that are begun at one look. */
 const MOST_DUE = 1_000;
+/** Batches in memory: one of each stream that is served, and the next one while it is sent. */
+const LANES = { atOnce: 16, atOncePerTenant: 4, slowAtOnce: 8, slowAtOncePerTenant: 3 };
 /** After an error of the database. */
 const AGAIN_MS = 1_000;
 
@@ -44,7 +46,7 @@ export class Deliveries {
     POLL_MS,
     (error) => this.options.onFault(error),
   );
-  private readonly lanes = new Lanes();
+  private readonly lanes = new Lanes(LANES);
   private readonly served = new Map<string, Served>();
   private readonly running = new Set<Promise<void>>();
   /** Tenants that had streams when they were looked at last. */
@@ -111,8 +113,11 @@ export class Deliveries {
   private async serveUntilDone(tenantId: string, streamId: string, served: Served): Promise<void> {
     do {
       served.again = false;
-      const hasMore = await this.lanes.run(tenantId, streamId, () =>
-        onAccount({ key: tenantId }, () => this.serveOnce(tenantId, streamId)),
+      const hasMore = await this.lanes.run(
+        tenantId,
+        streamId,
+        (signal) => onAccount({ key: tenantId }, () => this.serveOnce(tenantId, streamId, signal)),
+        this.stopping.signal,
       );
       // A turn of one that waits to be tried again would look as if its receiver answered.
       const isDue = hasMore || (served.again && (await this.isDue(tenantId, streamId, served)));
@@ -127,12 +132,12 @@ export class Deliveries {
     return stream !== null && (isDelivering(stream) || isWaiting(stream));
   }
 
-  private async serveOnce(tenantId: string, streamId: string): Promise<boolean> {
-    if (this.stopping.signal.aborted) return false;
+  private async serveOnce(tenantId: string, streamId: string, ending: AbortSignal): Promise<boolean> {
+    if (ending.aborted) return false;
     const lock = await this.options.locks.take(`reel stream ${streamId}`);
     if (!lock) return false;
     try {
-      const signal = AbortSignal.any([lock.signal, this.stopping.signal]);
+      const signal = AbortSignal.any([lock.signal, ending]);
       return await this.options.delivery.deliver(tenantId, streamId, signal);
     } finally {
       await lock.release();

@@ -1,11 +1,10 @@
 import { sql } from 'kysely';
-import { Turns } from '../database/turns.js';
-import { overloaded } from '../errors.js';
 import { checkpointCovering, type StoredCheckpoint } from '../seal/stored-tree.js';
 import { type BatchReader, type Read, type Recipe, recipeOf } from './batches.js';
 import { failsMeanwhile, isDelivering, isWaiting, readStream } from './due.js';
 import { Filling } from './filling.js';
 import type { BatchToSend, Delivered, Sender } from './kinds/kind.js';
+import { Lanes } from './lanes.js';
 import { retryParked } from './parked.js';
 import { type Bounds, NO_BATCH, Progress, type ProgressParts, retryIn } from './progress.js';
 import { kindOf, type Senders } from './senders.js';
@@ -16,7 +15,8 @@ import { UnacknowledgedDelivery, type UnacknowledgedParts } from './unacknowledg
 /** How long one stream is served before others have their turn. */
 const TURN_MS = 2_000;
 /** Batches of so many bytes and more, of which so many are in memory at once. */
-const [HEAVY_BYTES, HEAVY_AT_ONCE] = [3 * 1_048_576, 3];
+const HEAVY_BYTES = 3 * 1_048_576;
+const HEAVY_LANES = { atOnce: 3, atOncePerTenant: 2, slowAtOnce: 2, slowAtOncePerTenant: 1 };
 
 export interface DeliveryParts extends ProgressParts {
   readonly reader: BatchReader;
@@ -43,11 +43,7 @@ interface Ahead extends Begun {
 
 /** Delivers what a stream has to deliver. Whoever calls it holds the stream's lock. */
 export class Delivery {
-  private readonly heavy = new Turns(
-    { atOnce: HEAVY_AT_ONCE, atOncePerKey: HEAVY_AT_ONCE, waitingPerKey: Number.POSITIVE_INFINITY },
-    overloaded,
-  );
-
+  private readonly heavy = new Lanes(HEAVY_LANES);
   private readonly filling: Filling;
   private readonly progress: Progress;
   private readonly shared: UnacknowledgedParts;
@@ -67,9 +63,16 @@ export class Delivery {
       stream = await this.filling.filled(stream, recipeOf(stream, kindOf(stream)));
     if (stream && failsMeanwhile(stream)) await this.progress.fail(stream);
     if (!stream || !isDelivering(stream)) return false;
-    const { bounds } = recipeOf(stream, kindOf(stream));
-    if (bounds.bytes < HEAVY_BYTES) return this.deliverFrom(stream, signal);
-    return this.heavy.run(tenantId, () => this.deliverFrom(stream, signal), { signal });
+    if (recipeOf(stream, kindOf(stream)).bounds.bytes < HEAVY_BYTES) return this.deliverFrom(stream, signal);
+    const { run, position, retryAt } = stream;
+    const inTurn = async (own: AbortSignal) => {
+      const fresh = await readStream(this.parts.database, stream);
+      if (!fresh) return false;
+      // Its batch has filled before its time.
+      const isSame = fresh.run === run && fresh.position === position;
+      return this.deliverFrom(isSame ? { ...fresh, retryAt } : fresh, own);
+    };
+    return this.heavy.run(tenantId, streamId, inTurn, signal);
   }
 
   private async deliverFrom(first: StoredStream, signal: AbortSignal): Promise<boolean> {

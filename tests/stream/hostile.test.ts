@@ -45,6 +45,34 @@ const rowsOf = async () =>
   ]);
 
 describe('a receiver', () => {
+  it('that hangs for the first time holds up none that answer, though four of them have all turns of their tenant', async () => {
+    const hanging = await Receiver.start();
+    const released = Promise.withResolvers<void>();
+    const asked: string[] = [];
+    hanging.behaviour = async ({ headers }) => {
+      asked.push(String(headers['webhook-id']));
+      await released.promise;
+      return { status: 204 };
+    };
+    try {
+      const held: { id: string }[] = [];
+      for (let at = 0; at < 4; at += 1) held.push(await stream({ settings: { url: hanging.url } }));
+      await expect.poll(() => asked.length).toBe(4);
+      await whole((await stream({ settings: { url: receiver.url } })).id);
+      // One was broken off, which nobody is told of, and begins again, the same, when there is a turn for slow ones.
+      expect(asked.length).toBe(4);
+      for (const { id } of held) expect((await calls.get(id)).attempts).toEqual([]);
+      released.resolve();
+      for (const { id } of held) await whole(id);
+      // Of all batches one came twice: the one that was broken off.
+      expect(new Set(asked).size).toBe(asked.length - 1);
+      expect(asked.slice(4).filter((id) => asked.indexOf(id) < 4)).toHaveLength(1);
+    } finally {
+      released.resolve();
+      await hanging.close();
+    }
+  });
+
   const HIDDEN = 'hidden value "of" a header';
   it.each([
     ['WEBHOOK', SECRET, { headers: { 'X-Key': HIDDEN } }, 400],
