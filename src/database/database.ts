@@ -1,6 +1,6 @@
 import type { CompiledQuery } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
-import { FaultLog } from '../errors.js';
+import { FaultLog, overloaded } from '../errors.js';
 import { takeTurn } from '../time-slice.js';
 import { SpanKind, traced } from '../tracing.js';
 import { AdvisoryLocks } from './advisory-locks.js';
@@ -27,7 +27,7 @@ import { type Dialect, dialectOf, type Opening, open } from './opening.js';
 import { asKept, forgetPrepared, isNotAsPrepared } from './prepared.js';
 import type { ReadScope } from './scoped-query.js';
 import { checkReachable, checkRole } from './start-check.js';
-import type { Turns } from './turns.js';
+import { Turns } from './turns.js';
 import { type DatabaseFault, databaseFault, translateFaults, withRetries } from './unavailable.js';
 import { WriteQuery } from './write-query.js';
 
@@ -77,6 +77,8 @@ const ANSWER_MARGIN_MS = 2_000;
 const ROLLBACK_MS = 4_000;
 /** In so long a lost connection is worth another try of what reads. */
 const AGAIN_MS = 5_000;
+/** Changes of tenants' settings at once, and those that may wait for one, in milliseconds at the longest. */
+const CONFIGURING = { atOnce: 3, atOncePerKey: 1, waitingPerKey: 200, waitMs: 10_000 };
 /** How long writes are sent plainly after such an error. */
 const PLAIN_MS = 60_000;
 /** How long a server is not ready after a write found the disk full or the like, unless another one is stored. */
@@ -92,6 +94,9 @@ export class Database implements ReadDatabase, WriteDatabase {
   private faults: FaultLog | null = null;
   private exhaustedAt = Number.NEGATIVE_INFINITY;
   private plainUntil = Number.NEGATIVE_INFINITY;
+  private readonly configuring = new Turns(CONFIGURING, () =>
+    overloaded('Too many changes to the settings of this tenant are waiting'),
+  );
   private dialect: Dialect = { isDistributed: false };
 
   private constructor(
@@ -355,6 +360,14 @@ export class Database implements ReadDatabase, WriteDatabase {
     return traced('seal', SEALING, () =>
       this.change(['begin', readTenantSql(tenantId), writeTenantsSql([tenantId])], work),
     );
+  }
+
+  /**
+   * As seal, for what people set of a tenant, which its lock lets one change at a time: in one turn of the tenant's, so that those which
+   * wait hold no connection. Errors: OVERLOADED where too many wait.
+   */
+  configure<T>(tenantId: string, work: (execute: Execute) => Promise<T>): Promise<T> {
+    return this.configuring.run(tenantId, () => this.seal(tenantId, work));
   }
 
   /** A transaction that reads and writes what sealing several tenants' logs takes; run again likewise. */

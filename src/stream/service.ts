@@ -79,7 +79,7 @@ export class StreamService {
     const checked = this.settings.check(own, kind, input.format, input.settings, input.secret ?? null, null);
     const name = checkSavedName(input.name);
     const query = checkSavedQuery(tenantId, input.query);
-    const stream = await database.seal(tenantId, async (execute) => {
+    const stream = await database.configure(tenantId, async (execute) => {
       await lockStreams(execute, tenantId);
       if ((await readStreams(execute, tenantId)).length >= MAX_STREAMS)
         throw conflict(`A tenant has at most ${MAX_STREAMS} streams`);
@@ -234,7 +234,7 @@ export class StreamService {
   }
 
   async remove({ tenantId }: Scope, by: Reader, id: string): Promise<boolean> {
-    await this.parts.database.seal(tenantId, async (execute) => {
+    await this.parts.database.configure(tenantId, async (execute) => {
       await lockStreams(execute, tenantId);
       const [stream] = await readStreams(execute, tenantId, id);
       if (!stream) throw notFound(id);
@@ -272,7 +272,7 @@ export class StreamService {
     own: Pick<StoredStream, 'tenantId' | 'id'>,
     work: (execute: Execute, stream: StoredStream) => Promise<void>,
   ): Promise<Stream> {
-    const stream = await this.parts.database.seal(own.tenantId, async (execute) => {
+    const stream = await this.parts.database.configure(own.tenantId, async (execute) => {
       await lockStreams(execute, own.tenantId);
       await work(execute, await this.one(execute, own));
       return this.one(execute, own);

@@ -108,7 +108,7 @@ const toStream = (
   };
 };
 
-export type StreamDatabase = Pick<Database, 'read' | 'query' | 'seal' | 'system'>;
+export type StreamDatabase = Pick<Database, 'read' | 'query' | 'seal' | 'configure' | 'system'>;
 
 /** All of a tenant, or one of them, oldest first. Each statement has one table, so that a distributed database takes it. */
 export async function readStreams(

@@ -33,7 +33,7 @@ export interface ViewCaller {
 /** Views that people save for themselves or for all who may view in their tenant. Errors: BAD_USER_INPUT, NOT_FOUND, FORBIDDEN, CONFLICT. */
 export class ViewService {
   constructor(
-    private readonly database: Pick<Database, 'read' | 'seal'>,
+    private readonly database: Pick<Database, 'read' | 'configure'>,
     private readonly reel: Pick<ReelService, 'recordWith'>,
     private readonly onRecorded: () => void,
   ) {}
@@ -46,7 +46,7 @@ export class ViewService {
   async save(caller: ViewCaller, input: SaveViewInput): Promise<SavedView> {
     const { tenantId } = caller.scope;
     const asked = checkView(tenantId, input);
-    const saved = await this.database.seal(tenantId, async (execute) => {
+    const saved = await this.database.configure(tenantId, async (execute) => {
       await lockViews(execute, tenantId);
       const before = input.id == null ? null : await this.changeable(execute, caller, input.id);
       const view = { ...asked, id: before?.id ?? v7(), ownerId: before?.ownerId ?? ownerOf(caller.by) };
@@ -65,7 +65,7 @@ export class ViewService {
 
   async remove(caller: ViewCaller, id: string): Promise<boolean> {
     const { tenantId } = caller.scope;
-    await this.database.seal(tenantId, async (execute) => {
+    await this.database.configure(tenantId, async (execute) => {
       await lockViews(execute, tenantId);
       const before = await this.changeable(execute, caller, id);
       await deleteView(execute, tenantId, id);

@@ -5,51 +5,48 @@ import type { Socket } from 'node:net';
 const DRAIN_MS = 30_000;
 
 /** A connection to a syslog server, made when it is needed and again where it has ended. */
-export class SyslogConnection {
-  private socket: Socket | null = null;
-  private count = 0;
-
-  constructor(private readonly connect: () => Promise<Socket>) {}
-
+export interface SyslogConnection {
   /** Of the connection that stands now, from 1; null where none does. */
-  get number(): number | null {
-    return this.standing() && this.count;
-  }
-
+  readonly number: number | null;
   /** Resolves when all of it is with the operating system. Errors: those of the network, the reason of the signal. */
-  async write(bytes: Buffer, signal: AbortSignal): Promise<void> {
-    const socket = this.standing() ?? (await this.open());
-    if (socket.write(bytes)) return;
-    const bound = AbortSignal.any([signal, AbortSignal.timeout(DRAIN_MS)]);
-    const closed = once(socket, 'close', { signal: bound }).then(() => {
-      throw Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' });
-    });
-    closed.catch(() => {});
-    try {
-      await Promise.race([once(socket, 'drain', { signal: bound }), closed]);
-    } catch (error) {
-      socket.destroy();
-      throw error;
-    }
-  }
+  write(bytes: Buffer, signal: AbortSignal): Promise<void>;
+  close(): void;
+}
 
-  close(): void {
-    this.socket?.destroy();
-  }
-
-  private standing(): Socket | null {
-    return this.socket && !this.socket.destroyed && this.socket.writable ? this.socket : null;
-  }
-
-  private async open(): Promise<Socket> {
-    const socket = await this.connect();
+export function syslogConnection(connect: () => Promise<Socket>): SyslogConnection {
+  let last: Socket | null = null;
+  let count = 0;
+  const standing = () => (last && !last.destroyed && last.writable ? last : null);
+  const open = async () => {
+    const socket = await connect();
     // An end that comes of itself is seen by its next use.
     socket.on('error', () => {});
     // Nothing is expected; what comes is thrown away.
     socket.resume();
     socket.on('end', () => socket.destroy());
-    this.socket = socket;
-    this.count += 1;
+    last = socket;
+    count += 1;
     return socket;
-  }
+  };
+  return {
+    get number() {
+      return standing() && count;
+    },
+    async write(bytes, signal) {
+      const socket = standing() ?? (await open());
+      if (socket.write(bytes)) return;
+      const bound = AbortSignal.any([signal, AbortSignal.timeout(DRAIN_MS)]);
+      const closed = once(socket, 'close', { signal: bound }).then(() => {
+        throw Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' });
+      });
+      closed.catch(() => {});
+      try {
+        await Promise.race([once(socket, 'drain', { signal: bound }), closed]);
+      } catch (error) {
+        socket.destroy();
+        throw error;
+      }
+    },
+    close: () => last?.destroy(),
+  };
 }

@@ -5,7 +5,7 @@ import { BATCH } from './http-kind.js';
 import { type Kind, StreamKind } from './kind.js';
 import type { RefusedEntry } from './outcome.js';
 import { settingsOf, text, truth, whole } from './settings.js';
-import { SyslogConnection } from './syslog-connection.js';
+import { syslogConnection } from './syslog-connection.js';
 import { frameOf } from './syslog-message.js';
 
 const SETTINGS = settingsOf({
@@ -38,7 +38,7 @@ export const syslog: Kind<z.infer<typeof SETTINGS>> = {
   },
   open: ({ settings, format, tls, egress }) => {
     const { host, tls: isSecure = true, port = isSecure ? 6514 : 601, maxBytes = 8_192 } = settings;
-    const connection = new SyslogConnection(() => egress.socket(host, port, isSecure ? tls : null));
+    const connection = syslogConnection(() => egress.socket(host, port, isSecure ? tls : null));
     return {
       settleMs: SETTLE_MS,
       get connection() {
