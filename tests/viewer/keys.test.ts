@@ -31,16 +31,16 @@ describe('keys', () => {
   test('move along rows and cells and open and close an entry, and the focus is never lost', async () => {
     const { page, close } = await viewer.open();
     await page.keyboard.press('j');
-    expect(await focused(page)).toEqual([1, 'time']);
+    await expect.poll(() => focused(page)).toEqual([1, 'time']);
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('k');
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('ArrowRight');
-    expect(await focused(page)).toEqual([2, 'module']);
+    await expect.poll(() => focused(page)).toEqual([2, 'module']);
     await page.keyboard.press('ArrowLeft');
     await page.keyboard.press('j');
-    expect(await focused(page)).toEqual([3, 'severity']);
+    await expect.poll(() => focused(page)).toEqual([3, 'severity']);
     await page.keyboard.press('Enter');
     const details = page.getByRole('complementary', { name: 'Log details' });
     await details.getByText('invoices.delete').first().waitFor();
@@ -50,7 +50,7 @@ describe('keys', () => {
     const first = searchParams(page).get('entry');
     await page.keyboard.press('j');
     await expect.poll(() => searchParams(page).get('entry')).not.toBe(first);
-    expect(await focused(page)).toEqual([4, 'severity']);
+    await expect.poll(() => focused(page)).toEqual([4, 'severity']);
     await page.keyboard.press('Escape');
     await expect.poll(() => details.count()).toBe(0);
     await expect.poll(() => focused(page)).toEqual([4, 'severity']);
@@ -60,7 +60,7 @@ describe('keys', () => {
         return page.locator('[data-row="135"]').count();
       })
       .toBe(1);
-    expect((await focused(page))[0]).toBe(4);
+    await expect.poll(async () => (await focused(page))[0]).toBe(4);
     await close();
   });
 
@@ -161,7 +161,7 @@ describe('keys', () => {
     await page.keyboard.press('f');
     await expect.poll(() => searchParams(page).get('q')).toBe('module:billing');
     await page.locator('[role=status]', { hasText: '61 entries' }).waitFor();
-    expect(await focused(page)).toEqual([0, 'module']);
+    await expect.poll(() => focused(page)).toEqual([0, 'module']);
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('x');
     await expect.poll(() => searchParams(page).get('q')).toBe('module:billing -action:invoices.archive');
@@ -197,7 +197,7 @@ describe('keys', () => {
     await page.keyboard.press('j');
     expect(await page.getByRole('dialog').count()).toBe(0);
     await page.keyboard.press('ArrowDown');
-    expect(await focused(page)).toEqual([1, 'time']);
+    await expect.poll(() => focused(page)).toEqual([1, 'time']);
     await page.getByRole('button', { name: 'Keys' }).click();
     expect(await page.getByRole('switch').isChecked()).toBe(false);
     // From there on to the playground, signed in.
