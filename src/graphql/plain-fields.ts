@@ -17,9 +17,10 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import { JsonText } from '../http/json-writer.js';
-import { FIELDS, type FieldName } from '../log/entry/fields.js';
+import type { FieldName } from '../log/entry/fields.js';
 import { StoredEntry } from '../log/entry/stored-entry.js';
 import type { ReelContext } from './context.js';
+import { everyField, STORED } from './selection.js';
 
 /** An object, or those of a list, finished, and where in the result they go. */
 export interface Finished {
@@ -167,23 +168,14 @@ const ofEntry =
     throw new TypeError(`expected a field of an entry, got ${name}`);
   };
 
-const STORED: ReadonlyMap<string, FieldName> = new Map(FIELDS.map(({ name }) => [name, name]));
-
 /** False for a selection that is more than stored fields. */
 function addFields(
   fields: WrittenField[],
-  { selections }: SelectionSetNode,
+  selectionSet: SelectionSetNode,
   type: GraphQLObjectType,
   info: GraphQLResolveInfo,
 ): boolean {
-  return selections.every((selection) => {
-    if (selection.directives?.length) return false;
-    if (selection.kind !== 'Field') {
-      const fragment = selection.kind === 'FragmentSpread' ? info.fragments[selection.name.value] : selection;
-      if (!fragment || fragment.directives?.length) return false;
-      const condition = fragment.typeCondition?.name.value ?? type.name;
-      return condition === type.name && addFields(fields, fragment.selectionSet, type, info);
-    }
+  return everyField(selectionSet, info, (selection) => {
     const { value: name } = selection.name;
     const key = selection.alias?.value ?? name;
     if (fields.some((other) => other.key === key)) return !selection.selectionSet;

@@ -5,10 +5,9 @@ import {
   isObjectType,
   type SelectionSetNode,
 } from 'graphql';
-import { FIELDS, type FieldName } from '../log/entry/fields.js';
+import type { FieldName } from '../log/entry/fields.js';
 import { ALL_COLUMNS, EntryColumns } from '../log/entry/stored-entry.js';
-
-const STORED: ReadonlyMap<string, FieldName> = new Map(FIELDS.map(({ name }) => [name, name]));
+import { everyField, STORED } from './selection.js';
 
 const known = new WeakMap<FieldNode, EntryColumns>();
 
@@ -35,27 +34,13 @@ function columnsOf({ selectionSet }: FieldNode, info: GraphQLResolveInfo): Entry
     names.add(field);
     return true;
   };
-  const ofEdge = (node: FieldNode) => node.name.value !== 'node' || every(node.selectionSet, info, ofEntry);
+  const isSelected = (selectionSet: SelectionSetNode | undefined, holds: (node: FieldNode) => boolean) =>
+    selectionSet === undefined || everyField(selectionSet, info, holds);
+  const ofEdge = (node: FieldNode) => node.name.value !== 'node' || isSelected(node.selectionSet, ofEntry);
   const ofConnection = (node: FieldNode) => {
-    if (node.name.value === 'nodes') return every(node.selectionSet, info, ofEntry);
-    return node.name.value !== 'edges' || every(node.selectionSet, info, ofEdge);
+    if (node.name.value === 'nodes') return isSelected(node.selectionSet, ofEntry);
+    return node.name.value !== 'edges' || isSelected(node.selectionSet, ofEdge);
   };
   const isEntry = getNamedType(info.returnType) === entry;
-  return every(selectionSet, info, isEntry ? ofEntry : ofConnection) ? new EntryColumns(names) : ALL_COLUMNS;
-}
-
-/** Whether the test holds of every field of a selection, fragments included. False where there are directives. */
-function every(
-  selectionSet: SelectionSetNode | undefined,
-  info: GraphQLResolveInfo,
-  holds: (node: FieldNode) => boolean,
-): boolean {
-  return (selectionSet?.selections ?? []).every((selection) => {
-    if (selection.directives?.length) return false;
-    if (selection.kind === 'Field') return holds(selection);
-    const fragment = selection.kind === 'FragmentSpread' ? info.fragments[selection.name.value] : selection;
-    return (
-      fragment !== undefined && !fragment.directives?.length && every(fragment.selectionSet, info, holds)
-    );
-  });
+  return isSelected(selectionSet, isEntry ? ofEntry : ofConnection) ? new EntryColumns(names) : ALL_COLUMNS;
 }

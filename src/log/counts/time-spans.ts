@@ -32,7 +32,7 @@ export const toMicros = (instant: string): Micros =>
 export function fromMicros(at: Micros): string {
   const rest = modulo(at, 1000n);
   const milliseconds = new Date(Number((at - rest) / 1000n)).toISOString();
-  return `${milliseconds.slice(0, -1)}${rest === 0n ? '000' : String(rest).padStart(3, '0')}Z`;
+  return `${milliseconds.slice(0, -1)}${String(rest).padStart(3, '0')}Z`;
 }
 
 /** As PostgreSQL reads a timestamptz, which ends before year 0001's first day and after 9999's last at infinity. */

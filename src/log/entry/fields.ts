@@ -107,10 +107,10 @@ export function field<K extends FieldName>(
 
 const { uuid, text, address, instant, json, list, sequence } = storedAs;
 
+const ACTED: readonly FieldName[] = ['actorId', 'actorEmail', 'actorName', 'erasedAt'];
 /**
  * For an entry of leaf version 1, which has no actor type: a user acted if a field of the actor is set or was erased.
  */
-const ACTED: readonly FieldName[] = ['actorId', 'actorEmail', 'actorName', 'erasedAt'];
 const actorTypeBefore = {
   from: ACTED,
   tell: (row: Row): ActorType =>
