@@ -100,9 +100,12 @@ export class StreamCalls {
   }
 }
 
-/** Stores entries of a module; returns their ids. */
+/**
+ * Stores entries of a module and waits until they are sealed, since a stream's lag counts none before; returns
+ * their ids.
+ */
 export async function store(
-  reel: Pick<TestReel, 'rest'>,
+  reel: Pick<TestReel, 'rest' | 'graphql'>,
   token: string,
   tenantId: string,
   entries: readonly object[],
@@ -117,6 +120,15 @@ export async function store(
     expect(made.body.results.map(({ status }: { status: number }) => status)).not.toContain(422);
     ids.push(...made.body.results.map(({ entry }: { entry: { id: string } }) => entry.id));
   }
+  const calls = await StreamCalls.of(reel, tenantId);
+  const id = ids.at(-1);
+  await vi.waitFor(
+    async () => {
+      const { log } = await calls.ask('query ($id: UUID!) { log(id: $id) { sequence } }', { id });
+      expect(log.sequence).not.toBeNull();
+    },
+    { timeout: 60_000, interval: 20 },
+  );
   return ids;
 }
 
