@@ -39,7 +39,7 @@ beforeAll(async () => {
   await vi.waitFor(
     async () =>
       expect(await reel.own.query('select 1 from reel_log_inbox where tenant_id = $1', [TENANT])).toEqual([]),
-    30_000,
+    60_000,
   );
 });
 afterAll(() => reel?.close());

@@ -42,7 +42,7 @@ beforeAll(async () => {
   await vi.waitFor(async () => {
     expect(await reel.own.query('select 1 from reel_log_inbox')).toEqual([]);
     expect(await reel.own.query('select 1 from reel_log_sequence')).toHaveLength(6);
-  }, 10_000);
+  }, 60_000);
 });
 afterAll(() => reel.close());
 afterEach(() => vi.restoreAllMocks());

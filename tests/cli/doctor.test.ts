@@ -229,7 +229,7 @@ describe('what waits', () => {
       const calls = await StreamCalls.of(reel, TENANT);
       const { id } = await calls.create({ settings: { url: `http://127.0.0.1:${port}/` } });
       await reel.rest(await moduleToken(), 'POST', '/logs', { module: 'm', action: 'a', tenant_id: TENANT });
-      await expect.poll(async () => (await calls.get(id)).state, { timeout: 30_000 }).toBe('FAILING');
+      await expect.poll(async () => (await calls.get(id)).state, { timeout: 60_000 }).toBe('FAILING');
       const { of, code } = await examine(settingsOf(reel.own));
       expect(code).toBe(1);
       expect(of('streams')?.detail).toContain(`1 of 1 fail: WEBHOOK ${id} (401)`);

@@ -176,7 +176,7 @@ describe.each<[string, (actorId: string) => string[]]>([
         expect(await reel.own.query('select 1 from reel_log_inbox where tenant_id = $1', [tenantId])).toEqual(
           [],
         ),
-      10_000,
+      60_000,
     );
     const verified = await runCommand(['verify', '--tenant', tenantId], settingsOf(reel.own));
     expect(verified).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ok /) });

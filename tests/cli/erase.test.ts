@@ -79,7 +79,7 @@ const sealed = (tenantId: string) =>
       expect(await reel.own.query('select 1 from reel_log_inbox where tenant_id = $1', [tenantId])).toEqual(
         [],
       ),
-    10_000,
+    60_000,
   );
 
 async function faults(tenantId: string): Promise<string[]> {

@@ -58,7 +58,7 @@ beforeAll(async () => {
   // Reel's own entry about the export, too, is to be sequenced before the tests look.
   await vi.waitFor(
     async () => expect(await reel.own.query('select from reel_log_inbox')).toEqual([]),
-    10_000,
+    60_000,
   );
 });
 afterAll(async () => {

@@ -150,7 +150,7 @@ describe('a request', () => {
     server.answer = (entries) => answers.shift() ?? server.store(entries);
     const reel = open();
     log(reel, 1);
-    await expect.poll(() => server.entries.length, { timeout: 30_000 }).toBe(1);
+    await expect.poll(() => server.entries.length, { timeout: 60_000 }).toBe(1);
     const [first, second, third] = server.requests.map(({ at }) => at) as [number, number, number];
     expect(second - first).toBeGreaterThan(450);
     expect(third - second).toBeGreaterThan(1_000 + 950);

@@ -76,7 +76,7 @@ const entry = (more: object = {}) => ({
 
 /** The test's own. */
 const INBOX = 'select 1 from reel_log_inbox';
-const sealed = () => vi.waitFor(async () => expect(await reel.own.query(INBOX)).toEqual([]), 20_000);
+const sealed = () => vi.waitFor(async () => expect(await reel.own.query(INBOX)).toEqual([]), 60_000);
 
 /** As the owner, whose commands ask whether the tables are distributed. */
 async function asOwner<T>(work: (database: OwnerDatabase) => Promise<T>): Promise<T> {

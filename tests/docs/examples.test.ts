@@ -78,7 +78,7 @@ async function enter(tenantId: string, clientId: string): Promise<void> {
 /** Waits until nothing is left to seal. */
 const sealed = () =>
   expect
-    .poll(() => reel.own.query('select from reel_log_inbox limit 1'), { timeout: 20_000, interval: 50 })
+    .poll(() => reel.own.query('select from reel_log_inbox limit 1'), { timeout: 60_000, interval: 50 })
     .toEqual([]);
 
 /** A reader of a stream who has enough is noticed at the next that is written: at this entry, and not at a sign of life twelve seconds later. */

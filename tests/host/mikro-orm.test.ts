@@ -211,7 +211,7 @@ test("a connection that breaks while entries are written is not lost to the host
       await lock.connect();
       await lock.query('begin; lock table reel_log_inbox');
       const refused = expect(log()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-      await vi.waitUntil(async () => (await own.query(blocked, [], 'superuser')).length > 0, 20_000);
+      await vi.waitUntil(async () => (await own.query(blocked, [], 'superuser')).length > 0, 60_000);
       await own.query(`select pg_terminate_backend(pid) from (${blocked}) b`, [], 'superuser');
       await refused;
       await lock.end();

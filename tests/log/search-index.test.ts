@@ -230,12 +230,14 @@ describe('an erasure', () => {
     await trail.database.seal(tenantId, async (execute) => {
       await fillGroups(execute, tenantId);
       erasing = erase(tenantId, entry!.id);
-      await vi.waitFor(async () =>
-        expect(
-          await trail.own.query(
-            `select from pg_locks where locktype = 'advisory' and not granted and classid = 7237535`,
-          ),
-        ).toHaveLength(1),
+      await vi.waitFor(
+        async () =>
+          expect(
+            await trail.own.query(
+              `select from pg_locks where locktype = 'advisory' and not granted and classid = 7237535`,
+            ),
+          ).toHaveLength(1),
+        60_000,
       );
     });
     await erasing;
@@ -273,7 +275,7 @@ test('a clean-up leaves nothing of what it removed', async () => {
   await trail.sequencer.catchUp(tenantId);
   await fill(tenantId);
   const newest = Date.now();
-  await vi.waitUntil(() => Date.now() > newest + 1);
+  await vi.waitUntil(() => Date.now() > newest + 1, 60_000);
   const before = new Date();
   const left = await write(tenantId, 40);
   await trail.sequencer.catchUp(tenantId);
@@ -303,7 +305,7 @@ test('a clean-up leaves nothing of what it removed', async () => {
 
 describe('the filler', () => {
   const filled = (tenantId: string, groups: number) =>
-    vi.waitFor(async () => expect(await rows(tenantId)).toHaveLength(groups), 15_000);
+    vi.waitFor(async () => expect(await rows(tenantId)).toHaveLength(groups), 60_000);
 
   test('adds what was sealed before it was started, and what is sealed meanwhile; one that stopped is gone on from', async () => {
     const tenantId = randomUUID();
@@ -311,7 +313,7 @@ describe('the filler', () => {
     await trail.sequencer.catchUp(tenantId);
     const first = new SearchFiller(trail.database);
     first.start();
-    await vi.waitFor(async () => expect((await rows(tenantId)).length).toBeGreaterThan(0), 15_000);
+    await vi.waitFor(async () => expect((await rows(tenantId)).length).toBeGreaterThan(0), 60_000);
     await first.stop();
     const second = new SearchFiller(trail.database);
     second.start();
@@ -321,7 +323,7 @@ describe('the filler', () => {
     second.wake(trail.sealed.at(-1)!);
     expect(second.behind).toBe(30);
     await filled(tenantId, 45);
-    await vi.waitFor(() => expect(second.behind).toBe(0));
+    await vi.waitFor(() => expect(second.behind).toBe(0), 60_000);
     await second.stop();
     expect(await faults(tenantId)).toEqual([]);
   });
@@ -380,6 +382,6 @@ test('the index serves a search whatever the statistics say', async () => {
     await searchCandidates(execute, tenantId, ['timeout']);
     await execute(sql`select pg_stat_force_next_flush()`);
   });
-  await vi.waitFor(async () => expect((await scans()).index).toBeGreaterThan(before.index));
+  await vi.waitFor(async () => expect((await scans()).index).toBeGreaterThan(before.index), 60_000);
   expect((await scans()).table).toBe(before.table);
 });

@@ -37,7 +37,7 @@ describe.skipIf(CITUS_URL === null)('a Citus cluster (left out: REEL_TEST_CITUS_
       }
     await vi.waitFor(
       async () => expect(await reel.own.query('select 1 from reel_log_inbox')).toEqual([]),
-      30_000,
+      60_000,
     );
     for (const tenantId of TENANTS) {
       const reader = await viewer(tenantId);

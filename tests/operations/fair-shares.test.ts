@@ -6,7 +6,7 @@ import { WebSocket } from 'ws';
 import { connect } from '../../src/database/connect.js';
 import { moduleToken, person, startReel, type TestReel, viewer } from '../support/reel.js';
 
-const PATIENT = { timeout: 20_000 };
+const PATIENT = { timeout: 60_000 };
 let reel: TestReel;
 beforeAll(async () => {
   reel = await startReel({ REEL_METRICS: 'on' });

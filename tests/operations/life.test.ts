@@ -265,9 +265,9 @@ async function list(url: string) {
 }
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 25_000;
+  const deadline = Date.now() + 60_000;
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`expected within 25 s: ${holds}`);
+    if (Date.now() > deadline) throw new Error(`expected within 60 s: ${holds}`);
     await setTimeout(10);
   }
 }

@@ -93,7 +93,7 @@ beforeAll(async () => {
     expect(noted).toHaveLength(1);
     expect(figure('reel_witness_last_accepted_timestamp_seconds')).toBeGreaterThan(0);
   };
-  await vi.waitFor(accepted, { timeout: 30_000, interval: 100 });
+  await vi.waitFor(accepted, { timeout: 60_000, interval: 100 });
 });
 afterAll(async () => {
   await reel?.close();

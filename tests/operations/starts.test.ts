@@ -178,7 +178,7 @@ describe('the log of a server in production', () => {
       ...settings(),
     });
     await reel.ready();
-    await expect.poll(() => reel.stderr, { timeout: 20_000 }).not.toBe('');
+    await expect.poll(() => reel.stderr, { timeout: 60_000 }).not.toBe('');
     expect((await reel.stop()).code).toBe(0);
     expect(JSON.parse(reel.stderr)).toMatchObject({ level: 40, msg: 'Warning: odd' });
   });

@@ -71,7 +71,7 @@ const CALLER = { traceparent: `00-${TRACE}-00f067aa0ba902b7-01` };
 const entry = { module: 'billing', action: 'invoices.issue', tenant_id: TENANT, client_id: CLIENT };
 const named = (name: string): ReadableSpan[] => spans.getFinishedSpans().filter((span) => span.name === name);
 const oneNamed = async (name: string): Promise<ReadableSpan> => {
-  await expect.poll(() => named(name).length, { timeout: 30_000 }).toBeGreaterThan(0);
+  await expect.poll(() => named(name).length, { timeout: 60_000 }).toBeGreaterThan(0);
   return named(name)[0]!;
 };
 

@@ -164,9 +164,9 @@ async function expectSealed(tenantId: string, size: number): Promise<void> {
 }
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 40_000;
+  const deadline = Date.now() + 60_000;
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`expected within 40 s: ${holds}`);
+    if (Date.now() > deadline) throw new Error(`expected within 60 s: ${holds}`);
     await setTimeout(20);
   }
 }

@@ -180,7 +180,7 @@ describe('sealing', () => {
 });
 
 describe('many tenants', () => {
-  const PATIENT = { timeout: 20_000 };
+  const PATIENT = { timeout: 60_000 };
   const sequencing = (faults: unknown[]) => {
     const sequencer = new Sequencer(trail.database, new Sealer(SIGNER), undefined, (error) =>
       faults.push(error),

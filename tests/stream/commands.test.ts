@@ -59,7 +59,7 @@ describe('a stream by commands', () => {
       '--output',
       output,
     ]);
-    await vi.waitFor(async () => expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(405), 20_000);
+    await vi.waitFor(async () => expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(405), 60_000);
     const url = `http://127.0.0.1:${port}/`;
     const added = await run(
       'add',

@@ -413,7 +413,7 @@ describe('s3', () => {
         [id],
       );
       expect(row).toEqual({ waits: true });
-    }, 20_000);
+    }, 60_000);
     expect(objects.size).toBe(0);
     for (let round = 0; round < 5; round += 1)
       await store(

@@ -76,7 +76,7 @@ it.concurrent('gets messages over TLS with certificates of both sides, and is be
       clientKey: pem('client.key'),
     });
     expect(stream.settings.clientKey).toBeNull();
-    await vi.waitFor(() => expect(server.messages.length).toBeGreaterThanOrEqual(COUNT), 20_000);
+    await vi.waitFor(() => expect(server.messages.length).toBeGreaterThanOrEqual(COUNT), 60_000);
     expect((await calls.get(stream.id)).position).toBe(0);
     await whole();
     const [, priority, at, , name, body] = MESSAGE.exec(server.messages[0]!)!;
@@ -94,7 +94,7 @@ it.concurrent('gets CEF over TCP, again from where nothing is known to have been
   try {
     const long = { data: { text: 'x'.repeat(20_000) }, actor_name: 'A|b=c\\d' };
     const { whole } = await streaming({ host: '127.0.0.1', port: server.port, tls: false }, 'CEF', [long]);
-    await vi.waitFor(() => expect(server.messages.length).toBeGreaterThanOrEqual(COUNT + 1), 20_000);
+    await vi.waitFor(() => expect(server.messages.length).toBeGreaterThanOrEqual(COUNT + 1), 60_000);
     server.cut();
     await whole();
     const sequences = server.messages.map((message) => Number(/ cn1=(\d+)/.exec(message)![1]));

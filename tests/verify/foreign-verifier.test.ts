@@ -149,7 +149,7 @@ beforeAll(async () => {
   log = tlogOf(vkeys.split('\n')[0]!);
   await vi.waitFor(
     async () => expect(await reel.own.query('select from reel_log_inbox')).toEqual([]),
-    10_000,
+    60_000,
   );
 });
 afterAll(() => reel?.close());

@@ -156,7 +156,7 @@ describe('rendered on a server', () => {
       slow.server.backend.beforeResponse = () => held.opened;
       const first = render(slow);
       const second = await render(fast);
-      await vi.waitFor(() => expect(slow.server.backend.requests).toHaveLength(1));
+      await vi.waitFor(() => expect(slow.server.backend.requests).toHaveLength(1), 60_000);
       held.open();
       expect([(await first).html, second.html]).toEqual([`<p>${slow.name}</p>`, `<p>${fast.name}</p>`]);
       expect([tokens(slow), tokens(fast)]).toEqual([`Bearer ${slow.name}`, `Bearer ${fast.name}`]);

@@ -53,12 +53,13 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
   test('queries return GraphQL’s shape, and follow their variables', async () => {
     const variables = ref({ first: 2, count: true });
     const { result, error } = use(() => useLogsQuery(variables));
-    await vi.waitFor(() =>
-      expect(result.value?.logs.nodes.map(({ resourceId }) => resourceId)).toEqual(['3', '2']),
+    await vi.waitFor(
+      () => expect(result.value?.logs.nodes.map(({ resourceId }) => resourceId)).toEqual(['3', '2']),
+      60_000,
     );
     expect(result.value?.logs.totalCount).toMatchObject({ value: 3, precision: 'AT_LEAST' });
     variables.value = { first: 1, count: false };
-    await vi.waitFor(() => expect(result.value?.logs.nodes).toHaveLength(1));
+    await vi.waitFor(() => expect(result.value?.logs.nodes).toHaveLength(1), 60_000);
     expect(result.value?.logs.totalCount).toBeUndefined();
     expect(error.value).toBeNull();
   });
@@ -66,11 +67,13 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
   test('one entry with its details, and counts', async () => {
     const one = use(() => useLogQuery({ id: '01940000-0000-7000-8000-000000000002' }));
     const stats = use(() => useLogStatsQuery(() => ({ facets: true, timeline: true })));
-    await vi.waitFor(() =>
-      expect(one.result.value?.log).toMatchObject({ resourceId: '2', changes: [], related: [] }),
+    await vi.waitFor(
+      () => expect(one.result.value?.log).toMatchObject({ resourceId: '2', changes: [], related: [] }),
+      60_000,
     );
-    await vi.waitFor(() =>
-      expect(stats.result.value?.logStats).toMatchObject({ totalEntries: 3, modules: [] }),
+    await vi.waitFor(
+      () => expect(stats.result.value?.logStats).toMatchObject({ totalEntries: 3, modules: [] }),
+      60_000,
     );
   });
 
@@ -87,7 +90,7 @@ describe.each(CONNECTIONS)('over %s', (_, options) => {
       extensions: { code: 'FORBIDDEN' },
     });
     const { error } = use(() => useLogsQuery());
-    await vi.waitFor(() => expect(error.value?.graphQLErrors[0]?.extensions?.code).toBe('FORBIDDEN'));
+    await vi.waitFor(() => expect(error.value?.graphQLErrors[0]?.extensions?.code).toBe('FORBIDDEN'), 60_000);
   });
 });
 
@@ -96,15 +99,15 @@ test('a subscription over a url receives entries as they are added', async () =>
   const seen: unknown[] = [];
   const { onResult } = use(() => useLogAddedSubscription({ after: 1 }));
   onResult(({ data }) => seen.push(data?.logAdded.sequence));
-  await vi.waitFor(() => expect(seen).toEqual([2, 3]));
+  await vi.waitFor(() => expect(seen).toEqual([2, 3]), 60_000);
   server.backend.add();
-  await vi.waitFor(() => expect(seen).toEqual([2, 3, 4]));
+  await vi.waitFor(() => expect(seen).toEqual([2, 3, 4]), 60_000);
 });
 
 test('a subscription over Evoke fails and says why', async () => {
   app.use(createReel({ evoke: evokeClient(server.backend) }));
   const { error } = use(() => useLogAddedSubscription());
-  await vi.waitFor(() => expect(error.value?.message).toMatch(/Evoke/));
+  await vi.waitFor(() => expect(error.value?.message).toMatch(/Evoke/), 60_000);
 });
 
 test('the host’s own Apollo client stays provided', () => {

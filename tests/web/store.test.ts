@@ -159,7 +159,7 @@ describe('the store', () => {
     expect(store.isLoading).toBe(true);
     await Promise.all([first, second]);
     slow.open();
-    await vi.waitFor(() => expect(backend.requests).toHaveLength(2));
+    await vi.waitFor(() => expect(backend.requests).toHaveLength(2), 60_000);
     expect(store).toMatchObject({
       totalLogs: 0,
       isLoading: false,
@@ -256,7 +256,7 @@ describe('useReel', () => {
   test('the first edition’s snippet: autoLoad with setFilter', async () => {
     const { logs, isLoading, setFilter } = useReel({ autoLoad: true });
     expect(isLoading.value).toBe(true);
-    await vi.waitFor(() => expect(logs.value).toHaveLength(50));
+    await vi.waitFor(() => expect(logs.value).toHaveLength(50), 60_000);
     await setFilter({ module: 'aurora' });
     expect(logs.value).toEqual([]);
   });
@@ -268,8 +268,8 @@ describe('useReel', () => {
       initialFilter: { module: 'guardian' },
       pageSize: 20,
     });
-    await vi.waitFor(() => expect(logs.value).toHaveLength(20));
-    await vi.waitFor(() => expect(stats.value).not.toBeNull());
+    await vi.waitFor(() => expect(logs.value).toHaveLength(20), 60_000);
+    await vi.waitFor(() => expect(stats.value).not.toBeNull(), 60_000);
     expect(backend.requests).toHaveLength(2);
     expect(filter.value).toEqual({ module: 'guardian' });
     expect(pageSize.value).toBe(20);
@@ -278,7 +278,7 @@ describe('useReel', () => {
   test('a failing autoLoad only sets error', async () => {
     failWith();
     const { error } = useReel({ autoLoad: true, autoLoadStats: true });
-    await vi.waitFor(() => expect(error.value).toBe('reel.logs.view is missing'));
+    await vi.waitFor(() => expect(error.value).toBe('reel.logs.view is missing'), 60_000);
   });
 
   test('state and getters are readonly refs', () => {
@@ -381,7 +381,7 @@ describe('useReel', () => {
     backend.beforeResponse = () => held.opened;
     scope.run(() => useReel({ autoLoad: true }));
     scope.stop();
-    await vi.waitFor(() => expect(useReelStore().isLoading).toBe(false));
+    await vi.waitFor(() => expect(useReelStore().isLoading).toBe(false), 60_000);
     held.open();
     await useReel().loadLogs();
     expect(useReelStore().totalLogs).toBe(120);

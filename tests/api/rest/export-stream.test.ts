@@ -270,7 +270,7 @@ describe('over a socket', () => {
     const { body } = await prepare({});
     const { call, answer } = await open(await listen(), body.download_url);
     answer.pause();
-    await vi.waitFor(() => expect(server.sealed.batches).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(server.sealed.batches).toBeGreaterThan(0), 60_000);
     let before = -1;
     await vi.waitFor(
       () => {
@@ -279,7 +279,7 @@ describe('over a socket', () => {
         before = now;
         expect(settled).toBe(true);
       },
-      { interval: 300, timeout: 15_000 },
+      { interval: 300, timeout: 60_000 },
     );
     expect(server.sealed.batches).toBeLessThan(300);
     expect(server.sealed.ended).toBe(false);

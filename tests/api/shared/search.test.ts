@@ -96,7 +96,7 @@ describe.each(WIRES)('%s: a search', (name, wire) => {
         expect(
           await reel.own.query('select from reel_log_search where tenant_id = $1', [tenantId]),
         ).not.toEqual([]),
-      20_000,
+      60_000,
     );
     for (const needle of NEEDLES) expect([needle, await find(needle)]).toEqual([needle, [entry.id]]);
     expect(await find(String(entry.id))).toEqual([entry.id]);
