@@ -114,7 +114,7 @@ describe('as long as it runs, end to end', () => {
       const inputs = [{ module: 'm', action: 'a.b', tenantId }];
       const query = 'mutation ($inputs: [CreateLogInput!]!) { createLogs(inputs: $inputs) { id } }';
       const token = await moduleToken();
-      for (; !isOver; await setTimeout(50)) await asked.graphql(token, query, { inputs });
+      for (; !isOver; await setTimeout(100)) await asked.graphql(token, query, { inputs });
     })();
     const courses = await Promise.all(
       (Object.keys(ends) as (keyof typeof ends)[]).flatMap((name) =>
