@@ -1,4 +1,4 @@
-/** `npm run demo`: the server of `npm start` with sample entries of two tenants, and more that keep arriving. */
+/** `npm run demo`: the server of `npm start` with sample entries of two tenants, and more that keep arriving; with `--still`, none. */
 import 'reflect-metadata';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import { connectPool } from '../database/session.js';
 import { oneLineFault, StartError } from '../errors.js';
 import { eraseEntries } from '../log/retention/erase.js';
 import { OwnEntries } from '../log/retention/own-entries.js';
-import { keepArriving } from '../sample/arrivals.js';
+import { keepArriving, registerSamples } from '../sample/arrivals.js';
 import { clientName, type SampleTenant } from '../sample/entries.js';
 import { SAMPLE } from '../sample/identities.js';
 import { demoTenants, fillPast, storePast } from '../sample/past.js';
@@ -22,6 +22,9 @@ import { prepareDevelopment } from './prepare.js';
 const END_MS = 20_000;
 /** Who erased an entry in the sample's story, which is told of no account of this machine. */
 const OPERATOR = 'operator@example.com';
+
+/** For pictures, which all show the same entries. */
+const isStill = process.argv.includes('--still');
 
 const endRequested = new Promise<null>((end) => {
   process.on('SIGINT', () => end(null)).on('SIGTERM', () => end(null));
@@ -92,7 +95,7 @@ ${link('en', first)}
 Viewer, in Portuguese, at the other tenant:
 ${link('pt-BR', second)}
 ${opened}
-More entries keep arriving. Ctrl-C stops it; started again, it goes on where it was.
+${isStill ? '' : 'More entries keep arriving. '}Ctrl-C stops it; started again, it goes on where it was.
 `;
 }
 
@@ -109,14 +112,18 @@ try {
     const server = await Promise.race([prepared, endRequested]);
     if (server) {
       keepRunning(server.moveDatabase);
+      const secrets = { jwtSecret, serviceSecret, claims: config };
+      if (isStill) await registerSamples(server.url, secrets);
       process.stdout.write(
         welcome(server.url, await viewerToken(jwtSecret, tenants, config), tenants, config.playground),
       );
-      const secrets = { jwtSecret, serviceSecret, claims: config };
       const spool = join(config.dataDir, 'modules');
-      const arrivals = keepArriving({ url: server.url, spool, secrets }, tenants);
+      const arrivals = isStill ? null : keepArriving({ url: server.url, spool, secrets }, tenants);
       await endRequested;
-      await Promise.race([arrivals.stop().then(() => server.close()), setTimeout(END_MS)]);
+      await Promise.race([
+        (arrivals?.stop() ?? Promise.resolve()).then(() => server.close()),
+        setTimeout(END_MS),
+      ]);
     }
   } finally {
     await stop();

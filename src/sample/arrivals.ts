@@ -35,6 +35,11 @@ const REGISTER =
   'mutation ($actions: [RegisterActionInput!]!) { registerActions(actions: $actions) { action } }';
 const CREATE = 'mutation ($input: CreateLogInput!) { createLog(input: $input) { id } }';
 
+/** What the sample's actions mean, as each module says when it is deployed. Failures are left out. */
+export async function registerSamples(url: string, secrets: Secrets): Promise<void> {
+  await Promise.all(SAMPLE_MODULES.map((actions) => register(url, secrets, actions).catch(() => {})));
+}
+
 /** Keeps sending entries, as modules and browsers would. */
 export function keepArriving(
   { url, spool, secrets }: ArrivalsOptions,
@@ -52,10 +57,7 @@ export function keepArriving(
     modules.set(module, reel);
     return reel;
   };
-  // As each module does when it is deployed.
-  const registering = Promise.all(
-    SAMPLE_MODULES.map((actions) => register(url, secrets, actions).catch(() => {})),
-  );
+  const registering = registerSamples(url, secrets);
   const all = tenants.map(async (tenant) => {
     await registering;
     while (!stopped.signal.aborted)

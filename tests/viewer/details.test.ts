@@ -130,6 +130,9 @@ describe.each(['en', 'pt-BR'])('in %s', (lang) => {
         .locator('[data-column=actor]')
         .textContent();
     expect(await actor('invoices.cancel')).toBe(`Tom Becker ${actingFor}`);
+    // Columns have the room that their texts need.
+    const cell = rowsOf(page).locator('[data-column=actor]', { hasText: actingFor });
+    expect(await cell.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0);
     expect(await actor('invoices.delegated')).toBe(`${list.delegated}${TOM}`);
     expect(await actor('invoices.first')).toBe(`${list.delegated}Helena Prado`);
     expect(await actor('invoices.view')).toBe(actorTypes.ANONYMOUS);
@@ -142,7 +145,7 @@ describe.each(['en', 'pt-BR'])('in %s', (lang) => {
 test('ids of actors may be any text, and are shown by name in the breakdown', async () => {
   const { page, watched, close } = await viewer.open();
   const breakdown = page.getByRole('complementary', { name: 'Breakdown' });
-  for (const name of ['Helena Prado', 'Olga', 'No actor', 'ana@example.com', 'Denied', 'Not given'])
+  for (const name of ['Helena Prado', 'Olga', 'System or unnamed', 'ana@example.com', 'Denied', 'Not given'])
     await breakdown.getByText(name, { exact: true }).waitFor();
   await breakdown.getByText('Tom Becker', { exact: true }).waitFor();
   await breakdown.getByRole('button', { name: /^Denied/ }).click();

@@ -44,6 +44,20 @@ test('the first row begins within 240 px on a laptop, a query applied, and withi
   await close();
 });
 
+test('beside a narrow list of columns, of a resource the end is seen that tells it from others', async () => {
+  const { page, close } = await viewer.open('?q=action:jobs.run', { viewport: { width: 1024, height: 768 } });
+  const cell = rowsOf(page).first().locator('[data-column=resource]');
+  // Too narrow for `document/document-…` at its least width.
+  for (let step = 0; step < 4; step++)
+    await page.getByRole('separator', { name: 'Width of Resource' }).press('ArrowLeft');
+  const [type, id] = await cell
+    .locator('.type, .id')
+    .evaluateAll((parts) => parts.map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth));
+  expect(type).toBeGreaterThan(0);
+  expect(id).toBeLessThanOrEqual(0);
+  await close();
+});
+
 test('the list is right at every width from 320 to 3,840 px', async () => {
   const { page, close } = await viewer.open('', { viewport: { width: 320, height: 900 } });
   for (let width = 320; width <= 3840; width += 40) {

@@ -28,6 +28,12 @@ const openDeletion = async (page: Page) => {
   await page.locator('.details tbody').first().waitFor();
 };
 
+const runStarter = async (page: Page) => {
+  await page.locator('.graphiql-query-editor .view-line').first().waitFor();
+  await page.locator('.graphiql-execute-button').click();
+  await page.locator('.result-window', { hasText: '"data"' }).waitFor();
+};
+
 const PICTURES: Picture[] = [
   { name: 'list' },
   { name: 'details', search: 'q=action:invoices.delete', act: openDeletion },
@@ -52,40 +58,6 @@ const PICTURES: Picture[] = [
   },
   { name: 'completion', act: (page) => query(page).pressSequentially('severity>=ERROR inv') },
   { name: 'export', search: 'q=module:billing&range=30d', act: (page) => page.keyboard.press('e') },
-  {
-    name: 'views',
-    act: async (page) => {
-      const saved = [
-        ['Failures of billing', 'module:billing outcome:failure,denied', '30d', true],
-        ['What support deleted', 'action:invoices.* tom', '7d', false],
-      ] as const;
-      for (const [name, line, range, isShared] of saved) {
-        await page.goto(page.url().replace(/\?.*|$/, `?q=${encodeURIComponent(line)}&range=${range}`));
-        await page.locator('[data-row], .state:not(.loading)').first().waitFor();
-        await page.locator('.views > button').click();
-        await page.locator('.views .foot button').last().click();
-        await page.locator('dialog input').first().fill(name);
-        if (isShared) await page.locator('dialog [type=radio]').last().check();
-        await page.keyboard.press('Enter');
-        await page.locator('dialog').waitFor({ state: 'detached' });
-      }
-      await page.locator('.stale').first().waitFor({ state: 'detached' });
-      await page.locator('.views > button').click();
-      await page.locator('.views ul').nth(1).waitFor();
-    },
-  },
-  {
-    name: 'save-view',
-    link: 1,
-    search: 'q=severity>=ERROR+module:billing&range=7d',
-    options: { locale: 'pt-BR' },
-    act: async (page) => {
-      await page.locator('.views > button').click();
-      await page.locator('.views .foot button').last().click();
-      await page.locator('dialog input').first().fill('Erros do faturamento');
-      await page.locator('dialog [type=radio]').last().check();
-    },
-  },
   {
     name: 'registered',
     act: async (page) => {
@@ -133,15 +105,42 @@ const PICTURES: Picture[] = [
     name: 'playground-narrow',
     path: 'playground',
     options: NARROW,
-    act: (page) => page.locator('.graphiql-query-editor .view-line').first().waitFor(),
+    act: runStarter,
+  },
+  { name: 'playground', path: 'playground', act: runStarter },
+  // These record that a view was saved.
+  {
+    name: 'views',
+    act: async (page) => {
+      const saved = [
+        ['Failures of billing', 'module:billing outcome:failure,denied', '30d', true],
+        ['What support deleted', 'action:invoices.* tom', '7d', false],
+      ] as const;
+      for (const [name, line, range, isShared] of saved) {
+        await page.goto(page.url().replace(/\?.*|$/, `?q=${encodeURIComponent(line)}&range=${range}`));
+        await page.locator('[data-row], .state:not(.loading)').first().waitFor();
+        await page.locator('.views > button').click();
+        await page.locator('.views .foot button').last().click();
+        await page.locator('dialog input').first().fill(name);
+        if (isShared) await page.locator('dialog [type=radio]').last().check();
+        await page.keyboard.press('Enter');
+        await page.locator('dialog').waitFor({ state: 'detached' });
+      }
+      await page.locator('.stale').first().waitFor({ state: 'detached' });
+      await page.locator('.views > button').click();
+      await page.locator('.views ul').nth(1).waitFor();
+    },
   },
   {
-    name: 'playground',
-    path: 'playground',
+    name: 'save-view',
+    link: 1,
+    search: 'q=severity>=ERROR+module:billing&range=7d',
+    options: { locale: 'pt-BR' },
     act: async (page) => {
-      await page.locator('.graphiql-query-editor .view-line').first().waitFor();
-      await page.locator('.graphiql-execute-button').click();
-      await page.locator('.result-window', { hasText: '"data"' }).waitFor();
+      await page.locator('.views > button').click();
+      await page.locator('.views .foot button').last().click();
+      await page.locator('dialog input').first().fill('Erros do faturamento');
+      await page.locator('dialog [type=radio]').last().check();
     },
   },
 ];
@@ -152,7 +151,7 @@ const data = await mkdtemp(join(tmpdir(), 'reel-pictures-'));
 await chmod(data, 0o755);
 const demo = spawn(
   process.execPath,
-  [join(import.meta.dirname, '..', '..', 'dist', 'development', 'demo.js')],
+  [join(import.meta.dirname, '..', '..', 'dist', 'development', 'demo.js'), '--still'],
   {
     env: { ...process.env, REEL_PORT: '0', REEL_DATA_DIR: data },
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -289,7 +289,14 @@ describe('in the viewer', () => {
     const proof = page.locator('.details .sealed');
     await proof.getByText(verdict(lang)).waitFor();
     await proof.locator('summary').click();
-    await proof.getByText(/reel\.local\+[0-9a-f]{8}/).waitFor();
+    // The key is named, to be compared with one that is kept; where it is fetched from is no part of the check.
+    await proof
+      .getByText(/reel\.local\+[0-9a-f]{8}/)
+      .first()
+      .waitFor();
+    const commands = await proof.locator('code').allTextContents();
+    expect(commands[0]).toMatch(/^reel verify --export entry-\S+\.ndjson --key keys\.txt$/);
+    expect(commands.join()).not.toContain('http');
     expect(await axeViolations(page)).toEqual([]);
     await page.emulateMedia({ colorScheme: 'dark' });
     expect(await axeViolations(page, ['color-contrast'])).toEqual([]);

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { FAULTS } from '../../src/query-line/fault.js';
 import { printQueryLine } from '../../src/query-line/print.js';
 import { completionsAt } from '../../web/stage/query/completion.js';
+import { changedStretch } from '../../web/stage/query/draft.js';
 import {
   canonicalLine,
   type FieldValue,
@@ -55,6 +56,21 @@ describe('query line', () => {
     expect(edited(setValue, 'x', 'resource', { type: 'a/b', id: { is: '4/2,*' } })).toBe(
       'resource:"a/b"/"4/2,*" x',
     );
+  });
+
+  test.each([
+    ['module:a', 'module:a', ''],
+    ['module:a tom', 'module:a', 'tom'],
+    ['tom module:a', 'module:a', 'tom'],
+    ['module:ab x', 'module:a x', 'module:ab'],
+    ['module:a', 'module:a severity:ERROR', ''],
+    ['module:a  b', '', 'module:a  b'],
+    ['a b c', 'a c', 'b'],
+    ['aa', 'a', 'aa'],
+    ['', 'a', ''],
+  ])('of %j, over %j, what is marked as not applied is %j', (typed, applied, marked) => {
+    const { position, length } = changedStretch(typed, applied);
+    expect(typed.slice(position, position + length)).toBe(marked);
   });
 
   test('an id of any form is found as it is', () => {

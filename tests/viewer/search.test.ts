@@ -30,6 +30,23 @@ test('what is typed is marked as not applied, is never lost, and is applied by a
   expect(await box.getAttribute('aria-description')).toBe('Not applied');
   await page.getByRole('button', { name: 'Not applied' }).waitFor();
   expect(searchParams(page).has('q')).toBe(false);
+  // What is applied stays readable while something else is typed and completed.
+  await page.keyboard.press('Enter');
+  await page.locator('[role=status]', { hasText: /^6\d entries$/ }).waitFor();
+  await box.pressSequentially(' act');
+  await page.getByRole('option').first().waitFor();
+  const boxOf = async (selector: string) => (await page.locator(selector).boundingBox())!;
+  const [chips, popup] = [await boxOf('.chips'), await boxOf('.completions')];
+  expect(popup.y).toBeGreaterThanOrEqual(chips.y + chips.height);
+  expect(await page.locator('.completions .shown').textContent()).toMatch(/6\d entries$/);
+  expect(await page.locator('.query mark').textContent()).toBe('act');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+  expect(await box.inputValue()).toBe('module:billing');
+  await box.fill('');
+  await page.keyboard.press('Enter');
+  await expect.poll(() => searchParams(page).has('q')).toBe(false);
+  await box.fill('module:billing');
   await chooseRange(page, '7 days');
   expect(searchParams(page).get('q')).toBe('module:billing');
   expect(searchParams(page).get('range')).toBe('7d');

@@ -141,7 +141,7 @@ describe('components', () => {
     expect(await page.locator('.query mark').textContent()).toBe('modul:x');
     expect(await combobox.getAttribute('aria-invalid')).toBe('true');
     expect(searchParams(page).get('q')).toBe('module:guardian severity>=ERROR');
-    await page.getByRole('button', { name: 'Usar module:guardian,x' }).click();
+    await page.getByRole('button', { name: 'Você quis dizer module:guardian,x' }).click();
     await expect.poll(() => searchParams(page).get('q')).toBe('module:guardian,x');
     expect(await page.getByRole('alert').count()).toBe(0);
     await close();
@@ -199,6 +199,16 @@ describe('components', () => {
     await expect.poll(() => searchParams(page).get('q')).toContain('-severity:CRITICAL');
     await breakdown.getByRole('button', { name: /^Ana Souza/ }).click();
     await expect.poll(() => searchParams(page).get('q')).toContain(`actor:${ANA}`);
+    // What a bound leaves out is not excluded by name, and what the query names has a count, if it is none.
+    await page.locator(query).fill('severity>=ERROR -module:aurora action:invoices.*,nothing.done');
+    await page.keyboard.press('Enter');
+    const pressed = (name: string) =>
+      breakdown.getByRole('button', { name, exact: true }).getAttribute('aria-pressed');
+    await expect.poll(() => pressed('Exclude aurora')).toBe('true');
+    expect(await pressed('Exclude Info')).toBe('false');
+    await breakdown.getByRole('button', { name: 'nothing.done 0', exact: true }).waitFor();
+    await breakdown.getByRole('button', { name: /^invoices\.\* [1-9]/ }).waitFor();
+    expect(await breakdown.getByText('without this filter').count()).toBe(3);
     await close();
   });
 
@@ -282,8 +292,9 @@ describe('components', () => {
     await page.locator(status, { hasText: '240 entries' }).waitFor();
     await page.getByRole('button', { name: 'Export' }).click();
     const dialog = page.getByRole('dialog', { name: 'Export' });
+    await dialog.getByText('240 entries match, of all clients.').waitFor();
     await dialog.getByLabel('Client to export').selectOption(OTHER_CLIENT);
-    await dialog.getByText('118 entries match the view').waitFor();
+    await dialog.getByText('118 entries to export').waitFor();
     // Proofs bring their format with them, and leave with it.
     await dialog.getByLabel('With proofs').check();
     expect(await dialog.getByLabel('NDJSON').isChecked()).toBe(true);
@@ -302,8 +313,15 @@ describe('components', () => {
   });
 
   test('an empty result and an invalid query each say what to do', async () => {
-    const { page, go, close } = await viewer.open('?q=module:nowhere&range=1h');
+    const { page, go, close } = await viewer.open('?q=module:nowhere action:jobs.run&range=1h');
     await page.getByRole('heading', { name: 'No entry matches' }).waitFor();
+    // Which of the conditions it is.
+    const without = page.locator('.loosened').getByRole('listitem');
+    await expect
+      .poll(() => without.locator('.total').allTextContents())
+      .toEqual(['59 entries', 'No entries', 'No entries']);
+    await page.locator('.loosened').getByRole('button', { name: 'Take out: Action: jobs.run' }).click();
+    await expect.poll(() => searchParams(page).get('q')).toBe('module:nowhere');
     await page.getByRole('button', { name: 'Search all time' }).click();
     await page.locator('.state').getByRole('button', { name: 'Clear the query' }).click();
     await rowsOf(page).first().waitFor();
@@ -311,6 +329,13 @@ describe('components', () => {
     await go('?q=severity:loud');
     await page.getByRole('heading', { name: 'The query has a fault' }).waitFor();
     expect(await page.locator('.query mark').textContent()).toBe('severity:loud');
+    // A fault that was typed in place of an answer is given up for that.
+    await go('?q=action:jobs.run');
+    await page.locator(query).fill('action:jobs.run severity:loud');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Show the list as it was' }).click();
+    await rowsOf(page).first().waitFor();
+    expect(await page.locator(query).inputValue()).toBe('action:jobs.run');
     await close();
   });
 });

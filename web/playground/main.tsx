@@ -20,10 +20,13 @@ const session = openSession();
 const root = document.getElementById('playground');
 if (!root) throw new Error('expected an element with the id playground, found none');
 
+// There, an answer is seen beside the query rather than empty variables.
+const isNarrow = matchMedia('(max-width: 46rem)').matches;
+
 createRoot(root).render(
   <>
     <h1 className="reel-title">Reel playground</h1>
-    <GraphiQL fetcher={fetcher} defaultTabs={startersFor(session)} defaultEditorToolsVisibility={true}>
+    <GraphiQL fetcher={fetcher} defaultTabs={startersFor(session)} defaultEditorToolsVisibility={!isNarrow}>
       <GraphiQL.Logo>
         <SignedIn />
       </GraphiQL.Logo>

@@ -25,12 +25,12 @@ import { useViews } from './views/saved.js';
 
 /** The viewer's state and actions; components render the state and call the actions. */
 export function createStage(session: Session, embedding: Embedding | null = null) {
-  const { t, locale } = i18n.global;
+  const { t, n, locale } = i18n.global;
   const views = useViews();
   const urlState = useUrlState(session, views, embedding);
   const { view } = urlState;
   const clients = useClients(session, view);
-  const vocabulary = useVocabulary();
+  const vocabulary = useVocabulary(clients.withClient);
   const { message, announce } = useAnnouncer();
   const queryErrors = useQueryError();
   const { queryError, showQueryError } = queryErrors;
@@ -56,7 +56,7 @@ export function createStage(session: Session, embedding: Embedding | null = null
     reload: () => void load(),
   });
   const { live, newRows, isAtTop, showNewRows } = following;
-  const { load, refuse, pinned, pinnedFilter, fixedSpan } = useListed({
+  const { load, refuse, pinned, pinnedFilter, timeSpan, fixedSpan } = useListed({
     ...{ view, session, views, saved, preferences, zone, navigate: urlState.navigate },
     ...{ entries, counts, following, queryErrors, activeRow },
   });
@@ -98,6 +98,12 @@ export function createStage(session: Session, embedding: Embedding | null = null
       refuse(cause, line);
       return false;
     }
+  }
+
+  /** The applied line again, in place of what is typed. */
+  function giveUpDraft(): void {
+    draft.value = view.q;
+    if (queryError.value) applyQuery(view.q);
   }
 
   /** Changes the query by one of query/edit's functions. A change that no query line can express is announced and not made. */
@@ -223,6 +229,15 @@ export function createStage(session: Session, embedding: Embedding | null = null
     return names;
   });
   const clientName = (id: string) => clients.clients.value.find((client) => client.id === id)?.name ?? null;
+  /** How many entries the list has, in words. Empty until that is known. */
+  const countText = computed(() => {
+    const { state, rows, more } = entries;
+    if (state.value === 'failed') return '';
+    const total = more.value === 'none' && state.value === 'shown' ? rows.value.length : counts.total.value;
+    if (total === null) return '';
+    const isAtLeast = more.value !== 'none' && counts.stopped.value !== null;
+    return t(isAtLeast ? 'status.atLeast' : 'status.count', { n: n(total) }, total);
+  });
   /** Old rows and counts are shown dimmed until the new ones are there. */
   const isStale = computed(() => entries.state.value === 'loading');
   const areCountsStale = computed(() => isStale.value || counts.isLoading.value);
@@ -300,20 +315,24 @@ export function createStage(session: Session, embedding: Embedding | null = null
       stop();
       void vocabulary.ensure();
     });
+    // Few bytes, which the first rows are shown with.
+    void vocabulary.describe();
     void load(false).then(() => Promise.all([loadViews(), clients.load()]));
   }
 
   return {
     ...{ view, session, entries, counts, live, queryError, message, dialog },
     ...{ newRows, isAtTop, activeRow, focusDetails },
-    ...{ isStale, areCountsStale },
+    ...{ isStale, areCountsStale, countText },
     ...{ draft, isDraft, origin, actorNames, clientName, lookAround, goBack, openView, openTenant },
     ...{ language, zone, preferences },
     ...{
       vocabulary: vocabulary.vocabulary,
       isVocabularyKnown: vocabulary.isKnown,
       ensureVocabulary: vocabulary.ensure,
+      descriptions: vocabulary.descriptions,
       described: vocabulary.described,
+      describedAs: vocabulary.describedAs,
       lookForPeople: vocabulary.lookForPeople,
       headers: clients.headers,
     },
@@ -329,7 +348,19 @@ export function createStage(session: Session, embedding: Embedding | null = null
     ...{ isHidden, isEmbedded: embedding !== null },
     views,
     saved,
-    ...{ start, navigate, load, loadViews, retry, pinnedFilter, applyQuery, editQuery },
+    ...{
+      start,
+      navigate,
+      load,
+      loadViews,
+      retry,
+      pinned,
+      pinnedFilter,
+      timeSpan,
+      applyQuery,
+      giveUpDraft,
+      editQuery,
+    },
     ...{ setRange, setTimeSpan, setLanguage, setZone },
     ...{
       toggleLive,

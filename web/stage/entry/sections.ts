@@ -42,7 +42,7 @@ export function sectionsOf(entry: Row | Entry, { t, formatTime }: Formatters): S
       title: t('details.what'),
       fields: withValue([
         {
-          label: column('created_at'),
+          label: t('details.recordedAt'),
           value: entry.createdAt,
           text: formatTime(entry.createdAt),
           note: entry.createdAt,

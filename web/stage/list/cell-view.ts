@@ -14,6 +14,8 @@ export interface CellWords {
   language: Language;
   zone: string;
   clientName: (id: string) => string | null;
+  /** What the action of a row is registered as. */
+  described: (row: Row) => string | null;
 }
 
 const { t } = i18n.global;
@@ -31,6 +33,8 @@ export function cellView(row: Row, column: Column, words: CellWords): VNode {
       return actorView(row);
     case 'resource':
       return resourceView(row);
+    case 'action':
+      return actionView(row, words);
     case 'outcome':
       return h(
         'span',
@@ -70,13 +74,34 @@ function actorView(row: Row): VNode {
   ]);
 }
 
+/** In the words of whoever registered it, and then the name that it is found by. */
+function actionView(row: Row, { described }: CellWords): VNode {
+  const { action } = row;
+  const said = described(row);
+  if (said === null) return recordedView(action, { name: 'code', title: titleOf(action) });
+  return h('span', { class: 'telling', title: titleOf(said, action) }, [
+    recordedView(said, { name: 'said' }),
+    ' ',
+    recordedView(action, { name: 'code' }),
+  ]);
+}
+
+/** Characters of a resource's type that are seen in any case. */
+const LEAST_TYPE = 4;
+
 function resourceView(row: Row): VNode {
   const { resourceName, resourceType, resourceId } = row;
   const title = titleOf(resourceName, resourceOf(row));
   if (resourceName) return recordedView(resourceName, { title });
-  return h('span', { class: 'code', title }, [
-    resourceType && recordedView(resourceType, { name: 'type' }),
-    ...(resourceId ? ['/', recordedView(resourceId)] : []),
+  // Where there is little room, the type gives way first, and then the beginning of the id: its end tells it from others.
+  return h('span', { class: 'code resource', title }, [
+    resourceType &&
+      h(
+        'span',
+        { class: 'type', style: { minInlineSize: `${Math.min(resourceType.length, LEAST_TYPE)}ch` } },
+        [recordedView(resourceType)],
+      ),
+    resourceId && h('span', { class: 'id' }, [h('bdi', { dir: 'ltr' }, ['/', recordedView(resourceId)])]),
   ]);
 }
 
@@ -109,6 +134,28 @@ function textOf(row: Row, column: Column, { clientName }: CellWords): string | n
     default:
       return null;
   }
+}
+
+const CHARACTER_PX = 6.75;
+const CODE_PX = 7.25;
+const ICON_PX = 20;
+
+/** About how many pixels a cell needs to show its text whole; `least`: without what it can do without, the name of an action that has words. */
+export function needOf(row: Row, column: Column, words: CellWords, least: boolean): number {
+  if (column === 'action') {
+    const said = words.described(row);
+    const name = row.action.length * CODE_PX;
+    if (said === null) return name;
+    return said.length * CHARACTER_PX + (least ? 0 : name + CODE_PX);
+  }
+  if (column === 'resource')
+    return row.resourceName ? row.resourceName.length * CHARACTER_PX : (resourceOf(row).length + 1) * CODE_PX;
+  if (column === 'actor') {
+    const behalf = row.onBehalfOfName ? behalfOf(row).length + 1 : 0;
+    const icon = row.onBehalfOfId === null && behalf === 0 ? 0 : ICON_PX;
+    return ((actorOf(row) ?? '').length + behalf) * CHARACTER_PX + icon;
+  }
+  return (textOf(row, column, words)?.length ?? 0) * (isCode(column) ? CODE_PX : CHARACTER_PX);
 }
 
 const isCode = (column: Column) => ['action', 'ip', 'request'].includes(column) || isDataColumn(column);

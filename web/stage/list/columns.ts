@@ -36,23 +36,23 @@ const NAMES: Record<NamedColumn, string> = {
   request: 'request_id',
 };
 
-/** Least width in pixels, and the share of what is left over. */
-const WIDTHS: Record<NamedColumn | 'data', [min: number, share: number]> = {
+/** Pixels: the least width, and what is usually needed; none, where the least is what is needed. */
+const WIDTHS: Record<NamedColumn | 'data', [least: number, usual: number]> = {
   time: [172, 0],
   severity: [92, 0],
-  module: [80, 0.8],
-  action: [128, 1.4],
-  actor: [112, 1.2],
-  resource: [128, 1.6],
+  module: [64, 80],
+  action: [112, 136],
+  actor: [104, 128],
+  resource: [150, 152],
   outcome: [84, 0],
-  client: [110, 0.8],
+  client: [110, 110],
   ip: [116, 0],
-  email: [140, 1.2],
-  behalf: [112, 1],
+  email: [140, 160],
+  behalf: [112, 120],
   origin: [80, 0],
   occurred: [172, 0],
-  request: [120, 1],
-  data: [110, 1],
+  request: [120, 120],
+  data: [110, 110],
 };
 
 export const isDataColumn = (column: Column): column is `data.${string}` => column.startsWith('data.');
@@ -82,13 +82,27 @@ export const nameOfColumn = (column: Column, t: (key: string) => string): string
 
 const widthsOf = (column: Column) => WIDTHS[isDataColumn(column) ? 'data' : column];
 
-/** Tracks of a CSS grid. */
-export const tracksOf = (columns: readonly ShownColumn[]): string =>
+/** No text takes more of the list than this. */
+const MAX_NEED = 400;
+
+/** What a column takes: as it was chosen, or what it needs, in steps, so that another answer of the same kind moves nothing. */
+function needed({ key, width }: ShownColumn, needOf: (column: Column) => number): number {
+  const [least, usual] = widthsOf(key);
+  if (width !== undefined) return width;
+  return usual === 0 ? least : Math.ceil(Math.min(Math.max(needOf(key), usual), MAX_NEED) / 16) * 16;
+}
+
+/** Pixels of all columns, without the gaps between them, where each has what it needs. */
+export const widthOf = (columns: readonly ShownColumn[], needOf: (column: Column) => number): number =>
+  columns.reduce((sum, column) => sum + needed(column, needOf), 0);
+
+/** Tracks of a CSS grid, in proportion to what each column needs for what it shows: `needOf`, in pixels. */
+export const tracksOf = (columns: readonly ShownColumn[], needOf: (column: Column) => number): string =>
   columns
-    .map(({ key, width }) => {
-      const [min, share] = widthsOf(key);
-      if (width !== undefined) return `${width}px`;
-      return share === 0 ? `${min}px` : `minmax(${min}px, ${share}fr)`;
+    .map((column) => {
+      const [least, usual] = widthsOf(column.key);
+      const need = needed(column, needOf);
+      return column.width !== undefined || usual === 0 ? `${need}px` : `minmax(${least}px, ${need}fr)`;
     })
     .join(' ');
 

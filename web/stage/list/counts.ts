@@ -6,6 +6,7 @@ import {
   TimelineDocument,
   type TimelineQuery,
 } from '../generated.js';
+import { startOfDay } from '../parts/times.js';
 import type { Row } from './entries.js';
 
 export type Bucket = TimelineQuery['logStats']['timeline'][number];
@@ -84,7 +85,9 @@ export function useCounts() {
     interval.value = step;
     total.value = stats.totalEntries;
     stopped.value = stoppedOf(stats);
-    buckets.value = endDate ? stats.timeline : upToNow(stats.timeline);
+    const isEmpty = stats.timeline.length === 0 && startDate;
+    if (isEmpty) buckets.value = emptyBuckets(Date.parse(startDate), filter, step, timeZone);
+    else buckets.value = endDate ? stats.timeline : upToNow(stats.timeline);
   }
 
   async function loadFacets(filter: LogFilterInput, timeZone: string, signal: AbortSignal): Promise<void> {
@@ -180,6 +183,34 @@ export function useCounts() {
 export type Counts = ReturnType<typeof useCounts>;
 
 const MAX_BUCKETS = 1_000;
+
+const LENGTHS_MS: Partial<Record<StatsInterval, number>> = {
+  MINUTE: 60_000,
+  HOUR: 3_600_000,
+  DAY: DAY_MS,
+  WEEK: 7 * DAY_MS,
+};
+
+/** A range in which nothing matches has its times all the same. */
+function emptyBuckets(
+  from: number,
+  { endDate }: LogFilterInput,
+  step: StatsInterval,
+  timeZone: string,
+): readonly Bucket[] {
+  const length = LENGTHS_MS[step];
+  if (length === undefined) return [];
+  const day = Date.parse(startOfDay(from, timeZone));
+  const first = day + Math.floor((from - day) / length) * length;
+  const count = Math.ceil(((endDate ? Date.parse(endDate) : Date.now()) - first) / length);
+  const at = (index: number) => new Date(first + index * length).toISOString();
+  return Array.from({ length: Math.min(Math.max(1, count), MAX_BUCKETS) }, (_, index) => ({
+    start: at(index),
+    end: at(index + 1),
+    count: 0,
+    bySeverity: [],
+  }));
+}
 
 /** With empty buckets up to now, where the last entry is older than one. */
 function upToNow(buckets: readonly Bucket[]): readonly Bucket[] {

@@ -134,5 +134,5 @@ export function useListed(asked: Asked) {
     counts.clear();
   }
 
-  return { load, refuse, pinned, pinnedFilter, fixedSpan };
+  return { load, refuse, pinned, pinnedFilter, timeSpan, fixedSpan };
 }

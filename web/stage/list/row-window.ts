@@ -18,7 +18,8 @@ export const heightOf = (total: number): number => Math.min(total, MAX_HEIGHT);
 /** How far down the rows one is where the list is scrolled to `scrollTop`: farther, where there are more than it may be high. */
 export function offsetAt(scrollTop: number, { total, viewport }: Extent): number {
   if (total <= MAX_HEIGHT) return scrollTop;
-  return (scrollTop / (MAX_HEIGHT - viewport)) * (total - viewport);
+  // Below the last row there may be more to scroll to.
+  return Math.min(1, scrollTop / (MAX_HEIGHT - viewport)) * (total - viewport);
 }
 
 /** The other way round. */

@@ -1,6 +1,11 @@
+import { type ComputedRef, computed } from 'vue';
 import { printDataPath } from '../../../src/query-line/data-path.js';
 import { printQueryLine } from '../../../src/query-line/print.js';
 import type { QueryTerm, QueryValue } from '../../../src/query-line/terms.js';
+import { i18n } from '../i18n.js';
+import { nameText } from '../parts/recorded-text.js';
+import { formatLong } from '../parts/times.js';
+import type { Stage } from '../stage.js';
 import { type Terms, termsOf } from './edit.js';
 
 /** One term of the query line in words. */
@@ -78,3 +83,22 @@ function valueName(
   const names = NAMED[field];
   return names ? t(`reel.${names}.${is}`) : is;
 }
+
+/** The terms that are applied, in words of the page's language. */
+export function useChips(stage: Stage): ComputedRef<Chip[]> {
+  const { t } = i18n.global;
+  return computed(() =>
+    chipsOf(stage.view.q, stage.zone.value, {
+      t,
+      actorNames: stage.actorNames.value,
+      clientName: stage.clientName,
+      formatTime: (at) => formatLong(at, stage.language.value, stage.zone.value),
+    }),
+  );
+}
+
+/** A term as one text. */
+export const wordsOf = ({ negated, field, op, values }: Chip, t: (key: string) => string): string =>
+  [negated ? t('chips.not') : '', field && `${field}${op ? ` ${op}` : ':'}`, nameText(values)]
+    .filter(Boolean)
+    .join(' ');

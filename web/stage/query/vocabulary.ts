@@ -27,8 +27,8 @@ const MAX_DEPTH = 6;
 const PAUSE_MS = 150;
 const LEAST_LETTERS = 2;
 
-/** The modules, actions, people, resource types and paths in data of this tenant, for completion. Null until they are loaded, or where that fails. */
-export function useVocabulary() {
+/** The modules, actions, people, resource types and paths in data of this tenant, of whichever client, for completion. Null until they are loaded, or where that fails. */
+export function useVocabulary(withClient: <T>(client: null, start: () => T) => T) {
   const vocabulary = shallowRef<Vocabulary | null>(null);
   const descriptions = shallowRef<ReadonlyMap<string, string>>(new Map());
   /** Whether it was asked for and answered, even if by a failure. */
@@ -46,26 +46,34 @@ export function useVocabulary() {
   /** Unless it was asked for already. */
   const ensure = (): Promise<void> => begun ?? load();
 
-  async function ask(): Promise<void> {
-    looked.clear();
-    const [counted, sample, registered] = await Promise.all([
-      askReel(VocabularyDocument, {}).then(
-        ({ logStats }) => logStats,
-        () => null,
-      ),
-      askReel(DataSampleDocument, {}).then(
-        ({ logs }) => logs.nodes.map(({ data }) => data),
-        () => [],
-      ),
-      askReel(ActionsDocument, {}).then(
-        ({ actions }) => actions,
-        () => [],
-      ),
-    ]);
+  /** What the actions are registered as: few words, which the list shows. */
+  async function describe(): Promise<readonly Registered[]> {
+    const registered = await askReel(ActionsDocument, {}).then(
+      ({ actions }) => actions,
+      () => [],
+    );
     descriptions.value = new Map(
       registered.flatMap(({ module, action, description }) =>
         description ? [[nameOf({ module, action }), description]] : [],
       ),
+    );
+    return registered;
+  }
+
+  async function ask(): Promise<void> {
+    looked.clear();
+    const [counted, sample, registered] = await withClient(null, () =>
+      Promise.all([
+        askReel(VocabularyDocument, {}).then(
+          ({ logStats }) => logStats,
+          () => null,
+        ),
+        askReel(DataSampleDocument, {}).then(
+          ({ logs }) => logs.nodes.map(({ data }) => data),
+          () => [],
+        ),
+        describe(),
+      ]),
     );
     // Completion then offers fields and severities only.
     if (counted) vocabulary.value = { ...counted, paths: pathsOf(sample), registered };
@@ -81,7 +89,9 @@ export function useVocabulary() {
     timer = setTimeout(async () => {
       controller = new AbortController();
       try {
-        const { logStats } = await askReel(PeopleDocument, { filter: { search: wanted } }, controller.signal);
+        const { signal } = controller;
+        const variables = { filter: { search: wanted } };
+        const { logStats } = await withClient(null, () => askReel(PeopleDocument, variables, signal));
         looked.add(wanted);
         if (vocabulary.value) vocabulary.value = withPeople(vocabulary.value, logStats.actors);
       } catch {
@@ -94,7 +104,15 @@ export function useVocabulary() {
   const described = (entry: { module: string; action: string }) =>
     descriptions.value.get(nameOf(entry)) ?? null;
 
-  return { vocabulary, isKnown, described, load, ensure, lookForPeople };
+  /** The same of an action of whichever module; null where two modules say different things. */
+  const describedAs = (action: string) => {
+    const said = new Set(
+      vocabulary.value?.registered.flatMap((each) => (each.action === action ? [each.description] : [])),
+    );
+    return said.size === 1 ? [...said][0]! : null;
+  };
+
+  return { vocabulary, isKnown, descriptions, described, describedAs, describe, load, ensure, lookForPeople };
 }
 
 /** Neither holds a line break. */
