@@ -34,7 +34,7 @@ test('what is typed is marked as not applied, is never lost, and is applied by a
   await page.keyboard.press('Enter');
   await page.locator('[role=status]', { hasText: /^6\d entries$/ }).waitFor();
   await box.pressSequentially(' act');
-  await page.getByRole('option').first().waitFor();
+  await page.locator('#query-options li').first().waitFor();
   const boxOf = async (selector: string) => (await page.locator(selector).boundingBox())!;
   const [chips, popup] = [await boxOf('.chips'), await boxOf('.completions')];
   expect(popup.y).toBeGreaterThanOrEqual(chips.y + chips.height);

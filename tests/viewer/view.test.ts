@@ -271,7 +271,9 @@ describe('components', () => {
     await details.getByRole('table').waitFor();
     expect(await details.getByText(SCRIPT).count()).toBeGreaterThan(8);
     await details.getByRole('button', { name: 'JSON', exact: true }).click();
-    await page.locator('.breakdown').getByText(SCRIPT).first().waitFor({ state: 'attached' });
+    // Beside details the breakdown is shown where it is asked for.
+    await page.getByRole('button', { name: 'Breakdown' }).click();
+    await page.locator('.breakdown').getByText(SCRIPT).first().waitFor();
     await page.locator(query).pressSequentially('<im');
     await page.getByRole('option', { name: SCRIPT }).first().waitFor();
     expect(await page.locator('b, img').count()).toBe(0);
@@ -320,7 +322,10 @@ describe('components', () => {
     await expect
       .poll(() => without.locator('.total').allTextContents())
       .toEqual(['59 entries', 'No entries', 'No entries']);
-    await page.locator('.loosened').getByRole('button', { name: 'Take out: Action: jobs.run' }).click();
+    await page
+      .locator('.loosened')
+      .getByRole('button', { name: 'Search without it: Action: jobs.run' })
+      .click();
     await expect.poll(() => searchParams(page).get('q')).toBe('module:nowhere');
     await page.getByRole('button', { name: 'Search all time' }).click();
     await page.locator('.state').getByRole('button', { name: 'Clear the query' }).click();

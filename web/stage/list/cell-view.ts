@@ -86,8 +86,8 @@ function actionView(row: Row, { described }: CellWords): VNode {
   ]);
 }
 
-/** Characters of a resource's type that are seen in any case. */
-const LEAST_TYPE = 4;
+/** A resource's type is seen whole where it is short, else its beginning. */
+const leastOf = (type: string) => (type.length > 6 ? { minInlineSize: '4ch' } : { flexShrink: '0' });
 
 function resourceView(row: Row): VNode {
   const { resourceName, resourceType, resourceId } = row;
@@ -95,12 +95,7 @@ function resourceView(row: Row): VNode {
   if (resourceName) return recordedView(resourceName, { title });
   // Where there is little room, the type gives way first, and then the beginning of the id: its end tells it from others.
   return h('span', { class: 'code resource', title }, [
-    resourceType &&
-      h(
-        'span',
-        { class: 'type', style: { minInlineSize: `${Math.min(resourceType.length, LEAST_TYPE)}ch` } },
-        [recordedView(resourceType)],
-      ),
+    resourceType && h('span', { class: 'type', style: leastOf(resourceType) }, [recordedView(resourceType)]),
     resourceId && h('span', { class: 'id' }, [h('bdi', { dir: 'ltr' }, ['/', recordedView(resourceId)])]),
   ]);
 }

@@ -41,7 +41,7 @@ const WIDTHS: Record<NamedColumn | 'data', [least: number, usual: number]> = {
   time: [172, 0],
   severity: [92, 0],
   module: [64, 80],
-  action: [112, 136],
+  action: [124, 136],
   actor: [104, 128],
   resource: [150, 152],
   outcome: [84, 0],
