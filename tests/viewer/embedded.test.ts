@@ -90,7 +90,7 @@ test("in a host's frame views are saved, opened and removed, and stay through a 
   const menu = inside.getByRole('dialog', { name: 'Views' });
   await button.click();
   await menu.getByRole('button', { name: 'Save this view' }).click();
-  await inside.getByLabel('Name').fill('Of the frame');
+  await inside.getByRole('textbox', { name: 'Name' }).fill('Of the frame');
   await inside.getByRole('button', { name: 'Save', exact: true }).click();
   await inside.getByRole('button', { name: 'Views: Of the frame' }).waitFor();
   expect([...child().searchParams.keys()]).toEqual(['v']);
