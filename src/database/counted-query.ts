@@ -1,5 +1,6 @@
 import pg, { type ClientBase } from 'pg';
-import type { Row, TextRow } from './execute.js';
+import type { Row } from './execute.js';
+import { type TextRow, TextRows } from './text-rows.js';
 
 /** A read had more bytes of rows than were asked for. */
 export class RowsTooLong extends Error {
@@ -43,7 +44,7 @@ export interface CountedOptions {
 export class CountedQuery extends pg.Query {
   private error: unknown;
   private isRefused = false;
-  private readonly texts: TextRow[] = [];
+  private readonly texts = new TextRows();
 
   protected constructor(
     text: string,
@@ -76,7 +77,7 @@ export class CountedQuery extends pg.Query {
       const query: CountedQuery = make((error, result) => {
         if (query.isRefused) reject(query.error);
         else if (error) reject(error);
-        else resolve(query.counted.isText ? query.texts : result.rows);
+        else resolve(query.counted.isText ? query.texts.rows : result.rows);
       });
       client.query(query);
     });
@@ -86,12 +87,12 @@ export class CountedQuery extends pg.Query {
     if (this.isRefused) return;
     try {
       this.counted.took(row.length);
+      if (this.counted.isText) this.texts.push(row);
     } catch (error) {
       this.isRefused = true;
       this.error = error;
       return;
     }
-    if (this.counted.isText) this.texts.push(row.fields);
-    else handleDataRow.call(this, row);
+    if (!this.counted.isText) handleDataRow.call(this, row);
   }
 }

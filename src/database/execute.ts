@@ -15,12 +15,12 @@ import { type CopiedRow, copiedBytes, copyOut } from './copy-out.js';
 import { CountedQuery, type RowMeter } from './counted-query.js';
 import { LiteralCompiler } from './literal.js';
 import { type ScopedOptions, ScopedQuery } from './scoped-query.js';
+import type { TextRow } from './text-rows.js';
 import { WriteQuery } from './write-query.js';
 
 export type Row = Record<string, unknown>;
 
-/** A row's columns, in the order of the statement, as the database writes them: null for NULL. */
-export type TextRow = readonly (string | null)[];
+export type { TextRow };
 
 /** An `sql` fragment, or SQL text with its parameters. */
 export type Statement = RawBuilder<unknown> | CompiledQuery;

@@ -1,7 +1,8 @@
 import pg, { type ClientBase } from 'pg';
 import { type CountedOptions, CountedQuery, type DataRow, type QueryCallback } from './counted-query.js';
-import type { Row, TextRow } from './execute.js';
+import type { Row } from './execute.js';
 import { type Field, type Prepared, prepareOn, type WireConnection } from './prepared.js';
+import type { TextRow } from './text-rows.js';
 
 /** What a statement that reads one tenant is bound by. */
 export interface ReadScope {

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { Database } from './database.js';
+import { RowClient } from './row-client.js';
 
 const TIMESTAMPTZ = 1184;
 
@@ -25,6 +26,8 @@ export const sessionOptions = (url: string, statementMs: number | null = null) =
   connectionTimeoutMillis: CONNECT_MS,
   application_name: 'reel',
   types,
+  // Of a pool.
+  Client: RowClient,
   options: [
     '-c timezone=UTC -c datestyle=ISO -c jit=off',
     ...(statementMs === null

@@ -16,20 +16,22 @@ import {
   isObjectType,
   type SelectionSetNode,
 } from 'graphql';
-import { JsonText } from '../http/json-writer.js';
+import { JsonBytes } from '../http/json-writer.js';
 import type { FieldName } from '../log/entry/fields.js';
-import { StoredEntry } from '../log/entry/stored-entry.js';
+import { bytesOf, type GrowingBytes, listOf } from '../log/entry/growing-bytes.js';
+import { type EntryMember, EntryWriter, StoredEntry } from '../log/entry/stored-entry.js';
 import type { ReelContext } from './context.js';
 import { everyField, STORED } from './selection.js';
 
-/** An object, or those of a list, finished, and where in the result they go. */
+/** An object, or a list of them, finished, and where in the result they go. */
 export interface Finished {
   readonly path: GraphQLResolveInfo['path'];
-  readonly value: object;
+  readonly value: JsonBytes;
+  readonly isList: boolean;
 }
 
-/** Makes an object of the result, as text. Errors: whatever graphql-js would report of the field. */
-type Finish = (source: unknown) => JsonText;
+/** Writes a value of the result as JSON; false for null. Errors: whatever graphql-js would report of it; part of it is written then. */
+type Write = (out: GrowingBytes, value: unknown) => boolean;
 
 /**
  * Finishes single entries, and lists of objects, whose selections are nothing but fields without resolvers, which graphql-js does field by
@@ -61,20 +63,21 @@ const readsProperty = ({ resolve, args }: GraphQLField<unknown, ReelContext>): b
   args.length === 0 && (!resolve || readers.has(resolve));
 
 function finisher() {
-  const known = new WeakMap<FieldNode, Finish | null>();
+  const known = new WeakMap<FieldNode, Write | null>();
   return (found: unknown, { finished }: ReelContext, info: GraphQLResolveInfo): unknown => {
     if (!finished || !(Array.isArray(found) ? found.length > 0 : found instanceof StoredEntry)) return found;
     const [node, ...others] = info.fieldNodes;
     if (!node || others.length > 0) return found;
-    let finish = known.get(node);
-    if (finish === undefined) {
-      finish = finishOf(node, info);
-      known.set(node, finish);
+    let write = known.get(node);
+    if (write === undefined) {
+      write = writerOfField(node, info);
+      known.set(node, write);
     }
-    if (finish === null) return found;
+    if (write === null) return found;
+    const finish = write;
     try {
-      const value = Array.isArray(found) ? found.map(finish) : finish(found);
-      finished.push({ path: info.path, value });
+      const pieces = Array.isArray(found) ? listOf(found, finish) : [bytesOf((out) => finish(out, found))];
+      finished.push({ path: info.path, value: new JsonBytes(pieces), isList: Array.isArray(found) });
       return Array.isArray(found) ? [] : null;
     } catch {
       return found;
@@ -84,13 +87,12 @@ function finisher() {
 
 /** Puts what was finished in its places in the data of a result. */
 export function placeFinished(data: unknown, finished: readonly Finished[]): void {
-  for (const { path, value } of finished) {
+  for (const { path, value, isList } of finished) {
     const parent = path.prev ? at(data, path.prev) : data;
     // Else an error has left null there, or above it.
     if (typeof parent !== 'object' || parent === null) continue;
     const place = parent as Record<string | number, unknown>;
-    if (Array.isArray(value) ? Array.isArray(place[path.key]) : place[path.key] === null)
-      place[path.key] = value;
+    if (isList ? Array.isArray(place[path.key]) : place[path.key] === null) place[path.key] = value;
   }
 }
 
@@ -107,70 +109,57 @@ function itemOf(returned: GraphQLOutputType): GraphQLObjectType | null {
   return isObjectType(type) ? type : null;
 }
 
-function finishOf({ selectionSet }: FieldNode, info: GraphQLResolveInfo): Finish | null {
+function writerOfField({ selectionSet }: FieldNode, info: GraphQLResolveInfo): Write | null {
   const type = itemOf(info.returnType);
-  return type && selectionSet ? finishObject(type, selectionSet, info) : null;
+  return type && selectionSet ? writerOfObject(type, selectionSet, info) : null;
 }
-
-function finishObject(
-  type: GraphQLObjectType,
-  selectionSet: SelectionSetNode,
-  info: GraphQLResolveInfo,
-): Finish | null {
-  const write = writerOfObject(type, selectionSet, info);
-  return write && ((source) => new JsonText(write(source)));
-}
-
-/** A finished value as JSON text. Errors: whatever graphql-js would report of it. */
-type Write = (value: unknown) => string;
 
 function writerOfObject(
   type: GraphQLObjectType,
   selectionSet: SelectionSetNode,
   info: GraphQLResolveInfo,
 ): Write | null {
-  const fields: WrittenField[] = [];
-  if (!addFields(fields, selectionSet, type, info)) return null;
-  return (source) => {
+  const members: Member[] = [];
+  if (!addMembers(members, selectionSet, type, info)) return null;
+  const ofEntry = members.every(isOfEntry) ? new EntryWriter(members) : null;
+  return (out, source) => {
     if (typeof source !== 'object' || source === null || !isHere(source))
       throw new TypeError(`expected an object, got ${typeof source}`);
-    const ofField = source instanceof StoredEntry ? ofEntry(source) : ofObject(source);
-    let text = '';
-    for (const field of fields) text += field.label + ofField(field);
-    return `{${text.slice(1)}}`;
+    if (!(source instanceof StoredEntry)) writeObject(out, members, source as Record<string, unknown>);
+    else if (ofEntry) ofEntry.write(out, source);
+    else throw new TypeError('expected fields of an entry, got others');
+    return true;
   };
 }
 
-interface WrittenField {
+function writeObject(out: GrowingBytes, members: readonly Member[], source: Record<string, unknown>): void {
+  for (const { label, name, write } of members) {
+    out.text(label);
+    write(out, source[name]);
+  }
+  out.text(members.length === 0 ? '{}' : '}');
+}
+
+interface Member {
   /** In the result. */
   readonly key: string;
   /** In the source. */
   readonly name: string;
-  /** What stands before the value in the text: a comma and the key. */
+  /** What stands before the value: a brace or a comma, and the key. */
   readonly label: string;
-  /** Of whatever object, the text of the value. */
-  readonly always: string | null;
-  /** The field of an entry, of which the row has the text. */
-  readonly stored: FieldName | null;
+  /** Of whatever object, the JSON of the value. */
+  readonly always?: string;
+  /** The field of an entry. */
+  readonly field?: FieldName;
   readonly write: Write;
 }
 
-const ofObject =
-  (source: object) =>
-  ({ always, name, write }: WrittenField): string =>
-    always ?? write((source as Record<string, unknown>)[name]);
-
-const ofEntry =
-  (entry: StoredEntry) =>
-  ({ always, name, stored }: WrittenField): string => {
-    if (always !== null) return always;
-    if (stored) return entry.json(stored);
-    throw new TypeError(`expected a field of an entry, got ${name}`);
-  };
+const isOfEntry = (member: Member): member is Member & EntryMember =>
+  member.always !== undefined || member.field !== undefined;
 
 /** False for a selection that is more than stored fields. */
-function addFields(
-  fields: WrittenField[],
+function addMembers(
+  members: Member[],
   selectionSet: SelectionSetNode,
   type: GraphQLObjectType,
   info: GraphQLResolveInfo,
@@ -178,17 +167,18 @@ function addFields(
   return everyField(selectionSet, info, (selection) => {
     const { value: name } = selection.name;
     const key = selection.alias?.value ?? name;
-    if (fields.some((other) => other.key === key)) return !selection.selectionSet;
-    const label = `,${JSON.stringify(key)}:`;
+    if (members.some((other) => other.key === key)) return !selection.selectionSet;
+    const label = `${members.length === 0 ? '{' : ','}${JSON.stringify(key)}:`;
     if (name === '__typename') {
       const always = JSON.stringify(type.name);
-      fields.push({ key, name, label, always, stored: null, write: () => always });
+      members.push({ key, name, label, always, write: (out) => writeText(out, always) });
       return true;
     }
     const field = type.getFields()[name];
     const write = field && readsProperty(field) ? writerOf(field.type, selection, info) : null;
     if (!write) return false;
-    fields.push({ key, name, label, always: null, stored: STORED.get(name) ?? null, write });
+    const stored = STORED.get(name);
+    members.push({ key, name, label, ...(stored && { field: stored }), write });
     return true;
   });
 }
@@ -197,19 +187,17 @@ function addFields(
 function writerOf(type: GraphQLOutputType, node: FieldNode, info: GraphQLResolveInfo): Write | null {
   if (isNonNullType(type)) {
     const write = writerOf(type.ofType as GraphQLOutputType, node, info);
-    return write && ((value) => present(write(value)));
+    return (
+      write &&
+      ((out, value) => {
+        if (!write(out, value)) throw new TypeError('expected a value, got null');
+        return true;
+      })
+    );
   }
   if (isListType(type)) {
     const write = writerOf(type.ofType as GraphQLOutputType, node, info);
-    return (
-      write &&
-      orNull(
-        (value) =>
-          `[${items(value)
-            .map((item) => write(item))
-            .join(',')}]`,
-      )
-    );
+    return write && orNull((out, value) => writeItems(out, items(value), write));
   }
   if (isObjectType(type) && node.selectionSet) {
     const write = writerOfObject(type, node.selectionSet, info);
@@ -217,10 +205,25 @@ function writerOf(type: GraphQLOutputType, node: FieldNode, info: GraphQLResolve
   }
   if (!isLeafType(type)) return null;
   const leaf: GraphQLLeafType = type;
-  return orNull((value) => {
+  return orNull((out, value) => {
     if (!isHere(value)) throw new TypeError(`expected a value, got ${typeof value}`);
-    return present(JSON.stringify(leaf.serialize(value)));
+    const text = JSON.stringify(leaf.serialize(value)) as string | undefined;
+    if (text === undefined || text === 'null') throw new TypeError('expected a value, got null');
+    return writeText(out, text);
   });
+}
+
+function writeItems(out: GrowingBytes, found: readonly unknown[], write: Write): boolean {
+  for (const [index, item] of found.entries()) {
+    out.text(index === 0 ? '[' : ',');
+    write(out, item);
+  }
+  return writeText(out, found.length === 0 ? '[]' : ']');
+}
+
+function writeText(out: GrowingBytes, text: string): true {
+  out.text(text);
+  return true;
 }
 
 /** False for what graphql-js calls, awaits or reports. */
@@ -231,14 +234,11 @@ const isHere = (value: unknown): boolean =>
 
 const orNull =
   (write: Write): Write =>
-  (value) =>
-    value == null ? 'null' : write(value);
-
-/** Errors: TypeError for what must not be null, or is nothing in JSON. */
-function present(text: string | undefined): string {
-  if (text === undefined || text === 'null') throw new TypeError('expected a value, got null');
-  return text;
-}
+  (out, value) => {
+    if (value != null) return write(out, value);
+    out.text('null');
+    return false;
+  };
 
 /** Errors: TypeError for what is no list. */
 function items(value: unknown): unknown[] {

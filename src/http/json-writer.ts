@@ -3,27 +3,33 @@ import { passTurn } from '../time-slice.js';
 /** Of so many characters text is put into bytes at once. */
 const CHUNK_CHARACTERS = 65_536;
 
-/** A value whose JSON text is there already. */
-export class JsonText {
-  constructor(readonly text: string) {}
+/** A value whose JSON is there already, as bytes in pieces. */
+export class JsonBytes {
+  constructor(readonly pieces: readonly Buffer[]) {}
 }
 
 /**
- * Text as JSON.stringify makes it, in bytes, JsonText taken as it is, made piece by piece so that the event loop is not held. `wrote` is called with
+ * Text as JSON.stringify makes it, in bytes, JsonBytes taken as they are, made piece by piece so that the event loop is not held. `wrote` is called with
  * the bytes of each piece, before the next is made. Errors: what `wrote` throws.
  */
 export async function writeJson(value: object, wrote: (bytes: number) => void): Promise<Buffer[]> {
   const chunks: Buffer[] = [];
   let text = '';
-  const flush = () => {
-    const chunk = Buffer.from(text);
+  const put = (chunk: Buffer) => {
     wrote(chunk.length);
     chunks.push(chunk);
+  };
+  const flush = () => {
+    if (text !== '') put(Buffer.from(text));
     text = '';
   };
   for (const piece of member('', value)) {
-    text += piece;
-    if (text.length < CHUNK_CHARACTERS) continue;
+    if (typeof piece === 'string') text += piece;
+    else {
+      flush();
+      put(piece);
+    }
+    if ((typeof piece === 'string' ? text : piece).length < CHUNK_CHARACTERS) continue;
     flush();
     await passTurn();
   }
@@ -31,9 +37,10 @@ export async function writeJson(value: object, wrote: (bytes: number) => void): 
   return chunks;
 }
 
-function* member(before: string, value: unknown): Generator<string> {
-  if (value instanceof JsonText) {
-    yield before + value.text;
+function* member(before: string, value: unknown): Generator<string | Buffer> {
+  if (value instanceof JsonBytes) {
+    yield before;
+    yield* value.pieces;
     return;
   }
   if (typeof value !== 'object' || value === null || 'toJSON' in value || isShort(value)) {
@@ -62,11 +69,11 @@ function* member(before: string, value: unknown): Generator<string> {
 /** Whether its text has about a chunk's characters at most: in one go it is written several times as quickly. */
 const isShort = (value: object): boolean => roomAfter(value, CHUNK_CHARACTERS) >= 0;
 
-/** What is left of so many characters after the text of a value, about; below 0 as soon as they do not suffice, or where there is a JsonText. */
+/** What is left of so many characters after the text of a value, about; below 0 as soon as they do not suffice, or where there are JsonBytes. */
 function roomAfter(value: unknown, room: number): number {
   if (typeof value === 'string') return room - value.length - 2;
   if (typeof value !== 'object' || value === null) return room - 5;
-  if (value instanceof JsonText) return -1;
+  if (value instanceof JsonBytes) return -1;
   let left = room - 2;
   if (Array.isArray(value))
     for (let at = 0; at < value.length && left >= 0; at += 1) left = roomAfter(value[at], left - 1);

@@ -1,9 +1,9 @@
 import type { z } from 'zod';
 import type { Fault } from '../errors.js';
-import { JsonText } from '../http/json-writer.js';
+import { JsonBytes } from '../http/json-writer.js';
 import type { LogCount } from '../log/counts/log-count.js';
 import { snake } from '../log/entry/fields.js';
-import { entryToJson } from '../log/entry/wire.js';
+import { entriesToJson } from '../log/entry/wire.js';
 import type { LogExport } from '../log/export/export.js';
 import { pageInfoOf } from '../log/read/log-connection.js';
 import { type LogPage, tell } from '../log/read/reader.js';
@@ -14,11 +14,11 @@ import type { EXPORT, LIST, STATS } from './answers.js';
 export async function listToWire(
   found: LogPage,
   { total, number, size }: { total: LogCount | null; number: number | null; size: number },
-): Promise<Omit<z.output<typeof LIST>, 'items'> & { items: JsonText[] }> {
+): Promise<Omit<z.output<typeof LIST>, 'items'> & { items: JsonBytes }> {
   const { startCursor, endCursor, searchedUntil } = pageInfoOf(found);
   const [isMore, isBehind] = await Promise.all([tell(found.hasNextPage), tell(found.hasPreviousPage)]);
   return {
-    items: found.entries.map((entry) => new JsonText(entryToJson(entry))),
+    items: new JsonBytes(entriesToJson(found.entries)),
     total: total?.value ?? null,
     page: number,
     page_size: size,

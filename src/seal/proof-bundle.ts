@@ -1,10 +1,12 @@
 import { conflict } from '../errors.js';
 import { FIELDS, snake } from '../log/entry/fields.js';
+import type { GrowingBytes } from '../log/entry/growing-bytes.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
-import { entryNames, entryToWire, exportColumns } from '../log/entry/wire.js';
+import { EntryColumns, type StoredEntry } from '../log/entry/stored-entry.js';
+import { entryNames, entryToWire, exportColumns, writeEntry } from '../log/entry/wire.js';
 import type { ExportProofs } from '../log/export/export-content.js';
 import type { InclusionProof } from './proof.js';
-import type { StoredProver } from './stored-prover.js';
+import type { SealedLeaf, StoredProver } from './stored-prover.js';
 
 /** What a bundle has behind the entry. */
 const PROOF_FIELDS = [
@@ -50,6 +52,49 @@ export function proofBundle(
   if (!includeData) bundle[DATA_SALT_KEY] = null;
   return bundle;
 }
+
+const inBase64 = (column: string): string => `encode(${column}, 'base64') as ${column}`;
+const [LEAF_VERSION, ...SALTS_AND_DIGESTS] = [VERSION_KEY, ...PROOF_FIELDS.slice(0, 4).map(snake)] as const;
+/** SQL of what a bundle has of an entry's row. */
+const SEALED_COLUMNS = [LEAF_VERSION!, ...SALTS_AND_DIGESTS.map(inBase64)];
+/** An entry's columns, and what its bundle has of them. */
+export const PROVABLE_COLUMNS = new EntryColumns(undefined, SEALED_COLUMNS);
+
+const AFTER_ENTRY = Buffer.from(`,"proof":{"${VERSION_KEY}":`);
+const BUNDLE_ENTRY = Buffer.from(',"entry":');
+const [LEAF_HASH, PATH] = PROOF_KEYS.slice(4).map((key) => `,"${key}":`) as [string, string];
+const SALT_AND_DIGEST_NAMES = SALTS_AND_DIGESTS.map((key) => Buffer.from(`,"${key}":`));
+/** Of all names in a bundle. */
+const NAMES_BYTES = 256;
+
+/**
+ * Writes an entry of PROVABLE_COLUMNS as JSON, with its bundle as its last member, `proof`. Errors: TypeError if a column has another
+ * type; part of it is written then.
+ */
+export function writeProven(out: GrowingBytes, entry: StoredEntry, { hash, path }: SealedLeaf): void {
+  const start = out.length;
+  writeEntry(out, entry);
+  const size = out.length - start;
+  const row = entry.read();
+  const first = row.columns - SEALED_COLUMNS.length;
+  out.ensure(size + NAMES_BYTES + row.size);
+  // Behind the last member, in place of the brace.
+  out.length -= 1;
+  out.append(AFTER_ENTRY);
+  out.column(row, first);
+  out.append(BUNDLE_ENTRY);
+  out.appendRange(out.bytes, start, start + size - 1);
+  out.byte(CLOSE_OBJECT);
+  for (const [index, name] of SALT_AND_DIGEST_NAMES.entries()) {
+    out.append(name);
+    out.string(row, first + 1 + index);
+  }
+  out.text(`${LEAF_HASH}"${hash}"${PATH}[`);
+  for (const [index, node] of path.entries()) out.text(index === 0 ? `"${node}"` : `,"${node}"`);
+  out.text(']}}');
+}
+
+const CLOSE_OBJECT = 0x7d;
 
 /** What an erasure takes of an entry. */
 const ERASED = Object.fromEntries(FIELDS.flatMap(({ name, personal }) => (personal ? [[name, null]] : [])));

@@ -61,16 +61,22 @@ export class StoredProver implements Prover {
     );
   }
 
-  /** As inclusionProofsAt, of entries at known sequences, against a checkpoint that is known. */
-  inclusionProofsAgainst(
+  /** What proves the leaves at some sequences, in ascending order, against a checkpoint that covers them. For work whose number is bounded. */
+  sealedLeaves(
     checkpoint: StoredCheckpoint,
-    scope: Scope,
-    entryIds: readonly string[],
+    { tenantId }: Scope,
     sequences: readonly number[],
-  ): Promise<ReadonlyMap<string, InclusionProof>> {
+  ): Promise<ReadonlyMap<number, SealedLeaf>> {
     return this.database.read(
-      scope.tenantId,
-      (execute) => proveEntries(execute, scope, entryIds, checkpoint, sequences),
+      tenantId,
+      async (execute) => {
+        const leaves = await execute<{ seq: string; hash: string }>(sql`
+          select seq, encode(leaf_hash, 'base64') as hash from reel_log_sequence
+          where tenant_id = ${tenantId}::uuid and seq = any (${sequences}::bigint[]) order by seq`);
+        const indexes = leaves.map(({ seq }) => Number(seq) - 1);
+        const paths = await pathsTo(execute, tenantId, indexes, checkpoint.treeSize);
+        return new Map(leaves.map(({ seq, hash }, at) => [Number(seq), { hash, path: paths[at]! }]));
+      },
       { isBounded: true },
     );
   }
@@ -86,6 +92,24 @@ export class StoredProver implements Prover {
   async noteAt(scope: Scope, sequence: number): Promise<string | null> {
     return (await this.checkpointAt(scope, sequence))?.note ?? null;
   }
+}
+
+/** A leaf's hash, and those of its path to the root, in base64. */
+export interface SealedLeaf {
+  readonly hash: string;
+  readonly path: readonly string[];
+}
+
+/** The paths of leaves, in ascending order, in base64. Each hash is made into text once: neighbours have most of their paths in common. */
+async function pathsTo(
+  execute: Execute,
+  tenantId: string,
+  indexes: readonly number[],
+  treeSize: number,
+): Promise<string[][]> {
+  const { ranges, paths } = inclusionPaths(indexes, treeSize);
+  const hashes = (await hashRanges(ranges, storedNodes(execute, tenantId, treeSize))).map(base64);
+  return paths.map((path) => path.map((place) => hashes[place]!));
 }
 
 interface PositionRow extends Row {
@@ -131,20 +155,9 @@ async function proveEntries(
   });
   rows.sort((a, b) => Number(a.seq) - Number(b.seq));
   const leafIndexes = rows.map(({ seq }) => Number(seq) - 1);
-  const { ranges, paths } = inclusionPaths(leafIndexes, treeSize);
-  // Each of them once, and as text once: neighbours have most of their paths in common.
-  const hashes = (await hashRanges(ranges, storedNodes(execute, tenantId, treeSize))).map(base64);
+  const paths = await pathsTo(execute, tenantId, leafIndexes, treeSize);
   const against = toCheckpoint(tenantId, checkpoint);
-  return new Map(
-    rows.map((row, index) => [
-      row.id,
-      proofOf(
-        row,
-        paths[index]!.map((place) => hashes[place]!),
-        against,
-      ),
-    ]),
-  );
+  return new Map(rows.map((row, index) => [row.id, proofOf(row, paths[index]!, against)]));
 }
 
 const proofOf = (row: LeafRow, path: string[], checkpoint: Checkpoint): InclusionProof => ({

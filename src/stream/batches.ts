@@ -1,9 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import type { ReadDatabase } from '../database/database.js';
+import { conflict } from '../errors.js';
 import type { LogEntry } from '../log/entry/log-entry.entity.js';
+import type { StoredEntry } from '../log/entry/stored-entry.js';
+import { writeEntry } from '../log/entry/wire.js';
 import { type Criteria, toCriteria } from '../log/filter/criteria.js';
 import { SequencedReader } from '../log/read/sequenced.js';
-import { proofBundles } from '../seal/proof-bundle.js';
+import { PROVABLE_COLUMNS, writeProven } from '../seal/proof-bundle.js';
 import type { StoredProver } from '../seal/stored-prover.js';
 import type { StoredCheckpoint } from '../seal/stored-tree.js';
 import { takeTurn } from '../time-slice.js';
@@ -12,6 +15,7 @@ import { StreamFormat } from './formats/format.js';
 import { FORMATS } from './formats/formats.js';
 import type { BatchBounds, BatchToSend, Delivered, Kind } from './kinds/kind.js';
 import { readGaps, type StoredStream } from './store.js';
+import { writtenEntries } from './written-entries.js';
 
 /** Positions that one statement reads. */
 const MAX_STRETCH = 500;
@@ -58,30 +62,21 @@ export function recipeOf(stream: StoredStream, kind: Kind): Recipe {
   };
 }
 
-/** Of the names of an entry's fields as JSON, and of its proof. */
-const [KEYS_BYTES, PROOF_BYTES] = [450, 1_500];
+/** Of the names of an entry's fields as JSON, of its proof, and of what a row has for that. */
+const [KEYS_BYTES, PROOF_BYTES, SEALED_BYTES] = [450, 1_500, 150];
 
 /** In the text of a batch: a proof has the entry once more, and as much again of hashes. */
-const provenSize = (entryBytes: number): number => 2 * (entryBytes + KEYS_BYTES) + PROOF_BYTES;
+const provenSize = (entryBytes: number): number => 2 * (entryBytes - SEALED_BYTES + KEYS_BYTES) + PROOF_BYTES;
 
 /** Made into what is delivered when its proof is there, which may blank it. */
 const unformatted = (entry: LogEntry): Delivered => ({ entry, value: '', text: '' });
 
+// Text that is not there yet is not made for it.
+const sizeOf = (each: Delivered): number => each.bytes?.length ?? each.text.length;
+
 /** Whether a batch may still wait for more, so that it is looked for on. */
 const isFresh = (found: readonly Delivered[], { bounds }: Recipe): boolean =>
   found.length > 0 && Date.parse(found[0]!.entry.createdAt) + 1_000 * bounds.seconds > Date.now();
-
-interface Bundle {
-  readonly entry: object;
-  readonly leaf_version: number;
-}
-
-/** `{…, "proof": {"leaf_version", "entry": {…}, …}}`, with the entry made into text once. */
-function withProof(entry: LogEntry, { leaf_version, entry: wire, ...rest }: Bundle): Delivered {
-  const asText = JSON.stringify(wire);
-  const proof = `{"leaf_version":${leaf_version},"entry":${asText},${JSON.stringify(rest).slice(1)}`;
-  return { entry, value: '', text: `${asText.slice(0, -1)},"proof":${proof}}` };
-}
 
 /** Reads what a stream delivers. */
 export class BatchReader {
@@ -97,7 +92,7 @@ export class BatchReader {
     const key = `${id} ${JSON.stringify(criteria)}`;
     let reader = this.readers.get(key);
     if (!reader) {
-      reader = new SequencedReader(this.database, criteria, MAX_STRETCH);
+      reader = new SequencedReader(this.database, criteria, MAX_STRETCH, { columns: PROVABLE_COLUMNS });
       this.readers.set(key, reader);
     }
     return reader;
@@ -117,7 +112,7 @@ export class BatchReader {
         const delivered = recipe.hasProofs
           ? unformatted(entry)
           : this.format(entry, recipe.format, { streamId: stream.id });
-        const size = recipe.hasProofs ? provenSize(average) : delivered.text.length + 1;
+        const size = recipe.hasProofs ? provenSize(average) : sizeOf(delivered) + 1;
         const isTooMuch = found.length > 0 && bytes + size > recipe.bounds.bytes;
         if (found.length === most || isTooMuch)
           return { entries: found, until: entry.sequence! - 1, isFull: true };
@@ -149,7 +144,7 @@ export class BatchReader {
       for (const entry of stretch.entries)
         bytes += recipe.hasProofs
           ? provenSize(stretch.bytes / stretch.entries.length)
-          : this.format(entry, recipe.format, { streamId: stream.id }).text.length + 1;
+          : sizeOf(this.format(entry, recipe.format, { streamId: stream.id })) + 1;
       until = stretch.until;
     }
     return { entries, bytes, until };
@@ -174,7 +169,7 @@ export class BatchReader {
   /** One entry by its sequence; null where it is not there any more. */
   async single(stream: StoredStream, recipe: Recipe, sequence: number): Promise<Delivered | null> {
     const criteria = { ...recipe.criteria, conditions: [], start: null, end: null };
-    const reader = new SequencedReader(this.database, criteria, 1);
+    const reader = new SequencedReader(this.database, criteria, 1, { columns: PROVABLE_COLUMNS });
     const { entries } = await reader.next(sequence - 1, sequence);
     return entries[0] ? this.format(entries[0], recipe.format, { streamId: stream.id }) : null;
   }
@@ -211,21 +206,22 @@ export class BatchReader {
     read: readonly Delivered[],
     checkpoint: StoredCheckpoint,
   ): Promise<readonly Delivered[]> {
-    if (read.length === 0) return read;
-    const entries = read.map(({ entry }) => entry);
-    const proofs = await this.prover.inclusionProofsAgainst(
-      checkpoint,
-      { tenantId, clients: null },
-      entries.map(({ id }) => id),
-      entries.map(({ sequence }) => sequence!),
-    );
-    const bundles = proofBundles(proofs, entries, true);
+    const sequences = read.map(({ entry }) => entry.sequence!);
+    const leaves = await this.prover.sealedLeaves(checkpoint, { tenantId, clients: null }, sequences);
     await takeTurn(tenantId);
-    return entries.map((entry, index) => withProof(entry, bundles[index] as unknown as Bundle));
+    return writtenEntries(
+      read.map(({ entry }) => entry),
+      (out, entry) => {
+        const leaf = leaves.get(entry.sequence!);
+        if (!leaf) throw conflict(`Entry ${entry.id} was removed since it was read`);
+        writeProven(out, entry as StoredEntry, leaf);
+      },
+    );
   }
 
   format(entry: LogEntry, format: StreamFormat, context: FormatContext): Delivered {
-    const value = FORMATS[format]!(entry, context);
+    if (format === StreamFormat.REEL) return writtenEntries([entry], writeEntry)[0]!;
+    const value = FORMATS[format](entry, context);
     return { entry, value, text: typeof value === 'string' ? value : JSON.stringify(value) };
   }
 }

@@ -1,4 +1,6 @@
+import type { CopiedRow } from '../../database/copy-out.js';
 import { ACTOR_TYPES, ActorType } from './actor-type.js';
+import type { GrowingBytes } from './growing-bytes.js';
 import { type Kind, nullable, oneOf, storedAs } from './kinds.js';
 import type { LogEntry } from './log-entry.entity.js';
 import { ORIGINS } from './origin.js';
@@ -56,8 +58,8 @@ export interface Field {
   store(entry: Partial<LogEntry>): unknown;
   /** Reads the value from a row into the entry. Errors: TypeError if the row has something else. */
   read(row: Row, entry: Partial<LogEntry>): void;
-  /** The value as JSON text, given the column as the database writes it, and where the row is. Errors: those of read. */
-  json(text: string | null, of: { row(): Row }): string;
+  /** Writes the value as JSON, given the row's columns as the database writes them, and the row. Errors: those of read. */
+  write(out: GrowingBytes, row: CopiedRow, at: number, of: { row(): Row }): void;
   /** Reads the value from its JSON form into the entry; false if it is of another type. */
   accept(value: unknown, entry: Partial<LogEntry>): boolean;
 }
@@ -93,10 +95,10 @@ export function field<K extends FieldName>(
     read: (row, entry) => {
       entry[name] = before && row[column] === null ? before.tell(row) : kind.read(row[column], column);
     },
-    json: (text, of) =>
-      text === null
-        ? JSON.stringify(before ? before.tell(of.row()) : kind.read(null, column))
-        : kind.json(text, column),
+    write: (out, row, at, of) => {
+      if (!row.isNull(at)) kind.write(out, row, at, column);
+      else out.text(JSON.stringify(before ? before.tell(of.row()) : kind.read(null, column)));
+    },
     accept: (value, entry) => {
       if (!kind.accepts(value)) return false;
       entry[name] = value;

@@ -1,5 +1,7 @@
+import { CopiedRow } from '../../database/copy-out.js';
 import type { TextRow } from '../../database/execute.js';
 import { FIELDS, type Field, type FieldName } from './fields.js';
+import type { GrowingBytes } from './growing-bytes.js';
 import { LogEntry } from './log-entry.entity.js';
 import { readEntry, selectList } from './row.js';
 
@@ -12,10 +14,17 @@ export class EntryColumns {
   /** For a SELECT from reel_log_entries; where `hasSequence`, the sequence comes after these. */
   readonly selected: string;
   readonly hasSequence: boolean;
+  /** The same with a place for the sequence, and with the other columns. */
+  readonly everything: string;
   private readonly places: ReadonlyMap<FieldName, number>;
+  /** Of one row at a time. */
+  readonly reader: CopiedRow;
 
-  /** Those of the fields, and of what is told from them; the id is always read. */
-  constructor(names: Iterable<FieldName> = FIELDS.map(({ name }) => name)) {
+  /** How many columns there are besides. */
+  readonly others: number;
+
+  /** Those of the fields, and of what is told from them; the id is always read. `others`: SQL of more columns, behind these. */
+  constructor(names: Iterable<FieldName> = FIELDS.map(({ name }) => name), others: readonly string[] = []) {
     const asked = new Set<FieldName>(['id', ...names]);
     for (const { name, toldFrom } of FIELDS)
       if (asked.has(name)) for (const other of toldFrom) asked.add(other);
@@ -27,6 +36,13 @@ export class EntryColumns {
       ? [...ofEntries, ...FIELDS.filter(({ name }) => name === 'sequence')]
       : ofEntries;
     this.places = new Map(this.fields.map(({ name }, place) => [name, place]));
+    this.reader = new CopiedRow(this.fields.length + others.length);
+    this.others = others.length;
+    this.everything = [
+      this.selected,
+      ...(this.hasSequence ? ['null::bigint as sequence'] : []),
+      ...others,
+    ].join(', ');
   }
 
   /** Errors: TypeError for a field that is not read. */
@@ -48,15 +64,15 @@ export class StoredEntry extends LogEntry {
 
   constructor(
     private readonly texts: TextRow,
-    private readonly columns: EntryColumns,
+    readonly columns: EntryColumns,
   ) {
     super();
   }
 
-  /** A field as JSON text. Errors: TypeError. */
-  json(name: FieldName): string {
-    const place = this.columns.placeOf(name);
-    return this.columns.fields[place]!.json(this.texts[place]!, this);
+  /** The row's columns, to be read before those of another row. */
+  read(): CopiedRow {
+    this.texts.readBy(this.columns.reader);
+    return this.columns.reader;
   }
 
   /** With every field that was read as a property of its own. */
@@ -69,7 +85,7 @@ export class StoredEntry extends LogEntry {
   row(): Record<string, unknown> {
     return Object.fromEntries(
       this.columns.fields.map(({ column, kind }, place) => {
-        const text = this.texts[place]!;
+        const text = this.texts.text(place);
         return [column, text === null ? null : kind.parse(text)];
       }),
     );
@@ -79,10 +95,56 @@ export class StoredEntry extends LogEntry {
   value(name: FieldName): unknown {
     const place = this.columns.placeOf(name);
     const { kind, column, toldFrom } = this.columns.fields[place]!;
-    const text = this.texts[place]!;
+    const text = this.texts.text(place);
     const isPlain = !PARSED.has(kind.type) && (text !== null || toldFrom.length === 0);
     if (this.entry || !isPlain) return this.toJSON()[name];
     return kind.read(text === null ? null : kind.parse(text), column);
+  }
+}
+
+/** A member of a JSON object that shows an entry: a field, or always the same value. */
+export type EntryMember = { readonly key: string } & (
+  | { readonly field: FieldName }
+  | { readonly always: string }
+);
+
+/** Writes stored entries as JSON objects. */
+export class EntryWriter {
+  /** Of the last entry: what the members below are of. */
+  private columns: EntryColumns | null = null;
+  private written: readonly { before: Buffer; place: number; field: Field }[] = [];
+  private end: Buffer = Buffer.alloc(0);
+
+  constructor(private readonly members: readonly EntryMember[]) {}
+
+  /** Errors: TypeError for a column of another type, or a field that was not read; part of it is written then. */
+  write(out: GrowingBytes, entry: StoredEntry): void {
+    if (this.columns !== entry.columns) this.prepare(entry.columns);
+    const row = entry.read();
+    for (const { before, place, field } of this.written) {
+      out.ensureValue(row, place, before.length);
+      out.append(before);
+      field.write(out, row, place, entry);
+    }
+    out.ensure(this.end.length);
+    out.append(this.end);
+  }
+
+  private prepare(columns: EntryColumns): void {
+    const written: { before: Buffer; place: number; field: Field }[] = [];
+    let text = '{';
+    for (const [index, member] of this.members.entries()) {
+      text += `${index === 0 ? '' : ','}${JSON.stringify(member.key)}:`;
+      if ('always' in member) text += member.always;
+      else {
+        const place = columns.placeOf(member.field);
+        written.push({ before: Buffer.from(text), place, field: columns.fields[place]! });
+        text = '';
+      }
+    }
+    this.written = written;
+    this.end = Buffer.from(`${text}}`);
+    this.columns = columns;
   }
 }
 

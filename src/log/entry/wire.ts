@@ -1,7 +1,8 @@
 import { FIELDS, type Field, type FieldName } from './fields.js';
+import { bytesOf, type GrowingBytes, listOf } from './growing-bytes.js';
 import type { LogEntry } from './log-entry.entity.js';
 import { complete } from './row.js';
-import { StoredEntry } from './stored-entry.js';
+import { EntryWriter, StoredEntry } from './stored-entry.js';
 
 /** A field of an entry, with its name in exported files. */
 export interface ExportColumn {
@@ -29,13 +30,19 @@ const REST_FIELDS = restFields(FIELDS);
 /** An entry as REST shows it: every key present, null if empty. */
 export const entryToWire = (entry: LogEntry): Record<string, unknown> => showEntry(entry, REST_FIELDS);
 
-/** The same as JSON text. Errors: TypeError if a column has another type. */
-export function entryToJson(entry: LogEntry): string {
-  if (!(entry instanceof StoredEntry)) return JSON.stringify(entryToWire(entry));
-  let text = '';
-  for (const { name, column } of REST_FIELDS) text += `,"${column}":${entry.json(name)}`;
-  return `{${text.slice(1)}}`;
+const WRITER = new EntryWriter(REST_FIELDS.map(({ name, column }) => ({ key: column, field: name })));
+
+/** Writes the same as JSON. Errors: TypeError if a column has another type; part of it is written then. */
+export function writeEntry(out: GrowingBytes, entry: LogEntry): void {
+  if (entry instanceof StoredEntry) WRITER.write(out, entry);
+  else out.text(JSON.stringify(entryToWire(entry)));
 }
+
+/** Likewise, by itself. */
+export const entryToJson = (entry: LogEntry): Buffer => bytesOf((out) => writeEntry(out, entry));
+
+/** Entries as a JSON list, in pieces. Errors: as above. */
+export const entriesToJson = (entries: readonly LogEntry[]): Buffer[] => listOf(entries, writeEntry);
 
 export function showEntry(entry: LogEntry, fields: readonly Field[]): Record<string, unknown> {
   const wire: Record<string, unknown> = {};

@@ -1,5 +1,6 @@
 import type { CopiedRow } from '../../database/copy-out.js';
-import { type CopiedColumns, type FileBytes, farInstant, nameOf, type Source } from './copied-rows.js';
+import type { GrowingBytes } from '../entry/growing-bytes.js';
+import { type CopiedColumns, farInstant, nameOf, type Source } from './copied-rows.js';
 
 /** How cells of CSV are written, by the rules of the program that opens the file. */
 export interface CsvCells {
@@ -33,7 +34,7 @@ export class CsvRows {
     this.separator = cells.separator.charCodeAt(0);
   }
 
-  write(out: FileBytes, row: CopiedRow): void {
+  write(out: GrowingBytes, row: CopiedRow): void {
     const { sources } = this.columns;
     for (let index = 0; index < sources.length; index += 1) {
       if (index > 0) out.byte(this.separator);
@@ -43,7 +44,7 @@ export class CsvRows {
     out.byte(0x0a);
   }
 
-  private value(out: FileBytes, row: CopiedRow, source: Source): void {
+  private value(out: GrowingBytes, row: CopiedRow, source: Source): void {
     const { at, form, field, isText } = source;
     const cell = (text: string) => out.text(this.cells.cell(text, isText));
     if (row.isNull(at)) {
@@ -76,7 +77,7 @@ export class CsvRows {
   }
 
   /** Text without formulas and rare bytes; false if it has any. */
-  private plain(out: FileBytes, row: CopiedRow, column: number): boolean {
+  private plain(out: GrowingBytes, row: CopiedRow, column: number): boolean {
     const { bytes } = row;
     const from = row.starts[column]!;
     const end = from + row.lengths[column]!;

@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { CopiedRow } from '../../database/copy-out.js';
 import { FIELDS, type Field } from '../entry/fields.js';
+import type { GrowingBytes } from '../entry/growing-bytes.js';
 import { instant } from '../entry/instant.js';
-import { RowBytes } from '../entry/row-bytes.js';
 import type { ExportColumn } from '../entry/wire.js';
 
 /** The column of a copied row that is a value's source, and how it is written. */
@@ -80,29 +80,6 @@ function formOf({ kind }: Field): Source['form'] {
   }
 }
 
-/** A piece of a file, which grows as it must. */
-export class FileBytes extends RowBytes {
-  /** Makes room for so many bytes more. */
-  ensure(bytes: number): void {
-    if (this.length + bytes > this.bytes.length)
-      this.bytes = Buffer.concat([this.bytes.subarray(0, this.length)], 2 * this.length + bytes);
-  }
-
-  text(text: string): void {
-    const size = Buffer.byteLength(text);
-    this.ensure(size);
-    this.bytes.write(text, this.length);
-    this.length += size;
-  }
-
-  /** Everything since the last call. */
-  take(): Buffer {
-    const piece = Buffer.from(this.bytes.subarray(0, this.length));
-    this.length = 0;
-    return piece;
-  }
-}
-
 const MICROSECONDS = 1_000n;
 /** PostgreSQL's epoch in milliseconds. */
 const EPOCH = Date.UTC(2000, 0, 1);
@@ -130,7 +107,7 @@ export class JsonRows {
     this.names = names.map((name, at) => Buffer.from(`${at === 0 ? '{' : ','}${JSON.stringify(name)}:`));
   }
 
-  write(out: FileBytes, row: CopiedRow): void {
+  write(out: GrowingBytes, row: CopiedRow): void {
     const { sources } = this.columns;
     for (let index = 0; index < sources.length; index += 1) {
       out.append(this.names[index]!);
@@ -139,7 +116,7 @@ export class JsonRows {
     out.byte(0x7d);
   }
 
-  private value(out: FileBytes, row: CopiedRow, source: Source): void {
+  private value(out: GrowingBytes, row: CopiedRow, source: Source): void {
     const { at, form, field } = source;
     if (row.isNull(at)) {
       if (form === 'list') out.append(EMPTY_LIST);
@@ -164,7 +141,7 @@ export class JsonRows {
         out.column(row, at);
         return;
       case 'json':
-        out.text(JSON.stringify(JSON.parse(row.text(at))));
+        out.compact(row, at);
         return;
       case 'sequence':
         out.text(String(row.bigint(at)));

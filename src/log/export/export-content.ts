@@ -3,10 +3,10 @@ import type { Scope } from '../../auth/scope.js';
 import { copiedRows } from '../../database/copy-out.js';
 import { conflict } from '../../errors.js';
 import { passTurn } from '../../time-slice.js';
+import { GrowingBytes } from '../entry/growing-bytes.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import { type ExportColumn, exportColumns } from '../entry/wire.js';
 import type { Criteria } from '../filter/criteria.js';
-import { FileBytes } from './copied-rows.js';
 import {
   type CopiedFormat,
   checkpointLine,
@@ -145,7 +145,7 @@ const MAX_ESCAPED_BYTES = 6;
 const AROUND_VALUES = 4_096;
 
 async function* copiedRowsOf(stretches: AsyncIterable<Buffer>, format: CopiedFormat): AsyncGenerator<Rows> {
-  const out = new FileBytes(2 * PIECE_BYTES);
+  const out = new GrowingBytes(2 * PIECE_BYTES);
   let isFirst = true;
   for await (const stretch of stretches) {
     let entries = 0;

@@ -1,8 +1,9 @@
 import type { CopiedRow } from '../../database/copy-out.js';
+import type { GrowingBytes } from '../entry/growing-bytes.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import type { ExportColumn } from '../entry/wire.js';
 import { CsvRows } from './copied-csv.js';
-import { CopiedColumns, type FileBytes, JsonRows } from './copied-rows.js';
+import { CopiedColumns, JsonRows } from './copied-rows.js';
 import { LogExportFormat } from './export-logs-input.js';
 
 /** Formats a file: `head`, then each batch of rows, then `tail`. */
@@ -26,7 +27,7 @@ export interface ExportFormat {
 export interface CopiedFormat {
   readonly columns: CopiedColumns;
   readonly between: string;
-  write(out: FileBytes, row: CopiedRow): void;
+  write(out: GrowingBytes, row: CopiedRow): void;
 }
 
 /** How cells are separated, and which of them are guarded, depending on the program that opens the file. */
@@ -98,7 +99,7 @@ function copiedJson(columns: readonly ExportColumn[], between: string, end: stri
   const sources = new CopiedColumns(columns);
   const names = columns.map(({ name }) => name);
   const rows = new JsonRows(sources, names);
-  const write = (out: FileBytes, row: CopiedRow) => {
+  const write = (out: GrowingBytes, row: CopiedRow) => {
     rows.write(out, row);
     out.text(end);
   };

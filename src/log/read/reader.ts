@@ -1,7 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Scope } from '../../auth/scope.js';
 import type { ReadDatabase } from '../../database/database.js';
-import { asText, type Execute, type Row, type TextRow, type TextStatement } from '../../database/execute.js';
+import { asText, type Execute, type Row, type TextStatement } from '../../database/execute.js';
+import { TextRow } from '../../database/text-rows.js';
 import { locatePage } from '../counts/locate-page.js';
 import type { LogCount } from '../counts/log-count.js';
 import { type LogEntry } from '../entry/log-entry.entity.js';
@@ -279,11 +280,10 @@ export class LogReader {
   }
 }
 
-const isText = (row: Row | TextRow): row is TextRow => Array.isArray(row);
 const entryOf =
   (columns: EntryColumns) =>
   (row: Row | TextRow): LogEntry =>
-    isText(row) ? new StoredEntry(row, columns) : readEntry(row, columns.fields);
+    row instanceof TextRow ? new StoredEntry(row, columns) : readEntry(row, columns.fields);
 
 /**
  * The first `limit` of these rows, whose ids are within a range, as entries. The sequence of each is looked up by its own key.

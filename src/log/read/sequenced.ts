@@ -1,10 +1,11 @@
 import { type RawBuilder, sql } from 'kysely';
 import { RowMeter, RowsTooLong } from '../../database/counted-query.js';
 import type { ReadDatabase, ReadOptions } from '../../database/database.js';
-import type { Execute, Row, Snapshot } from '../../database/execute.js';
+import { asText, type Execute, type Row, type Snapshot, type TextRow } from '../../database/execute.js';
 import { isTimeout } from '../../database/unavailable.js';
 import type { LogEntry } from '../entry/log-entry.entity.js';
 import { selectList, toEntry } from '../entry/row.js';
+import { type EntryColumns, StoredEntry } from '../entry/stored-entry.js';
 import type { Criteria } from '../filter/criteria.js';
 import { whereAll } from '../filter/where.js';
 import { idsWithin, millisecondsOf } from '../walk/id-range.js';
@@ -82,14 +83,16 @@ class StretchLength {
 /** Reads one tenant's matching entries in sealed order, stretch by stretch. */
 export class SequencedReader {
   private readonly length: StretchLength;
+  private readonly columns: EntryColumns | null;
 
-  /** `most`: positions in one stretch; `bytes`: of its rows. */
+  /** `most`: positions in one stretch; `bytes`: of its rows. `columns`: entries are StoredEntries of these. */
   constructor(
     private readonly database: ReadDatabase,
     private readonly criteria: Criteria,
     most: number,
-    bytes = STRETCH_BYTES,
+    { bytes = STRETCH_BYTES, columns = null }: { bytes?: number; columns?: EntryColumns | null } = {},
   ) {
+    this.columns = columns;
     this.length = new StretchLength(most, bytes);
   }
 
@@ -99,7 +102,10 @@ export class SequencedReader {
       const meter = new RowMeter(mostBytes);
       const entries = await this.database.read(
         this.criteria.scope.tenantId,
-        (execute) => entriesAt(execute, this.criteria, after, until),
+        (execute) =>
+          this.columns
+            ? storedAt(execute, this.criteria, this.columns, { after, until })
+            : entriesAt(execute, this.criteria, after, until),
         { ...options, meter },
       );
       return { entries, until, bytes: meter.bytes };
@@ -141,6 +147,31 @@ async function entriesAt(
   return positions.flatMap(({ seq, entry_id }) => {
     const row = found.get(entry_id);
     return row ? [toEntry(Object.assign(row, { sequence: seq }))] : [];
+  });
+}
+
+/** The same as StoredEntries. */
+async function storedAt(
+  execute: Execute,
+  criteria: Criteria,
+  columns: EntryColumns,
+  { after, until }: { after: number; until: number },
+): Promise<LogEntry[]> {
+  const positions = await execute<TextRow>(
+    asText(sql`select entry_id, seq from ${positionsOf(criteria, after, until)} positions order by seq`),
+  );
+  if (positions.length === 0) return [];
+  const ids = positions.map((position) => position.text(0)!);
+  const rows = await execute<TextRow>(
+    asText(sql`
+      select ${sql.raw(columns.everything)} from ${entriesById(criteria.scope.tenantId, ids)} entries
+      where ${whereAll(criteria)}`),
+  );
+  const [idAt, sequenceAt] = [columns.placeOf('id'), columns.placeOf('sequence')];
+  const found = new Map(rows.map((row) => [row.text(idAt), row]));
+  return positions.flatMap((position) => {
+    const row = found.get(position.text(0));
+    return row ? [new StoredEntry(row.with(sequenceAt, position.text(1)!), columns)] : [];
   });
 }
 

@@ -171,7 +171,7 @@ export class Tail {
       criteria.scope.tenantId,
       async () => {
         const database = during(this.database, callOf(signal));
-        const reader = new SequencedReader(database, criteria, BATCH, BATCH_BYTES);
+        const reader = new SequencedReader(database, criteria, BATCH, { bytes: BATCH_BYTES });
         const stretch = await reader.next(after, until);
         sizes.set(stretch.entries, 3 * stretch.bytes + ENTRY_BYTES * stretch.entries.length);
         return stretch;

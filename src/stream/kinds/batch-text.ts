@@ -11,12 +11,21 @@ const aboutOf = ({ about }: BatchToSend): string => {
   return members === '' ? '' : `,${members}`;
 };
 
+const COMMA = Buffer.from(',');
+
 /** A batch as one JSON object; in format reel with its checkpoint and what is missing from it. */
-export function batchText(batch: BatchToSend, format: StreamFormat): string {
-  const entries = batch.entries.map(({ text }) => text).join(',');
+export function batchBytes(batch: BatchToSend, format: StreamFormat): Buffer {
   const rest =
     format === StreamFormat.REEL ? `,"checkpoint":${JSON.stringify(batch.checkpoint)}${aboutOf(batch)}` : '';
-  return `{${membersOf(batch)},"entries":[${entries}]${rest}}`;
+  const entries = batch.entries.flatMap((each, index) => {
+    const written = each.bytes ?? Buffer.from(each.text);
+    return index === 0 ? [written] : [COMMA, written];
+  });
+  return Buffer.concat([
+    Buffer.from(`{${membersOf(batch)},"entries":[`),
+    ...entries,
+    Buffer.from(`]${rest}}`),
+  ]);
 }
 
 /** The line that ends a batch whose entries stand in lines of their own. */

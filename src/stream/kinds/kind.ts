@@ -39,6 +39,8 @@ export interface Delivered {
   readonly value: Formatted;
   /** The value as JSON, or itself where it is text. */
   readonly text: string;
+  /** The text, where it was made as bytes. */
+  readonly bytes?: Buffer;
 }
 
 /** What is sent at once. The same bounds, under the same id, whenever it is tried again. */

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { wholeEntry } from '../../log/entry/stored-entry.js';
 import { StreamFormat } from '../formats/format.js';
 import { FORMATS } from '../formats/formats.js';
 import type { BatchToSend, Delivered } from './kind.js';
@@ -9,25 +10,21 @@ const SEVERITY = { DEBUG: 7, INFO: 6, WARNING: 4, ERROR: 3, CRITICAL: 2 } as con
 
 /** The message with the count of its octets before it; null where it is too long even without the entry's data. */
 export function frameOf(
-  { entry, value, text: message }: Delivered,
+  { entry, text: message }: Delivered,
   { streamId }: BatchToSend,
   format: StreamFormat,
   maxBytes: number,
 ): Buffer | null {
   const header = headerOf(entry);
-  const withStream = (content: Delivered['value'], asText: string): string =>
-    format === StreamFormat.REEL && typeof content === 'object'
-      ? `${asText.slice(0, -1)},"stream":"${streamId}"}`
-      : asText;
-  const whole = Buffer.from(`${header} ${withStream(value, message)}`);
+  const withStream = (asText: string): string =>
+    format === StreamFormat.REEL ? `${asText.slice(0, -1)},"stream":"${streamId}"}` : asText;
+  const whole = Buffer.from(`${header} ${withStream(message)}`);
   if (whole.length <= maxBytes) return counted(whole);
   const cut = FORMATS[format](
-    { ...entry, data: { _omitted: true, _bytes: Buffer.byteLength(JSON.stringify(entry.data)) } },
+    { ...wholeEntry(entry), data: { _omitted: true, _bytes: Buffer.byteLength(JSON.stringify(entry.data)) } },
     { streamId },
   );
-  const short = Buffer.from(
-    `${header} ${withStream(cut, typeof cut === 'string' ? cut : JSON.stringify(cut))}`,
-  );
+  const short = Buffer.from(`${header} ${withStream(typeof cut === 'string' ? cut : JSON.stringify(cut))}`);
   return short.length <= maxBytes ? counted(short) : null;
 }
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { badInput } from '../../errors.js';
-import { batchText } from './batch-text.js';
+import { batchBytes } from './batch-text.js';
 import { httpKind } from './http-kind.js';
 import { StreamKind } from './kind.js';
 import { choice, headerValues, isNamed, settingsOf, truth, urlText } from './settings.js';
@@ -39,7 +39,7 @@ export const webhook = httpKind<z.infer<typeof SETTINGS>>({
     const signers = [secret, previousSecret].filter((each) => each !== null).map(signerOf);
     return {
       post(batch) {
-        const body = Buffer.from(batchText(batch, format));
+        const body = batchBytes(batch, format);
         const at = new Date();
         return {
           url: settings.url,
