@@ -16,7 +16,7 @@ import {
 } from 'reel';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { openBrowser, watchPage } from '../support/browser.js';
+import { launchBrowser, watchPage } from '../support/browser.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { grant, JWT_SECRET, moduleToken, person, SERVICE_SECRET } from '../support/reel.js';
 
@@ -155,7 +155,7 @@ describe('within a Fastify of routes, rules and files of its own', () => {
       expect(status).toBe(201);
     };
     await write('orders.first');
-    const browser = await openBrowser();
+    const browser = await launchBrowser();
     try {
       const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, locale: 'en-US' });
       page.setDefaultTimeout(60_000);

@@ -2,50 +2,12 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type Browser,
-  type BrowserContext,
-  type BrowserContextOptions,
-  chromium,
-  type Page,
-} from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 import manifest from '../../package.json' with { type: 'json' };
-
-/** What a test file opens pages with. */
-export interface OpenBrowser extends Pick<Browser, 'newContext' | 'newPage'> {
-  /** Closes what was opened with it. */
-  close(): Promise<void>;
-}
-
-/** Of this process, which takes it along when it ends: one for all files that share a worker. */
-let running: Promise<Browser> | undefined;
-
-/** A browser for a test file, whose contexts nobody else sees. */
-export async function openBrowser(): Promise<OpenBrowser> {
-  const isThere = await running?.then(
-    (browser) => browser.isConnected(),
-    () => false,
-  );
-  if (!isThere) running = launchBrowser();
-  const browser = await running!;
-  const opened: BrowserContext[] = [];
-  const newContext = async (options?: BrowserContextOptions) => {
-    const context = await browser.newContext(options);
-    opened.push(context);
-    return context;
-  };
-  return {
-    newContext,
-    newPage: async (options) => (await newContext(options)).newPage(),
-    close: async () => {
-      await Promise.all(opened.map((context) => context.close()));
-    },
-  };
-}
 
 /**
  * Starts a real Chromium without system packages: @sparticuz/chromium on Linux x64, an installed Chrome elsewhere.
- * Close it when it is done with.
+ * Close it after the tests.
  */
 export async function launchBrowser(): Promise<Browser> {
   if (process.platform !== 'linux' || process.arch !== 'x64') return chromium.launch({ channel: 'chrome' });

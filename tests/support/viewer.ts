@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type axe from 'axe-core';
-import type { BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { vi } from 'vitest';
-import { type OpenBrowser, openBrowser, type Watched, watchPage } from './browser.js';
+import { launchBrowser, type Watched, watchPage } from './browser.js';
 import { grant, moduleToken, person, startReel, type TestReel } from './reel.js';
 
 export const TENANT = '6f2b4c0e-0000-4000-8000-0000000000a1';
@@ -25,7 +25,7 @@ export interface OpenPage {
 
 export interface TestViewer {
   reel: TestReel;
-  browser: OpenBrowser;
+  browser: Browser;
   /** May view the tenant and export both clients. */
   token: string;
   /** Opens the viewer, signed in unless the token is null, and waits for rows, a list state or the sign-in page. */
@@ -36,7 +36,7 @@ export interface TestViewer {
 }
 
 export async function startViewer(settings: Record<string, string> = {}): Promise<TestViewer> {
-  const [reel, browser] = await Promise.all([startReel(settings), openBrowser()]);
+  const [reel, browser] = await Promise.all([startReel(settings), launchBrowser()]);
   const token = await viewerToken();
   const module = await moduleToken();
   return {

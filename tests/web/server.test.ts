@@ -21,7 +21,7 @@ import {
   useReel,
   useReelTail,
 } from '../../web/reel/index.js';
-import { openBrowser } from '../support/browser.js';
+import { launchBrowser } from '../support/browser.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 
 const TENANT = '11111111-1111-4111-8111-111111111111';
@@ -143,7 +143,7 @@ test('a user’s page creates and lists entries', async () => {
     autoLoad: true,
     pageSize: 20,
   });
-  await vi.waitFor(() => expect(logs.value).toHaveLength(20), 60_000);
+  await vi.waitFor(() => expect(logs.value).toHaveLength(20));
   expect(hasMorePages.value).toBe(true);
   expect(await log({ module: 'aurora', action: 'page.open' })).toMatchObject({
     origin: 'BROWSER',
@@ -245,7 +245,7 @@ createSSRApp(Page).use(pinia).use(createReel({ url: '/graphql', headers })).moun
 
   test('comes alive in a browser without a warning, and without loading again', async () => {
     expect(markup).toContain('page 1 of 30');
-    const browser = await openBrowser();
+    const browser = await launchBrowser();
     try {
       const visit = async (html: string) => {
         const page = await browser.newPage();

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { buildSchema, graphql, NoSchemaIntrospectionCustomRule, parse, validate } from 'graphql';
-import type { Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { pages } from '../../../src/http/pages.ts';
 import { STARTERS } from '../../../web/playground/starters.ts';
-import { type OpenBrowser, openBrowser, type Watched, watchPage } from '../../support/browser.ts';
+import { launchBrowser, type Watched, watchPage } from '../../support/browser.ts';
 import { axeViolations } from '../../support/viewer.ts';
 
 const SCHEMA = buildSchema(`
@@ -82,7 +82,7 @@ async function startServer({ introspection = true, prefix = '' } = {}): Promise<
   return { app, origin, calls };
 }
 
-let browser: OpenBrowser;
+let browser: Browser;
 let server: TestServer;
 let page: Page;
 let watched: Watched;
@@ -92,7 +92,7 @@ beforeAll(async () => {
     throw new Error(
       'Expected the playground in dist/playground, found none: node src/development/build.ts pages',
     );
-  browser = await openBrowser();
+  browser = await launchBrowser();
 });
 afterAll(() => browser?.close());
 
