@@ -37,6 +37,11 @@ test('the first row begins within 240 px on a laptop, a query applied, and withi
       .first()
       .evaluate((row) => row.getBoundingClientRect().top);
   expect(await top()).toBeLessThanOrEqual(240);
+  // The number of the chart's scale stands beside the bars, whichever is the tallest.
+  const boxOf = async (selector: string) => (await page.locator(selector).first().boundingBox())!;
+  await page.locator('.over-time .scale', { hasText: /\d/ }).waitFor();
+  const [plot, scale] = [await boxOf('.over-time .plot > svg'), await boxOf('.over-time .scale')];
+  expect(scale.x).toBeGreaterThanOrEqual(plot.x + plot.width);
   await go('?q=severity>=INFO -module:nowhere');
   expect(await top()).toBeLessThanOrEqual(240);
   await page.setViewportSize({ width: 390, height: 844 });

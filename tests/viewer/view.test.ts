@@ -177,6 +177,7 @@ describe('components', () => {
     await figure.locator('svg path.bar').first().waitFor();
     const sums = () => figure.locator('tbody td:last-child').allTextContents();
     await expect.poll(async () => (await sums()).reduce((sum, each) => sum + Number(each), 0)).toBe(240);
+    await figure.locator('.plot:not(.stale)').waitFor();
     const box = (await figure.locator('svg[viewBox^="0 0"]:has(.base)').boundingBox())!;
     await page.mouse.move(box.x + 5, box.y + 40);
     await page.mouse.down();

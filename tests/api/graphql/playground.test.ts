@@ -175,6 +175,8 @@ describe('the playground in a browser', () => {
     await editor().click();
     await page.keyboard.press('Control+Enter');
     await answer().getByText('guardian').waitFor();
+    // Seen without scrolling.
+    expect((await answer().boundingBox())!.y).toBeLessThan(500);
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBe(0);
     // The tabs are GraphiQL's own: each holds its buttons.
     const found = (await axeViolations(page)).filter((each) => !each.startsWith('nested-interactive: '));
