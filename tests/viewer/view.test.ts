@@ -225,6 +225,7 @@ describe('components', () => {
     }
     await expect.poll(() => page.locator('[data-row="239"]').count()).toBe(1);
     expect(await page.locator('[data-row="239"]').getAttribute('aria-rowindex')).toBe('241');
+    expect(await grid.locator('.end').textContent()).toBe('No older entries');
     expect(await grid.getByRole('columnheader').allTextContents()).toEqual([
       'Time',
       'Severity',
