@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { DAY, type Micros, QUARTER } from '../../src/log/counts/time-spans.js';
+import {
+  DAY,
+  EARLIEST,
+  fromMicros,
+  LATEST,
+  type Micros,
+  QUARTER,
+  toMicros,
+} from '../../src/log/counts/time-spans.js';
 import { type BucketRange, bucketRanges } from '../../src/log/stats/bucket-spans.js';
 
 const HOUR = 4n * QUARTER;
@@ -49,3 +57,18 @@ test.each([
   const pieces = bucketRanges(bounds[0]!, bounds.at(-1)!, bounds);
   expect(quarters(pieces)).toBe(101n * each);
 });
+
+test('an instant is the same when it is read again, however far off', () =>
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.bigInt({ min: EARLIEST, max: LATEST - 1n }),
+        fc.bigInt({ min: 0n, max: 2n ** 52n }),
+        fc.constantFrom(-1n, 0n, -1_000n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, -(2n ** 53n) - 1n),
+      ),
+      (at) => {
+        expect(fromMicros(at)).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+        expect(toMicros(fromMicros(at))).toBe(at);
+      },
+    ),
+  ));
