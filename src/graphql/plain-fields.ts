@@ -16,7 +16,7 @@ import {
   isObjectType,
   type SelectionSetNode,
 } from 'graphql';
-import { JsonBytes } from '../http/json-writer.js';
+import type { JsonBytes } from '../http/json-writer.js';
 import type { FieldName } from '../log/entry/fields.js';
 import { bytesOf, type GrowingBytes, listOf } from '../log/entry/growing-bytes.js';
 import { type EntryMember, EntryWriter, StoredEntry } from '../log/entry/stored-entry.js';
@@ -64,7 +64,7 @@ const readsProperty = ({ resolve, args }: GraphQLField<unknown, ReelContext>): b
 
 function finisher() {
   const known = new WeakMap<FieldNode, Write | null>();
-  return (found: unknown, { finished }: ReelContext, info: GraphQLResolveInfo): unknown => {
+  return (found: unknown, { finished, answer }: ReelContext, info: GraphQLResolveInfo): unknown => {
     if (!finished || !(Array.isArray(found) ? found.length > 0 : found instanceof StoredEntry)) return found;
     const [node, ...others] = info.fieldNodes;
     if (!node || others.length > 0) return found;
@@ -76,8 +76,11 @@ function finisher() {
     if (write === null) return found;
     const finish = write;
     try {
-      const pieces = Array.isArray(found) ? listOf(found, finish) : [bytesOf((out) => finish(out, found))];
-      finished.push({ path: info.path, value: new JsonBytes(pieces), isList: Array.isArray(found) });
+      const { longest } = answer;
+      const pieces = Array.isArray(found)
+        ? listOf(found, finish, longest)
+        : [bytesOf((out) => finish(out, found), longest)];
+      finished.push({ path: info.path, value: answer.part(pieces), isList: Array.isArray(found) });
       return Array.isArray(found) ? [] : null;
     } catch {
       return found;

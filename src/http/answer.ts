@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Call } from '../database/call.js';
 import { overloaded, ReelError, unavailable } from '../errors.js';
-import { writeJson } from './json-writer.js';
+import { JsonBytes, writeJson } from './json-writer.js';
 
 export interface AnswerBounds {
   /** Of one answer, and of the rows that are read for it. */
@@ -108,10 +108,22 @@ export class Answer implements Call {
   /** Errors: those of took. */
   write(value: object): Promise<Buffer[]> {
     this.written = 0;
-    return writeJson(value, (bytes) => {
+    return writeJson(value, (bytes, isHeld) => {
       this.written += bytes;
-      this.count(this.written, bytes);
+      this.count(this.written, isHeld ? 0 : bytes);
     });
+  }
+
+  /** The longest that it may be, in bytes. */
+  get longest(): number {
+    return this.most;
+  }
+
+  /** A part of what `write` will be given that is there already, in pieces. Errors: those of took. */
+  part(pieces: readonly Buffer[]): JsonBytes {
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    this.count(bytes, bytes);
+    return new JsonBytes(pieces);
   }
 
   /** Lets go of everything. What is still read for it is cancelled. */

@@ -10,27 +10,33 @@ export class JsonBytes {
 
 /**
  * Text as JSON.stringify makes it, in bytes, JsonBytes taken as they are, made piece by piece so that the event loop is not held. `wrote` is called with
- * the bytes of each piece, before the next is made. Errors: what `wrote` throws.
+ * the bytes of each piece, before the next is made, and whether they were there. Errors: what `wrote` throws.
  */
-export async function writeJson(value: object, wrote: (bytes: number) => void): Promise<Buffer[]> {
+export async function writeJson(
+  value: object,
+  wrote: (bytes: number, isThere: boolean) => void,
+): Promise<Buffer[]> {
   const chunks: Buffer[] = [];
   let text = '';
-  const put = (chunk: Buffer) => {
-    wrote(chunk.length);
+  let inTurn = 0;
+  const put = (chunk: Buffer, isThere: boolean) => {
+    wrote(chunk.length, isThere);
     chunks.push(chunk);
+    inTurn += chunk.length;
   };
   const flush = () => {
-    if (text !== '') put(Buffer.from(text));
+    if (text !== '') put(Buffer.from(text), false);
     text = '';
   };
   for (const piece of member('', value)) {
     if (typeof piece === 'string') text += piece;
     else {
       flush();
-      put(piece);
+      put(piece, true);
     }
-    if ((typeof piece === 'string' ? text : piece).length < CHUNK_CHARACTERS) continue;
+    if (inTurn + text.length < CHUNK_CHARACTERS) continue;
     flush();
+    inTurn = 0;
     await passTurn();
   }
   flush();

@@ -129,7 +129,7 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
       page !== null && page > LAST_PAGE ? PAST_THE_END : reader.list(criteria, asked),
     ]);
     await recordView(request, scope, { path: '/logs', filter, page, after, before });
-    const list = await listToWire(found, { total, number: page, size: pageSize });
+    const list = await listToWire(found, { total, number: page, size: pageSize }, answer);
     return sendPieces(reply.type(ANSWER_TYPE), await answer.write(list));
   });
 

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Fault } from '../errors.js';
-import { JsonBytes } from '../http/json-writer.js';
+import type { Answer } from '../http/answer.js';
+import type { JsonBytes } from '../http/json-writer.js';
 import type { LogCount } from '../log/counts/log-count.js';
 import { snake } from '../log/entry/fields.js';
 import { entriesToJson } from '../log/entry/wire.js';
@@ -14,11 +15,12 @@ import type { EXPORT, LIST, STATS } from './answers.js';
 export async function listToWire(
   found: LogPage,
   { total, number, size }: { total: LogCount | null; number: number | null; size: number },
+  answer: Answer,
 ): Promise<Omit<z.output<typeof LIST>, 'items'> & { items: JsonBytes }> {
   const { startCursor, endCursor, searchedUntil } = pageInfoOf(found);
   const [isMore, isBehind] = await Promise.all([tell(found.hasNextPage), tell(found.hasPreviousPage)]);
   return {
-    items: new JsonBytes(entriesToJson(found.entries)),
+    items: answer.part(entriesToJson(found.entries)),
     total: total?.value ?? null,
     page: number,
     page_size: size,

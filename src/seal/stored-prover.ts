@@ -2,7 +2,8 @@ import { sql } from 'kysely';
 import type { Scope } from '../auth/scope.js';
 import type { ReadDatabase } from '../database/database.js';
 import type { Execute, Row } from '../database/execute.js';
-import { badInput } from '../errors.js';
+import { badInput, conflict } from '../errors.js';
+import type { LogEntry } from '../log/entry/log-entry.entity.js';
 import { whereInScope } from '../log/filter/where.js';
 import { consistencyRanges, hashRanges, inclusionPaths } from './merkle.js';
 import type { Checkpoint, ConsistencyProof, InclusionProof } from './proof.js';
@@ -61,18 +62,30 @@ export class StoredProver implements Prover {
     );
   }
 
-  /** What proves the leaves at some sequences, in ascending order, against a checkpoint that covers them. For work whose number is bounded. */
+  /**
+   * What proves entries that were read, in the order of their sequences, against a checkpoint, by sequence; of none that it does not cover. For
+   * work whose number is bounded. Errors: CONFLICT where one was removed or erased since.
+   */
   sealedLeaves(
     checkpoint: StoredCheckpoint,
     { tenantId }: Scope,
-    sequences: readonly number[],
+    entries: readonly LogEntry[],
   ): Promise<ReadonlyMap<number, SealedLeaf>> {
+    const ids = entries.map(({ id }) => id);
+    const sequences = entries.map(({ sequence }) => sequence);
+    const erased = entries.filter(({ erasedAt }) => erasedAt !== null).length;
     return this.database.read(
       tenantId,
       async (execute) => {
         const leaves = await execute<{ seq: string; hash: string }>(sql`
           select seq, encode(leaf_hash, 'base64') as hash from reel_log_sequence
-          where tenant_id = ${tenantId}::uuid and seq = any (${sequences}::bigint[]) order by seq`);
+          where tenant_id = ${tenantId}::uuid and seq = any (${sequences}::bigint[]) and seq <= ${checkpoint.treeSize}
+          order by seq`);
+        const [now] = await execute<{ present: string; erased: string }>(sql`
+          select count(*) as present, count(erased_at) as erased from reel_log_entries
+          where tenant_id = ${tenantId}::uuid and id = any (${ids}::uuid[])`);
+        if (Number(now?.present) !== ids.length || Number(now?.erased) !== erased)
+          throw conflict('An entry was removed or erased since it was read; read it again');
         const indexes = leaves.map(({ seq }) => Number(seq) - 1);
         const paths = await pathsTo(execute, tenantId, indexes, checkpoint.treeSize);
         return new Map(leaves.map(({ seq, hash }, at) => [Number(seq), { hash, path: paths[at]! }]));

@@ -68,7 +68,7 @@ const [KEYS_BYTES, PROOF_BYTES, SEALED_BYTES] = [450, 1_500, 150];
 /** In the text of a batch: a proof has the entry once more, and as much again of hashes. */
 const provenSize = (entryBytes: number): number => 2 * (entryBytes - SEALED_BYTES + KEYS_BYTES) + PROOF_BYTES;
 
-/** Made into what is delivered when its proof is there, which may blank it. */
+/** Made into what is delivered when its proof is there. */
 const unformatted = (entry: LogEntry): Delivered => ({ entry, value: '', text: '' });
 
 // Text that is not there yet is not made for it.
@@ -206,17 +206,15 @@ export class BatchReader {
     read: readonly Delivered[],
     checkpoint: StoredCheckpoint,
   ): Promise<readonly Delivered[]> {
-    const sequences = read.map(({ entry }) => entry.sequence!);
-    const leaves = await this.prover.sealedLeaves(checkpoint, { tenantId, clients: null }, sequences);
+    const entries = read.map(({ entry }) => entry);
+    const leaves = await this.prover.sealedLeaves(checkpoint, { tenantId, clients: null }, entries);
     await takeTurn(tenantId);
-    return writtenEntries(
-      read.map(({ entry }) => entry),
-      (out, entry) => {
-        const leaf = leaves.get(entry.sequence!);
-        if (!leaf) throw conflict(`Entry ${entry.id} was removed since it was read`);
-        writeProven(out, entry as StoredEntry, leaf);
-      },
-    );
+    return writtenEntries(entries, (out, entry) => {
+      const leaf = leaves.get(entry.sequence!);
+      if (!leaf)
+        throw conflict(`Entry ${entry.id} is not covered by the checkpoint of ${checkpoint.treeSize}`);
+      writeProven(out, entry as StoredEntry, leaf);
+    });
   }
 
   format(entry: LogEntry, format: StreamFormat, context: FormatContext): Delivered {

@@ -1,12 +1,15 @@
 import { sql } from 'kysely';
 import type { AdvisoryLocks } from '../database/advisory-locks.js';
-import { ReelError } from '../errors.js';
+import { type ErrorCode, ReelError } from '../errors.js';
 import { Poller } from '../seal/poller.js';
 import { onAccount } from '../time-slice.js';
 import type { Delivery } from './delivery.js';
 import { isDelivering, isWaiting, readStream } from './due.js';
 import { Lanes } from './lanes.js';
 import { readStreams, type StreamDatabase } from './store.js';
+
+/** The database is not there, or an entry was erased or removed between its reading and its proof. */
+const READ_AGAIN: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'CONFLICT']);
 
 /** How often streams are looked for that have something to deliver: of other servers' entries, or whose time has come. */
 const POLL_MS = 1_000;
@@ -149,7 +152,7 @@ export class Deliveries {
     const followed = work
       .catch((error: unknown) => {
         if (this.stopping.signal.aborted) return;
-        if (!(error instanceof ReelError && error.code === 'UNAVAILABLE')) this.options.onFault(error);
+        if (!(error instanceof ReelError && READ_AGAIN.has(error.code))) this.options.onFault(error);
         this.poller.runWithin(AGAIN_MS);
       })
       .finally(() => this.running.delete(followed));

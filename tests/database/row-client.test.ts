@@ -158,6 +158,22 @@ describe('columns as JSON', () => {
       { numRuns: 60 },
     ));
 
+  it('are no more than may be, however many there are', () => {
+    let written = 0;
+    const long = () =>
+      listOf(
+        Array.from({ length: 1_000 }, () => 'x'.repeat(60_000)),
+        (out, each) => {
+          out.text(each);
+          written += 1;
+        },
+        1_048_576,
+      );
+    expect(long).toThrow('expected at most 1048576 bytes, got more');
+    expect(written).toBeLessThan(20);
+    expect(listOf(['1'], (out, each) => out.text(each)).toString()).toBe('[1]');
+  });
+
   it('are pieces of a list, together the whole, and none after an error of a list before', () => {
     fc.assert(
       fc.property(fc.array(text, { maxLength: 12 }), fc.boolean(), (values, fails) => {

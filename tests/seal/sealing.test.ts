@@ -1,9 +1,12 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { toCriteria } from '../../src/log/filter/criteria.js';
+import { SequencedReader } from '../../src/log/read/sequenced.js';
 import { openCheckpoint } from '../../src/seal/checkpoint.js';
 import { CompactRange } from '../../src/seal/compact-range.js';
 import { signerOf, vkeyOf } from '../../src/seal/note.js';
+import { PROVABLE_COLUMNS } from '../../src/seal/proof-bundle.js';
 import { Sealer } from '../../src/seal/sealer.js';
 import { Sequencer } from '../../src/seal/sequencer.js';
 import { publishKey, readKeys } from '../../src/seal/signing-keys.js';
@@ -74,6 +77,35 @@ describe('sealing', () => {
     expect(tiles[4]!.hashes).toEqual(Buffer.concat(leaves.slice(1_024, 1_280)));
     expect(trail.sealed.at(-1)).toMatchObject({ tenantId, first: 10_305, last: 10_804 });
     expect(trail.sealed.at(-1)!.note).toBe(checkpoints.at(-1)!.note);
+  });
+
+  test('what was read is proven, unless it is not covered, or was erased or removed since', async () => {
+    const tenantId = randomUUID();
+    for (let batch = 0; batch < 2; batch += 1) {
+      await write(tenantId, 3);
+      await trail.sequencer.catchUp(tenantId);
+    }
+    const criteria = toCriteria(whole(tenantId), null, new Date());
+    const read = async () => {
+      const reader = new SequencedReader(trail.database, criteria, 10, { columns: PROVABLE_COLUMNS });
+      return (await reader.next(0, 6)).entries;
+    };
+    const entries = await read();
+    const first = (await prover.checkpointAt(whole(tenantId), 3))!;
+    const last = (await prover.checkpointAt(whole(tenantId), 6))!;
+    const proven = async (found: typeof entries, checkpoint = last) => [
+      ...(await prover.sealedLeaves(checkpoint, whole(tenantId), found)).keys(),
+    ];
+    expect(await proven(entries)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(await proven(entries, first)).toEqual([1, 2, 3]);
+    const change = (sql: string) => trail.own.query(sql, [tenantId, entries[1]!.id]);
+    await change('update reel_log_entries set erased_at = now() where tenant_id = $1 and id = $2');
+    await expect(proven(entries)).rejects.toMatchObject({ code: 'CONFLICT' });
+    const again = await read();
+    expect(await proven(again)).toHaveLength(6);
+    await change('delete from reel_log_entries where tenant_id = $1 and id = $2');
+    await expect(proven(again)).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(await proven(await read())).toEqual([1, 3, 4, 5, 6]);
   });
 
   test('sequencers that take turns, and one that starts anew, extend the same tree', async () => {

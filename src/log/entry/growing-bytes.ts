@@ -20,8 +20,21 @@ const MAX_ASCII = 0x7f;
 
 /** A piece of a file or of an answer, which grows as it must. Columns are given as text, but where RowBytes has them otherwise. */
 export class GrowingBytes extends RowBytes {
-  /** Makes room for so many bytes more. */
+  /** Bytes that were taken since `begin`. */
+  private taken = 0;
+  private most = Number.POSITIVE_INFINITY;
+
+  /** From here on more than so many bytes, and about a value, are refused. */
+  begin(most: number): void {
+    this.length = 0;
+    this.taken = 0;
+    this.most = most;
+  }
+
+  /** Makes room for so many bytes more. Errors: RangeError where there are too many already. */
   ensure(bytes: number): void {
+    if (this.taken + this.length > this.most)
+      throw new RangeError(`expected at most ${this.most} bytes, got more`);
     if (this.length + bytes > this.bytes.length)
       this.bytes = Buffer.concat([this.bytes.subarray(0, this.length)], 2 * this.length + bytes);
   }
@@ -55,6 +68,7 @@ export class GrowingBytes extends RowBytes {
   /** Everything since the last call. */
   take(): Buffer {
     const piece = Buffer.from(this.bytes.subarray(0, this.length));
+    this.taken += this.length;
     this.length = 0;
     return piece;
   }
@@ -136,16 +150,20 @@ const PIECE_BYTES = 64 * 1024;
 const MAX_KEPT_BYTES = 16 * PIECE_BYTES;
 let kept: GrowingBytes | null = null;
 
-/** What `write` writes. Errors: those of `write`. */
-export const bytesOf = (write: (out: GrowingBytes) => void): Buffer =>
-  withBytes((out) => {
+/** What `write` writes, of about `most` bytes at most. Errors: those of `write`; RangeError for more. */
+export const bytesOf = (write: (out: GrowingBytes) => void, most = Number.POSITIVE_INFINITY): Buffer =>
+  withBytes(most, (out) => {
     write(out);
     return out.take();
   });
 
-/** A JSON list of items, each as `write` writes it, in pieces. Errors: those of `write`. */
-export const listOf = <T>(items: readonly T[], write: (out: GrowingBytes, item: T) => void): Buffer[] =>
-  withBytes((out) => {
+/** A JSON list of items, each as `write` writes it, in pieces of about `most` bytes together at most. Errors: as above. */
+export const listOf = <T>(
+  items: readonly T[],
+  write: (out: GrowingBytes, item: T) => void,
+  most = Number.POSITIVE_INFINITY,
+): Buffer[] =>
+  withBytes(most, (out) => {
     const made: Buffer[] = [];
     out.text('[');
     for (const [index, item] of items.entries()) {
@@ -157,10 +175,10 @@ export const listOf = <T>(items: readonly T[], write: (out: GrowingBytes, item: 
     return [...made, out.take()];
   });
 
-function withBytes<T>(use: (out: GrowingBytes) => T): T {
+function withBytes<T>(most: number, use: (out: GrowingBytes) => T): T {
   const out = kept ?? new GrowingBytes(PIECE_BYTES);
   kept = null;
-  out.length = 0;
+  out.begin(most);
   const made = use(out);
   if (out.bytes.length <= MAX_KEPT_BYTES) kept = out;
   return made;

@@ -94,6 +94,8 @@ export function oneOf<T extends string>(names: readonly T[]): Kind<T> {
   });
 }
 
+const OPEN_OBJECT = 0x7b;
+
 /** Of text that has nothing to escape. */
 const quoted = (out: GrowingBytes, row: CopiedRow, at: number): void => out.quoted(row, at);
 
@@ -132,7 +134,7 @@ export const storedAs = {
       return parsed;
     },
     write: (out, row, at, column) => {
-      if (!row.latin1(at).startsWith('{')) throw mismatch(column, 'a JSON object', row.text(at));
+      if (row.bytes[row.starts[at]!] !== OPEN_OBJECT) throw mismatch(column, 'a JSON object', row.text(at));
       out.compact(row, at);
     },
   }),

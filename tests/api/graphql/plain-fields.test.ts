@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { ReelContext } from '../../../src/graphql/context.js';
 import { type Finished, placeFinished } from '../../../src/graphql/plain-fields.js';
 import { buildReelSchema } from '../../../src/graphql/schema.js';
+import { Answers } from '../../../src/http/answer.js';
 import { writeJson } from '../../../src/http/json-writer.js';
 import type { LogEntry } from '../../../src/log/entry/log-entry.entity.js';
 import { ALL_COLUMNS, type EntryColumns, StoredEntry } from '../../../src/log/entry/stored-entry.js';
@@ -74,6 +75,7 @@ function contextOf(read: Read, finished?: Finished[]) {
     loaders: { recordView: async () => {} },
     pageSizes: { defaultPageSize: 50, maxPageSize: 100 },
     now: new Date(),
+    answer: new Answers().begin(),
     finished,
   } as unknown as ReelContext;
 }

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { sharedCall } from '../../../src/http/shared-call.js';
 import { RawClient, requestText } from '../../support/raw-client.js';
 import { moduleToken, startReel, type TestReel } from '../../support/reel.js';
@@ -90,6 +90,10 @@ describe('a connection', () => {
 
 describe('what anybody may ask the database for', () => {
   test('is asked for once by all who ask at the same time, and soon after', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
     let count = 0;
     const read = sharedCall(async () => {
       await setTimeout(20);
@@ -97,8 +101,9 @@ describe('what anybody may ask the database for', () => {
       return count;
     }, 200);
     expect(await Promise.all(Array.from({ length: 1_000 }, read))).toEqual(Array(1_000).fill(1));
+    vi.advanceTimersByTime(199);
     expect(await read()).toBe(1);
-    await setTimeout(250);
+    vi.advanceTimersByTime(1);
     expect(await Promise.all([read(), read()])).toEqual([2, 2]);
   });
 
