@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { effectScope, nextTick, shallowRef } from 'vue';
 import { FAULTS } from '../../src/query-line/fault.js';
 import { printQueryLine } from '../../src/query-line/print.js';
+import { exportCountMessage } from '../../web/stage/list/export-count.js';
+import { countOfValue } from '../../web/stage/list/facet-counts.js';
+import { type Question, type Total, useTotals } from '../../web/stage/list/loosened-totals.js';
 import { completionsAt } from '../../web/stage/query/completion.js';
 import { changedStretch } from '../../web/stage/query/draft.js';
 import {
@@ -197,4 +201,110 @@ test('both languages have the same messages', () => {
       typeof value === 'string' ? [path + key] : keysOf(value, `${path}${key}.`),
     );
   expect(keysOf(locale('pt-BR')).sort()).toEqual(keysOf(locale('en')).sort());
+});
+
+describe('a count of a value that the query names', () => {
+  const ofNone = { none: true } as const;
+  const list = [
+    { key: 'users.login', count: 5 },
+    { key: 'users.leave', count: 2 },
+    { key: null, count: 3 },
+  ];
+  const full = Array.from({ length: 50 }, (_, index) => ({ key: `users.${index}`, count: 1 }));
+
+  test('is that of the entries without one, where those are asked for', () => {
+    for (const field of ['actor', 'client'] as const) {
+      expect(countOfValue(field, ofNone, list, false)).toBe(3);
+      expect(countOfValue(field, ofNone, list.slice(0, 2), false)).toBe(0);
+      expect(countOfValue(field, ofNone, list.slice(0, 2), true)).toBeNull();
+      expect(countOfValue(field, ofNone, full, false)).toBeNull();
+    }
+  });
+
+  test('is of exactly what the server finds by it', () => {
+    expect(countOfValue('action', { is: 'users.login' }, list, false)).toBe(5);
+    expect(countOfValue('action', { is: 'Users.Login' }, list, false)).toBe(0);
+    expect(countOfValue('action', { prefix: 'users.l' }, list, false)).toBe(7);
+    expect(countOfValue('action', { prefix: 'Users.' }, list, false)).toBe(0);
+  });
+
+  test('is not shown where the facet does not tell', () => {
+    for (const value of [{ is: 'users.nothing' }, { prefix: 'users.' }]) {
+      expect(countOfValue('action', value, full, false)).toBeNull();
+      expect(countOfValue('action', value, list, true)).toBeNull();
+    }
+    // What is listed has the count that it is listed with.
+    expect(countOfValue('action', { is: 'users.7' }, full, true)).toBe(1);
+  });
+
+  test('is that of an actor for its id alone: what bears a name or an address may be listed by other ids', () => {
+    const actors = [
+      { key: 'auth0|5f1', label: 'Ana Souza', count: 4 },
+      { key: 'ana@example.com', label: 'ana@example.com', count: 1 },
+    ];
+    expect(countOfValue('actor', { is: 'auth0|5f1' }, actors, false)).toBe(4);
+    for (const value of [{ is: 'Ana Souza' }, { is: 'Auth0|5F1' }, { prefix: 'a' }])
+      expect(countOfValue('actor', value, actors, false)).toBeNull();
+  });
+});
+
+test('an export says how many entries match only where all were counted', () => {
+  for (const name of ['en', 'pt-BR'])
+    for (const needsClient of [true, false]) {
+      const wordsOf = (precision: string): string[] =>
+        exportCountMessage(precision, needsClient)
+          .split('.')
+          .reduce((found, key) => found[key], locale(name))
+          .split(' | ');
+      const exact = wordsOf('EXACT');
+      const atLeast = wordsOf('AT_LEAST');
+      expect(atLeast).toHaveLength(3);
+      expect(atLeast[0]).toMatch(/found yet|ainda/);
+      expect(exact.join()).not.toMatch(/yet|ainda|least|menos/i);
+      for (const words of atLeast.slice(1)) expect(words).toMatch(/^(At least|Ao menos) /);
+    }
+});
+
+describe('what the query would find without a condition', () => {
+  const question = (query: string): Question => ({ filter: { query }, timeZone: 'UTC' });
+  const of = (value: number): Total => ({ value, precision: 'EXACT' });
+
+  test('is counted for each condition by its place, and only once for the same conditions', async () => {
+    const asked: { query: string; signal: AbortSignal; answer: (total: Total | Error) => void }[] = [];
+    const questions = shallowRef([question('b'), question('a')]);
+    const scope = effectScope();
+    const totals = scope.run(() =>
+      useTotals(
+        () => questions.value,
+        ({ filter }, signal) =>
+          new Promise((resolve, reject) => {
+            const answer = (total: Total | Error) =>
+              total instanceof Error ? reject(total) : resolve(total);
+            asked.push({ query: filter.query!, signal, answer });
+          }),
+      ),
+    )!;
+    expect(asked.map(({ query }) => query)).toEqual(['b', 'a']);
+    asked[1]!.answer(of(7));
+    await expect.poll(() => [...totals.value]).toEqual([[1, of(7)]]);
+    asked[0]!.answer(new Error('too slow'));
+    await expect.poll(() => totals.value.get(0)).toBeNull();
+
+    // A name that became known changes the words alone.
+    questions.value = questions.value.map((each) => ({ ...each }));
+    await nextTick();
+    expect(asked).toHaveLength(2);
+    expect(totals.value.size).toBe(2);
+
+    questions.value = [question('a'), question('a')];
+    await nextTick();
+    expect(asked.slice(2).map(({ query }) => query)).toEqual(['a', 'a']);
+    expect(totals.value.size).toBe(0);
+    asked[2]!.answer(of(1));
+    asked[3]!.answer(of(2));
+    await expect.poll(() => [totals.value.get(0), totals.value.get(1)]).toEqual([of(1), of(2)]);
+    expect(asked[0]!.signal.aborted).toBe(true);
+    scope.stop();
+    expect(asked[3]!.signal.aborted).toBe(true);
+  });
 });

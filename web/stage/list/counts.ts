@@ -1,19 +1,11 @@
 import { shallowRef } from 'vue';
 import { askReel, type LogFilterInput, type ReelError, type StatsInterval } from '../../reel/index.js';
-import {
-  BreakdownDocument,
-  type BreakdownQuery,
-  TimelineDocument,
-  type TimelineQuery,
-} from '../generated.js';
-import { startOfDay } from '../parts/times.js';
+import { BreakdownDocument, type BreakdownQuery, TimelineDocument } from '../generated.js';
+import { type Bucket, emptyTimeline, extended, type Steps, type Stopped } from './buckets.js';
 import type { Row } from './entries.js';
 
-export type Bucket = TimelineQuery['logStats']['timeline'][number];
 export type Facets = BreakdownQuery['logStats'];
 type Count = { key: string | null; label?: string | null; count: number };
-/** How far counting came, where it stopped short: no count is too high then. */
-export type Stopped = { searchedUntil: string | null };
 
 const DAY_MS = 86_400_000;
 /** How long a filter must stay the same before it is counted. */
@@ -64,6 +56,8 @@ export function useCounts() {
   let controller = new AbortController();
   /** Entries that came while counting. */
   let arrived: readonly Row[] = [];
+  /** Of the timeline. */
+  let zone = 'UTC';
 
   async function loadTimeline(filter: LogFilterInput, timeZone: string, signal: AbortSignal): Promise<void> {
     const fetchTimeline = async (step: StatsInterval) =>
@@ -85,9 +79,12 @@ export function useCounts() {
     interval.value = step;
     total.value = stats.totalEntries;
     stopped.value = stoppedOf(stats);
-    const isEmpty = stats.timeline.length === 0 && startDate;
-    if (isEmpty) buckets.value = emptyBuckets(Date.parse(startDate), filter, step, timeZone);
-    else buckets.value = endDate ? stats.timeline : upToNow(stats.timeline);
+    zone = timeZone;
+    const steps = { interval: step, timeZone };
+    const until = endDate ? Date.parse(endDate) : Date.now();
+    if (stats.timeline.length === 0 && startDate)
+      buckets.value = emptyTimeline(Date.parse(startDate), until, steps, stopped.value);
+    else buckets.value = endDate ? stats.timeline : extended(stats.timeline, until, steps);
   }
 
   async function loadFacets(filter: LogFilterInput, timeZone: string, signal: AbortSignal): Promise<void> {
@@ -138,7 +135,7 @@ export function useCounts() {
     }
     for (const row of rows) {
       if (total.value !== null) total.value++;
-      buckets.value = addToBuckets(buckets.value, row);
+      buckets.value = addToBuckets(buckets.value, row, { interval: interval.value, timeZone: zone });
       if (!facets.value) continue;
       const key = actorKey(row);
       const known = facets.value.actors.find((each) => each.key === key)?.label;
@@ -182,70 +179,17 @@ export function useCounts() {
 
 export type Counts = ReturnType<typeof useCounts>;
 
-const MAX_BUCKETS = 1_000;
-
-const LENGTHS_MS: Partial<Record<StatsInterval, number>> = {
-  MINUTE: 60_000,
-  HOUR: 3_600_000,
-  DAY: DAY_MS,
-  WEEK: 7 * DAY_MS,
-};
-
-/** A range in which nothing matches has its times all the same. */
-function emptyBuckets(
-  from: number,
-  { endDate }: LogFilterInput,
-  step: StatsInterval,
-  timeZone: string,
-): readonly Bucket[] {
-  const length = LENGTHS_MS[step];
-  if (length === undefined) return [];
-  const day = Date.parse(startOfDay(from, timeZone));
-  const first = day + Math.floor((from - day) / length) * length;
-  const count = Math.ceil(((endDate ? Date.parse(endDate) : Date.now()) - first) / length);
-  const at = (index: number) => new Date(first + index * length).toISOString();
-  return Array.from({ length: Math.min(Math.max(1, count), MAX_BUCKETS) }, (_, index) => ({
-    start: at(index),
-    end: at(index + 1),
-    count: 0,
-    bySeverity: [],
-  }));
-}
-
-/** With empty buckets up to now, where the last entry is older than one. */
-function upToNow(buckets: readonly Bucket[]): readonly Bucket[] {
-  const last = buckets.at(-1);
-  if (!last) return buckets;
-  const length = Date.parse(last.end) - Date.parse(last.start);
-  const missing = Math.min(
-    Math.floor((Date.now() - Date.parse(last.end)) / length),
-    MAX_BUCKETS - buckets.length,
-  );
-  const at = (index: number) => new Date(Date.parse(last.end) + index * length).toISOString();
-  const empty = Array.from({ length: Math.max(0, missing) }, (_, index) => ({
-    start: at(index),
-    end: at(index + 1),
-    count: 0,
-    bySeverity: [],
-  }));
-  return [...buckets, ...empty];
-}
-
 /** Increments the bucket that the entry falls into, after appending buckets up to the entry's time. */
-function addToBuckets(buckets: readonly Bucket[], row: Row): readonly Bucket[] {
+function addToBuckets(known: readonly Bucket[], row: Row, steps: Steps): readonly Bucket[] {
   const at = Date.parse(row.createdAt);
+  const buckets = extended(known, at, steps);
   const index = buckets.findLastIndex(({ start }) => Date.parse(start) <= at);
   const bucket = buckets[index];
-  if (!bucket) return buckets;
-  if (at < Date.parse(bucket.end)) {
-    const incremented = {
-      ...bucket,
-      count: bucket.count + 1,
-      bySeverity: increment(bucket.bySeverity, { key: row.severity }),
-    };
-    return buckets.with(index, incremented);
-  }
-  const length = Date.parse(bucket.end) - Date.parse(bucket.start);
-  const end = new Date(Date.parse(bucket.end) + length).toISOString();
-  return addToBuckets([...buckets, { start: bucket.end, end, count: 0, bySeverity: [] }], row);
+  if (!bucket || at >= Date.parse(bucket.end)) return buckets;
+  const incremented = {
+    ...bucket,
+    count: bucket.count + 1,
+    bySeverity: increment(bucket.bySeverity, { key: row.severity }),
+  };
+  return buckets.with(index, incremented);
 }

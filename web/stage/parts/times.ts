@@ -149,9 +149,29 @@ export function formatSpan(
   return to ? words.until(format.format(new Date(to))) : '';
 }
 
+const DAY_MS = 86_400_000;
+const offsetMs = (ms: number, zone: string) => offsetAt(ms, zone) * 60_000;
+
+/** The day that the zone's calendar shows at a time, in days since 1970-01-01. */
+export const dayAt = (ms: number, zone: string): number => Math.floor((ms + offsetMs(ms, zone)) / DAY_MS);
+
+/** The first moment of such a day, which is not always 00:00; of a day that the zone skips, that of the next. */
+export function startOfDayNumber(day: number, zone: string): number {
+  const midnight = day * DAY_MS;
+  const moments = [-DAY_MS, DAY_MS].map((away) => midnight - offsetMs(midnight + away, zone));
+  // Of a midnight that is shown twice the first one, and of one that is skipped, the moment after.
+  const shown = moments.filter((moment) => dayAt(moment, zone) >= day);
+  return Math.min(...(shown.length > 0 ? shown : moments));
+}
+
 /** Midnight before a time, in the zone. */
-export function startOfDay(ms: number, zone: string): string {
-  const local = Math.floor((ms + offsetAt(ms, zone) * 60_000) / 86_400_000) * 86_400_000;
-  const estimate = local - offsetAt(local, zone) * 60_000;
-  return trimInstant(new Date(local - offsetAt(estimate, zone) * 60_000).toISOString());
+export const startOfDay = (ms: number, zone: string): string =>
+  trimInstant(new Date(startOfDayNumber(dayAt(ms, zone), zone)).toISOString());
+
+/** A time rounded down to what the zone's clock shows as a whole hour or minute. */
+export function floorToClock(ms: number, length: number, zone: string): number {
+  const offset = offsetMs(ms, zone);
+  const start = Math.floor((ms + offset) / length) * length - offset;
+  // The clock may have been changed meanwhile by less than that.
+  return start + offset - offsetMs(start, zone);
 }
