@@ -20,9 +20,6 @@ export class EntryColumns {
   /** Of one row at a time. */
   readonly reader: CopiedRow;
 
-  /** How many columns there are besides. */
-  readonly others: number;
-
   /** Those of the fields, and of what is told from them; the id is always read. `others`: SQL of more columns, behind these. */
   constructor(names: Iterable<FieldName> = FIELDS.map(({ name }) => name), others: readonly string[] = []) {
     const asked = new Set<FieldName>(['id', ...names]);
@@ -37,7 +34,6 @@ export class EntryColumns {
       : ofEntries;
     this.places = new Map(this.fields.map(({ name }, place) => [name, place]));
     this.reader = new CopiedRow(this.fields.length + others.length);
-    this.others = others.length;
     this.everything = [
       this.selected,
       ...(this.hasSequence ? ['null::bigint as sequence'] : []),

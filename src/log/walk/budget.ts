@@ -22,7 +22,7 @@ export const LOOKING_BOUNDS: LookingBounds = {
   searchMs: 2_000,
   statementMs: 15_000,
   exactMs: 60_000,
-  candidates: { first: 256, least: 16, most: 20_000 },
+  candidates: { first: 500, least: 16, most: 20_000 },
   gathered: 10_000,
   stretchMs: 100,
   graceMs: 250,
