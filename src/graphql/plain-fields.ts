@@ -56,6 +56,9 @@ export function finishPlainFields(schema: GraphQLSchema): GraphQLSchema {
   });
 }
 
+/** A list is written in one go; of a longer one graphql-js makes what is then written piece by piece, so that the event loop is not held. */
+const MAX_AT_ONCE_BYTES = 2 * 1_048_576;
+
 /** Resolvers of fields that have none of their own: they read a property. */
 const readers = new WeakSet<object>();
 
@@ -76,7 +79,7 @@ function finisher() {
     if (write === null) return found;
     const finish = write;
     try {
-      const { longest } = answer;
+      const longest = Math.min(answer.longest, MAX_AT_ONCE_BYTES);
       const pieces = Array.isArray(found)
         ? listOf(found, finish, longest)
         : [bytesOf((out) => finish(out, found), longest)];
