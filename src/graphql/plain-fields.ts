@@ -79,10 +79,9 @@ function finisher() {
     if (write === null) return found;
     const finish = write;
     try {
-      const longest = Math.min(answer.longest, MAX_AT_ONCE_BYTES);
       const pieces = Array.isArray(found)
-        ? listOf(found, finish, longest)
-        : [bytesOf((out) => finish(out, found), longest)];
+        ? listOf(found, finish, MAX_AT_ONCE_BYTES)
+        : [bytesOf((out) => finish(out, found), MAX_AT_ONCE_BYTES)];
       finished.push({ path: info.path, value: answer.part(pieces), isList: Array.isArray(found) });
       return Array.isArray(found) ? [] : null;
     } catch {

@@ -114,11 +114,6 @@ export class Answer implements Call {
     });
   }
 
-  /** The longest that it may be, in bytes. */
-  get longest(): number {
-    return this.most;
-  }
-
   /** A part of what `write` will be given that is there already, in pieces. Errors: those of took. */
   part(pieces: readonly Buffer[]): JsonBytes {
     const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);

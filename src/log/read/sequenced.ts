@@ -102,10 +102,7 @@ export class SequencedReader {
       const meter = new RowMeter(mostBytes);
       const entries = await this.database.read(
         this.criteria.scope.tenantId,
-        (execute) =>
-          this.columns
-            ? storedAt(execute, this.criteria, this.columns, { after, until })
-            : entriesAt(execute, this.criteria, after, until),
+        (execute) => entriesAt(execute, this.criteria, this.columns, { after, until }),
         { ...options, meter },
       );
       return { entries, until, bytes: meter.bytes };
@@ -127,52 +124,43 @@ export async function* streamSequenced(
   }
 }
 
-/** The matching entries at the positions after one up to another. */
+/** The matching entries at the positions after one up to another; with `columns`, as StoredEntries of these. */
 async function entriesAt(
   execute: Execute,
   criteria: Criteria,
-  after: number,
-  until: number,
+  columns: EntryColumns | null,
+  { after, until }: { after: number; until: number },
 ): Promise<LogEntry[]> {
-  const { tenantId } = criteria.scope;
   const positions = await execute<{ seq: string; entry_id: string }>(
     sql`select seq, entry_id from ${positionsOf(criteria, after, until)} positions order by seq`,
   );
   if (positions.length === 0) return [];
   const ids = positions.map((position) => position.entry_id);
-  const rows = await execute<Row>(
-    sql`select ${COLUMNS} from ${entriesById(tenantId, ids)} entries where ${whereAll(criteria)}`,
-  );
-  const found = new Map(rows.map((row) => [row.id as string, row]));
-  return positions.flatMap(({ seq, entry_id }) => {
-    const row = found.get(entry_id);
-    return row ? [toEntry(Object.assign(row, { sequence: seq }))] : [];
-  });
+  const entries = sql`${entriesById(criteria.scope.tenantId, ids)} entries where ${whereAll(criteria)}`;
+  const found = columns ? await storedRows(execute, columns, entries) : await parsedRows(execute, entries);
+  return positions.flatMap(({ seq, entry_id }) => found.get(entry_id)?.(seq) ?? []);
 }
 
-/** The same as StoredEntries. */
-async function storedAt(
+/** Makes an entry, given its sequence. */
+type Sequenced = (seq: string) => LogEntry;
+
+async function parsedRows(execute: Execute, entries: RawBuilder<unknown>): Promise<Map<string, Sequenced>> {
+  const rows = await execute<Row>(sql`select ${COLUMNS} from ${entries}`);
+  return new Map(
+    rows.map((row) => [row.id as string, (seq) => toEntry(Object.assign(row, { sequence: seq }))]),
+  );
+}
+
+async function storedRows(
   execute: Execute,
-  criteria: Criteria,
   columns: EntryColumns,
-  { after, until }: { after: number; until: number },
-): Promise<LogEntry[]> {
-  const positions = await execute<TextRow>(
-    asText(sql`select entry_id, seq from ${positionsOf(criteria, after, until)} positions order by seq`),
+  entries: RawBuilder<unknown>,
+): Promise<Map<string, Sequenced>> {
+  const rows = await execute<TextRow>(asText(sql`select ${sql.raw(columns.everything)} from ${entries}`));
+  const [id, sequence] = [columns.placeOf('id'), columns.placeOf('sequence')];
+  return new Map(
+    rows.map((row) => [row.text(id)!, (seq) => new StoredEntry(row.with(sequence, seq), columns)]),
   );
-  if (positions.length === 0) return [];
-  const ids = positions.map((position) => position.text(0)!);
-  const rows = await execute<TextRow>(
-    asText(sql`
-      select ${sql.raw(columns.everything)} from ${entriesById(criteria.scope.tenantId, ids)} entries
-      where ${whereAll(criteria)}`),
-  );
-  const [idAt, sequenceAt] = [columns.placeOf('id'), columns.placeOf('sequence')];
-  const found = new Map(rows.map((row) => [row.text(idAt), row]));
-  return positions.flatMap((position) => {
-    const row = found.get(position.text(0));
-    return row ? [new StoredEntry(row.with(sequenceAt, position.text(1)!), columns)] : [];
-  });
 }
 
 /** Positions, at first and at most, and bytes of rows, in a stretch that is copied. */
