@@ -7,12 +7,12 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
 import type { FastifyBaseLogger } from 'fastify';
-import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
-import { LRUCache } from 'lru-cache';
+import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
 import type { Config } from '../config/config.js';
 import { abridgeVariables } from './abridge.js';
 import type { ReelContext } from './context.js';
 import { checkCost } from './cost.js';
+import type { Documents } from './documents.js';
 import { errorFormatter, noteRequest } from './format-error.js';
 import { badRequest, checkSize, LIMITS } from './limits.js';
 import { answerPlugin, responsePlugin } from './response.js';
@@ -22,15 +22,23 @@ import { placeVariableErrors } from './value-errors.js';
 /** Browsers send these to another origin only after a preflight, so a request that has one is not forged. */
 const CSRF_HEADERS = ['authorization', 'apollo-require-preflight', 'x-apollo-operation-name'];
 
-export function createApollo(
-  schema: GraphQLSchema,
-  validateDocument: ValidateDocument,
-  config: Pick<Config, 'env' | 'introspection'>,
-  log: Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'error'>,
-  onRefused?: (reason: string) => void,
-): ApolloServer<ReelContext> {
-  const formatError = errorFormatter({ log, hints: config.introspection, onRefused });
-  const documents = new Documents();
+export interface ApolloOptions {
+  schema: GraphQLSchema;
+  validateDocument: ValidateDocument;
+  documents: Documents;
+  config: Pick<Config, 'env' | 'introspection'>;
+  log: Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'error'>;
+  formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
+}
+
+export function createApollo({
+  schema,
+  validateDocument,
+  documents,
+  config,
+  log,
+  formatError,
+}: ApolloOptions): ApolloServer<ReelContext> {
   return new ApolloServer<ReelContext>({
     schema,
     // Apollo would otherwise go by NODE_ENV.
@@ -48,7 +56,8 @@ export function createApollo(
     parseOptions: { maxTokens: LIMITS.tokens },
     // In place of Apollo's validation, which always has a rule that is quadratic in the document, stands operationPlugin's.
     dangerouslyDisableValidation: true,
-    documentStore: documents,
+    // In its place stands operationPlugin's.
+    documentStore: null,
     persistedQueries: false,
     stopOnTerminationSignals: false,
     stringifyResult: JSON.stringify,
@@ -67,36 +76,6 @@ export function createApollo(
   });
 }
 
-/** Parsed documents by Apollo's key, so that a document which is sent again need not be parsed again: those that are valid. */
-class Documents {
-  private readonly kept = new LRUCache<string, DocumentNode>({
-    maxSize: MAX_KEPT_CHARACTERS,
-    sizeCalculation: (document) => document.loc?.source.body.length || 1,
-  });
-  private readonly keys = new WeakMap<DocumentNode, string>();
-
-  async get(key: string): Promise<DocumentNode | undefined> {
-    return this.kept.get(key);
-  }
-
-  /** Apollo calls it once a document is parsed. */
-  async set(key: string, document: DocumentNode): Promise<void> {
-    this.keys.set(document, key);
-  }
-
-  async delete(key: string): Promise<boolean> {
-    return this.kept.delete(key);
-  }
-
-  keep(document: DocumentNode): void {
-    const key = this.keys.get(document);
-    if (key !== undefined) this.kept.set(key, document);
-  }
-}
-
-/** Of the text of documents, which parsed take some fifty times as much. */
-const MAX_KEPT_CHARACTERS = 512 * 1024;
-
 /** A document that is not valid, by its first error. */
 class InvalidDocument extends GraphQLError {
   constructor(readonly errors: readonly GraphQLError[]) {
@@ -111,10 +90,14 @@ const operationPlugin = (
   formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError,
 ): ApolloServerPlugin<ReelContext> => ({
   requestDidStart: async () => ({
-    async didResolveOperation({ schema, document, operation, request, contextValue }) {
+    async didResolveSource(context) {
+      // What Apollo finds here it does not parse.
+      Object.assign(context, { document: documents.get(context.source) });
+    },
+    async didResolveOperation({ schema, source, document, operation, request, contextValue }) {
       const errors = validateDocument(document);
       if (errors.length > 0) throw new InvalidDocument(errors);
-      if (contextValue.caller.credential !== null) documents.keep(document);
+      if (contextValue.caller.credential !== null) documents.keep(source, document);
       // Apollo itself refuses a request that chooses no operation, next.
       if (!operation) return;
       if (operation.operation === 'subscription')

@@ -1,5 +1,5 @@
-import { type ApolloServerPlugin, HeaderMap } from '@apollo/server';
-import type { GraphQLFormattedError } from 'graphql';
+import { type ApolloServerPlugin, HeaderMap, type HTTPGraphQLHead } from '@apollo/server';
+import type { FormattedExecutionResult, GraphQLError } from 'graphql';
 import { type Allowance, type ErrorCode, ReelError } from '../errors.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
 import type { ReelContext } from './context.js';
@@ -87,46 +87,66 @@ const texts = new WeakMap<ReelContext['answer'], readonly Buffer[]>();
 
 export const textOf = (answer: ReelContext['answer']): readonly Buffer[] | undefined => texts.get(answer);
 
+type Result = Pick<FormattedExecutionResult, 'errors' | 'data' | 'extensions'>;
+
 /** Writes the response, within the bounds of an answer; where it is past them, one that says so. */
 export const answerPlugin: ApolloServerPlugin<ReelContext> = {
   requestDidStart: async () => ({
-    async willSendResponse({ response, contextValue: { answer, finished = [] } }) {
-      const { body, http } = response;
+    async willSendResponse({ response: { body, http }, contextValue }) {
       if (body.kind !== 'single') return;
-      const { errors, data, extensions } = body.singleResult;
+      const result = body.singleResult;
       body.singleResult = {};
-      placeFinished(data, finished);
-      try {
-        texts.set(answer, await answer.write({ errors, data, extensions }));
-      } catch (error) {
-        if (!(error instanceof ReelError)) throw error;
-        const head = headOf([error]);
-        if (head) {
-          http.status = head.status;
-          for (const [name, value] of head.headers) http.headers.set(name, value);
-        } else if (http.headers.get('content-type') === RESPONSE_TYPE) http.status = 400;
-        const refusal: GraphQLFormattedError = formatReelError(error);
-        texts.set(answer, [Buffer.from(JSON.stringify({ errors: [refusal] }))]);
-      }
+      texts.set(contextValue.answer, await writeResult(http, result, contextValue));
     },
   }),
 };
 
+/** The text of a result, in pieces; within the bounds of an answer, else one that says so, whose status and headers are set. */
+export async function writeResult(
+  http: HTTPGraphQLHead,
+  { errors, data, extensions }: Result,
+  { answer, finished = [] }: ReelContext,
+): Promise<readonly Buffer[]> {
+  placeFinished(data, finished);
+  try {
+    return await answer.write({ errors, data, extensions });
+  } catch (error) {
+    if (!(error instanceof ReelError)) throw error;
+    const head = headOf([error]);
+    if (head) setStatus(http, head);
+    else if (http.headers.get('content-type') === RESPONSE_TYPE) http.status = 400;
+    return [Buffer.from(JSON.stringify({ errors: [formatReelError(error)] }))];
+  }
+}
+
 /** Sets the status and the media type of a response as GraphQL over HTTP has them. */
 export const responsePlugin: ApolloServerPlugin<ReelContext> = {
   requestDidStart: async () => ({
-    async willSendResponse({ errors = [], request, response: { http }, contextValue }) {
-      const type = negotiateType(request.http?.headers.get('accept')) ?? JSON_TYPE;
-      http.headers.set('content-type', type);
-      setAllowance(http.headers, contextValue.allowance);
-      const head = headOf(errors.map(causeOf).filter((cause) => cause instanceof ReelError));
-      if (head) {
-        http.status = head.status;
-        for (const [name, value] of head.headers) http.headers.set(name, value);
-      } else if (http.status === 400 && errors.every(({ extensions }) => extensions.code !== 'BAD_REQUEST')) {
-        // A well-formed request whose document or variables are invalid.
-        http.status = type === RESPONSE_TYPE ? 400 : 200;
-      }
+    async willSendResponse({ errors, request, response: { http }, contextValue }) {
+      setHead(http, { errors, accept: request.http?.headers.get('accept'), contextValue });
     },
   }),
 };
+
+interface Responded {
+  readonly errors: readonly GraphQLError[] | undefined;
+  readonly accept: string | undefined;
+  readonly contextValue: ReelContext;
+}
+
+export function setHead(http: HTTPGraphQLHead, { errors = [], accept, contextValue }: Responded): void {
+  const type = negotiateType(accept) ?? JSON_TYPE;
+  http.headers.set('content-type', type);
+  setAllowance(http.headers, contextValue.allowance);
+  const head = headOf(errors.map(causeOf).filter((cause) => cause instanceof ReelError));
+  if (head) setStatus(http, head);
+  else if (http.status === 400 && errors.every(({ extensions }) => extensions.code !== 'BAD_REQUEST')) {
+    // A well-formed request whose document or variables are invalid.
+    http.status = type === RESPONSE_TYPE ? 400 : 200;
+  }
+}
+
+function setStatus(http: HTTPGraphQLHead, { status, headers }: { status: number; headers: HeaderMap }): void {
+  http.status = status;
+  for (const [name, value] of headers) http.headers.set(name, value);
+}

@@ -2,7 +2,7 @@ import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../config/config.js';
 import { badInput, ReelError, unauthenticated } from '../errors.js';
-import { type Answer, Answers } from '../http/answer.js';
+import { Answers } from '../http/answer.js';
 import { Bodies } from '../http/bodies.js';
 import { bodyText } from '../http/body-text.js';
 import { type BodyBound, BodyTooLarge, UnsupportedCoding } from '../http/content-encoding.js';
@@ -14,10 +14,12 @@ import { requestIdOf } from '../http/request-id.js';
 import { MAX_UNKNOWN_BYTES } from '../http/unread-body.js';
 import { UnheldNumber } from '../query-line/number.js';
 import { createApollo } from './apollo.js';
-import { createContext, type PageSizes } from './context.js';
+import { createContext, type PageSizes, type ReelContext } from './context.js';
 import { cutVariables } from './cut-variables.js';
+import { Documents } from './documents.js';
 import { acceptsEventStream, eventStreams } from './event-streams.js';
 import { errorFormatter, noteRequest } from './format-error.js';
+import { executeKnown } from './known-operation.js';
 import { LIMITS } from './limits.js';
 import { negotiateType, refusalHead, textOf } from './response.js';
 import { buildReelSchema } from './schema.js';
@@ -60,7 +62,9 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
   await app.register(edge);
   const schema = buildReelSchema();
   const validateDocument = documentValidator(schema, config);
-  const apollo = createApollo(schema, validateDocument, config, log, onRefused);
+  const documents = new Documents();
+  const formatError = errorFormatter({ log, hints: config.introspection, onRefused });
+  const apollo = createApollo({ schema, validateDocument, documents, config, log, formatError });
   await apollo.start();
   app.addHook('onClose', () => apollo.stop());
 
@@ -70,7 +74,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     answers,
     pageSizes: config,
     validateDocument,
-    format: errorFormatter({ log, hints: config.introspection, onRefused }),
+    format: formatError,
   });
   onSubscriptions?.(subscriptions);
   /** Of each request, by its headers. */
@@ -98,19 +102,27 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
     return sendError(reply.headers(refusalHead(thrown).headers), status, format({ message: '' }, thrown));
   });
 
-  const answerOf = new WeakMap<FastifyRequest, Answer>();
-  const execute = fastifyApolloHandler(apollo, {
-    context: async (request: FastifyRequest, reply: FastifyReply) => {
-      const answer = answers.open(reply.raw);
-      answerOf.set(request, answer);
-      return { ...createContext(callerOf(request.raw), services, config, answer), finished: [] };
-    },
+  const contexts = new WeakMap<FastifyRequest, ReelContext>();
+  const throughApollo = fastifyApolloHandler(apollo, {
+    context: async (request: FastifyRequest) => contexts.get(request)!,
   }).bind(app);
+  const known = { schema, documents, formatError };
   const respond = async (request: FastifyRequest, reply: FastifyReply) => {
-    const short = await execute(request, reply);
-    const answer = answerOf.get(request);
-    const chunks = answer && textOf(answer);
-    return chunks ? sendPieces(reply, chunks) : short;
+    const context = {
+      ...createContext(callerOf(request.raw), services, config, answers.open(reply.raw)),
+      finished: [],
+    };
+    const { method, body, headers } = request;
+    const response =
+      method === 'POST' ? await executeKnown(known, { body, accept: headers.accept }, context) : null;
+    if (response) {
+      const { http, pieces } = response;
+      return sendPieces(reply.code(http.status ?? 200).headers(Object.fromEntries(http.headers)), pieces);
+    }
+    contexts.set(request, context);
+    const short = await throughApollo(request, reply);
+    const pieces = textOf(context.answer);
+    return pieces ? sendPieces(reply, pieces) : short;
   };
   app.route({
     method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
