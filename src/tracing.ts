@@ -2,7 +2,9 @@ import {
   type Attributes,
   type Context,
   context,
+  INVALID_SPAN_CONTEXT,
   isSpanContextValid,
+  ProxyTracerProvider,
   propagation,
   ROOT_CONTEXT,
   type Span,
@@ -27,6 +29,19 @@ export function hasSdk(): boolean {
 export type { Context } from '@opentelemetry/api';
 export { SpanKind } from '@opentelemetry/api';
 
+const WITHOUT_SDK = new ProxyTracerProvider().getDelegate();
+const NO_SPAN = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+
+/** Whether nothing would be recorded and nothing passed on: to begin spans all the same takes a measurable part of a request. */
+function isUntraced(parent: Context): boolean {
+  const provider = trace.getTracerProvider();
+  return (
+    parent === ROOT_CONTEXT &&
+    provider instanceof ProxyTracerProvider &&
+    provider.getDelegate() === WITHOUT_SDK
+  );
+}
+
 interface SpanDetails {
   readonly kind?: SpanKind;
   readonly attributes?: Attributes;
@@ -40,6 +55,7 @@ export function traced<T>(
   { kind = SpanKind.INTERNAL, attributes = {}, isRoot = false }: SpanDetails,
   work: (span: Span) => Promise<T>,
 ): Promise<T> {
+  if (isUntraced(context.active())) return work(NO_SPAN);
   const under = isRoot ? trace.getActiveSpan()?.spanContext() : undefined;
   const links = under ? [{ context: under }] : [];
   return tracer.startActiveSpan(name, { kind, attributes, links, root: isRoot }, async (span) => {
@@ -67,9 +83,12 @@ export interface TracedCall {
   end(route: string, status: number): void;
 }
 
+const UNTRACED: TracedCall = { context: ROOT_CONTEXT, end() {} };
+
 /** Begins the span of a call; its parent is what the headers name (W3C trace context). */
 export function beginCall(method: string, headers: object): TracedCall {
   const parent = propagation.extract(ROOT_CONTEXT, headers);
+  if (isUntraced(parent)) return UNTRACED;
   const attributes = { 'http.request.method': method };
   const span = tracer.startSpan(method, { kind: SpanKind.SERVER, attributes }, parent);
   return {
@@ -90,7 +109,8 @@ export function beginCall(method: string, headers: object): TracedCall {
 }
 
 /** Runs work within a call's span. */
-export const within = <T>(at: Context, work: () => T): T => context.with(at, work);
+export const within = <T>(at: Context, work: () => T): T =>
+  at === context.active() ? work() : context.with(at, work);
 
 /** The headers that tell whoever is called of the trace under way. */
 export function traceHeaders(): Record<string, string> {

@@ -14,5 +14,8 @@ export const during = (database: ReadDatabase, call: Call): ReadDatabase => ({
     copy: (tenantId, work, options) => database.copy!(tenantId, work, { ...options, call }),
   }),
   read: (tenantId, work, options) => database.read(tenantId, work, { ...options, call }),
+  get isDistributed() {
+    return database.isDistributed ?? false;
+  },
   query: (tenantId, statement, options) => database.query(tenantId, statement, { ...options, call }),
 });

@@ -30,14 +30,24 @@ export interface OperationToExecute {
   readonly pageSizes: PageSizes;
 }
 
+/** What operations cost in which that depends on no variable. */
+const known = new WeakMap<OperationDefinitionNode, number>();
+
 /** Errors: BAD_USER_INPUT where the operation costs more than MAX_COST. */
 export function checkCost(operation: OperationToExecute): void {
-  const cost = new CostCounter(operation).total();
+  const cost = known.get(operation.operation) ?? count(operation);
   if (cost > MAX_COST)
     throw badRequest(
       `a cost of at most ${MAX_COST} (a field costs 1, times the size of the lists around it)`,
       cost,
     );
+}
+
+function count(operation: OperationToExecute): number {
+  const counter = new CostCounter(operation);
+  const cost = counter.total();
+  if (!counter.dependsOnVariables) known.set(operation.operation, cost);
+  return cost;
 }
 
 /** Of a selection set: a fixed part, and what each item of the connection that it selects from adds. */
@@ -52,6 +62,7 @@ interface Cost {
  * pageInfo or totalCount. A list without such an argument counts as one item. What @skip or @include leave out costs nothing.
  */
 class CostCounter {
+  dependsOnVariables = false;
   private readonly fragments = new Map<string, FragmentDefinitionNode>();
   private readonly fragmentCosts = new Map<string, Cost>();
   private readonly defaults = new Map<string, ValueNode | undefined>();
@@ -142,6 +153,7 @@ class CostCounter {
     if (node.kind === Kind.INT) return Number(node.value);
     if (node.kind === Kind.BOOLEAN) return node.value;
     if (node.kind !== Kind.VARIABLE) return undefined;
+    this.dependsOnVariables = true;
     const name = node.name.value;
     const given = this.context.variables?.[name];
     if (typeof given === 'number' || typeof given === 'boolean') return given;

@@ -46,9 +46,14 @@ export function documentError(document: DocumentNode): GraphQLError | null {
     : null;
 }
 
+/** Of operations that were measured before. */
+const sizes = new WeakMap<OperationDefinitionNode, Size>();
+
 /** Aliases in a fragment count as often as it is spread. Errors: BAD_USER_INPUT. */
 export function checkSize(document: DocumentNode, operation: OperationDefinitionNode): void {
-  const { depth, aliases } = measure(document, operation);
+  const size = sizes.get(operation) ?? measure(document, operation);
+  sizes.set(operation, size);
+  const { depth, aliases } = size;
   if (depth > LIMITS.depth) throw badRequest(`a depth of at most ${LIMITS.depth} levels`, `${depth} levels`);
   if (aliases > LIMITS.aliases) throw badRequest(`at most ${LIMITS.aliases} aliases`, `${aliases} aliases`);
 }

@@ -6,13 +6,15 @@ const REQUEST_ID = /^[\x21-\x7e]{1,255}$/;
 /** W3C Trace Context, section 3.2: version ff and ids of zeros are invalid; later versions may add fields. */
 const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/;
 
-const made = new WeakMap<IncomingCall, string>();
+const known = new WeakMap<IncomingCall, string>();
 
 /** The id of a request: its X-Request-Id where that is well formed, else the trace id of a well-formed traceparent, else a new UUID, always the same one for it. */
 export function requestIdOf(call: IncomingCall): string {
+  const before = known.get(call);
+  if (before !== undefined) return before;
   const given = headerValues(call, 'x-request-id').find((value) => REQUEST_ID.test(value));
-  const id = given ?? traceIdOf(call) ?? made.get(call) ?? randomUUID();
-  if (given === undefined) made.set(call, id);
+  const id = given ?? traceIdOf(call) ?? randomUUID();
+  known.set(call, id);
   return id;
 }
 

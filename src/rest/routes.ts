@@ -38,7 +38,12 @@ const DOWNLOAD_HEADERS = {
 };
 
 /** Of a page whose number no list reaches. */
-const PAST_THE_END: LogPage = { entries: [], hasNextPage: false, hasPreviousPage: true, stopped: null };
+const PAST_THE_END: LogPage = {
+  entries: [],
+  hasNextPage: false,
+  hasPreviousPage: true,
+  stopped: null,
+};
 
 interface Wildcard {
   Params: { '*': string };
@@ -124,10 +129,12 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     const scope = granted(allowed, faults);
     const criteria = toCriteria(scope, filter, now, timeZone);
     const asked = before === null ? { first: pageSize, after, page } : { last: pageSize, before };
-    const [total, found] = await Promise.all([
-      page === null ? null : reader.count(criteria, 'budget'),
-      page !== null && page > LAST_PAGE ? PAST_THE_END : reader.list(criteria, asked),
-    ]);
+    const { page: found, total } =
+      page === null
+        ? { page: await reader.list(criteria, asked), total: null }
+        : page > LAST_PAGE
+          ? { page: PAST_THE_END, total: await reader.count(criteria, 'budget') }
+          : await reader.listCounted(criteria, asked, 'budget');
     await recordView(request, scope, { path: '/logs', filter, page, after, before });
     const list = await listToWire(found, { total, number: page, size: pageSize }, answer);
     return sendPieces(reply.type(ANSWER_TYPE), await answer.write(list));

@@ -1,7 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Execute } from '../../database/execute.js';
+import { compile, type Execute } from '../../database/execute.js';
+import { fromTemplate } from '../../database/template.js';
 import { everyTest, subjectOf } from '../filter/condition.js';
-import { type Criteria, isCountable } from '../filter/criteria.js';
+import { type Criteria, everything, isCountable, isEverything } from '../filter/criteria.js';
 import { idFloor, whereAll, whereInScope, whereMatches } from '../filter/where.js';
 import { STORED_COUNTS, STORED_SEVERITY_COUNTS } from './stored-counts.js';
 import {
@@ -135,11 +136,19 @@ const idBeyond = (range: TimeRange) => idFloor(fromMicros(range.until), 1);
 
 /** How many entries match, if isCountable. */
 export async function sumCounts(execute: Execute, criteria: Criteria): Promise<number> {
-  const [row] = await execute<{ count: string | null }>(
-    sql`select sum(n) as count from ${matchCounts(criteria, { largest: 'block', bySeverity: true })} counts`,
-  );
+  const { tenantId } = criteria.scope;
+  const statement = isEverything(criteria)
+    ? fromTemplate('count', { tenantId }, ({ tenantId }) => compile(countEverything(tenantId)))
+    : sumOf(criteria);
+  const [row] = await execute<{ count: string }>(statement);
   return Number(row?.count ?? 0);
 }
+
+/** SQL for the number of a tenant's entries, in a row (count bigint). */
+export const countEverything = (tenantId: string): RawBuilder<unknown> => sumOf(everything(tenantId));
+
+const sumOf = (criteria: Criteria) =>
+  sql`select coalesce(sum(n), 0) as count from ${matchCounts(criteria, { largest: 'block', bySeverity: true })} counts`;
 
 /** The criteria's range of time, limited to another. */
 export function narrowed(criteria: Criteria, from: Micros, until: Micros): Pick<Criteria, 'start' | 'end'> {

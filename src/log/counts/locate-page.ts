@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Execute } from '../../database/execute.js';
-import { type Criteria, isCountable } from '../filter/criteria.js';
+import { compile, type Execute } from '../../database/execute.js';
+import { fromTemplate } from '../../database/template.js';
+import { type Criteria, everything, isCountable, isEverything } from '../filter/criteria.js';
 import { whereMatches } from '../filter/where.js';
 import { highs, lows, rangeOf, storedCounts, uncountedMatches } from './counts.js';
 import { EARLIEST, fromMicros, LATEST, QUARTER, SPAN_MINUTES, type Span, splitTime } from './time-spans.js';
@@ -26,19 +27,27 @@ export async function locatePage(
   newest: boolean,
 ): Promise<PageStart> {
   if (offset <= MAX_SKIP || !isCountable(criteria)) return { skip: offset };
-  const [quarter] = await execute<{ at: string; skip: string }>(sql`
-    with uncounted as materialized (select at, n from ${uncountedMatches(criteria, { largest: 'block' })} uncounted),
-    whole as (select timestamptz '-infinity' as low, timestamptz 'infinity' as high, ${offset}::bigint as skip),
-    block as (${spanWithin(criteria, 'block', 'whole', newest)}),
-    day as (${spanWithin(criteria, 'day', 'block', newest)}),
-    quarter as (${spanWithin(criteria, 'quarter', 'day', newest)})
-    select extract(epoch from low)::bigint as at, skip from quarter`);
+  const { tenantId } = criteria.scope;
+  const statement = isEverything(criteria)
+    ? fromTemplate(`locate ${newest}`, { tenantId, offset }, (values) =>
+        compile(locateSql(everything(values.tenantId), values.offset, newest)),
+      )
+    : locateSql(criteria, offset, newest);
+  const [quarter] = await execute<{ at: string; skip: string }>(statement);
   if (!quarter)
     return newest ? { until: fromMicros(EARLIEST), skip: 0 } : { from: fromMicros(LATEST - 1n), skip: 0 };
   const at = BigInt(quarter.at) * 1_000_000n;
   const skip = Number(quarter.skip);
   return newest ? { until: fromMicros(at + QUARTER - 1n), skip } : { from: fromMicros(at), skip };
 }
+
+const locateSql = (criteria: Criteria, offset: number, newest: boolean): RawBuilder<unknown> => sql`
+    with uncounted as materialized (select at, n from ${uncountedMatches(criteria, { largest: 'block' })} uncounted),
+    whole as (select timestamptz '-infinity' as low, timestamptz 'infinity' as high, ${offset}::bigint as skip),
+    block as (${spanWithin(criteria, 'block', 'whole', newest)}),
+    day as (${spanWithin(criteria, 'day', 'block', newest)}),
+    quarter as (${spanWithin(criteria, 'quarter', 'day', newest)})
+    select extract(epoch from low)::bigint as at, skip from quarter`;
 
 /** SQL for the span that holds the entry after the first `skip` of another, as rows (low, high, skip), the latter within it. */
 function spanWithin(criteria: Criteria, unit: Span, within: string, newest: boolean): RawBuilder<unknown> {

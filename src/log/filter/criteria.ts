@@ -39,7 +39,7 @@ export function toCriteria(
   const line = given.query ? readQuery(given.query, now, zone) : null;
   return {
     scope,
-    conditions: [...conditionsOf(given), ...(line?.conditions ?? [])],
+    conditions: filter ? [...conditionsOf(filter), ...(line?.conditions ?? [])] : [],
     start: sorted([given.startDate, line?.start]).at(-1) ?? null,
     end: sorted([given.endDate, line?.end]).at(0) ?? null,
   };
@@ -47,6 +47,18 @@ export function toCriteria(
 
 const sorted = (instants: readonly (string | null | undefined)[]): string[] =>
   instants.flatMap((at) => (at && parseInstant(at)) || []).sort();
+
+/** Whether every entry of the tenant is wanted. */
+export const isEverything = ({ scope, conditions, start, end }: Criteria): boolean =>
+  scope.clients === null && conditions.length === 0 && start === null && end === null;
+
+/** Of a tenant. */
+export const everything = (tenantId: string): Criteria => ({
+  scope: { tenantId, clients: null },
+  conditions: [],
+  start: null,
+  end: null,
+});
 
 /** The same without the conditions that are about some subjects alone, for facets. */
 export const withoutConditionsOn = (criteria: Criteria, subjects: readonly Subject[]): Criteria => ({

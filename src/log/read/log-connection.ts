@@ -49,7 +49,9 @@ export class LogEdge {
 @ObjectType({ description: 'A page of the list.', simpleResolvers: true })
 export class LogConnection {
   @Field(() => [LogEdge], { description: "The page's entries, each with its cursor." })
-  readonly edges: LogEdge[];
+  get edges(): LogEdge[] {
+    return this.nodes.map((node) => ({ cursor: node.id, node }));
+  }
 
   @Field(() => [LogEntry], { description: "The page's entries." })
   readonly nodes: LogEntry[];
@@ -62,7 +64,6 @@ export class LogConnection {
     readonly criteria: Criteria,
   ) {
     this.nodes = page.entries;
-    this.edges = page.entries.map((node) => ({ cursor: node.id, node }));
     this.pageInfo = pageInfoOf(page);
   }
 }

@@ -1,14 +1,13 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Scope } from '../../auth/scope.js';
 import type { ReadDatabase } from '../../database/database.js';
-import { asText, type Execute, type Row, type TextStatement } from '../../database/execute.js';
-import { TextRow } from '../../database/text-rows.js';
+import type { Execute, Row, TextRow, TextStatement } from '../../database/execute.js';
+import { fromTemplate } from '../../database/template.js';
 import { locatePage } from '../counts/locate-page.js';
-import type { LogCount } from '../counts/log-count.js';
+import { CountPrecision, type LogCount } from '../counts/log-count.js';
 import { type LogEntry } from '../entry/log-entry.entity.js';
-import { readEntry } from '../entry/row.js';
-import { ALL_COLUMNS, type EntryColumns, StoredEntry } from '../entry/stored-entry.js';
-import type { Criteria } from '../filter/criteria.js';
+import { ALL_COLUMNS, type EntryColumns } from '../entry/stored-entry.js';
+import { type Criteria, isEverything } from '../filter/criteria.js';
 import { whereInScope } from '../filter/where.js';
 import { Budget, LOOKING_BOUNDS, type LookingBounds } from '../walk/budget.js';
 import {
@@ -21,11 +20,13 @@ import {
   olderThan,
   rangeOf,
 } from '../walk/id-range.js';
-import { entriesById, isWhole, type Matching, Walk, type WalkOptions } from '../walk/walk.js';
+import { entriesById, type Matching, Walk, type WalkOptions } from '../walk/walk.js';
 import { Counting, type CountReach } from './counting.js';
 import { LogOrder, type PageRequest } from './page.js';
 import { PageSpans } from './page-spans.js';
+import { entryOf, orderOf, selectEntries } from './select-entries.js';
 import { copySequenced, streamSequenced } from './sequenced.js';
+import { WholeList } from './whole-list.js';
 
 /** What is looked up when it is asked for, if it takes a statement of its own. */
 export type Told = boolean | (() => Promise<boolean>);
@@ -41,6 +42,11 @@ export interface LogPage {
   stopped: PageStop | null;
 }
 
+interface CountedPage extends LogPage {
+  /** How many match in all, where they were counted with the page; else null. */
+  total: number | null;
+}
+
 export interface PageStop {
   /** Everything up to this id has been looked at. It need not be an entry's. */
   id: string;
@@ -53,31 +59,63 @@ export interface PageStop {
 interface Wanted {
   readonly criteria: Criteria;
   readonly columns: EntryColumns;
+  /** Whether all that match are counted, too, where that takes no statement of its own. */
+  readonly isCounted: boolean;
 }
+
+type ReadWay = WalkOptions & { readonly skip: number };
+
+/** One statement may take so much of a search, before shorter stretches are tried. */
+const WHOLE_SHARES = 4;
 
 /** Reads one tenant's entries within a scope. */
 export class LogReader {
   private readonly bounds: LookingBounds;
   private readonly counting: Counting;
+  private readonly whole: WholeList;
 
   constructor(
     private readonly database: ReadDatabase,
     private readonly defaultPageSize = 50,
     bounds: Partial<LookingBounds> = {},
-    private readonly spans = new PageSpans(),
+    spans = new PageSpans(),
   ) {
     this.bounds = { ...LOOKING_BOUNDS, ...bounds };
     this.counting = new Counting(database, this.bounds);
+    this.whole = new WholeList(database, spans);
   }
 
   /** `request` has passed checkPage. `columns`: what is read of the entries. */
-  async list(criteria: Criteria, request: PageRequest, columns = ALL_COLUMNS): Promise<LogPage> {
-    return request.page != null
-      ? this.numbered({ criteria, columns }, request, request.page)
-      : this.byCursor({ criteria, columns }, request);
+  list(criteria: Criteria, request: PageRequest, columns = ALL_COLUMNS): Promise<LogPage> {
+    return this.listed({ criteria, columns, isCounted: false }, request);
   }
 
-  private async byCursor({ criteria, columns }: Wanted, request: PageRequest): Promise<LogPage> {
+  /** As list and count, in one statement where every entry is wanted. */
+  async listCounted(
+    criteria: Criteria,
+    request: PageRequest,
+    reach: CountReach,
+    columns = ALL_COLUMNS,
+  ): Promise<{ page: LogPage; total: LogCount }> {
+    const isCounted = isEverything(criteria) && !this.database.isDistributed;
+    const list = () => this.listed({ criteria, columns, isCounted }, request);
+    const count = () => this.count(criteria, reach);
+    if (isCounted) {
+      const page = await list();
+      return { page, total: page.total === null ? await count() : exactly(page.total) };
+    }
+    const [page, total] = await Promise.all([list(), count()]);
+    return { page, total };
+  }
+
+  private listed(wanted: Wanted, request: PageRequest): Promise<CountedPage> {
+    return request.page != null
+      ? this.numbered(wanted, request, request.page)
+      : this.byCursor(wanted, request);
+  }
+
+  private async byCursor(wanted: Wanted, request: PageRequest): Promise<CountedPage> {
+    const { criteria } = wanted;
     const order = request.orderBy ?? LogOrder.NEWEST_FIRST;
     const budget = this.budget();
     const backwards = request.last != null || (request.first == null && request.before != null);
@@ -86,9 +124,10 @@ export class LogReader {
     const cursor = request.after ?? request.before ?? null;
     const towardsOlder = (order === LogOrder.NEWEST_FIRST) === (request.after != null);
     const within = cursor === null ? undefined : towardsOlder ? olderThan(cursor) : newerThan(cursor);
-    const { walk, rows } = await this.page({ criteria, columns }, { descending, within, budget }, size + 1);
+    const way = { descending, within, skip: 0, budget };
+    const { walk, rows, total } = await this.page(wanted, way, size + 1);
     const entries = rows.slice(0, size);
-    const more = rows.length > size || !walk.ended;
+    const more = rows.length > size || walk?.ended === false;
     if (backwards) entries.reverse();
     const behind = cursor !== null && (() => this.isAnyBehind(criteria, cursor, towardsOlder, budget));
     return {
@@ -96,6 +135,7 @@ export class LogReader {
       hasNextPage: backwards ? behind : more,
       hasPreviousPage: backwards ? more : behind,
       stopped: rows.length < size ? await stopOf(walk, rows, { descending, backwards }) : null,
+      total,
     };
   }
 
@@ -118,10 +158,11 @@ export class LogReader {
   }
 
   private async numbered(
-    { criteria, columns }: Wanted,
+    wanted: Wanted,
     { first, orderBy }: PageRequest,
     page: number,
-  ): Promise<LogPage> {
+  ): Promise<CountedPage> {
+    const { criteria } = wanted;
     const size = first ?? this.defaultPageSize;
     const descending = (orderBy ?? LogOrder.NEWEST_FIRST) === LogOrder.NEWEST_FIRST;
     const { tenantId } = criteria.scope;
@@ -129,14 +170,14 @@ export class LogReader {
       this.database.query(tenantId, statement, { inIndexOrder: true, isKept: true });
     const start = await locatePage(execute, criteria, (page - 1) * size, descending);
     const within = idsWithin(start.from ?? null, start.until ?? null);
-    const { skip } = start;
-    const options = { descending, within, skip, budget: this.budget() };
-    const { walk, rows } = await this.page({ criteria, columns }, options, size + 1);
+    const way = { descending, within, skip: start.skip, budget: this.budget() };
+    const { walk, rows, total } = await this.page(wanted, way, size + 1);
     return {
       entries: rows.slice(0, size),
-      hasNextPage: rows.length > size || !walk.ended,
+      hasNextPage: rows.length > size || walk?.ended === false,
       hasPreviousPage: page > 1,
       stopped: rows.length < size ? await stopOf(walk, rows, { descending, backwards: false }) : null,
+      total,
     };
   }
 
@@ -148,31 +189,32 @@ export class LogReader {
     return new Walk(this.database, criteria, options, this.bounds);
   }
 
-  /** The first `most` entries of a walk, in its order. */
+  /** The first `most` entries of a way, in its order. `walk`: null where one statement has read all that was wanted of it. */
   private async page(
-    wanted: Wanted,
-    options: WalkOptions,
+    { criteria, columns, isCounted }: Wanted,
+    { skip, ...options }: ReadWay,
     most: number,
-  ): Promise<{ walk: Walk; rows: LogEntry[] }> {
-    const { descending, within = EVERY_ID, skip = 0 } = options;
-    if (!isWhole(wanted.criteria)) {
-      const walk = this.walk(wanted.criteria, options);
-      const rows = await (skip === 0
-        ? this.entriesOf(walk, wanted, most, descending)
-        : this.entriesAfter(walk, wanted, { skip, most, descending }));
-      return { walk, rows };
+  ): Promise<{ walk: Walk | null; rows: LogEntry[]; total: number | null }> {
+    const { descending, within: range = EVERY_ID } = options;
+    if (isEverything(criteria) && skip + most <= this.bounds.candidates.most) {
+      const { tenantId } = criteria.scope;
+      const stretch = { tenantId, range, descending, skip, most, isCounted };
+      const { statementMs, searchMs, graceMs } = this.bounds;
+      const ms = Math.min(statementMs, Math.max(graceMs, searchMs / WHOLE_SHARES));
+      const found = await this.whole.page(stretch, columns, ms);
+      if (found) return { walk: null, rows: found.entries, total: found.total };
     }
-    const { tenantId } = wanted.criteria.scope;
-    const page = { tenantId, most: skip + most, range: within, descending };
-    const walk = this.walk(wanted.criteria, { ...options, near: this.spans.monthsOf(page) });
-    const rows = await this.entriesOf(walk, wanted, most, descending);
-    this.spans.took(page, rows.length < most ? null : rows.at(-1)!.id);
-    return { walk, rows };
+    const walk = this.walk(criteria, options);
+    const wanted = { criteria, columns };
+    const rows = await (skip === 0
+      ? this.entriesOf(walk, wanted, most, descending)
+      : this.entriesAfter(walk, wanted, { skip, most, descending }));
+    return { walk, rows, total: null };
   }
 
   private async entriesOf(
     walk: Walk,
-    { criteria, columns }: Wanted,
+    { criteria, columns }: Omit<Wanted, 'isCounted'>,
     most: number,
     descending: boolean,
   ): Promise<LogEntry[]> {
@@ -190,7 +232,7 @@ export class LogReader {
   /** The same after the first `skip`, of which only the ids are read. */
   private async entriesAfter(
     walk: Walk,
-    { criteria, columns }: Wanted,
+    { criteria, columns }: Omit<Wanted, 'isCounted'>,
     { skip, most, descending }: { skip: number; most: number; descending: boolean },
   ): Promise<LogEntry[]> {
     let seen = 0;
@@ -224,10 +266,14 @@ export class LogReader {
     { isBounded = false, columns = ALL_COLUMNS }: { isBounded?: boolean; columns?: EntryColumns } = {},
   ): Promise<Map<string, LogEntry>> {
     if (ids.length === 0) return new Map();
-    const visible = sql`(select * from ${entriesById(scope.tenantId, ids)} entries where ${whereInScope(scope)})`;
-    const found = { matching: visible, range: rangeOf(ids) };
-    const statement = selectEntries(scope, columns, found, ids.length, true);
     const isKept = ids.length === 1 && scope.clients === null;
+    const statement = isKept
+      ? fromTemplate(
+          `entry ${columns.hasSequence} ${columns.selected}`,
+          { tenantId: scope.tenantId, id: ids[0]! },
+          ({ tenantId, id }) => selectById({ tenantId, clients: null }, columns, [id]),
+        )
+      : selectById(scope, columns, ids);
     const rows = await this.database.query<Row | TextRow>(scope.tenantId, statement, {
       inIndexOrder: true,
       isBounded,
@@ -280,47 +326,23 @@ export class LogReader {
   }
 }
 
-const entryOf =
-  (columns: EntryColumns) =>
-  (row: Row | TextRow): LogEntry =>
-    row instanceof TextRow ? new StoredEntry(row, columns) : readEntry(row, columns.fields);
-
-/**
- * The first `limit` of these rows, whose ids are within a range, as entries. The sequence of each is looked up by its own key.
- */
-function selectEntries(
-  { tenantId }: Scope,
-  { selected, hasSequence }: EntryColumns,
-  { matching, range }: { matching: Matching; range: IdRange },
-  limit: number,
-  descending: boolean,
-): TextStatement {
-  const order = orderOf(descending);
-  const entries = sql`select ${sql.raw(selected)} from ${matching} matching order by ${order} limit ${sql.lit(limit)}`;
-  if (!hasSequence) return asText(entries);
-  return asText(sql`
-    select e.*, s.seq as sequence
-    from (${entries}) e
-    left join lateral (
-      select seq from reel_log_sequence
-      where tenant_id = ${tenantId}::uuid and entry_id >= ${range.low}::uuid and entry_id <= ${range.high}::uuid
-        and entry_id >= e.id and entry_id <= e.id
-      order by entry_id limit 1
-    ) s on true order by e.${order}`);
-}
-
-const orderOf = (descending: boolean) => (descending ? sql`id desc` : sql`id asc`);
-
 /** `found`: what the page has, in the walk's order. */
 async function stopOf(
-  walk: Walk,
+  walk: Walk | null,
   found: readonly LogEntry[],
   { descending, backwards }: { descending: boolean; backwards: boolean },
 ): Promise<PageStop | null> {
-  const told = walk.ended ? null : await walk.told();
+  const told = !walk || walk.ended ? null : await walk.told();
   if (told === null) return null;
   const last = found.at(-1)?.id ?? told;
   // Not in front of the page's last entry, which would then be on the next page, too.
   const isInFront = descending ? told > last : told < last;
   return { id: isInFront ? last : told, newestFirst: descending, backwards };
 }
+
+function selectById(scope: Scope, columns: EntryColumns, ids: readonly string[]): TextStatement {
+  const visible = sql`(select * from ${entriesById(scope.tenantId, ids)} entries where ${whereInScope(scope)})`;
+  return selectEntries(scope, columns, { matching: visible, range: rangeOf(ids) }, ids.length, true);
+}
+
+const exactly = (value: number): LogCount => ({ value, precision: CountPrecision.EXACT });

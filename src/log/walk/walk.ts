@@ -38,10 +38,6 @@ export interface WalkOptions {
   descending: boolean;
   /** Only these ids. */
   within?: IdRange | undefined;
-  /** Without the first so many, where isWhole. */
-  skip?: number;
-  /** Where isWhole, the ids among which as many as are wanted probably are: all are looked at only where they are not. */
-  near?: IdRange | null;
   budget: Budget;
   /** Milliseconds that one statement may take, whatever is left of the budget; null: what is left of it. */
   statementMs?: number | null;
@@ -56,8 +52,6 @@ interface Stretch {
   /** Within which their ids are. */
   readonly range: IdRange;
   readonly isEmpty: boolean;
-  /** Whether more may be found elsewhere where fewer are found than are wanted. */
-  readonly isNear?: boolean;
   /** Moves the walk past them, of which so many matched. */
   done(found: number): void;
 }
@@ -73,10 +67,6 @@ const FIRST_GATHERED = 1_000;
 
 /** A candidate that is looked up by its id costs so many times what one does on the way along the key. */
 const LOOKUP_COST = 4;
-
-/** Whether every entry is wanted, of any time: then one statement serves, which is prepared. */
-export const isWhole = (criteria: Criteria): boolean =>
-  criteria.start === null && criteria.end === null && allConditions(criteria).length === 0;
 
 /**
  * Looks at one tenant's entries in the order of their ids, stretch by stretch, until there are no more or the budget is
@@ -96,7 +86,6 @@ export class Walk {
   private readonly whole: IdRange;
   private readonly sources: readonly CandidateSource[];
   private readonly matchesAll: boolean;
-  private readonly isWhole: boolean;
   /** null: along the key. */
   private source: CandidateSource | null = null;
   private pending: Part | null = null;
@@ -106,7 +95,6 @@ export class Walk {
   private readonly started: number;
   private stretches = 0;
   private found = 0;
-  private near: IdRange | null;
   /** Whether the search index was asked, and the counts. */
   private isSearched = false;
   private isNarrowed = false;
@@ -121,14 +109,10 @@ export class Walk {
     this.whole = options.within ? intersect(ofTime, options.within) : ofTime;
     this.sources = sourcesOf(criteria);
     this.matchesAll = allConditions(criteria).length === 0;
-    this.isWhole = isWhole(criteria);
     const parts =
-      this.isWhole || this.sources.length === 0
-        ? [this.whole]
-        : partsOf(this.whole, options.descending, Date.now());
+      this.sources.length === 0 ? [this.whole] : partsOf(this.whole, options.descending, Date.now());
     this.range = parts[0] ?? this.whole;
     this.rest = parts.slice(1);
-    this.near = options.near ?? null;
     this.size = bounds.candidates.first;
     this.started = bounds.clock();
     this.ended = isEmptyRange(this.whole);
@@ -160,7 +144,7 @@ export class Walk {
     return this.reached && toldPlace(this.database, this.criteria.scope, way, this.reached);
   }
 
-  /** Null where the statement took too long, and the next stretch is shorter, or where it looked in too few months. */
+  /** Null where the statement took too long, and the next stretch is shorter. */
   private async stretch<R extends Row | TextRow>(
     select: (matching: Matching, range: IdRange) => Statement,
     wanted: number,
@@ -177,7 +161,7 @@ export class Walk {
       const matchingOf = ({ candidates }: Stretch) =>
         sql`(select * from ${candidates} candidates where ${whereAll(this.criteria)})`;
       const test = async (execute: Execute) => {
-        const taken = this.takeWhole(wanted) ?? (await this.take(execute, wanted));
+        const taken = await this.take(execute, wanted);
         const found = taken.isEmpty ? [] : await execute<R>(select(matchingOf(taken), taken.range));
         return { rows: found, stretch: taken };
       };
@@ -185,10 +169,6 @@ export class Walk {
       const { rows, stretch } = Number.isFinite(wanted)
         ? await test((statement) => this.database.query(tenantId, statement, { ...options, isKept: true }))
         : await this.database.read(tenantId, test, options);
-      if (stretch.isNear && rows.length < wanted) {
-        this.near = null;
-        return null;
-      }
       stretch.done(rows.length);
       this.found += rows.length;
       // Where the first part has no candidate at all, the next is looked at before the walk may stop.
@@ -344,22 +324,6 @@ export class Walk {
     };
   }
 
-  /** What is wanted, where every entry matches; else null. */
-  private takeWhole(wanted: number): Stretch | null {
-    if (!this.isWhole || this.pending !== null || wanted > this.bounds.candidates.most) return null;
-    const range = this.near ?? this.range;
-    return {
-      candidates: this.alongKey(range, wanted, this.options.skip),
-      range,
-      isEmpty: false,
-      isNear: this.near !== null,
-      // Every row is wanted, so fewer are all that there are; of more, the caller knows how far they go.
-      done: (found) => {
-        if (found < wanted) this.moveTo(null);
-      },
-    };
-  }
-
   private async takeFromKey(execute: Execute, wanted: number): Promise<Stretch> {
     const most = this.matchesAll ? this.mostOf(wanted) : this.size;
     const known = this.along?.most === most ? this.along : null;
@@ -367,7 +331,7 @@ export class Walk {
     const until = known ? known.until : await this.lastOf(execute, most);
     const taken = until === null ? this.range : intersect(this.range, this.upTo(until));
     return {
-      candidates: this.alongKey(taken, null),
+      candidates: this.alongKey(taken),
       range: taken,
       isEmpty: false,
       done: () => this.moveTo(until),
@@ -392,17 +356,10 @@ export class Walk {
     return this.options.descending ? { ...this.range, low: id } : { ...this.range, high: id };
   }
 
-  /** In the walk's order, as an index has it; of the first `skip` only the index is read. */
-  private alongKey(range: IdRange, limit: number | null, skip = 0): RawBuilder<unknown> {
+  /** In the walk's order, as an index has it. */
+  private alongKey(range: IdRange): RawBuilder<unknown> {
     const way = { ...this.way(), range };
-    const order = sql`order by id ${directionOf(way)}`;
-    const end = limit === null ? sql`offset 0` : sql`limit ${sql.lit(limit)}`;
-    const isPast = way.descending ? sql`<=` : sql`>=`;
-    const start =
-      skip === 0
-        ? sql``
-        : sql`and id ${isPast} (select id from reel_log_entries where ${whereOnWay(way)} ${order} limit 1 offset ${skip})`;
-    return sql`(select * from reel_log_entries where ${whereOnWay(way)} ${start} ${order} ${end})`;
+    return sql`(select * from reel_log_entries where ${whereOnWay(way)} order by id ${directionOf(way)} offset 0)`;
   }
 
   /** Null: past all of this part. */
