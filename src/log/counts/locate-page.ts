@@ -3,7 +3,7 @@ import { compile, type Execute } from '../../database/execute.js';
 import { fromTemplate } from '../../database/template.js';
 import { type Criteria, everything, isCountable, isEverything } from '../filter/criteria.js';
 import { whereMatches } from '../filter/where.js';
-import { highs, lows, rangeOf, storedCounts, uncountedMatches } from './counts.js';
+import { highs, lows, rangeOf, storedCounts, uncountedMatches, waiting } from './counts.js';
 import { EARLIEST, fromMicros, LATEST, QUARTER, SPAN_MINUTES, type Span, splitTime } from './time-spans.js';
 
 /** Where to start reading a page: within these bounds, both inclusive, after `skip` entries. */
@@ -42,7 +42,11 @@ export async function locatePage(
 }
 
 const locateSql = (criteria: Criteria, offset: number, newest: boolean): RawBuilder<unknown> => sql`
-    with uncounted as materialized (select at, n from ${uncountedMatches(criteria, { largest: 'block' })} uncounted),
+    with uncounted as materialized (select at, n from ${
+      isEverything(criteria)
+        ? waiting(criteria.scope.tenantId)
+        : uncountedMatches(criteria, { largest: 'block' })
+    } uncounted),
     whole as (select timestamptz '-infinity' as low, timestamptz 'infinity' as high, ${offset}::bigint as skip),
     block as (${spanWithin(criteria, 'block', 'whole', newest)}),
     day as (${spanWithin(criteria, 'day', 'block', newest)}),
