@@ -4,15 +4,13 @@ import { matchCounts, narrowed } from '../counts/counts.js';
 import { DAY, fromMicros, type Micros, QUARTER, toMicros, toTimestamp } from '../counts/time-spans.js';
 import { type Criteria, isCountable } from '../filter/criteria.js';
 import { whereAll } from '../filter/where.js';
-import { type BucketCounts, countBuckets } from './bucket-counts.js';
+import { type BucketCounts, countBuckets, SEVERITY_BASE } from './bucket-counts.js';
 import type { Figure, Tally, TallyRow } from './figure.js';
 import { StatsInterval, type TimeBucket } from './log-stats.js';
 import { bucketBounds, bucketBoundsUpTo, MAX_BUCKETS } from './time-buckets.js';
 import { severityCounts } from './totals.js';
 
-/** Bucket and severity in one number. */
-const SEVERITY_BASE = 8;
-/** In place of that: n is when the oldest match of the stretch was stored. */
+/** In place of bucket and severity: n is when the oldest match of the stretch was stored. */
 const OLDEST = -1;
 
 /** Counts over time, in whole buckets. */
@@ -101,10 +99,7 @@ export class TimelineFigure implements Figure<TimeBucket[]> {
       if (this.#oldest === null || at < this.#oldest) this.#oldest = at;
       return;
     }
-    const index = Math.floor(detail / SEVERITY_BASE);
-    const bucket = this.#counts.get(index) ?? new Map<number, number>();
-    const severity = detail % SEVERITY_BASE;
-    this.#counts.set(index, bucket.set(severity, (bucket.get(severity) ?? 0) + Number(n)));
+    this.#counts.set(detail, (this.#counts.get(detail) ?? 0) + Number(n));
   }
 
   async result(): Promise<TimeBucket[]> {
@@ -122,8 +117,8 @@ export class TimelineFigure implements Figure<TimeBucket[]> {
     if (bounds.length - 1 - from > MAX_BUCKETS) bucketBounds(first, this.#last, this.interval, this.timeZone);
     const instants = bounds.slice(from).map(fromMicros);
     return instants.slice(0, -1).map((start, index) => {
-      const counts = this.#counts.get(from + index) ?? new Map<number, number>();
-      const bySeverity = severityCounts(Array.from({ length: SEVERITY_BASE }, (_, each) => counts.get(each)));
+      const place = (from + index) * SEVERITY_BASE;
+      const bySeverity = severityCounts((severity) => this.#counts.get(place + severity));
       const count = bySeverity.reduce((total, each) => total + each.count, 0);
       return { start, end: instants[index + 1]!, count, bySeverity };
     });

@@ -68,7 +68,7 @@ export class TotalsFigure implements Figure<LogTotals> {
   async result(): Promise<LogTotals> {
     return {
       totalEntries: this.#severities.reduce((total, count) => total + count, 0),
-      entriesBySeverity: severityCounts(this.#severities),
+      entriesBySeverity: severityCounts((index) => this.#severities[index]),
       entriesByModule: this.#modules
         .top(Number.POSITIVE_INFINITY)
         .map(({ key, count }) => ({ key, label: null, count })),
@@ -78,8 +78,12 @@ export class TotalsFigure implements Figure<LogTotals> {
   }
 }
 
-/** From mild to grave, only those that occur. `counts`: by index of SEVERITIES. */
-export const severityCounts = (counts: readonly (number | undefined)[]): FacetCount[] =>
-  SEVERITIES.map((key, index) => ({ key, label: null, count: counts[index] ?? 0 })).filter(
-    ({ count }) => count > 0,
-  );
+/** From mild to grave, only those that occur. `countOf`: by index of SEVERITIES. */
+export function severityCounts(countOf: (index: number) => number | undefined): FacetCount[] {
+  const counts: FacetCount[] = [];
+  for (const [index, key] of SEVERITIES.entries()) {
+    const count = countOf(index) ?? 0;
+    if (count > 0) counts.push({ key, label: null, count });
+  }
+  return counts;
+}
