@@ -128,15 +128,23 @@ export class ScopedQuery extends CountedQuery {
 
 /** SQL that opens the transaction, and its parameters. */
 function openingOf({ tenantId, statementMs, inIndexOrder }: ReadScope): [text: string, values: string[]] {
-  const settings = [
+  const text = OPENINGS[statementMs === null ? 'unbounded' : 'bounded'][inIndexOrder ? 'inOrder' : 'inAny'];
+  const bound = statementMs === null ? [] : [String(Math.max(1, Math.round(statementMs)))];
+  return [text, [tenantId, ...bound]];
+}
+
+const opening = (...settings: string[]): string =>
+  `select ${[
     `set_config('reel.tenant_id', $1, true)`,
     `set_config('transaction_read_only', 'on', true)`,
     `set_config('plan_cache_mode', 'force_generic_plan', true)`,
-    ...(statementMs === null ? [] : [`set_config('statement_timeout', $2, true)`]),
-    // Without statistics a sort may look cheaper than the index that has the order, as may, to a plan that was made then, the
-    // scan of a month that was empty.
-    ...(inIndexOrder ? ['sort', 'seqscan'].map((way) => `set_config('enable_${way}', 'off', true)`) : []),
-  ];
-  const bound = statementMs === null ? [] : [String(Math.max(1, Math.round(statementMs)))];
-  return [`select ${settings.join(', ')}`, [tenantId, ...bound]];
-}
+    ...settings,
+  ].join(', ')}`;
+const BOUNDED = `set_config('statement_timeout', $2, true)`;
+// Without statistics a sort may look cheaper than the index that has the order, as may, to a plan that was made then, the
+// scan of a month that was empty.
+const IN_ORDER = ['sort', 'seqscan'].map((way) => `set_config('enable_${way}', 'off', true)`);
+const OPENINGS = {
+  bounded: { inAny: opening(BOUNDED), inOrder: opening(BOUNDED, ...IN_ORDER) },
+  unbounded: { inAny: opening(), inOrder: opening(...IN_ORDER) },
+};

@@ -35,6 +35,7 @@ import type { ReelContext } from './context.js';
 import { Authenticated, GrantedAuthor, GrantedScope, grantedScope, Internal, Mentor } from './directives.js';
 import { followLog } from './log-added.js';
 import { selectedColumns } from './selected-columns.js';
+import { isSelected } from './selection.js';
 
 const WHICH = 'Which entries; none: all that the caller may view.';
 const BARE_DATES = 'Of bare dates in the query line.';
@@ -83,8 +84,12 @@ export class LogResolver {
     @Info() info: GraphQLResolveInfo,
   ): Promise<LogConnection> {
     const criteria = toCriteria(scope, args.filter, now, args.timeZone);
-    const page = checkPage(args, pageSizes);
-    return new LogConnection(await services.reader.list(criteria, page, selectedColumns(info)), criteria);
+    const request = checkPage(args, pageSizes);
+    const isCounted = isSelected(info, 'totalCount');
+    return new LogConnection(
+      await services.reader.list(criteria, request, selectedColumns(info), isCounted),
+      criteria,
+    );
   }
 
   @Query(() => LogEntry, {
@@ -237,15 +242,15 @@ export class LogConnectionResolver {
       'Counted only when it is selected. Unless exact is asked for, counting may stop at a cap. exact counts in stretches, 60 s in all, then UNAVAILABLE.',
   })
   totalCount(
-    @Root() { criteria }: LogConnection,
+    @Root() { criteria, total }: LogConnection,
     @Arg('exact', () => Boolean, {
       defaultValue: false,
       description: 'Whether every match is counted.',
     })
     exact: boolean,
     @Ctx() { services }: ReelContext,
-  ): Promise<LogCount> {
-    return services.reader.count(criteria, exact ? 'exact' : 'cap');
+  ): LogCount | Promise<LogCount> {
+    return total ?? services.reader.count(criteria, exact ? 'exact' : 'cap');
   }
 }
 

@@ -7,7 +7,7 @@ export const STORED: ReadonlyMap<string, FieldName> = new Map(FIELDS.map(({ name
 /** Whether the test holds of every field of a selection, fragments included. False where there are directives. */
 export function everyField(
   { selections }: SelectionSetNode,
-  info: GraphQLResolveInfo,
+  info: Pick<GraphQLResolveInfo, 'fragments'>,
   holds: (node: FieldNode) => boolean,
 ): boolean {
   return selections.every((selection) => {
@@ -18,4 +18,17 @@ export function everyField(
       fragment !== undefined && !fragment.directives?.length && everyField(fragment.selectionSet, info, holds)
     );
   });
+}
+
+/** Whether a field is selected, under whatever name, of the object that the field under way answers; false where directives have a say. */
+export function isSelected({ fieldNodes, ...info }: GraphQLResolveInfo, name: string): boolean {
+  let isFound = false;
+  const look = (node: FieldNode) => {
+    isFound ||= node.name.value === name;
+    return true;
+  };
+  const isPlain = fieldNodes.every(
+    ({ selectionSet }) => !selectionSet || everyField(selectionSet, info, look),
+  );
+  return isPlain && isFound;
 }

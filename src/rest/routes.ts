@@ -7,8 +7,9 @@ import { Bodies } from '../http/bodies.js';
 import { edge } from '../http/edge.js';
 import { sendPieces } from '../http/pieces.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
+import { ALL_COLUMNS } from '../log/entry/stored-entry.js';
 import { entryToJson, entryToWire } from '../log/entry/wire.js';
-import { toCriteria } from '../log/filter/criteria.js';
+import { isEverything, toCriteria } from '../log/filter/criteria.js';
 import type { LogPage } from '../log/read/reader.js';
 import { parseUuid } from '../query-line/values.js';
 import { AccessControl, type AccessResult } from './access.js';
@@ -129,15 +130,19 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     const scope = granted(allowed, faults);
     const criteria = toCriteria(scope, filter, now, timeZone);
     const asked = before === null ? { first: pageSize, after, page } : { last: pageSize, before };
-    const { page: found, total } =
-      page === null
-        ? { page: await reader.list(criteria, asked), total: null }
-        : page > LAST_PAGE
-          ? { page: PAST_THE_END, total: await reader.count(criteria, 'budget') }
-          : await reader.listCounted(criteria, asked, 'budget');
+    const list = () => reader.list(criteria, asked, ALL_COLUMNS, page !== null);
+    const count = () => (page === null ? null : reader.count(criteria, 'budget'));
+    // At the same time, but where the page brings its total.
+    const [found, counted] =
+      page !== null && page > LAST_PAGE
+        ? [PAST_THE_END, null]
+        : isEverything(criteria)
+          ? [await list(), null]
+          : await Promise.all([list(), count()]);
+    const total = found.total ?? counted ?? (await count());
     await recordView(request, scope, { path: '/logs', filter, page, after, before });
-    const list = await listToWire(found, { total, number: page, size: pageSize }, answer);
-    return sendPieces(reply.type(ANSWER_TYPE), await answer.write(list));
+    const wire = await listToWire(found, { total, number: page, size: pageSize }, answer);
+    return sendPieces(reply.type(ANSWER_TYPE), await answer.write(wire));
   });
 
   app.get('/logs/stats', { onRequest: mayView, exposeHeadRoute: true }, async (request, reply) => {

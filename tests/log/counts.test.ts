@@ -6,10 +6,12 @@ import { connect } from '../../src/database/connect.js';
 import type { Database } from '../../src/database/database.js';
 import { locatePage } from '../../src/log/counts/locate-page.js';
 import { splitTime, type TimeRange } from '../../src/log/counts/time-spans.js';
-import { toCriteria } from '../../src/log/filter/criteria.js';
+import { ALL_COLUMNS } from '../../src/log/entry/stored-entry.js';
+import { everything, toCriteria } from '../../src/log/filter/criteria.js';
 import type { LogFilter } from '../../src/log/filter/log-filter.js';
 import { every, whereAll, whereWithin } from '../../src/log/filter/where.js';
 import type { CountReach } from '../../src/log/read/counting.js';
+import { LogOrder } from '../../src/log/read/page.js';
 import { LogReader } from '../../src/log/read/reader.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { filters, type Known, matching, NOW, plant, scopes } from '../support/trail-oracle.js';
@@ -150,4 +152,21 @@ describe('locatePage', () => {
         expect(start.skip).toBeLessThan(most);
       }
   });
+
+  test.each([LogOrder.NEWEST_FIRST, LogOrder.OLDEST_FIRST])(
+    'of everything, %s, finds each page, its total with it, wherever what waits in the inbox is',
+    async (orderBy) => {
+      const all = known.map(({ id }) => id).sort();
+      if (orderBy === LogOrder.NEWEST_FIRST) all.reverse();
+      for (const page of [1, 2, 11, 12, 13, 30, 44, 45, 46, 59, 60, 61]) {
+        const request = { orderBy, first: 100, page };
+        const found = await reader.list(everything(tenantId), request, ALL_COLUMNS, true);
+        const expected = all.slice((page - 1) * 100, page * 100);
+        expect(found.entries.map(({ id }) => id)).toEqual(expected);
+        expect(found.hasNextPage).toBe(page < 60);
+        // An empty page has no row that could say it.
+        expect(found.total ?? null).toEqual(page > 60 ? null : { value: 6_000, precision: 'EXACT' });
+      }
+    },
+  );
 });

@@ -140,10 +140,6 @@ export class FakeReel {
     return { entries, hasNextPage: found.length > from + size, hasPreviousPage: from > 0, stopped: null };
   }
 
-  async listCounted(criteria: Criteria, page: PageRequest) {
-    return { page: await this.list(criteria, page), total: await this.count(criteria) };
-  }
-
   async count(criteria: Criteria) {
     this.asked.counted = criteria;
     return { value: this.matching(criteria).length, precision: CountPrecision.EXACT };

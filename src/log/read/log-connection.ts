@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Field, ObjectType } from 'type-graphql';
+import type { LogCount } from '../counts/log-count.js';
 import { LogEntry } from '../entry/log-entry.entity.js';
 import { DateTime } from '../entry/scalars.js';
 import type { Criteria } from '../filter/criteria.js';
@@ -59,12 +60,16 @@ export class LogConnection {
   @Field(() => PageInfo, { description: 'Where the page stands, and how to go on.' })
   readonly pageInfo: PageInfo;
 
+  /** Where it was counted with the page. */
+  readonly total: LogCount | null;
+
   constructor(
     page: LogPage,
     readonly criteria: Criteria,
   ) {
     this.nodes = page.entries;
     this.pageInfo = pageInfoOf(page);
+    this.total = page.total ?? null;
   }
 }
 

@@ -40,11 +40,8 @@ export interface LogPage {
   hasPreviousPage: Told;
   /** Where looking stopped at its budget before the page was full; else null. */
   stopped: PageStop | null;
-}
-
-interface CountedPage extends LogPage {
-  /** How many match in all, where they were counted with the page; else null. */
-  total: number | null;
+  /** How many match in all, where they were counted with the page. */
+  total?: LogCount | null;
 }
 
 export interface PageStop {
@@ -59,7 +56,6 @@ export interface PageStop {
 interface Wanted {
   readonly criteria: Criteria;
   readonly columns: EntryColumns;
-  /** Whether all that match are counted, too, where that takes no statement of its own. */
   readonly isCounted: boolean;
 }
 
@@ -85,36 +81,18 @@ export class LogReader {
     this.whole = new WholeList(database, spans);
   }
 
-  /** `request` has passed checkPage. `columns`: what is read of the entries. */
-  list(criteria: Criteria, request: PageRequest, columns = ALL_COLUMNS): Promise<LogPage> {
-    return this.listed({ criteria, columns, isCounted: false }, request);
-  }
-
-  /** As list and count, in one statement where every entry is wanted. */
-  async listCounted(
-    criteria: Criteria,
-    request: PageRequest,
-    reach: CountReach,
-    columns = ALL_COLUMNS,
-  ): Promise<{ page: LogPage; total: LogCount }> {
-    const isCounted = isEverything(criteria) && !this.database.isDistributed;
-    const list = () => this.listed({ criteria, columns, isCounted }, request);
-    const count = () => this.count(criteria, reach);
-    if (isCounted) {
-      const page = await list();
-      return { page, total: page.total === null ? await count() : exactly(page.total) };
-    }
-    const [page, total] = await Promise.all([list(), count()]);
-    return { page, total };
-  }
-
-  private listed(wanted: Wanted, request: PageRequest): Promise<CountedPage> {
+  /**
+   * `request` has passed checkPage. `columns`: what is read of the entries. `isCounted`: all that match are counted with the page where that takes no
+   * statement of its own.
+   */
+  list(criteria: Criteria, request: PageRequest, columns = ALL_COLUMNS, isCounted = false): Promise<LogPage> {
+    const wanted = { criteria, columns, isCounted: isCounted && !this.database.isDistributed };
     return request.page != null
       ? this.numbered(wanted, request, request.page)
       : this.byCursor(wanted, request);
   }
 
-  private async byCursor(wanted: Wanted, request: PageRequest): Promise<CountedPage> {
+  private async byCursor(wanted: Wanted, request: PageRequest): Promise<LogPage> {
     const { criteria } = wanted;
     const order = request.orderBy ?? LogOrder.NEWEST_FIRST;
     const budget = this.budget();
@@ -157,11 +135,7 @@ export class LogReader {
     return !walk.ended;
   }
 
-  private async numbered(
-    wanted: Wanted,
-    { first, orderBy }: PageRequest,
-    page: number,
-  ): Promise<CountedPage> {
+  private async numbered(wanted: Wanted, { first, orderBy }: PageRequest, page: number): Promise<LogPage> {
     const { criteria } = wanted;
     const size = first ?? this.defaultPageSize;
     const descending = (orderBy ?? LogOrder.NEWEST_FIRST) === LogOrder.NEWEST_FIRST;
@@ -194,7 +168,7 @@ export class LogReader {
     { criteria, columns, isCounted }: Wanted,
     { skip, ...options }: ReadWay,
     most: number,
-  ): Promise<{ walk: Walk | null; rows: LogEntry[]; total: number | null }> {
+  ): Promise<{ walk: Walk | null; rows: LogEntry[]; total: LogCount | null }> {
     const { descending, within: range = EVERY_ID } = options;
     if (isEverything(criteria) && skip + most <= this.bounds.candidates.most) {
       const { tenantId } = criteria.scope;
@@ -202,7 +176,8 @@ export class LogReader {
       const { statementMs, searchMs, graceMs } = this.bounds;
       const ms = Math.min(statementMs, Math.max(graceMs, searchMs / WHOLE_SHARES));
       const found = await this.whole.page(stretch, columns, ms);
-      if (found) return { walk: null, rows: found.entries, total: found.total };
+      if (found)
+        return { walk: null, rows: found.entries, total: found.total === null ? null : exactly(found.total) };
     }
     const walk = this.walk(criteria, options);
     const wanted = { criteria, columns };
