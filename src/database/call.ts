@@ -1,9 +1,46 @@
 import type { ReadDatabase } from './database.js';
 
+/** What is used of an AbortSignal. */
+export interface CallSignal {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  throwIfAborted(): void;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+/** A signal of which every request may have one: Node's own makes an event even where nobody listens. */
+export class CallEnd implements CallSignal {
+  aborted = false;
+  reason: unknown;
+  private readonly listeners = new Set<() => void>();
+
+  abort(reason: unknown): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    this.reason = reason;
+    const told = [...this.listeners];
+    this.listeners.clear();
+    for (const listener of told) listener();
+  }
+
+  throwIfAborted(): void {
+    if (this.aborted) throw this.reason;
+  }
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    if (!this.aborted) this.listeners.add(listener);
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    this.listeners.delete(listener);
+  }
+}
+
 /** A request whose answer is being made: what is read for it. */
 export interface Call {
   /** Aborts where nobody waits for the answer any more, or it must not be made: its reason is the error that reads end in. */
-  readonly signal: AbortSignal;
+  readonly signal: CallSignal;
   /** To be told the bytes of each row that is read. Aborts the signal where it is too much. */
   took(bytes: number): void;
 }

@@ -1,3 +1,5 @@
+import type { CallSignal } from './call.js';
+
 export interface TurnBounds {
   /** Turns taken at once. */
   readonly atOnce: number;
@@ -11,7 +13,7 @@ export interface TurnBounds {
 
 export interface TakeOptions {
   /** Leaves the line when it aborts; `take` then rejects with its reason. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: CallSignal | undefined;
   /** Waits as long as it takes, however many of the key's do: for work whose number is bounded elsewhere. */
   readonly isBounded?: boolean | undefined;
 }
@@ -92,7 +94,7 @@ export class Turns {
       this.settle(key, line);
       this.dispatch();
       if (!line.waiting.has(start)) return;
-      signal?.addEventListener('abort', hangUp, { once: true });
+      signal?.addEventListener('abort', hangUp);
       const { waitMs } = this.bounds;
       if (waitMs !== undefined && !isBounded) timer = setTimeout(() => leave(this.refuse()), waitMs);
     });

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Call } from '../database/call.js';
+import { type Call, CallEnd } from '../database/call.js';
 import { overloaded, ReelError, unavailable } from '../errors.js';
 import { JsonBytes, writeJson } from './json-writer.js';
 
@@ -82,7 +82,7 @@ const UNWANTED = unavailable('Nobody waits for this answer any more');
 
 /** An answer in the making: counted while it is made, and given up where its caller hangs up. */
 export class Answer implements Call {
-  private readonly controller = new AbortController();
+  readonly signal = new CallEnd();
   private read = 0;
   private written = 0;
   /** Bytes that it takes, and those of them that are counted among the server's. */
@@ -94,10 +94,6 @@ export class Answer implements Call {
     private readonly most: number,
     private readonly answers: Answers,
   ) {}
-
-  get signal(): AbortSignal {
-    return this.controller.signal;
-  }
 
   /** Errors: BAD_USER_INPUT past the bound, OVERLOADED past the server's. */
   took(bytes: number): void {
@@ -125,7 +121,7 @@ export class Answer implements Call {
   end(): void {
     this.reset();
     this.keep(null);
-    if (!this.signal.aborted) this.controller.abort(UNWANTED);
+    this.signal.abort(UNWANTED);
   }
 
   /** Of a stream of answers, before the next. */
@@ -157,7 +153,7 @@ export class Answer implements Call {
       this.answers.hold(beyond, this.held);
       this.held += beyond;
     } catch (error) {
-      this.controller.abort(error);
+      this.signal.abort(error);
       throw error;
     }
   }

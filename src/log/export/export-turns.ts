@@ -1,4 +1,5 @@
 import type { Scope } from '../../auth/scope.js';
+import type { CallSignal } from '../../database/call.js';
 import { type EndTurn, Turns } from '../../database/turns.js';
 import { overloaded } from '../../errors.js';
 
@@ -40,7 +41,7 @@ export class ExportTurns {
     return this.tenants.atOnce;
   }
 
-  async take({ tenantId, clients }: Scope, signal: AbortSignal): Promise<EndTurn> {
+  async take({ tenantId, clients }: Scope, signal: CallSignal): Promise<EndTurn> {
     const endOfClient = await this.clients.take(`${tenantId} ${clients?.join() ?? ''}`, { signal });
     try {
       const endOfTenant = await this.tenants.take(tenantId, { signal });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { Reader } from '../../auth/scope.js';
+import type { CallSignal } from '../../database/call.js';
 import type { EndTurn } from '../../database/turns.js';
 import { badInput } from '../../errors.js';
 import type { Criteria } from '../filter/criteria.js';
@@ -126,7 +127,7 @@ export class ExportService {
     filename: string,
     token: string,
     by: Pick<Reader, 'ip' | 'agent' | 'requestId'>,
-    signal: AbortSignal,
+    signal: CallSignal,
   ): Promise<ExportFile> {
     const ticket = await this.links.read(filename, token);
     const end = await this.turns.take(ticket.criteria.scope, signal);
@@ -141,7 +142,7 @@ export class ExportService {
   private async fetch(
     ticket: ExportTicket,
     by: Pick<Reader, 'ip' | 'agent' | 'requestId'>,
-    signal: AbortSignal,
+    signal: CallSignal,
     end: EndTurn,
   ): Promise<ExportFile> {
     await this.deps.audit.exported(
@@ -155,7 +156,7 @@ export class ExportService {
     signal.throwIfAborted();
     const stream = Readable.from(exportContent(ticket, this.deps));
     stream.once('close', end);
-    signal.addEventListener('abort', () => stream.destroy(), { once: true });
+    signal.addEventListener('abort', () => stream.destroy());
     const { contentType } = EXPORT_FORMATS[ticket.format];
     return { filename: ticket.filename, contentType, stream };
   }
