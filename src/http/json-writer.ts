@@ -16,60 +16,83 @@ export async function writeJson(
   value: object,
   wrote: (bytes: number, isThere: boolean) => void,
 ): Promise<Buffer[]> {
-  const chunks: Buffer[] = [];
-  let text = '';
-  let inTurn = 0;
-  const put = (chunk: Buffer, isThere: boolean) => {
-    wrote(chunk.length, isThere);
-    chunks.push(chunk);
-    inTurn += chunk.length;
-  };
-  const flush = () => {
-    if (text !== '') put(Buffer.from(text), false);
-    text = '';
-  };
-  for (const piece of member('', value)) {
-    if (typeof piece === 'string') text += piece;
-    else {
-      flush();
-      put(piece, true);
-    }
-    if (inTurn + text.length < CHUNK_CHARACTERS) continue;
-    flush();
-    inTurn = 0;
-    await passTurn();
-  }
-  flush();
-  return chunks;
+  const writer = new JsonWriter(wrote);
+  await writer.write('', value);
+  writer.flush();
+  return writer.chunks;
 }
 
-function* member(before: string, value: unknown): Generator<string | Buffer> {
-  if (value instanceof JsonBytes) {
-    yield before;
-    yield* value.pieces;
-    return;
+/** To be awaited where it is a promise. */
+type Turn = Promise<void> | undefined;
+
+class JsonWriter {
+  readonly chunks: Buffer[] = [];
+  private text = '';
+  /** Bytes that were written since others had a turn. */
+  private inTurn = 0;
+
+  constructor(private readonly wrote: (bytes: number, isThere: boolean) => void) {}
+
+  flush(): void {
+    if (this.text !== '') this.put(Buffer.from(this.text), false);
+    this.text = '';
   }
-  if (typeof value !== 'object' || value === null || 'toJSON' in value || isShort(value)) {
-    yield before + (JSON.stringify(value) ?? 'null');
-    return;
-  }
-  let separator = '';
-  if (Array.isArray(value)) {
-    yield `${before}[`;
-    for (const each of value) {
-      yield* member(separator, each);
-      separator = ',';
+
+  /** Writes a value, and `before` in front of it. */
+  write(before: string, value: unknown): Turn {
+    if (value instanceof JsonBytes) {
+      this.text += before;
+      return this.writePieces(value.pieces);
     }
-    yield ']';
-    return;
+    if (typeof value !== 'object' || value === null || 'toJSON' in value || isShort(value)) {
+      this.text += before + (JSON.stringify(value) ?? 'null');
+      return this.passTurn();
+    }
+    this.text += before;
+    return Array.isArray(value) ? this.writeItems(value) : this.writeMembers(value);
   }
-  yield `${before}{`;
-  for (const [name, each] of Object.entries(value)) {
-    if (each === undefined) continue;
-    yield* member(`${separator}${JSON.stringify(name)}:`, each);
-    separator = ',';
+
+  private async writeItems(items: readonly unknown[]): Promise<void> {
+    this.text += '[';
+    for (let at = 0; at < items.length; at += 1) {
+      const turn = this.write(at === 0 ? '' : ',', items[at]);
+      if (turn) await turn;
+    }
+    this.text += ']';
   }
-  yield '}';
+
+  private async writeMembers(value: object): Promise<void> {
+    let before = '{';
+    for (const [name, member] of Object.entries(value)) {
+      if (member === undefined) continue;
+      const turn = this.write(`${before}${JSON.stringify(name)}:`, member);
+      if (turn) await turn;
+      before = ',';
+    }
+    this.text += before === '{' ? '{}' : '}';
+  }
+
+  private writePieces([piece, ...others]: readonly Buffer[]): Turn {
+    if (!piece) return undefined;
+    this.flush();
+    this.put(piece, true);
+    const turn = this.passTurn();
+    if (others.length === 0) return turn;
+    return turn ? turn.then(() => this.writePieces(others)) : this.writePieces(others);
+  }
+
+  private put(chunk: Buffer, isThere: boolean): void {
+    this.wrote(chunk.length, isThere);
+    this.chunks.push(chunk);
+    this.inTurn += chunk.length;
+  }
+
+  private passTurn(): Turn {
+    if (this.inTurn + this.text.length < CHUNK_CHARACTERS) return undefined;
+    this.flush();
+    this.inTurn = 0;
+    return passTurn();
+  }
 }
 
 /** Whether its text has about a chunk's characters at most: in one go it is written several times as quickly. */

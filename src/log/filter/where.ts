@@ -35,8 +35,11 @@ const FIRST_MS = 0;
 const LAST_MS = 2 ** 48 - 1;
 
 /** The lowest UUID of an instant's millisecond, or of `later` milliseconds after it. */
-export function idFloor(instant: string, later = 0): string {
-  const ms = Math.min(Math.max(Date.parse(instant) + later, FIRST_MS), LAST_MS);
+export const idFloor = (instant: string, later = 0): string => idOf(Date.parse(instant) + later);
+
+/** The lowest UUID of a Unix time in milliseconds. */
+export function idOf(milliseconds: number): string {
+  const ms = Math.min(Math.max(milliseconds, FIRST_MS), LAST_MS);
   const hex = ms.toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
 }

@@ -1,5 +1,5 @@
 import type { Criteria } from '../filter/criteria.js';
-import { idFloor } from '../filter/where.js';
+import { idFloor, idOf } from '../filter/where.js';
 
 /** Ids from `low` to `high`, both inclusive; empty where `low` is greater. */
 export interface IdRange {
@@ -69,7 +69,7 @@ export function partsOf(range: IdRange, descending: boolean, now: number): IdRan
   const month = new Date(began);
   // Months are partitions, so that a part ends with one.
   const end = Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + (descending ? -1 : 2));
-  const low = idFloor(`${isoOf(end)}Z`);
+  const low = idOf(end);
   const parts = descending
     ? [intersect(range, newerOrSame(low)), intersect(range, olderThan(low))]
     : [intersect(range, olderThan(low)), intersect(range, newerOrSame(low))];
@@ -80,7 +80,7 @@ export function partsOf(range: IdRange, descending: boolean, now: number): IdRan
 export function monthsOfSpan(range: IdRange, descending: boolean, began: number, spanMs: number): IdRange {
   const edge = new Date(descending ? Math.max(0, began - spanMs) : began + spanMs);
   const month = Date.UTC(edge.getUTCFullYear(), edge.getUTCMonth() + (descending ? 0 : 1));
-  const bound = idFloor(`${isoOf(month)}Z`);
+  const bound = idOf(month);
   return intersect(range, descending ? newerOrSame(bound) : olderThan(bound));
 }
 
