@@ -52,7 +52,7 @@ export const during = (database: ReadDatabase, call: Call): ReadDatabase => ({
   }),
   read: (tenantId, work, options) => database.read(tenantId, work, { ...options, call }),
   get isDistributed() {
-    return database.isDistributed ?? false;
+    return database.isDistributed;
   },
   query: (tenantId, statement, options) => database.query(tenantId, statement, { ...options, call }),
 });

@@ -62,8 +62,8 @@ export interface ReadDatabase {
   ): Promise<R[]>;
   /** As read, with rows as COPY has them. Not through a host's EntityManager. */
   copy?<T>(tenantId: string, work: (execute: Snapshot) => Promise<T>, options?: ReadOptions): Promise<T>;
-  /** Whether tenants' rows are on the nodes of a Citus cluster, which takes plain statements alone. */
-  readonly isDistributed?: boolean;
+  /** Whether tenants' rows are on the nodes of a Citus cluster, which takes plain statements alone; undefined where that is not known. */
+  readonly isDistributed?: boolean | undefined;
 }
 
 /** Runs transactions that write rows of the given tenants. */

@@ -9,6 +9,7 @@ import {
   typeFromAST,
 } from 'graphql';
 import { UnheldNumber } from '../query-line/number.js';
+import { badRequest } from './limits.js';
 
 /** Unknown fields of an input object that are worth an error each: graphql-js reports no more. */
 const MAX_UNKNOWN = 50;
@@ -19,7 +20,7 @@ type Variables = Readonly<Record<string, unknown>>;
 
 /**
  * Variables without what would only be written into errors. graphql-js writes the whole value around each fault, so that a
- * body of many faults takes their number times its length. What is well is the same object as before.
+ * body of many faults takes their number times its length. What is well is the same object as before. Errors: BAD_USER_INPUT for a list that is far too long.
  */
 export function abridgeVariables(
   schema: GraphQLSchema,
@@ -59,7 +60,11 @@ function abridge(value: unknown, type: GraphQLInputType): unknown {
   return copy ?? value;
 }
 
+/** Every list has a bound of its own, of 1,000 items or fewer, which is told where it is read; graphql-js would look at each item of far longer ones before. */
+const MAX_ITEMS = 2_000;
+
 function items(list: readonly unknown[], type: GraphQLInputType): readonly unknown[] {
+  if (list.length > MAX_ITEMS) throw badRequest('lists of at most 1,000 items', `one of ${list.length}`);
   let copy: unknown[] | undefined;
   for (const [index, item] of list.entries()) {
     const abridged = abridge(item, type);

@@ -56,7 +56,7 @@ export function createApollo({
     parseOptions: { maxTokens: LIMITS.tokens },
     // In place of Apollo's validation, which always has a rule that is quadratic in the document, stands operationPlugin's.
     dangerouslyDisableValidation: true,
-    // In its place stands operationPlugin's.
+    // operationPlugin looks documents up itself.
     documentStore: null,
     persistedQueries: false,
     stopOnTerminationSignals: false,

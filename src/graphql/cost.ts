@@ -30,7 +30,7 @@ export interface OperationToExecute {
   readonly pageSizes: PageSizes;
 }
 
-/** What operations cost in which that depends on no variable. */
+/** What operations cost, of those whose cost depends on no variable. */
 const known = new WeakMap<OperationDefinitionNode, number>();
 
 /** Errors: BAD_USER_INPUT where the operation costs more than MAX_COST. */

@@ -1,7 +1,6 @@
 import { HeaderMap, type HTTPGraphQLHead } from '@apollo/server';
 import {
   type DocumentNode,
-  type ExecutionResult,
   execute,
   type GraphQLError,
   type GraphQLFormattedError,
@@ -16,21 +15,22 @@ import type { Documents } from './documents.js';
 import { noteRequest } from './format-error.js';
 import { checkSize } from './limits.js';
 import { setHead, writeResult } from './response.js';
+import { placeVariableErrors } from './value-errors.js';
 
-export interface KnownOptions {
+interface KnownOptions {
   readonly schema: GraphQLSchema;
   /** Those that Apollo has found valid. */
   readonly documents: Pick<Documents, 'get'>;
   readonly formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
 }
 
-export interface KnownRequest {
+interface KnownRequest {
   readonly body: unknown;
   /** Its header. */
   readonly accept: string | undefined;
 }
 
-export interface Response {
+interface KnownAnswer {
   readonly http: HTTPGraphQLHead;
   /** The body, in pieces. */
   readonly pieces: readonly Buffer[];
@@ -40,40 +40,40 @@ interface KnownOperation {
   readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
   readonly operationName: string | null | undefined;
-  readonly variables: Readonly<Record<string, unknown>> | undefined;
+  readonly variables: Readonly<Record<string, unknown>>;
 }
 
 /**
  * Executes the operation of a POST's body whose document was found valid before, and answers as Apollo would, whose way to the resolvers
- * takes several times as long as most of them. Null for everything else, and for what is refused before any of it is executed: that is Apollo's.
+ * takes longer than most resolvers do. Null for everything else, and for what is refused before its variables are looked at: that is Apollo's. No resolver sets
+ * the status of an answer by its error's extensions, as Apollo would let it.
  */
 export async function executeKnown(
   { schema, documents, formatError }: KnownOptions,
   { body, accept }: KnownRequest,
   contextValue: ReelContext,
-): Promise<Response | null> {
+): Promise<KnownAnswer | null> {
   const known = operationOf(documents, body);
   if (!known) return null;
   const { document, operation, operationName, variables } = known;
+  let variableValues: Record<string, unknown>;
   try {
     checkSize(document, operation);
     checkCost({ schema, document, operation, variables, pageSizes: contextValue.pageSizes });
+    variableValues = abridgeVariables(schema, operation, variables);
   } catch {
     return null;
   }
-  const { errors, data, extensions }: ExecutionResult = await execute({
-    schema,
-    document,
-    operationName,
-    variableValues: variables && abridgeVariables(schema, operation, variables),
-    contextValue,
-  });
-  // Its variables are not as the operation declares them.
-  if (data === undefined) return null;
-  const http: HTTPGraphQLHead = { headers: new HeaderMap() };
-  setHead(http, { errors, accept, contextValue });
-  noteRequest(errors ?? [], contextValue.caller.requestId);
+  const result = await execute({ schema, document, operationName, variableValues, contextValue });
+  const { errors, data, extensions } = result;
+  // Without data its variables are not as the operation declares them, and nothing was executed.
+  const http: HTTPGraphQLHead = { headers: new HeaderMap(), ...(data === undefined && { status: 400 }) };
+  if (errors) {
+    noteRequest(errors, contextValue.caller.requestId);
+    placeVariableErrors(errors, { schema, operation, variables: variableValues });
+  }
   const formatted = errors?.map((error) => formatError(withCode(error), error));
+  setHead(http, { errors, accept, contextValue });
   return { http, pieces: await writeResult(http, { errors: formatted, data, extensions }, contextValue) };
 }
 
@@ -88,7 +88,7 @@ function operationOf(documents: KnownOptions['documents'], body: unknown): Known
   const document = documents.get(query);
   const operation = document && getOperationAST(document, operationName);
   if (!operation || operation.operation === 'subscription') return null;
-  return { document, operation, operationName, variables: variables ?? undefined };
+  return { document, operation, operationName, variables: variables ?? {} };
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

@@ -51,8 +51,11 @@ const sizes = new WeakMap<OperationDefinitionNode, Size>();
 
 /** Aliases in a fragment count as often as it is spread. Errors: BAD_USER_INPUT. */
 export function checkSize(document: DocumentNode, operation: OperationDefinitionNode): void {
-  const size = sizes.get(operation) ?? measure(document, operation);
-  sizes.set(operation, size);
+  let size = sizes.get(operation);
+  if (!size) {
+    size = measure(document, operation);
+    sizes.set(operation, size);
+  }
   const { depth, aliases } = size;
   if (depth > LIMITS.depth) throw badRequest(`a depth of at most ${LIMITS.depth} levels`, `${depth} levels`);
   if (aliases > LIMITS.aliases) throw badRequest(`at most ${LIMITS.aliases} aliases`, `${aliases} aliases`);

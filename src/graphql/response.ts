@@ -128,13 +128,13 @@ export const responsePlugin: ApolloServerPlugin<ReelContext> = {
   }),
 };
 
-interface Responded {
+interface HeadInput {
   readonly errors: readonly GraphQLError[] | undefined;
   readonly accept: string | undefined;
   readonly contextValue: ReelContext;
 }
 
-export function setHead(http: HTTPGraphQLHead, { errors = [], accept, contextValue }: Responded): void {
+export function setHead(http: HTTPGraphQLHead, { errors = [], accept, contextValue }: HeadInput): void {
   const type = negotiateType(accept) ?? JSON_TYPE;
   http.headers.set('content-type', type);
   setAllowance(http.headers, contextValue.allowance);

@@ -112,9 +112,10 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
       ...createContext(callerOf(request.raw), services, config, answers.open(reply.raw)),
       finished: [],
     };
-    const { method, body, headers } = request;
-    const response =
-      method === 'POST' ? await executeKnown(known, { body, accept: headers.accept }, context) : null;
+    const { body, headers } = request;
+    const response = isPlain(request)
+      ? await executeKnown(known, { body, accept: headers.accept }, context)
+      : null;
     if (response) {
       const { http, pieces } = response;
       return sendPieces(reply.code(http.status ?? 200).headers(Object.fromEntries(http.headers)), pieces);
@@ -156,6 +157,10 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
       acceptsEventStream(request) ? streamEvents(request, reply) : respond(request, reply),
   });
 }
+
+/** Whether Apollo would read nothing but its body, and be able to. */
+const isPlain = ({ method, url, protocol, hostname }: FastifyRequest): boolean =>
+  method === 'POST' && URL.canParse(url, `${protocol}://${hostname}/`);
 
 /** Without a credential, which was looked for before, a body is hardly worth reading. */
 function boundOf({ credential }: Caller): BodyBound {

@@ -20,7 +20,7 @@ export function everyField(
   });
 }
 
-/** Whether a field is selected, under whatever name, of the object that the field under way answers; false where directives have a say. */
+/** Whether a field is selected, under whatever name, of the object that the current field answers; false where directives have a say. */
 export function isSelected({ fieldNodes, ...info }: GraphQLResolveInfo, name: string): boolean {
   let isFound = false;
   const look = (node: FieldNode) => {

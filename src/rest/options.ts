@@ -14,7 +14,7 @@ import type { StatsService } from '../log/stats/stats.js';
 /** What the REST routes depend on. */
 export interface RestOptions {
   reel: Pick<ReelService, 'store' | 'batch'>;
-  reader: Pick<LogReader, 'list' | 'count' | 'get'>;
+  reader: Pick<LogReader, 'list' | 'bringsTotal' | 'count' | 'get'>;
   stats: Pick<StatsService, 'stats'>;
   exports: Pick<ExportService, 'prepare' | 'open'>;
   /** Those that read, for one call; without it they read for nobody in particular. */

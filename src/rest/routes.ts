@@ -9,7 +9,7 @@ import { sendPieces } from '../http/pieces.js';
 import { rateLimitHeaders } from '../http/rate-limit.js';
 import { ALL_COLUMNS } from '../log/entry/stored-entry.js';
 import { entryToJson, entryToWire } from '../log/entry/wire.js';
-import { isEverything, toCriteria } from '../log/filter/criteria.js';
+import { toCriteria } from '../log/filter/criteria.js';
 import type { LogPage } from '../log/read/reader.js';
 import { parseUuid } from '../query-line/values.js';
 import { AccessControl, type AccessResult } from './access.js';
@@ -39,12 +39,7 @@ const DOWNLOAD_HEADERS = {
 };
 
 /** Of a page whose number no list reaches. */
-const PAST_THE_END: LogPage = {
-  entries: [],
-  hasNextPage: false,
-  hasPreviousPage: true,
-  stopped: null,
-};
+const PAST_THE_END: LogPage = { entries: [], hasNextPage: false, hasPreviousPage: true, stopped: null };
 
 interface Wildcard {
   Params: { '*': string };
@@ -132,11 +127,11 @@ export async function restRoutes(app: FastifyInstance, options: RestOptions): Pr
     const asked = before === null ? { first: pageSize, after, page } : { last: pageSize, before };
     const list = () => reader.list(criteria, asked, ALL_COLUMNS, page !== null);
     const count = () => (page === null ? null : reader.count(criteria, 'budget'));
-    // At the same time, but where the page brings its total.
+    // In parallel, unless the page brings its total.
     const [found, counted] =
       page !== null && page > LAST_PAGE
         ? [PAST_THE_END, null]
-        : isEverything(criteria)
+        : reader.bringsTotal(criteria)
           ? [await list(), null]
           : await Promise.all([list(), count()]);
     const total = found.total ?? counted ?? (await count());

@@ -140,6 +140,10 @@ export class FakeReel {
     return { entries, hasNextPage: found.length > from + size, hasPreviousPage: from > 0, stopped: null };
   }
 
+  bringsTotal(): boolean {
+    return false;
+  }
+
   async count(criteria: Criteria) {
     this.asked.counted = criteria;
     return { value: this.matching(criteria).length, precision: CountPrecision.EXACT };

@@ -86,10 +86,15 @@ export class LogReader {
    * statement of its own.
    */
   list(criteria: Criteria, request: PageRequest, columns = ALL_COLUMNS, isCounted = false): Promise<LogPage> {
-    const wanted = { criteria, columns, isCounted: isCounted && !this.database.isDistributed };
+    const wanted = { criteria, columns, isCounted: isCounted && this.bringsTotal(criteria) };
     return request.page != null
       ? this.numbered(wanted, request, request.page)
       : this.byCursor(wanted, request);
+  }
+
+  /** Whether a page that is to be counted brings its total, unless it is empty. */
+  bringsTotal(criteria: Criteria): boolean {
+    return isEverything(criteria) && this.database.isDistributed === false;
   }
 
   private async byCursor(wanted: Wanted, request: PageRequest): Promise<LogPage> {
@@ -170,7 +175,7 @@ export class LogReader {
     most: number,
   ): Promise<{ walk: Walk | null; rows: LogEntry[]; total: LogCount | null }> {
     const { descending, within: range = EVERY_ID } = options;
-    if (isEverything(criteria) && skip + most <= this.bounds.candidates.most) {
+    if (isEverything(criteria) && most <= this.bounds.candidates.most) {
       const { tenantId } = criteria.scope;
       const stretch = { tenantId, range, descending, skip, most, isCounted };
       const { statementMs, searchMs, graceMs } = this.bounds;

@@ -9,11 +9,11 @@ import type { LogEntry } from '../entry/log-entry.entity.js';
 import type { EntryColumns } from '../entry/stored-entry.js';
 import { whereOnWay } from '../walk/candidates.js';
 import type { IdRange } from '../walk/id-range.js';
-import { PageSpans } from './page-spans.js';
+import type { PageSpans } from './page-spans.js';
 import { entriesSql, entryOf, orderOf } from './select-entries.js';
 
 /** A stretch of a tenant's list, whatever its entries are. */
-export interface WholeStretch {
+interface WholeStretch {
   readonly tenantId: string;
   readonly range: IdRange;
   /** Newest first. */
@@ -24,21 +24,21 @@ export interface WholeStretch {
   readonly isCounted: boolean;
 }
 
-export interface WholePage {
+interface CountedPage {
   readonly entries: LogEntry[];
   /** Of all entries; null where they were not counted. */
   readonly total: number | null;
 }
 
-/** Reads pages of lists in which every entry is wanted: one statement each, of few texts. */
+/** Reads pages of lists in which every entry is wanted: one statement each, whose texts are few. */
 export class WholeList {
   constructor(
     private readonly database: ReadDatabase,
-    private readonly spans = new PageSpans(),
+    private readonly spans: PageSpans,
   ) {}
 
   /** Null where that takes longer than `statementMs`. */
-  async page(stretch: WholeStretch, columns: EntryColumns, statementMs: number): Promise<WholePage | null> {
+  async page(stretch: WholeStretch, columns: EntryColumns, statementMs: number): Promise<CountedPage | null> {
     const { tenantId, range, descending, skip, most } = stretch;
     const page = { tenantId, range, descending, most: skip + most };
     const read = async (range: IdRange) => {

@@ -9,6 +9,7 @@ import { type BucketRange, bucketRanges } from './bucket-spans.js';
 /** Numbers of entries by the bucket's index from 0 and the severity, in one number: index * SEVERITY_BASE + severity. */
 export type BucketCounts = Map<number, number>;
 
+/** More than there are severities. */
 export const SEVERITY_BASE = 8;
 
 /** Counts the matching entries of each bucket between `bounds`, and none outside. Run in one snapshot. */
@@ -122,7 +123,7 @@ function evenly(ranges: readonly BucketRange[]): Even | null {
   return isEven ? { from, length, index } : null;
 }
 
-/** Between any two instants that follow each other; null where that differs, or is no number of seconds. */
+/** Between any two instants that follow each other; null where that differs, or is not a whole number of seconds. */
 function spacingOf(instants: readonly Micros[]): Micros | null {
   const [first, second] = instants;
   if (first === undefined || second === undefined || first % SECOND !== 0n) return null;

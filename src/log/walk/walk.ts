@@ -52,8 +52,10 @@ interface Stretch {
   /** Within which their ids are. */
   readonly range: IdRange;
   readonly isEmpty: boolean;
-  /** Moves the walk past them, of which so many matched. */
-  done(found: number): void;
+  /** How many they are at most. */
+  readonly tested: number;
+  /** Moves the walk past them. */
+  done(): void | Promise<void>;
 }
 
 /** What a walk that has not come anywhere yet may take past its budget for a few candidates before it tries fewer, in graceMs. */
@@ -61,6 +63,18 @@ const FORCED = 4;
 
 /** One statement may take so much of what is left of the budget. */
 const SHARES = 4;
+
+/** A stretch may be so many times as long as the one before, where it is known how many candidates are needed, and where it is not. */
+const [MOST_LONGER, MOST_LONGER_BLINDLY] = [16, 4];
+/** So much more than what was found says, since matches are not spread evenly. */
+const MARGIN = 1.25;
+
+/** The next of 1, 1.5, 2, 3, 4, 6 and so on. */
+function stepAbove(size: number): number {
+  if (!Number.isFinite(size)) return size;
+  const power = 2 ** Math.floor(Math.log2(size));
+  return [power, 1.5 * power].find((step) => step >= size) ?? 2 * power;
+}
 
 /** So many are gathered before the first stretch. */
 const FIRST_GATHERED = 1_000;
@@ -94,6 +108,7 @@ export class Walk {
   private size: number;
   private readonly started: number;
   private stretches = 0;
+  private tested = 0;
   private found = 0;
   /** Whether the search index was asked, and the counts. */
   private isSearched = false;
@@ -169,11 +184,13 @@ export class Walk {
       const { rows, stretch } = Number.isFinite(wanted)
         ? await test((statement) => this.database.query(tenantId, statement, { ...options, isKept: true }))
         : await this.database.read(tenantId, test, options);
-      stretch.done(rows.length);
+      this.tested += stretch.tested;
       this.found += rows.length;
+      // Of a page that is full nothing is read any more.
+      if (this.found < wanted) await stretch.done();
       // Where the first part has no candidate at all, the next is looked at before the walk may stop.
       if (this.stretches > 0 || isLastPart || !stretch.isEmpty) this.stretches += 1;
-      this.adapt(clock() - started);
+      this.adapt(clock() - started, wanted - this.found);
       return rows;
     } catch (error) {
       if (!isTimeout(error) || isLast) throw error;
@@ -207,14 +224,18 @@ export class Walk {
       : { bound: Math.min(longest, FORCED * graceMs), isLast: false };
   }
 
-  private adapt(elapsed: number): void {
+  /** As many candidates next as `left` matches probably need, or as time allows. */
+  private adapt(elapsed: number, left: number): void {
     const { candidates, stretchMs } = this.bounds;
     const aim = Math.min(stretchMs, this.options.budget.left);
-    const factor = Math.min(4, Math.max(1 / 4, aim / Math.max(elapsed, 0.1)));
+    const needed =
+      this.found > 0 && left > 0 ? (MARGIN * left * this.tested) / this.found : Number.POSITIVE_INFINITY;
+    const most = Number.isFinite(needed) ? MOST_LONGER : MOST_LONGER_BLINDLY;
+    const factor = Math.min(most, Math.max(1 / 4, aim / Math.max(elapsed, 0.1)));
     const least = Math.min(candidates.least, this.size);
     // In steps, so that statements whose text has the size are few.
-    const step = 2 ** Math.floor(Math.log2(factor));
-    this.size = Math.min(candidates.most, Math.max(least, Math.floor(this.size * step)));
+    const longest = Math.floor(this.size * 2 ** Math.floor(Math.log2(factor)));
+    this.size = Math.min(candidates.most, Math.max(least, Math.min(longest, stepAbove(needed))));
   }
 
   /** The next candidates. `done` moves the walk past them, once they have been tested. */
@@ -225,15 +246,21 @@ export class Walk {
       if (this.stretches > 0 && !this.isSearched) part = await this.searched(execute);
       if (part === null && this.stretches > 0 && this.found === 0 && !this.isNarrowed) {
         await this.keepToDays(execute);
-        if (this.ended) return { candidates: sql`(select)`, range: this.range, isEmpty: true, done() {} };
+        if (this.ended)
+          return { candidates: sql`(select)`, range: this.range, isEmpty: true, tested: 0, done() {} };
       }
       // Now and then, since what is rare here may be frequent further on.
       if (part !== null) this.source = null;
-      else if (this.sources.length > 0 && Number.isInteger(Math.log2(Math.max(1, this.stretches))))
-        part = await this.choose(execute, wanted);
+      else if (this.sources.length > 0 && this.isChoosing(wanted)) part = await this.choose(execute, wanted);
       else if (this.source) part = await this.nextOf(execute, this.source, this.size);
     }
     return part === null ? this.takeFromKey(execute, wanted) : this.takeFrom(part);
+  }
+
+  /** For the first stretch, and after 1, 2, 4 and so on; after the first not where it has told how many candidates fill the page. */
+  private isChoosing(wanted: number): boolean {
+    if (this.stretches === 1 && this.found > 0 && Number.isFinite(wanted)) return false;
+    return Number.isInteger(Math.log2(Math.max(1, this.stretches)));
   }
 
   /** Leaves out the days in which the counts have no match; asked once. */
@@ -317,6 +344,7 @@ export class Walk {
       candidates: entriesById(this.criteria.scope.tenantId, taken),
       range: this.range,
       isEmpty: taken.length === 0,
+      tested: taken.length,
       done: () => {
         this.pending = rest.length > 0 ? { ids: rest, until } : null;
         this.moveTo(reached);
@@ -328,12 +356,22 @@ export class Walk {
     const most = this.matchesAll ? this.mostOf(wanted) : this.size;
     const known = this.along?.most === most ? this.along : null;
     this.along = null;
+    // Where they end is looked up before only if more than a page is wanted of them.
+    if (!known && Number.isFinite(wanted))
+      return {
+        candidates: this.alongKey(this.range, sql`limit ${sql.lit(most)}`),
+        range: this.range,
+        isEmpty: false,
+        tested: most,
+        done: async () => this.moveTo(await this.lastOf(execute, most)),
+      };
     const until = known ? known.until : await this.lastOf(execute, most);
     const taken = until === null ? this.range : intersect(this.range, this.upTo(until));
     return {
-      candidates: this.alongKey(taken),
+      candidates: this.alongKey(taken, sql`offset 0`),
       range: taken,
       isEmpty: false,
+      tested: most,
       done: () => this.moveTo(until),
     };
   }
@@ -357,9 +395,9 @@ export class Walk {
   }
 
   /** In the walk's order, as an index has it. */
-  private alongKey(range: IdRange): RawBuilder<unknown> {
+  private alongKey(range: IdRange, end: RawBuilder<unknown>): RawBuilder<unknown> {
     const way = { ...this.way(), range };
-    return sql`(select * from reel_log_entries where ${whereOnWay(way)} order by id ${directionOf(way)} offset 0)`;
+    return sql`(select * from reel_log_entries where ${whereOnWay(way)} order by id ${directionOf(way)} ${end})`;
   }
 
   /** Null: past all of this part. */

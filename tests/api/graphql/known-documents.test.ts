@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { request } from 'node:http';
 import { ApolloServer } from '@apollo/server';
 import { GraphQLError } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -124,6 +125,7 @@ const DOCUMENTS: Record<string, { text: string; well: object; others: [string, o
         'one that is refused',
         { variables: { input: { module: 'm', action: 'none', tenantId: randomUUID() } } },
       ],
+      ['more than a list', { variables: { input: Array(2_001).fill(null) } }],
       ['an unknown field', { variables: { input: { module: 'm', nothing: { deep: 'x'.repeat(300) } } } }],
     ],
   },
@@ -173,3 +175,21 @@ test('a document that is sent again takes the short way', async () => {
   expect(apollo).toHaveBeenCalledTimes(1);
   apollo.mockRestore();
 });
+
+test.each(['[', 'a b', '', 'a%zz', '1.2.3.999', 'reel.example:70000'])(
+  'Host: %s is refused for a known document, too',
+  async (host) => {
+    const query = `{ __typename } # ${host}`;
+    await server.ask(query);
+    const { status, text } = await new Promise<{ status: number | undefined; text: string }>((done, fail) => {
+      const headers = { 'content-type': 'application/json', authorization: 'viewer', host };
+      const sent = request(server.url, { method: 'POST', headers }, async (response) => {
+        done({ status: response.statusCode, text: Buffer.concat(await response.toArray()).toString() });
+      });
+      sent.on('error', fail);
+      sent.end(JSON.stringify({ query }));
+    });
+    expect(status).toBe(400);
+    expect(JSON.parse(text).errors[0].message).toBe('Expected a well-formed Host header');
+  },
+);
