@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { settingsOf } from '../support/cli.js';
+import { freePort } from '../support/free-port.js';
 import { type Received, Receiver, type Reply } from '../support/receiver.js';
 import { moduleToken, startReel, type TestReel } from '../support/reel.js';
 import { manager, StreamCalls, store } from '../support/streams.js';
@@ -33,15 +33,6 @@ afterAll(async () => {
 });
 
 const examples = () => blocksOf(PAGE).filter(({ language }) => language === 'sh');
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 test('a webhook in five minutes: its commands run as they stand, and prove what was received', async () => {
   const [receiving, streaming, verifying] = examples().map(({ text }) => text);

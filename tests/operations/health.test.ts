@@ -1,20 +1,10 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import Fastify from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/config.js';
 import { health } from '../../src/http/health.js';
 import { createMetrics } from '../../src/http/metrics.js';
+import { freePort } from '../support/free-port.js';
 import { startReel } from '../support/reel.js';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function open(unready: () => Promise<string | null>, metrics = createMetrics()) {
   const app = Fastify();

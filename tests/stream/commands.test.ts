@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runCommand, startCommand } from '../support/cli.js';
+import { freePort } from '../support/free-port.js';
 import { Receiver } from '../support/receiver.js';
 import { moduleToken, startReel, type TestReel } from '../support/reel.js';
 import { manager, SECRET, StreamCalls, store } from '../support/streams.js';
@@ -36,14 +36,6 @@ const run = async (...args: string[]) => {
     json: result.stdout.startsWith('{') || result.stdout.startsWith('[') ? JSON.parse(result.stdout) : null,
   };
 };
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((listening) => server.once('listening', listening));
-  const { port } = server.address() as { port: number };
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
 
 describe('a stream by commands', () => {
   it('is set up, received, and proven complete', async () => {

@@ -7,6 +7,7 @@ import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { startCommand } from '../../support/cli.js';
+import { freePort } from '../../support/free-port.js';
 import { createDatabase, type TestDatabase } from '../../support/postgres.js';
 import { create, makeDataDir, ReelProcess } from '../../support/process.js';
 import { JWT_SECRET, moduleToken, SERVICE_SECRET, viewer } from '../../support/reel.js';
@@ -51,14 +52,6 @@ async function start(): Promise<ReelProcess> {
   });
   await server.ready();
   return server;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port: free } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return free;
 }
 
 /** What stands between followers and the server, and can be torn at any byte. */
