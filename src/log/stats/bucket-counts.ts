@@ -39,7 +39,9 @@ export async function countBuckets(
   return counts;
 }
 
-const placeOf = (index: RawBuilder<unknown>) => sql`(${index}) * ${sql.lit(SEVERITY_BASE)} + severity`;
+/** An integer, which is grouped and written sooner than a longer one. */
+const placeOf = (index: RawBuilder<unknown>) =>
+  sql`(${index})::integer * ${sql.lit(SEVERITY_BASE)} + severity`;
 
 /** SQL for the index of the bucket that `at` is in: below 0, or past the last one, where it is in none. */
 function bucketAmong(bounds: readonly Micros[]): RawBuilder<unknown> {
@@ -67,16 +69,16 @@ async function countRanges(
     const at = sql`date_part('epoch', bucket)::bigint - ${seconds(even.from)}::bigint`;
     const index = sql`(${at}) / ${seconds(even.length)}::bigint + ${even.index}::bigint`;
     const counts = sql`
-      select ${placeOf(index)} as place, sum(count) as n from ${source} and ${isWithin} group by place`;
+      select ${placeOf(index)} as place, sum(count)::bigint as n from ${source} and ${isWithin} group by place`;
     for (const [place, n] of await listed(execute, counts)) add(place, n);
     return;
   }
   const counts = isAdjacent(ranges)
     ? sql`
-      select ${placeOf(sql`width_bucket(bucket, ${lows(ranges)}::timestamptz[]) - 1`)} as place, sum(count) as n
+      select ${placeOf(sql`width_bucket(bucket, ${lows(ranges)}::timestamptz[]) - 1`)} as place, sum(count)::bigint as n
       from ${source} and ${isWithin} group by place`
     : sql`
-      select ${placeOf(sql`nr - 1`)} as place, sum(count) as n
+      select ${placeOf(sql`nr - 1`)} as place, sum(count)::bigint as n
       from unnest(${lows(ranges)}::timestamptz[], ${highs(ranges)}::timestamptz[]) with ordinality r(low, high, nr)
       cross join lateral (
         select severity, count from ${source} and bucket >= r.low and bucket < r.high offset 0
