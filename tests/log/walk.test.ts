@@ -3,10 +3,11 @@ import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../src/database/connect.js';
-import type { Database } from '../../src/database/database.js';
+import type { Database, ReadDatabase } from '../../src/database/database.js';
+import { LogSeverity } from '../../src/log/entry/severity.js';
 import { toCriteria } from '../../src/log/filter/criteria.js';
 import type { LogFilter } from '../../src/log/filter/log-filter.js';
-import { whereAll } from '../../src/log/filter/where.js';
+import { idOf, whereAll } from '../../src/log/filter/where.js';
 import { LogConnection } from '../../src/log/read/log-connection.js';
 import { LogOrder, type PageRequest } from '../../src/log/read/page.js';
 import { LogReader, tell } from '../../src/log/read/reader.js';
@@ -153,6 +154,49 @@ describe('a walk by any index', () => {
     },
     120_000,
   );
+});
+
+describe('a page that takes several stretches', () => {
+  test.each<[string, LogFilter]>([
+    ['of an index', { minSeverity: LogSeverity.ERROR }],
+    ['of two indexes', { modules: ['common'], severities: [LogSeverity.ERROR] }],
+    ['along the key', { query: 'data.n>0' }],
+    ['along the key, of few', { query: 'data.n>200' }],
+  ])('%s has each entry once, though others come while it is read', async (_, filter) => {
+    const busy = randomUUID();
+    const newest = new Date(Date.now() - 3_600_000);
+    await storeMany(own, { tenantId: busy, clientId: manyClient, count: 400, newest });
+    let statements = 0;
+    const arriving: ReadDatabase = {
+      read: (tenant, work, options) => database.read(tenant, work, options),
+      query: async (tenant, statement, options) => {
+        const rows = await database.query(tenant, statement, options);
+        statements += 1;
+        // As the newest one, but later.
+        await own.query(
+          `insert into reel_log_entries (tenant_id, id, module, action, severity, origin, leaf_version, data, search_text, occurred_at, created_at, identity_digest)
+          select tenant_id, $2, module, action, 3, origin, leaf_version, data, search_text, $3, $3, identity_digest
+          from reel_log_entries where tenant_id = $1 order by id desc limit 1`,
+          [
+            busy,
+            idOf(newest.getTime() + 1_000 * statements),
+            new Date(newest.getTime() + 1_000 * statements),
+          ],
+          'superuser',
+        );
+        return rows as never;
+      },
+    };
+    for (const first of [8, 13, 20, 30]) {
+      const reader = new LogReader(arriving, 50, { candidates: { first, least: 5, most: 200 } });
+      const { entries } = await reader.list(toCriteria({ tenantId: busy, clients: null }, filter, NOW), {
+        first: 60,
+      });
+      const ids = entries.map(({ id }) => id);
+      expect(ids).toEqual([...new Set(ids)].sort().reverse());
+      expect(ids).toHaveLength(60);
+    }
+  });
 });
 
 describe('a list that stops at its budget', () => {

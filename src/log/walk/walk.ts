@@ -54,8 +54,8 @@ interface Stretch {
   readonly isEmpty: boolean;
   /** How many they are at most. */
   readonly tested: number;
-  /** Moves the walk past them. */
-  done(): void | Promise<void>;
+  /** Moves the walk past them; null where it is not known where they end, so that they serve only if they fill what is wanted. */
+  readonly done: (() => void) | null;
 }
 
 /** What a walk that has not come anywhere yet may take past its budget for a few candidates before it tries fewer, in graceMs. */
@@ -109,6 +109,8 @@ export class Walk {
   private readonly started: number;
   private stretches = 0;
   private tested = 0;
+  /** Whether the last stretch was to fill a page, and did not. */
+  private hasMissed = false;
   private found = 0;
   /** Whether the search index was asked, and the counts. */
   private isSearched = false;
@@ -159,7 +161,7 @@ export class Walk {
     return this.reached && toldPlace(this.database, this.criteria.scope, way, this.reached);
   }
 
-  /** Null where the statement took too long, and the next stretch is shorter. */
+  /** Null where the statement took too long, and the next stretch is shorter, or where too few were found to know how far it came. */
   private async stretch<R extends Row | TextRow>(
     select: (matching: Matching, range: IdRange) => Statement,
     wanted: number,
@@ -184,10 +186,11 @@ export class Walk {
       const { rows, stretch } = Number.isFinite(wanted)
         ? await test((statement) => this.database.query(tenantId, statement, { ...options, isKept: true }))
         : await this.database.read(tenantId, test, options);
+      this.hasMissed = stretch.done === null && this.found + rows.length < wanted;
+      if (this.hasMissed) return null;
+      stretch.done?.();
       this.tested += stretch.tested;
       this.found += rows.length;
-      // Of a page that is full nothing is read any more.
-      if (this.found < wanted) await stretch.done();
       // Where the first part has no candidate at all, the next is looked at before the walk may stop.
       if (this.stretches > 0 || isLastPart || !stretch.isEmpty) this.stretches += 1;
       this.adapt(clock() - started, wanted - this.found);
@@ -356,14 +359,14 @@ export class Walk {
     const most = this.matchesAll ? this.mostOf(wanted) : this.size;
     const known = this.along?.most === most ? this.along : null;
     this.along = null;
-    // Where they end is looked up before only if more than a page is wanted of them.
-    if (!known && Number.isFinite(wanted))
+    // As many as probably fill the page. Where they end cannot be looked up afterwards: meanwhile others may have come.
+    if (!known && this.found > 0 && !this.hasMissed && Number.isFinite(wanted))
       return {
         candidates: this.alongKey(this.range, sql`limit ${sql.lit(most)}`),
         range: this.range,
         isEmpty: false,
         tested: most,
-        done: async () => this.moveTo(await this.lastOf(execute, most)),
+        done: null,
       };
     const until = known ? known.until : await this.lastOf(execute, most);
     const taken = until === null ? this.range : intersect(this.range, this.upTo(until));
