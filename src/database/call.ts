@@ -9,7 +9,7 @@ export interface CallSignal {
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
-/** A signal of which every request may have one: Node's own makes an event even where nobody listens. */
+/** A signal cheap enough for every request: Node's own makes an event even where nobody listens. Listeners must not throw. */
 export class CallEnd implements CallSignal {
   aborted = false;
   reason: unknown;

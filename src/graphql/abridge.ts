@@ -60,7 +60,7 @@ function abridge(value: unknown, type: GraphQLInputType): unknown {
   return copy ?? value;
 }
 
-/** Every list has a bound of its own, of 1,000 items or fewer, which is told where it is read; graphql-js would look at each item of far longer ones before. */
+/** Every list has a bound of its own, of 1,000 items or fewer, which is told where it is read; before that graphql-js would look at each item of a far longer one. */
 const MAX_ITEMS = 2_000;
 
 function items(list: readonly unknown[], type: GraphQLInputType): readonly unknown[] {

@@ -1,8 +1,10 @@
 import type { DocumentNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 
-/** Of the text of documents, which parsed take up to 250 bytes a character, and what a document takes beside. */
-const [MAX_KEPT_CHARACTERS, DOCUMENT_CHARACTERS] = [256 * 1024, 500];
+/** Of the text of all documents, which parsed take up to 250 bytes a character. */
+const MAX_KEPT_CHARACTERS = 256 * 1024;
+/** What a document takes beside its text, as characters of it. */
+const DOCUMENT_CHARACTERS = 500;
 
 /** Parsed documents that are valid, by their text, so that one which is sent again need not be parsed and validated again. */
 export class Documents {

@@ -45,8 +45,8 @@ interface KnownOperation {
 
 /**
  * Executes the operation of a POST's body whose document was found valid before, and answers as Apollo would, whose way to the resolvers
- * takes longer than most resolvers do. Null for everything else, and for what is refused before its variables are looked at: that is Apollo's. No resolver sets
- * the status of an answer by its error's extensions, as Apollo would let it.
+ * takes longer than most resolvers do. Null for everything else, and for what is refused before it is executed, but for variables that graphql-js refuses: that is
+ * Apollo's. No resolver sets the status of an answer by its error's extensions, as Apollo would let it.
  */
 export async function executeKnown(
   { schema, documents, formatError }: KnownOptions,

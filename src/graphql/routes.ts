@@ -158,7 +158,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlOption
   });
 }
 
-/** Whether Apollo would read nothing but its body, and be able to. */
+/** Whether it is a POST whose address Apollo could read. */
 const isPlain = ({ method, url, protocol, hostname }: FastifyRequest): boolean =>
   method === 'POST' && URL.canParse(url, `${protocol}://${hostname}/`);
 

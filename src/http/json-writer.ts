@@ -46,7 +46,7 @@ class JsonWriter {
     }
     if (typeof value !== 'object' || value === null || 'toJSON' in value || isShort(value)) {
       this.text += before + (JSON.stringify(value) ?? 'null');
-      return this.passTurn();
+      return this.turn();
     }
     this.text += before;
     return Array.isArray(value) ? this.writeItems(value) : this.writeMembers(value);
@@ -72,13 +72,19 @@ class JsonWriter {
     this.text += before === '{' ? '{}' : '}';
   }
 
-  private writePieces([piece, ...others]: readonly Buffer[]): Turn {
-    if (!piece) return undefined;
+  private writePieces(pieces: readonly Buffer[]): Turn {
     this.flush();
-    this.put(piece, true);
-    const turn = this.passTurn();
-    if (others.length === 0) return turn;
-    return turn ? turn.then(() => this.writePieces(others)) : this.writePieces(others);
+    const [first] = pieces;
+    if (pieces.length > 1) return this.writeEachPiece(pieces);
+    if (first) this.put(first, true);
+    return this.turn();
+  }
+
+  private async writeEachPiece(pieces: readonly Buffer[]): Promise<void> {
+    for (const piece of pieces) {
+      this.put(piece, true);
+      await this.turn();
+    }
   }
 
   private put(chunk: Buffer, isThere: boolean): void {
@@ -87,7 +93,7 @@ class JsonWriter {
     this.inTurn += chunk.length;
   }
 
-  private passTurn(): Turn {
+  private turn(): Turn {
     if (this.inTurn + this.text.length < CHUNK_CHARACTERS) return undefined;
     this.flush();
     this.inTurn = 0;

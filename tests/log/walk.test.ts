@@ -196,6 +196,14 @@ describe('a page that takes several stretches', () => {
       expect(ids).toEqual([...new Set(ids)].sort().reverse());
       expect(ids).toHaveLength(60);
     }
+    // To the end, which moves on.
+    const criteria = toCriteria({ tenantId: busy, clients: null }, filter, NOW);
+    const before = await database.read(busy, (execute) =>
+      execute<{ id: string }>(sql`select id from reel_log_entries where ${whereAll(criteria)} order by id`),
+    );
+    const reader = new LogReader(arriving, 50, { candidates: { first: 8, least: 5, most: 200 } });
+    const { entries } = await reader.list(criteria, { orderBy: LogOrder.OLDEST_FIRST, first: before.length });
+    expect(entries.map(({ id }) => id)).toEqual(before.map(({ id }) => id));
   });
 });
 

@@ -53,7 +53,7 @@ interface Stretch {
   readonly range: IdRange;
   readonly isEmpty: boolean;
   /** How many they are at most. */
-  readonly tested: number;
+  readonly count: number;
   /** Moves the walk past them; null where it is not known where they end, so that they serve only if they fill what is wanted. */
   readonly done: (() => void) | null;
 }
@@ -69,10 +69,9 @@ const [MOST_LONGER, MOST_LONGER_BLINDLY] = [16, 4];
 /** So much more than what was found says, since matches are not spread evenly. */
 const MARGIN = 1.25;
 
-/** The next of 1, 1.5, 2, 3, 4, 6 and so on. */
+/** The next of 2, 3, 4, 6, 8, 12 and so on. */
 function stepAbove(size: number): number {
-  if (!Number.isFinite(size)) return size;
-  const power = 2 ** Math.floor(Math.log2(size));
+  const power = Math.max(2, 2 ** Math.floor(Math.log2(size)));
   return [power, 1.5 * power].find((step) => step >= size) ?? 2 * power;
 }
 
@@ -108,9 +107,12 @@ export class Walk {
   private size: number;
   private readonly started: number;
   private stretches = 0;
+  /** Candidates, and matches among them. */
   private tested = 0;
   /** Whether the last stretch was to fill a page, and did not. */
   private hasMissed = false;
+  /** Whether the first part has ended. */
+  private hasMovedOn = false;
   private found = 0;
   /** Whether the search index was asked, and the counts. */
   private isSearched = false;
@@ -189,7 +191,7 @@ export class Walk {
       this.hasMissed = stretch.done === null && this.found + rows.length < wanted;
       if (this.hasMissed) return null;
       stretch.done?.();
-      this.tested += stretch.tested;
+      this.tested += stretch.count;
       this.found += rows.length;
       // Where the first part has no candidate at all, the next is looked at before the walk may stop.
       if (this.stretches > 0 || isLastPart || !stretch.isEmpty) this.stretches += 1;
@@ -227,18 +229,24 @@ export class Walk {
       : { bound: Math.min(longest, FORCED * graceMs), isLast: false };
   }
 
-  /** As many candidates next as `left` matches probably need, or as time allows. */
+  /** More candidates next, as time allows: after the first stretch as many as `left` matches probably need. */
   private adapt(elapsed: number, left: number): void {
     const { candidates, stretchMs } = this.bounds;
     const aim = Math.min(stretchMs, this.options.budget.left);
-    const needed =
-      this.found > 0 && left > 0 ? (MARGIN * left * this.tested) / this.found : Number.POSITIVE_INFINITY;
+    const needed = this.isEstimated(left)
+      ? Math.max(this.size, stepAbove((MARGIN * left * this.tested) / this.found))
+      : Number.POSITIVE_INFINITY;
     const most = Number.isFinite(needed) ? MOST_LONGER : MOST_LONGER_BLINDLY;
     const factor = Math.min(most, Math.max(1 / 4, aim / Math.max(elapsed, 0.1)));
     const least = Math.min(candidates.least, this.size);
     // In steps, so that statements whose text has the size are few.
     const longest = Math.floor(this.size * 2 ** Math.floor(Math.log2(factor)));
-    this.size = Math.min(candidates.most, Math.max(least, Math.min(longest, stepAbove(needed))));
+    this.size = Math.min(candidates.most, Math.max(least, Math.min(longest, needed)));
+  }
+
+  /** Whether what the first stretch found says how many candidates of the same way `left` matches need: a second that finds too few shows that it does not. */
+  private isEstimated(left: number): boolean {
+    return this.stretches === 1 && this.found > 0 && !this.hasMovedOn && left > 0 && Number.isFinite(left);
   }
 
   /** The next candidates. `done` moves the walk past them, once they have been tested. */
@@ -250,7 +258,7 @@ export class Walk {
       if (part === null && this.stretches > 0 && this.found === 0 && !this.isNarrowed) {
         await this.keepToDays(execute);
         if (this.ended)
-          return { candidates: sql`(select)`, range: this.range, isEmpty: true, tested: 0, done() {} };
+          return { candidates: sql`(select)`, range: this.range, isEmpty: true, count: 0, done() {} };
       }
       // Now and then, since what is rare here may be frequent further on.
       if (part !== null) this.source = null;
@@ -260,9 +268,9 @@ export class Walk {
     return part === null ? this.takeFromKey(execute, wanted) : this.takeFrom(part);
   }
 
-  /** For the first stretch, and after 1, 2, 4 and so on; after the first not where it has told how many candidates fill the page. */
+  /** For the first stretch, and again after 1, 2, 4 and so on, but not where the first has told how many candidates fill the page. */
   private isChoosing(wanted: number): boolean {
-    if (this.stretches === 1 && this.found > 0 && Number.isFinite(wanted)) return false;
+    if (this.isEstimated(wanted - this.found)) return false;
     return Number.isInteger(Math.log2(Math.max(1, this.stretches)));
   }
 
@@ -347,7 +355,7 @@ export class Walk {
       candidates: entriesById(this.criteria.scope.tenantId, taken),
       range: this.range,
       isEmpty: taken.length === 0,
-      tested: taken.length,
+      count: taken.length,
       done: () => {
         this.pending = rest.length > 0 ? { ids: rest, until } : null;
         this.moveTo(reached);
@@ -360,12 +368,12 @@ export class Walk {
     const known = this.along?.most === most ? this.along : null;
     this.along = null;
     // As many as probably fill the page. Where they end cannot be looked up afterwards: meanwhile others may have come.
-    if (!known && this.found > 0 && !this.hasMissed && Number.isFinite(wanted))
+    if (!known && !this.hasMissed && this.isEstimated(wanted - this.found))
       return {
         candidates: this.alongKey(this.range, sql`limit ${sql.lit(most)}`),
         range: this.range,
         isEmpty: false,
-        tested: most,
+        count: most,
         done: null,
       };
     const until = known ? known.until : await this.lastOf(execute, most);
@@ -374,7 +382,7 @@ export class Walk {
       candidates: this.alongKey(taken, sql`offset 0`),
       range: taken,
       isEmpty: false,
-      tested: most,
+      count: most,
       done: () => this.moveTo(until),
     };
   }
@@ -398,9 +406,9 @@ export class Walk {
   }
 
   /** In the walk's order, as an index has it. */
-  private alongKey(range: IdRange, end: RawBuilder<unknown>): RawBuilder<unknown> {
+  private alongKey(range: IdRange, limit: RawBuilder<unknown>): RawBuilder<unknown> {
     const way = { ...this.way(), range };
-    return sql`(select * from reel_log_entries where ${whereOnWay(way)} order by id ${directionOf(way)} ${end})`;
+    return sql`(select * from reel_log_entries where ${whereOnWay(way)} order by id ${directionOf(way)} ${limit})`;
   }
 
   /** Null: past all of this part. */
@@ -417,6 +425,7 @@ export class Walk {
   }
 
   private toNextPart(): void {
+    this.hasMovedOn = true;
     this.rest = this.rest.filter((part) => !isEmptyRange(part));
     const next = this.rest.shift();
     if (next) this.range = next;

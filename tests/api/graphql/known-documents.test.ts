@@ -125,8 +125,15 @@ const DOCUMENTS: Record<string, { text: string; well: object; others: [string, o
         'one that is refused',
         { variables: { input: { module: 'm', action: 'none', tenantId: randomUUID() } } },
       ],
-      ['more than a list', { variables: { input: Array(2_001).fill(null) } }],
       ['an unknown field', { variables: { input: { module: 'm', nothing: { deep: 'x'.repeat(300) } } } }],
+    ],
+  },
+  'many entries': {
+    text: 'mutation ($inputs: [CreateLogInput!]!) { createLogs(inputs: $inputs) { id } }',
+    well: { variables: { inputs: [] } },
+    others: [
+      ['a list that is far too long', { variables: { inputs: Array(2_001).fill({}) } }],
+      ['a list that is looked at', { variables: { inputs: Array(2_000).fill(null) } }],
     ],
   },
   'a subscription': {
@@ -193,3 +200,11 @@ test.each(['[', 'a b', 'a%zz', '1.2.3.999'])(
     expect(JSON.parse(text).errors[0].message).toBe('Expected a well-formed Host header');
   },
 );
+
+test('a list that is far too long is refused before its items are looked at', async () => {
+  const query = 'mutation ($inputs: [CreateLogInput!]!) { createLogs(inputs: $inputs) { id } }';
+  const { body } = await server.ask(query, { as: 'module', variables: { inputs: Array(2_001).fill({}) } });
+  expect(body.errors.map(({ message }: { message: string }) => message)).toEqual([
+    'Expected lists of at most 1,000 items, got one of 2001',
+  ]);
+});
