@@ -205,6 +205,23 @@ describe('a page that takes several stretches', () => {
     const { entries } = await reader.list(criteria, { orderBy: LogOrder.OLDEST_FIRST, first: before.length });
     expect(entries.map(({ id }) => id)).toEqual(before.map(({ id }) => id));
   });
+
+  test.each([1, 30, 45, 49, 50])('a list of %d, of pages of 50, takes few of them', async (count) => {
+    const long = randomUUID();
+    await storeMany(own, { tenantId: long, clientId: manyClient, count: 5_000, newest: new Date(NOW) });
+    let statements = 0;
+    const counted: ReadDatabase = {
+      read: (tenant, work, options) => database.read(tenant, work, options),
+      query: (tenant, statement, options) => {
+        statements += 1;
+        return database.query(tenant, statement, options);
+      },
+    };
+    const criteria = toCriteria({ tenantId: long, clients: null }, { query: `data.n>${5_000 - count}` }, NOW);
+    const page = await new LogReader(counted).list(criteria, { first: 50 });
+    expect([page.entries.length, await tell(page.hasNextPage)]).toEqual([count, false]);
+    expect(statements).toBeLessThan(20);
+  });
 });
 
 describe('a list that stops at its budget', () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { ApolloServer } from '@apollo/server';
-import { GraphQLError } from 'graphql';
+import { GraphQLError, parse } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   badInput,
@@ -11,6 +11,7 @@ import {
   tooManyRequests,
   unavailable,
 } from '../../../src/errors.js';
+import { Documents } from '../../../src/graphql/documents.js';
 import { bootGraphql, entry } from '../../support/graphql-server.js';
 
 const RESPONSE = 'application/graphql-response+json';
@@ -207,4 +208,12 @@ test('a list that is far too long is refused before its items are looked at', as
   expect(body.errors.map(({ message }: { message: string }) => message)).toEqual([
     'Expected lists of at most 1,000 items, got one of 2001',
   ]);
+});
+
+test('short documents are not kept by the thousand', () => {
+  const documents = new Documents();
+  const texts = Array.from({ length: 5_000 }, (_, nr) => `{a${nr}:__typename}`);
+  for (const text of texts) documents.keep(text, parse(text));
+  expect(documents.get(texts.at(-1)!)).toBeDefined();
+  expect(texts.filter((text) => documents.get(text)).length).toBeLessThan(600);
 });
