@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../src/database/connect.js';
-import type { Database, ReadDatabase } from '../../src/database/database.js';
+import type { Database } from '../../src/database/database.js';
 import { locatePage } from '../../src/log/counts/locate-page.js';
 import { splitTime, type TimeRange } from '../../src/log/counts/time-spans.js';
 import { ALL_COLUMNS } from '../../src/log/entry/stored-entry.js';
@@ -14,6 +14,7 @@ import type { CountReach } from '../../src/log/read/counting.js';
 import { LogOrder } from '../../src/log/read/page.js';
 import { LogReader } from '../../src/log/read/reader.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
+import { countingStatements } from '../support/statement-count.js';
 import { filters, type Known, matching, NOW, plant, scopes } from '../support/trail-oracle.js';
 
 let own: TestDatabase;
@@ -172,18 +173,11 @@ describe('locatePage', () => {
 
   test('of everything takes one statement, however many entries are skipped', async () => {
     const all = known.map(({ id }) => id).sort();
-    let statements = 0;
-    const counted: ReadDatabase = {
-      read: (tenant, work, options) => database.read(tenant, work, options),
-      query: (tenant, statement, options) => {
-        statements += 1;
-        return database.query(tenant, statement, options);
-      },
-    };
-    const narrow = new LogReader(counted, 50, { candidates: { first: 20, least: 5, most: 60 } });
+    const counted = countingStatements(database);
+    const narrow = new LogReader(counted.database, 50, { candidates: { first: 20, least: 5, most: 60 } });
     const request = { orderBy: LogOrder.OLDEST_FIRST, first: 50, page: 20 };
     const found = await narrow.list(everything(tenantId), request);
     expect(found.entries.map(({ id }) => id)).toEqual(all.slice(950, 1_000));
-    expect(statements).toBe(1);
+    expect(counted.count()).toBe(1);
   });
 });

@@ -14,6 +14,7 @@ import { LogReader, tell } from '../../src/log/read/reader.js';
 import type { LookingBounds } from '../../src/log/walk/budget.js';
 import { storeMany } from '../support/many-entries.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
+import { countingStatements } from '../support/statement-count.js';
 import { filters, type Known, matching, NOW, plant, scopes } from '../support/trail-oracle.js';
 
 let own: TestDatabase;
@@ -209,18 +210,11 @@ describe('a page that takes several stretches', () => {
   test.each([1, 30, 45, 49, 50])('a list of %d, of pages of 50, takes few of them', async (count) => {
     const long = randomUUID();
     await storeMany(own, { tenantId: long, clientId: manyClient, count: 5_000, newest: new Date(NOW) });
-    let statements = 0;
-    const counted: ReadDatabase = {
-      read: (tenant, work, options) => database.read(tenant, work, options),
-      query: (tenant, statement, options) => {
-        statements += 1;
-        return database.query(tenant, statement, options);
-      },
-    };
+    const counted = countingStatements(database);
     const criteria = toCriteria({ tenantId: long, clients: null }, { query: `data.n>${5_000 - count}` }, NOW);
-    const page = await new LogReader(counted).list(criteria, { first: 50 });
+    const page = await new LogReader(counted.database).list(criteria, { first: 50 });
     expect([page.entries.length, await tell(page.hasNextPage)]).toEqual([count, false]);
-    expect(statements).toBeLessThan(20);
+    expect(counted.count()).toBeLessThan(20);
   });
 });
 
